@@ -1,0 +1,135 @@
+//! DynamoDB endpoints: what a flow was found to go to, and on what evidence.
+
+use std::fmt;
+
+macro_rules! closed_set {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident => $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_meta])* $variant),+ }
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word used in records, metrics and configuration.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The value a word stands for.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::parse(&word).ok_or_else(|| {
+                    serde::de::Error::unknown_variant(&word, &[$($text),+])
+                })
+            }
+        }
+    };
+}
+pub(crate) use closed_set;
+
+closed_set! {
+    /// The API a host name or port belongs to.
+    Service {
+        Dynamodb => "dynamodb",
+        DynamodbStreams => "dynamodb-streams",
+        DynamodbSearch => "dynamodb-search",
+        Dax => "dax",
+    }
+}
+
+closed_set! {
+    /// The form of an endpoint; the first that fits, in this order.
+    EndpointKind {
+        Interface => "interface",
+        Account => "account",
+        DaxCluster => "dax_cluster",
+        Fips => "fips",
+        DualStack => "dual_stack",
+        Regional => "regional",
+        Local => "local",
+        Unrecognised => "unrecognised",
+    }
+}
+
+closed_set! {
+    /// What showed that a flow goes to DynamoDB.
+    EndpointEvidence {
+        Sni => "sni",
+        Dns => "dns",
+        Prefix => "prefix",
+        Certificate => "certificate",
+        HttpHost => "http_host",
+        ProxyTarget => "proxy_target",
+    }
+}
+
+closed_set! {
+    /// How sure a finding is.
+    Confidence {
+        Possible => "possible",
+        Likely => "likely",
+        Certain => "certain",
+    }
+}
+
+/// What one host name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    pub service: Service,
+    pub kind: EndpointKind,
+    /// Region as written in the name; a DAX cluster's short region is expanded where known.
+    pub region: Option<String>,
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: Option<&'static str>,
+    pub account_id: Option<String>,
+    /// The name says `-fips` (or is a plain GovCloud host, which is FIPS).
+    pub fips: bool,
+    pub dual_stack: bool,
+    /// The endpoint id and suffix of an interface endpoint (`vpce-…`), where the name carries it.
+    pub vpce_id: Option<String>,
+    /// False for names under a configured host (`[endpoints] hosts`), true for AWS's own names.
+    pub is_aws_name: bool,
+}
+
+/// What is known of the endpoint of one flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointFacts {
+    pub service: Option<Service>,
+    pub kind: Option<EndpointKind>,
+    pub region: Option<String>,
+    pub partition: Option<String>,
+    pub account_id: Option<String>,
+    pub fips: bool,
+    pub dual_stack: bool,
+    /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
+    pub host: Option<String>,
+    pub is_aws_name: bool,
+    /// In the order of [`EndpointEvidence::ALL`].
+    pub evidence: Vec<EndpointEvidence>,
+    pub confidence: Option<Confidence>,
+    /// Sentences, each naming one contradiction.
+    pub conflict: Vec<String>,
+    /// A DynamoDB prefix of this region holds the server's address.
+    pub prefix_region: Option<String>,
+    /// The address list has prefixes of the named partition at all (else nothing follows from
+    /// an address outside of them).
+    pub partition_has_prefixes: bool,
+}

@@ -1,0 +1,27 @@
+//! The shared vocabulary: what every stage may name and nothing that any stage does.
+//!
+//! Input: nothing. Output: plain types. It opens no file, reads no clock, keeps no state.
+
+mod address;
+mod dynamodb;
+mod encapsulation;
+mod path;
+mod proxy;
+mod record;
+pub mod registry;
+mod time;
+mod tls;
+mod verdict;
+
+pub use address::{FlowKey, Side};
+pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
+pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
+pub use path::{Access, Entry, PathEvidence, PathFacts};
+pub use proxy::{ProxyFacts, ProxyKind};
+pub use record::{Completeness, HttpFacts, Outcome, Record, Signature, SigningCredential, Sighting};
+pub use time::Timestamp;
+pub use tls::{
+    AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption, ServerHello, Sni,
+    TlsFacts,
+};
+pub use verdict::{PolicyFacts, Severity, Verdict, Violation};

@@ -1,0 +1,117 @@
+//! The record of one flow: what is exported.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dynamodb::closed_set;
+use super::{Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts};
+
+closed_set! {
+    /// How much of the handshake was seen.
+    Completeness {
+        /// Both hellos and what led to them.
+        Full => "full",
+        ClientOnly => "client_only",
+        ServerOnly => "server_only",
+        /// The capture joined after the hellos.
+        MidStream => "mid_stream",
+        /// Bytes of the handshake are missing.
+        Truncated => "truncated",
+    }
+}
+
+closed_set! {
+    /// How the handshake ended.
+    Outcome {
+        Completed => "completed",
+        RefusedByServer => "refused_by_server",
+        RefusedByClient => "refused_by_client",
+        Reset => "reset",
+        Closed => "closed",
+        TimedOut => "timed_out",
+        NotSeen => "not_seen",
+        Plaintext => "plaintext",
+    }
+}
+
+closed_set! {
+    /// How a plaintext request was signed.
+    Signature {
+        Sigv4 => "sigv4",
+        Sigv4a => "sigv4a",
+        Presigned => "presigned",
+        None => "none",
+    }
+}
+
+closed_set! {
+    /// The kind of access key a plaintext request was signed with; never the key.
+    SigningCredential {
+        LongTerm => "long_term",
+        Temporary => "temporary",
+    }
+}
+
+/// A plaintext HTTP request. Secrets are dropped where they are read and never get here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpFacts {
+    pub method: Option<String>,
+    /// Host header (or the authority of an absolute-form target), without port.
+    pub host: Option<String>,
+    /// X-Amz-Target where it names a DynamoDB operation, else absent: `DynamoDB_20120810.GetItem`.
+    pub target: Option<String>,
+    pub signature: Option<Signature>,
+    pub credential: Option<SigningCredential>,
+    /// The region and service named in the credential scope.
+    pub scope_region: Option<String>,
+    pub scope_service: Option<String>,
+    /// Product tokens of User-Agent that name an SDK, e.g. `aws-sdk-js/3.656.0`.
+    pub sdk: Option<String>,
+    /// DAX cleartext protocol rather than HTTP (port 8111).
+    pub is_dax: bool,
+    /// The request head was not complete: absent facts may have been there.
+    pub is_truncated: bool,
+}
+
+/// One way a flow was seen: an interface and what wrapped the packets there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sighting {
+    pub interface: Option<Arc<str>>,
+    pub encapsulation: Encapsulation,
+}
+
+/// All that is reported of one flow. The keys are those of the public schema; which fields are
+/// written, and how, is the exporter's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Of the first packet of the flow.
+    pub timestamp: Timestamp,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    /// Base name of the file, or `live`.
+    pub source: Arc<str>,
+    /// Every way the flow was seen; the first is the first seen.
+    pub sightings: Vec<Sighting>,
+    /// Number of the first frame of the flow, from 1, and of the frames that completed the hellos.
+    pub first_frame: u64,
+    pub client_hello_frame: Option<u64>,
+    pub server_hello_frame: Option<u64>,
+    pub completeness: Completeness,
+    pub outcome: Outcome,
+    /// Present for a TLS flow.
+    pub tls: Option<Box<TlsFacts>>,
+    /// Present for a plaintext flow.
+    pub http: Option<Box<HttpFacts>>,
+    pub proxy: Option<ProxyFacts>,
+    /// From the first ClientHello byte to the end of the handshake.
+    pub handshake_duration: Option<Duration>,
+    /// From SYN to the ACK that answers SYN-ACK, as the observer saw them.
+    pub tcp_rtt: Option<Duration>,
+    pub endpoint: EndpointFacts,
+    pub path: PathFacts,
+    /// The other 5-tuple of a flow that was seen before and after address translation.
+    pub translated: Vec<(SocketAddr, SocketAddr)>,
+    pub policy: Option<PolicyFacts>,
+}

@@ -1,0 +1,100 @@
+//! Packet time.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A moment of packet time: nanoseconds since the Unix epoch, UTC.
+///
+/// Every stage takes time from here; none reads a clock, so that a capture gives the same
+/// records on any day and at any speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The latest moment that can be expressed (in the year 2554).
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// From nanoseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_nanos(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+
+    /// From whole seconds since the Unix epoch, saturating.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_seconds(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+
+    /// The time from `earlier` to `self`; zero where `earlier` is later (packets may be out of order).
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This moment moved later by `duration`, saturating.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// RFC 3339, UTC, always nine fractional digits.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Days to civil date: Hinnant's algorithm, exact for the whole range of the type.
+        let seconds = self.as_seconds();
+        let (days, in_day) = (seconds / 86_400, seconds % 86_400);
+        let z = days + 719_468;
+        let era = z / 146_097;
+        let day_of_era = z % 146_097;
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
+            in_day / 3_600,
+            in_day / 60 % 60,
+            in_day % 60,
+            self.0 % 1_000_000_000
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_rfc_3339_with_nanoseconds() {
+        assert_eq!(Timestamp::default().to_string(), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(
+            Timestamp::from_nanos(951_782_400_000_000_001).to_string(),
+            "2000-02-29T00:00:00.000000001Z"
+        );
+        assert_eq!(Timestamp::from_seconds(1_798_675_199).to_string(), "2026-12-30T23:59:59.000000000Z");
+    }
+
+    #[test]
+    fn never_counts_backwards() {
+        let (early, late) = (Timestamp::from_seconds(1), Timestamp::from_seconds(2));
+        assert_eq!(late.since(early), Duration::from_secs(1));
+        assert_eq!(early.since(late), Duration::ZERO);
+    }
+}

@@ -1,0 +1,270 @@
+//! What the clear part of a TLS connection says, in the words of the RFCs.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::dynamodb::closed_set;
+use super::registry::{
+    AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, Ssl2CipherKind,
+    TlsVersion,
+};
+use super::{Side, Timestamp};
+
+/// The server name indication [RFC 6066 section 3].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sni {
+    /// In clear, as sent (not lower-cased; invalid UTF-8 and control bytes are escaped as `\xNN`).
+    Name(String),
+    /// A complete ClientHello without the extension, or with an empty name.
+    NotSent,
+    /// No complete ClientHello was seen.
+    NotSeen,
+}
+
+/// A ClientHello body. Lists are in wire order and keep GREASE and unknown values
+/// [RFC 8446 section 4.1.2, RFC 8701].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientHello {
+    /// Sent in the SSLv2 form [RFC 5246 appendix E.2].
+    pub is_ssl2_form: bool,
+    /// The hello was cut short by the capture: what follows the cut is unknown.
+    pub is_truncated: bool,
+    pub legacy_version: TlsVersion,
+    pub random: [u8; 32],
+    pub session_id: Vec<u8>,
+    pub cipher_suites: Vec<CipherSuite>,
+    /// Only in an SSLv2-form hello that offers SSLv2's own kinds.
+    pub ssl2_cipher_kinds: Vec<Ssl2CipherKind>,
+    pub compression_methods: Vec<CompressionMethod>,
+    pub extensions: Vec<ExtensionId>,
+    /// The server_name as sent; `None` where the extension is missing or empty.
+    pub server_name: Option<String>,
+    /// supported_versions, empty where not sent.
+    pub supported_versions: Vec<TlsVersion>,
+    pub supported_groups: Vec<NamedGroup>,
+    pub ec_point_formats: Vec<u8>,
+    pub signature_schemes: Vec<SignatureScheme>,
+    /// Protocol names, bytes as sent.
+    pub alpn: Vec<Vec<u8>>,
+    pub key_shares: Vec<NamedGroup>,
+    /// psk_key_exchange_modes: 0 = psk_ke, 1 = psk_dhe_ke.
+    pub psk_modes: Vec<u8>,
+    pub offers_psk: bool,
+    pub offers_early_data: bool,
+    pub has_ech: bool,
+    /// The session_ticket extension was sent with a ticket in it [RFC 5077].
+    pub has_session_ticket: bool,
+    /// encrypt_then_mac was offered [RFC 7366].
+    pub offers_encrypt_then_mac: bool,
+}
+
+impl ClientHello {
+    /// The versions offered, GREASE left out: those of supported_versions where sent, else
+    /// everything up to `legacy_version` counts as its maximum.
+    #[must_use]
+    pub fn max_version(&self) -> Option<TlsVersion> {
+        if self.supported_versions.is_empty() {
+            return (!self.legacy_version.is_grease()).then_some(self.legacy_version);
+        }
+        self.supported_versions.iter().copied().filter(|v| !v.is_grease()).max_by_key(|v| v.rank())
+    }
+
+    /// The lowest version offered: of supported_versions where sent; an SSLv2-form hello offers
+    /// SSLv2 only if it lists SSLv2 kinds; otherwise unknown, because a hello without
+    /// supported_versions does not say what it would still accept.
+    #[must_use]
+    pub fn min_version(&self) -> Option<TlsVersion> {
+        if !self.ssl2_cipher_kinds.is_empty() {
+            return Some(TlsVersion::SSL2);
+        }
+        self.supported_versions.iter().copied().filter(|v| !v.is_grease()).min_by_key(|v| v.rank())
+    }
+}
+
+/// A ServerHello (or HelloRetryRequest) body [RFC 8446 section 4.1.3].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerHello {
+    pub is_ssl2_form: bool,
+    pub is_truncated: bool,
+    /// `random` is the fixed value of a HelloRetryRequest [RFC 8446 section 4.1.3].
+    pub is_hello_retry_request: bool,
+    pub legacy_version: TlsVersion,
+    pub random: [u8; 32],
+    pub session_id: Vec<u8>,
+    pub cipher_suite: CipherSuite,
+    pub compression_method: CompressionMethod,
+    pub extensions: Vec<ExtensionId>,
+    /// supported_versions (one value).
+    pub selected_version: Option<TlsVersion>,
+    /// key_share: the group chosen.
+    pub key_share: Option<NamedGroup>,
+    /// pre_shared_key: a PSK was chosen.
+    pub selected_psk: bool,
+    pub alpn: Option<Vec<u8>>,
+    pub encrypt_then_mac: bool,
+}
+
+impl ServerHello {
+    /// The negotiated version: supported_versions if present, else legacy_version
+    /// [RFC 8446 section 4.2.1]; never the record layer's.
+    #[must_use]
+    pub fn version(&self) -> TlsVersion {
+        self.selected_version.unwrap_or(self.legacy_version)
+    }
+}
+
+closed_set! {
+    /// How a session was resumed.
+    Resumption {
+        SessionId => "session_id",
+        Ticket => "ticket",
+        Psk => "psk",
+    }
+}
+
+closed_set! {
+    /// Whether a later theft of long-term keys opens this connection.
+    ForwardSecrecy {
+        Yes => "yes",
+        No => "no",
+        Unknown => "unknown",
+    }
+}
+
+closed_set! {
+    /// A sign that both sides could do better than was negotiated [RFC 8446 section 4.1.3, RFC 7507].
+    Downgrade {
+        SentinelTls12 => "sentinel_tls12",
+        SentinelTls11 => "sentinel_tls11",
+        FallbackScsv => "fallback_scsv",
+    }
+}
+
+/// What ServerKeyExchange says in TLS 1.2 and older [RFC 5246 section 7.4.3, RFC 8422 section 5.4].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyExchangeFacts {
+    /// Size of the prime p of finite-field Diffie-Hellman, in bits, and its RFC 7919 group if it is one.
+    Dhe { bits: u32, group: Option<NamedGroup> },
+    /// A named curve.
+    Curve(NamedGroup),
+    /// An explicit curve: the size of its field, in bits.
+    ExplicitCurve { bits: u32 },
+    /// Ephemeral RSA of the export suites.
+    ExportRsa { bits: u32 },
+}
+
+/// The server's leaf certificate, TLS 1.2 and older (where it is in clear).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// RFC 4514 strings.
+    pub subject: String,
+    pub issuer: String,
+    /// Common names of the subject (all of them) for name matching where there are no SANs.
+    pub common_names: Vec<String>,
+    /// The issuer's organisation, e.g. `Amazon`.
+    pub issuer_organization: Option<String>,
+    /// dNSName entries of subjectAltName.
+    pub dns_names: Vec<String>,
+    /// iPAddress entries of subjectAltName.
+    pub ip_addresses: Vec<std::net::IpAddr>,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    /// Public key size: modulus bits for RSA and DSA, field bits for EC.
+    pub key_bits: Option<u32>,
+    pub is_self_signed: bool,
+}
+
+/// Everything seen in clear of one TLS connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The first ClientHello (fingerprints are of this one).
+    pub client_hello: Option<ClientHello>,
+    /// The second, after a HelloRetryRequest.
+    pub second_client_hello: Option<ClientHello>,
+    pub hello_retry_request: Option<ServerHello>,
+    pub server_hello: Option<ServerHello>,
+    /// SSLv2 only: the kind the client chose in CLIENT-MASTER-KEY.
+    pub ssl2_cipher_kind: Option<Ssl2CipherKind>,
+    pub key_exchange: Option<KeyExchangeFacts>,
+    pub certificate: Option<CertificateFacts>,
+    /// The certificate message was seen but could not be read (counted by reason).
+    pub certificate_error: Option<&'static str>,
+    /// TLS <= 1.2: `Some(true)` id echoed and ChangeCipherSpec before Certificate, ServerKeyExchange
+    /// and ServerHelloDone, `Some(false)` one of these came first, `None` not decided.
+    /// TLS 1.3: the server selected a PSK.
+    pub resumed: Option<bool>,
+    pub resumption: Option<Resumption>,
+    /// The server asked for a client certificate (TLS <= 1.2).
+    pub client_certificate_requested: bool,
+    /// The last fatal alert in clear and who sent it (`true`: the client).
+    pub alert: Option<(AlertDescription, AlertFrom)>,
+    /// Both sides are seen to finish, or application data flows both ways.
+    pub established: bool,
+    /// Bytes of the handshake are missing (loss, snap length, limits): what is absent may have been there.
+    pub is_truncated: bool,
+    pub forward_secrecy: Option<ForwardSecrecy>,
+    pub forward_secrecy_reason: Option<&'static str>,
+    pub downgrade: Option<Downgrade>,
+    pub ja3: Option<String>,
+    pub ja4: Option<String>,
+    pub ja3s: Option<String>,
+    /// Packet time of the first ClientHello byte and of the moment `established` was first true.
+    pub client_hello_at: Option<Timestamp>,
+    pub established_at: Option<Timestamp>,
+}
+
+closed_set! {
+    /// Who sent an alert.
+    AlertFrom {
+        Client => "client",
+        Server => "server",
+    }
+}
+
+impl TlsFacts {
+    /// The negotiated version, from the ServerHello.
+    #[must_use]
+    pub fn version(&self) -> Option<TlsVersion> {
+        self.server_hello.as_ref().map(ServerHello::version)
+    }
+
+    /// The negotiated suite (absent for SSLv2, which has kinds of its own).
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<CipherSuite> {
+        self.server_hello.as_ref().filter(|hello| !hello.is_ssl2_form).map(|hello| hello.cipher_suite)
+    }
+
+    /// The group of the key exchange: key_share in TLS 1.3, ServerKeyExchange before.
+    #[must_use]
+    pub fn group(&self) -> Option<NamedGroup> {
+        if let Some(share) = self.server_hello.as_ref().and_then(|hello| hello.key_share) {
+            return Some(share);
+        }
+        match self.key_exchange? {
+            KeyExchangeFacts::Curve(group) => Some(group),
+            KeyExchangeFacts::Dhe { group, .. } => group,
+            KeyExchangeFacts::ExplicitCurve { .. } | KeyExchangeFacts::ExportRsa { .. } => None,
+        }
+    }
+
+    /// The server name, or why there is none.
+    #[must_use]
+    pub fn sni(&self) -> Sni {
+        match &self.client_hello {
+            None => Sni::NotSeen,
+            Some(hello) => match &hello.server_name {
+                Some(name) => Sni::Name(name.clone()),
+                None if hello.is_truncated => Sni::NotSeen,
+                None => Sni::NotSent,
+            },
+        }
+    }
+}
+
+/// Addresses of the two ends, once it is known who is the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    pub client_side: Side,
+}

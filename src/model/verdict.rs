@@ -1,0 +1,49 @@
+//! What policy says of a record.
+
+use std::fmt;
+
+use super::dynamodb::closed_set;
+
+closed_set! {
+    /// How grave a violation is, least first.
+    Severity {
+        Info => "info",
+        Warning => "warning",
+        Critical => "critical",
+    }
+}
+
+closed_set! {
+    /// The judgement on one flow.
+    Verdict {
+        /// Everything the profile asks for was seen and kept.
+        Pass => "pass",
+        /// At least one `warning` or `critical`.
+        Violation => "violation",
+        /// Something the profile asks for could not be seen.
+        NotAssessable => "not_assessable",
+    }
+}
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Stable id, e.g. `tls_version_too_low`.
+    pub rule: &'static str,
+    pub severity: Severity,
+    /// The offending value, as short as it can be said.
+    pub offending: String,
+    /// One sentence a tired person understands.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Result of evaluating a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFacts {
+    pub profile: String,
+    pub verdict: Verdict,
+    /// In the order of the rule list.
+    pub violations: Vec<Violation>,
+}

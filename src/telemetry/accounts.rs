@@ -1,0 +1,114 @@
+//! Plain counters of one run: filled by the pipeline, read by whoever reports.
+//!
+//! Invariants, asserted by tests: per interface `seen = skipped + parsed`, in packets and in bytes;
+//! `flows_opened = records + sum(evictions) + flows_open`.
+
+use std::collections::BTreeMap;
+
+use crate::model::Timestamp;
+
+/// Packets and bytes at one stage. Bytes are those captured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StageCounts {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// Counts of one capture interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceCounts {
+    /// Every frame read.
+    pub seen: StageCounts,
+    /// Frames that belong to no TCP flow of interest or could not be decoded; the reasons are in
+    /// `Accounts::decode_errors` and `Accounts::skipped`.
+    pub skipped: StageCounts,
+    /// Frames whose TCP segment or DNS message was taken.
+    pub parsed: StageCounts,
+    /// Time of the newest frame.
+    pub last_packet: Option<Timestamp>,
+}
+
+/// A damaged or unreadable part of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageNote {
+    /// Path as given by the user.
+    pub file: String,
+    /// Byte offset in the (uncompressed) file where the damage begins.
+    pub offset: u64,
+    /// A sentence: what is wrong there.
+    pub what: String,
+}
+
+/// Everything counted in one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// By interface name (file base name where the capture names none).
+    pub interfaces: BTreeMap<String, InterfaceCounts>,
+    /// By reason, e.g. `not_tcp`, `arp`, `udp`: packets rightly not looked into.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// By (layer, reason): packets that claim to be something and are not.
+    pub decode_errors: BTreeMap<(&'static str, &'static str), u64>,
+    /// By (interface, stage, reason): packets or bytes lost before they could be looked at.
+    pub dropped: BTreeMap<(String, &'static str, &'static str), u64>,
+    /// Flows that left the table without a record, by reason: `not_tls`, `not_dynamodb`,
+    /// `no_payload`, `table_full`, `duplicate`, …
+    pub evictions: BTreeMap<&'static str, u64>,
+    pub flows_opened: u64,
+    /// Flows reported.
+    pub records: u64,
+    /// Flows neither reported nor evicted yet.
+    pub flows_open: u64,
+    pub flow_table_limit: u64,
+    /// The most flows open at once.
+    pub flows_peak: u64,
+    /// First and last packet time.
+    pub first_packet: Option<Timestamp>,
+    pub last_packet: Option<Timestamp>,
+    pub damage: Vec<DamageNote>,
+    /// Files read, and files passed over as no capture.
+    pub files: u64,
+    pub files_passed_over: Vec<String>,
+}
+
+impl Accounts {
+    /// Adds the counts of another run (another file).
+    pub fn merge(&mut self, other: Self) {
+        for (name, counts) in other.interfaces {
+            let mine = self.interfaces.entry(name).or_default();
+            for (sum, add) in [
+                (&mut mine.seen, counts.seen),
+                (&mut mine.skipped, counts.skipped),
+                (&mut mine.parsed, counts.parsed),
+            ] {
+                sum.packets += add.packets;
+                sum.bytes += add.bytes;
+            }
+            mine.last_packet = mine.last_packet.max(counts.last_packet);
+        }
+        for (key, count) in other.skipped {
+            *self.skipped.entry(key).or_default() += count;
+        }
+        for (key, count) in other.decode_errors {
+            *self.decode_errors.entry(key).or_default() += count;
+        }
+        for (key, count) in other.dropped {
+            *self.dropped.entry(key).or_default() += count;
+        }
+        for (key, count) in other.evictions {
+            *self.evictions.entry(key).or_default() += count;
+        }
+        self.flows_opened += other.flows_opened;
+        self.records += other.records;
+        self.flows_open += other.flows_open;
+        self.flow_table_limit = self.flow_table_limit.max(other.flow_table_limit);
+        self.flows_peak = self.flows_peak.max(other.flows_peak);
+        self.first_packet = match (self.first_packet, other.first_packet) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.last_packet = self.last_packet.max(other.last_packet);
+        self.damage.extend(other.damage);
+        self.files += other.files;
+        self.files_passed_over.extend(other.files_passed_over);
+    }
+}
