@@ -1,1 +1,19 @@
-//! flow
+//! TCP segments → the two ordered byte streams of each connection, for as long as its handshake
+//! is undecided.
+//!
+//! Input: [`Segment`](crate::decode::Segment)s with the context they were seen in. Output: calls of a
+//! [`Consumer`], which reads the bytes and says when it has learned enough; from then on a packet of
+//! the flow costs one look-up.
+//!
+//! Bounded in everything a stranger controls: flows, bytes held per flow and in all, views per flow.
+//! Time is packet time, always an argument. It never looks at what the bytes mean: the consumer says
+//! what the beginning of a stream looks like.
+
+mod key;
+mod stream;
+mod table;
+mod wheel;
+
+pub use key::Key;
+pub use stream::{Delivery, Stream};
+pub use table::{Consumer, Ending, FlowView, Limits, MAX_CONTEXTS, Moment, Table, TableCounts};

@@ -1,0 +1,382 @@
+//! One direction of a connection: segments in any order → bytes in order, each once.
+//!
+//! Where two segments disagree about the same bytes the first one seen wins; the observer cannot
+//! know which one the receiver took.
+
+use crate::model::Timestamp;
+
+/// A segment held back because bytes before it are missing.
+#[derive(Debug)]
+struct Held {
+    sequence: u32,
+    /// Length on the wire; bytes beyond `bytes.len()` were cut by the capture.
+    wire_bytes: u32,
+    bytes: Vec<u8>,
+}
+
+/// What [`Stream::push`] and its companions hand to their caller.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Delivery<'a> {
+    /// The next bytes of the stream.
+    Bytes(&'a [u8]),
+    /// Bytes are missing here and will not come.
+    Gap,
+}
+
+/// The farthest ahead of the expected byte that a segment may lie to belong to the stream: the
+/// largest receive window there is [RFC 7323 section 2.3: 2^30], and far less than half the
+/// sequence space.
+pub const WINDOW: u32 = 1 << 24;
+
+/// How many segments are held without knowing where the stream begins. More than a flight of a
+/// ServerHello with certificates, at ten bytes to a kilobyte each.
+const MAX_UNANCHORED: usize = 32;
+
+/// Reassembly of one direction.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// Sequence number of the next byte to deliver, once the beginning is known.
+    next: Option<u32>,
+    /// Sequence number of the first byte of the stream (after SYN), once known.
+    base: Option<u32>,
+    /// The beginning is known from a SYN (of either side) rather than from content.
+    is_base_from_syn: bool,
+    held: Vec<Held>,
+    held_bytes: usize,
+    /// Sequence number of FIN.
+    fin: Option<u32>,
+    /// The newest byte the peer has acknowledged.
+    acknowledged: Option<u32>,
+    /// When the gap that is now in front opened, and packets of the flow since.
+    gap_since: Option<Timestamp>,
+    packets_since_gap: u32,
+}
+
+/// Signed distance from `from` to `to` on the sequence circle [RFC 9293 section 3.4].
+#[inline]
+#[must_use]
+pub const fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from) as i32
+}
+
+impl Stream {
+    /// Sequence number of the first byte, once known.
+    #[must_use]
+    pub const fn base(&self) -> Option<u32> {
+        self.base
+    }
+
+    /// True where a SYN told the beginning.
+    #[must_use]
+    pub const fn is_base_from_syn(&self) -> bool {
+        self.is_base_from_syn
+    }
+
+    /// Bytes held back.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// True while segments wait for missing bytes.
+    #[must_use]
+    pub fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// True once every byte up to FIN was delivered or given up.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match (self.fin, self.next) {
+            (Some(fin), Some(next)) => distance(fin, next) >= 0,
+            // A FIN alone, with no byte before it that we know of.
+            (Some(_), None) => self.held.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// True where FIN was seen, delivered up to it or not.
+    #[must_use]
+    pub const fn has_fin(&self) -> bool {
+        self.fin.is_some()
+    }
+
+    /// Signed distance of `sequence` from what is expected next (or from what is known at all).
+    #[must_use]
+    pub fn offset_of(&self, sequence: u32) -> Option<i32> {
+        let reference = self.next.or(self.base).or_else(|| self.held.first().map(|held| held.sequence))?;
+        Some(distance(reference, sequence))
+    }
+
+    /// Tells where the stream begins, from a SYN (`from_syn`) or from content. Ignored where known.
+    pub fn anchor(&mut self, sequence: u32, from_syn: bool) {
+        if self.next.is_none() {
+            self.next = Some(sequence);
+            self.base = Some(sequence);
+            self.is_base_from_syn = from_syn;
+            self.held.retain(|held| distance(sequence, held.sequence.wrapping_add(held.wire_bytes)) > 0);
+            self.recount();
+        }
+    }
+
+    /// True while the beginning is not known.
+    #[must_use]
+    pub const fn is_unanchored(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Notes the peer's acknowledgement.
+    #[inline]
+    pub fn acknowledge(&mut self, acknowledgment: u32) {
+        match self.acknowledged {
+            Some(old) if distance(old, acknowledgment) <= 0 => {}
+            _ => self.acknowledged = Some(acknowledgment),
+        }
+    }
+
+    /// Notes FIN at `sequence` (the number of the FIN itself).
+    pub fn finish_at(&mut self, sequence: u32) {
+        self.fin.get_or_insert(sequence);
+    }
+
+    /// Takes a segment. Bytes that continue the stream are delivered at once, together with what
+    /// was waiting for them; others are held up to `limit` bytes. Returns false where the segment
+    /// could not be held and its bytes are lost.
+    #[inline]
+    pub fn push(
+        &mut self,
+        sequence: u32,
+        payload: &[u8],
+        wire_bytes: u32,
+        limit: usize,
+        now: Timestamp,
+        deliver: &mut dyn FnMut(Delivery<'_>),
+    ) -> bool {
+        let Some(next) = self.next else {
+            return self.hold(sequence, payload, wire_bytes, limit, now);
+        };
+        let ahead = distance(next, sequence);
+        if ahead > 0 {
+            return self.hold(sequence, payload, wire_bytes, limit, now);
+        }
+        self.next = Some(deliver_from(next, sequence, payload, wire_bytes, deliver));
+        if !self.held.is_empty() {
+            self.release(deliver);
+        }
+        true
+    }
+
+    /// Delivers everything held that now continues the stream.
+    pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        let Some(mut next) = self.next else { return };
+        let mut taken = 0;
+        for held in &self.held {
+            if distance(next, held.sequence) > 0 {
+                break;
+            }
+            next = deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, deliver);
+            taken += 1;
+        }
+        self.next = Some(next);
+        if taken > 0 {
+            self.held.drain(..taken);
+            self.recount();
+            self.gap_since = None;
+            self.packets_since_gap = 0;
+        }
+    }
+
+    /// Counts a packet of the flow and says whether the gap in front must be given up: the missing
+    /// bytes reached the receiver without us (it acknowledged them) and did not come late, or
+    /// they have been missing too long.
+    #[inline]
+    pub fn is_gap_hopeless(&mut self, now: Timestamp) -> bool {
+        let (Some(next), Some(since)) = (self.next, self.gap_since) else { return false };
+        self.packets_since_gap = self.packets_since_gap.saturating_add(1);
+        let waited = now.since(since);
+        let is_acknowledged =
+            self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 0);
+        // A mirror may deliver packets out of order by a few dozen; a retransmission takes at least
+        // one round trip and, by RFC 6298, at most a second before the first back-off.
+        if is_acknowledged {
+            self.packets_since_gap > 64 || waited.as_secs() >= 1
+        } else {
+            self.packets_since_gap > 256 || waited.as_secs() >= 3
+        }
+    }
+
+    /// Gives up the missing bytes in front: a gap, then everything held up to the next gap.
+    /// Where the beginning was never found, the lowest byte held counts as a beginning after a gap.
+    /// Returns false where nothing is held.
+    pub fn skip_gap(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) -> bool {
+        let Some(first) = self.held.first() else { return false };
+        let sequence = first.sequence;
+        if self.base.is_none() {
+            self.base = Some(sequence);
+        }
+        self.next = Some(sequence);
+        deliver(Delivery::Gap);
+        self.release(deliver);
+        if !self.held.is_empty() {
+            self.gap_since.get_or_insert(Timestamp::default());
+        }
+        true
+    }
+
+    /// True where so much is held without a known beginning that waiting for one is over.
+    #[must_use]
+    pub fn is_beginning_hopeless(&self, limit: usize) -> bool {
+        self.next.is_none() && (self.held.len() >= MAX_UNANCHORED || self.held_bytes * 2 > limit)
+    }
+
+    fn hold(&mut self, sequence: u32, payload: &[u8], wire_bytes: u32, limit: usize, now: Timestamp) -> bool {
+        if payload.is_empty() && wire_bytes == 0 {
+            return true;
+        }
+        // A held segment costs more than its bytes: without this, one-byte segments would be cheap to send and dear to keep.
+        const OVERHEAD_BYTES: usize = 64;
+        if self.held_bytes + payload.len() + OVERHEAD_BYTES > limit {
+            return false;
+        }
+        let reference = self.next.unwrap_or_else(|| self.held.first().map_or(sequence, |held| held.sequence));
+        let offset = distance(reference, sequence);
+        let at = self.held.partition_point(|held| distance(reference, held.sequence) <= offset);
+        // The same segment again (retransmission, second sighting) adds nothing.
+        if let Some(before) = at.checked_sub(1).and_then(|index| self.held.get(index))
+            && before.sequence == sequence
+            && before.bytes.len() >= payload.len()
+        {
+            return true;
+        }
+        self.held.insert(at, Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() });
+        self.held_bytes += payload.len() + OVERHEAD_BYTES;
+        if self.next.is_some() && self.gap_since.is_none() {
+            self.gap_since = Some(now);
+            self.packets_since_gap = 0;
+        }
+        true
+    }
+
+    fn recount(&mut self) {
+        const OVERHEAD_BYTES: usize = 64;
+        self.held_bytes = self.held.iter().map(|held| held.bytes.len() + OVERHEAD_BYTES).sum();
+    }
+}
+
+/// Delivers what a segment adds at `next` and returns the new `next`.
+#[inline]
+fn deliver_from(
+    next: u32,
+    sequence: u32,
+    payload: &[u8],
+    wire_bytes: u32,
+    deliver: &mut dyn FnMut(Delivery<'_>),
+) -> u32 {
+    let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
+    if distance(next, end) <= 0 {
+        return next;
+    }
+    let known = distance(sequence, next).max(0) as usize;
+    let fresh = payload.get(known..).unwrap_or_default();
+    if !fresh.is_empty() {
+        deliver(Delivery::Bytes(fresh));
+    }
+    if (payload.len() as u32) < wire_bytes {
+        deliver(Delivery::Gap);
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 65_536;
+
+    fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
+        let mut stream = Stream::default();
+        stream.anchor(base, true);
+        let (mut bytes, mut gaps) = (Vec::new(), 0);
+        for (offset, payload) in segments {
+            let mut deliver = |delivery: Delivery<'_>| match delivery {
+                Delivery::Bytes(fresh) => bytes.extend_from_slice(fresh),
+                Delivery::Gap => gaps += 1,
+            };
+            let sequence = base.wrapping_add(*offset);
+            assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, Timestamp::default(), &mut deliver));
+        }
+        (bytes, gaps)
+    }
+
+    #[test]
+    fn orders_reordered_overlapping_and_repeated_segments() {
+        for base in [0, 1_000, u32::MAX - 3] {
+            for segments in [
+                &[(0, &b"abc"[..]), (3, b"def"), (6, b"gh")][..],
+                &[(3, b"def"), (0, b"abc"), (6, b"gh")],
+                &[(6, b"gh"), (3, b"def"), (0, b"abc")],
+                &[(0, b"abc"), (0, b"abc"), (2, b"cdef"), (1, b"bcdefgh")],
+                &[(5, b"fgh"), (2, b"cdef"), (2, b"cdef"), (0, b"abcd")],
+            ] {
+                assert_eq!(collect(base, segments), (b"abcdefgh".to_vec(), 0), "{base} {segments:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn first_copy_of_a_byte_wins() {
+        assert_eq!(collect(7, &[(0, b"abc"), (1, b"XYZ")]).0, b"abcZ");
+    }
+
+    #[test]
+    fn reports_bytes_the_capture_cut() {
+        let mut stream = Stream::default();
+        stream.anchor(1, true);
+        let mut seen = Vec::new();
+        stream.push(1, b"ab", 10, LIMIT, Timestamp::default(), &mut |delivery| seen.push(format!("{delivery:?}")));
+        stream.push(11, b"k", 1, LIMIT, Timestamp::default(), &mut |delivery| seen.push(format!("{delivery:?}")));
+        assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
+    }
+
+    #[test]
+    fn gives_up_a_gap_only_when_it_is_hopeless() {
+        let mut stream = Stream::default();
+        stream.anchor(1, true);
+        stream.push(5, b"e", 1, LIMIT, Timestamp::from_seconds(10), &mut |_| panic!("nothing is in order"));
+        assert!(!stream.is_gap_hopeless(Timestamp::from_seconds(12)));
+        stream.acknowledge(6);
+        assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
+        let mut seen = 0;
+        assert!(stream.skip_gap(&mut |_| seen += 1));
+        assert_eq!((seen, stream.held_bytes()), (2, 0));
+    }
+
+    #[test]
+    fn holds_no_more_than_the_limit() {
+        let mut stream = Stream::default();
+        stream.anchor(0, true);
+        let mut refused = 0;
+        for index in 0..1_000_u32 {
+            if !stream.push(10 + index * 3, b"x", 1, 1_000, Timestamp::default(), &mut |_| ()) {
+                refused += 1;
+            }
+        }
+        assert!(refused > 900 && stream.held_bytes() <= 1_000);
+    }
+
+    #[test]
+    fn finds_the_beginning_late() {
+        let mut stream = Stream::default();
+        assert!(stream.push(105, b"fgh", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
+        assert!(stream.push(90, b"old", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
+        stream.anchor(100, false);
+        let mut bytes = Vec::new();
+        let mut deliver = |delivery: Delivery<'_>| {
+            if let Delivery::Bytes(fresh) = delivery {
+                bytes.extend_from_slice(fresh);
+            }
+        };
+        stream.push(100, b"abcde", 5, LIMIT, Timestamp::default(), &mut deliver);
+        assert_eq!(bytes, b"abcdefgh");
+    }
+}

@@ -1,0 +1,83 @@
+//! Deadlines on packet time, cheap because they are checked late rather than moved on every packet.
+
+use std::collections::VecDeque;
+
+use crate::model::Timestamp;
+
+/// Slots of one second each; a deadline farther away waits in the last slot and is looked at again.
+const SLOTS: u64 = 512;
+
+/// A timing wheel of flow indices. An entry fires at or after its deadline, in the order of
+/// deadlines by second and of insertion within a second, so that the same packets always give the
+/// same order.
+#[derive(Debug, Default)]
+pub struct Wheel {
+    /// The second that `slots[0]` stands for.
+    base: u64,
+    slots: VecDeque<Vec<(u32, u32)>>,
+}
+
+impl Wheel {
+    /// Plans a look at flow `index` (of `generation`) at `deadline`.
+    pub fn schedule(&mut self, index: u32, generation: u32, deadline: Timestamp, now: Timestamp) {
+        if self.slots.is_empty() {
+            self.base = now.as_seconds();
+        }
+        let slot = deadline.as_seconds().saturating_sub(self.base).min(SLOTS - 1) as usize;
+        while self.slots.len() <= slot {
+            self.slots.push_back(Vec::new());
+        }
+        if let Some(entries) = self.slots.get_mut(slot) {
+            entries.push((index, generation));
+        }
+    }
+
+    /// True when [`Wheel::take_due`] would give something or move on.
+    #[inline]
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        !self.slots.is_empty() && now.as_seconds() > self.base
+    }
+
+    /// The entries of the oldest second that is over, if one is.
+    pub fn take_due(&mut self, now: Timestamp) -> Option<Vec<(u32, u32)>> {
+        if !self.is_due(now) {
+            return None;
+        }
+        let entries = self.slots.pop_front()?;
+        self.base += 1;
+        if self.slots.is_empty() || self.slots.iter().all(Vec::is_empty) {
+            // Nothing waits: the next entry starts the wheel anew, so a long silence costs nothing.
+            self.slots.clear();
+        }
+        Some(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    #[test]
+    fn fires_after_the_deadline_in_order() {
+        let mut wheel = Wheel::default();
+        wheel.schedule(1, 0, at(105), at(100));
+        wheel.schedule(2, 0, at(103), at(100));
+        wheel.schedule(3, 0, at(9_000), at(100));
+        let mut fired = Vec::new();
+        while let Some(entries) = wheel.take_due(at(106)) {
+            fired.extend(entries.into_iter().map(|(index, _)| index));
+        }
+        assert_eq!(fired, [2, 1]);
+        let mut later = Vec::new();
+        while let Some(entries) = wheel.take_due(at(10_000)) {
+            later.extend(entries);
+        }
+        assert_eq!(later, [(3, 0)]);
+        assert!(!wheel.is_due(at(u32::MAX.into())));
+    }
+}
