@@ -77,6 +77,8 @@ pub struct Moment {
     pub context: u32,
     /// The interface alone.
     pub interface: u32,
+    /// Source and destination hardware address of the frame, where the caller needs them.
+    pub link: Option<([u8; 6], [u8; 6])>,
 }
 
 /// How a flow ended.
@@ -110,6 +112,10 @@ pub struct FlowView {
     pub originator: Option<Side>,
     /// SYN of the originator was seen.
     pub has_syn: bool,
+    /// Packets of each side were seen, in the order of [`Side::index`].
+    pub has_packets: [bool; 2],
+    /// Any payload was seen.
+    pub has_payload: bool,
     /// Contexts the flow was seen in, in order of appearance.
     pub contexts: ArrayVec<u32, MAX_CONTEXTS>,
     /// Other addresses (source and destination of the originator's packets) of the same flow.
@@ -174,7 +180,6 @@ struct Active<S> {
     syn_at: Option<Timestamp>,
     syn_ack_at: Option<Timestamp>,
     closing: Option<(Ending, Timestamp)>,
-    has_data: bool,
     held_bytes: usize,
 }
 
@@ -335,8 +340,18 @@ impl<C: Consumer> Table<C> {
         match choice {
             Choice::Instance(index) => self.take(index, side, segment, moment, consumer),
             Choice::New => {
+                let twin = self.part(head, side, segment, moment);
                 self.supersede(head, moment, consumer);
                 let index = self.open(key, hash, segment, side, moment, consumer);
+                if let Some((base, has_base)) = twin
+                    && let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
+                {
+                    for end in [0, 1] {
+                        if has_base[end] {
+                            active.streams[end].anchor(base[end], true);
+                        }
+                    }
+                }
                 self.take(index, side, segment, moment, consumer)
             }
             Choice::OutOfWindow => Taken::OutOfWindow,
@@ -450,6 +465,27 @@ impl<C: Consumer> Table<C> {
             && self.head_hash(segment.payload).is_some_and(|hash| hash != slot.head[side])
     }
 
+    /// Where this segment's first bytes tell two connections apart that began alike, the context
+    /// it was seen in was never the older one's. Returns the beginnings both share.
+    fn part(
+        &mut self,
+        head: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+    ) -> Option<([u32; 2], [bool; 2])> {
+        let twin = self.chain(head).find(|&index| {
+            self.slots
+                .get(index as usize)
+                .is_some_and(|slot| self.conflicts(slot, side.index(), segment, moment))
+        })?;
+        let slot = self.slots.get_mut(twin as usize)?;
+        if let Some(active) = slot.active.as_deref_mut() {
+            active.view.contexts.retain(|context| *context != moment.context);
+        }
+        Some((slot.base, slot.has_base))
+    }
+
     fn head_hash(&self, payload: &[u8]) -> Option<u32> {
         let head = payload.get(..HEAD_BYTES)?;
         Some((self.hasher.hash_one(head) as u32).max(1))
@@ -511,6 +547,8 @@ impl<C: Consumer> Table<C> {
                 first_frame: moment.frame,
                 originator,
                 has_syn: false,
+                has_packets: [false; 2],
+                has_payload: false,
                 contexts: ArrayVec::new(),
                 translated: Vec::new(),
                 round_trip: None,
@@ -523,7 +561,6 @@ impl<C: Consumer> Table<C> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
-            has_data: false,
             held_bytes: 0,
         });
         let slot = Slot {
@@ -598,6 +635,7 @@ impl<C: Consumer> Table<C> {
             let _ = active.interfaces.try_push(moment.interface);
         }
         let (mine, other) = (side.index(), side.other().index());
+        active.view.has_packets[mine] = true;
         let flags = segment.flags;
         let mut sequence = segment.sequence;
         if flags.has(TcpFlags::SYN) {
@@ -641,7 +679,7 @@ impl<C: Consumer> Table<C> {
         }
         let mut is_join_candidate = false;
         if segment.payload_wire_bytes > 0 {
-            active.has_data = true;
+            active.view.has_payload = true;
             if slot.head[mine] == 0
                 && slot.has_base[mine]
                 && slot.base[mine] == sequence
@@ -704,7 +742,7 @@ impl<C: Consumer> Table<C> {
         if consumer.is_decided(&active.state) {
             ending = Some(Ending::Decided);
         } else if flags.has(TcpFlags::RST) {
-            let is_waiting = !active.has_data || active.streams.iter().any(Stream::has_held);
+            let is_waiting = !active.view.has_payload || active.streams.iter().any(Stream::has_held);
             if is_waiting {
                 active.closing.get_or_insert((Ending::Reset(side), now));
             } else {
@@ -785,6 +823,7 @@ impl<C: Consumer> Table<C> {
             frame: active.view.first_frame,
             context: active.view.contexts.first().copied().unwrap_or_default(),
             interface: active.interfaces.first().copied().unwrap_or_default(),
+            link: None,
         };
         let Active { streams, state, view, .. } = active;
         // The opener first: its hello decides who is the client.
@@ -892,7 +931,7 @@ impl<C: Consumer> Table<C> {
             let worth = match &slot.active {
                 None if slot.is_closed => 0,
                 None => 1,
-                Some(active) if !active.has_data => 2,
+                Some(active) if !active.view.has_payload => 2,
                 Some(_) => 3,
             };
             let rank = (worth, slot.last_seen, self.hand as u32);
@@ -912,3 +951,6 @@ enum Choice {
     New,
     OutOfWindow,
 }
+
+#[cfg(test)]
+mod tests;

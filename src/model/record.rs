@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dynamodb::closed_set;
-use super::{Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts};
+use super::{AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts};
 
 closed_set! {
     /// How much of the handshake was seen.
@@ -100,6 +100,8 @@ pub struct Record {
     pub server_hello_frame: Option<u64>,
     pub completeness: Completeness,
     pub outcome: Outcome,
+    /// Who sent the first FIN or RST, where that ended the flow.
+    pub ended_by: Option<AlertFrom>,
     /// Present for a TLS flow.
     pub tls: Option<Box<TlsFacts>>,
     /// Present for a plaintext flow.

@@ -1,1 +1,13 @@
-//! pipeline
+//! The wiring: frames through all stages to records, on as many cores as there are files.
+//!
+//! Input: a [`Job`]. Output: [`Record`](crate::model::Record)s in a fixed order, and
+//! [`Accounts`](crate::telemetry::Accounts) that add up. It is the only module that runs all stages;
+//! it decides nothing about what a record says.
+
+mod analyze;
+mod assemble;
+mod engine;
+mod inspect;
+
+pub use analyze::{AnalyzeError, Job, Progress, analyze};
+pub use engine::Engine;

@@ -56,6 +56,8 @@ pub struct Accounts {
     pub flows_opened: u64,
     /// Flows reported.
     pub records: u64,
+    /// TLS and HTTP flows to other services, left out (counted in `evictions` as `not_dynamodb`).
+    pub other_services: u64,
     /// Flows neither reported nor evicted yet.
     pub flows_open: u64,
     pub flow_table_limit: u64,
@@ -70,20 +72,24 @@ pub struct Accounts {
     pub files_passed_over: Vec<String>,
 }
 
+impl InterfaceCounts {
+    /// Adds other counts of the same interface.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, add) in
+            [(&mut self.seen, other.seen), (&mut self.skipped, other.skipped), (&mut self.parsed, other.parsed)]
+        {
+            sum.packets += add.packets;
+            sum.bytes += add.bytes;
+        }
+        self.last_packet = self.last_packet.max(other.last_packet);
+    }
+}
+
 impl Accounts {
     /// Adds the counts of another run (another file).
     pub fn merge(&mut self, other: Self) {
         for (name, counts) in other.interfaces {
-            let mine = self.interfaces.entry(name).or_default();
-            for (sum, add) in [
-                (&mut mine.seen, counts.seen),
-                (&mut mine.skipped, counts.skipped),
-                (&mut mine.parsed, counts.parsed),
-            ] {
-                sum.packets += add.packets;
-                sum.bytes += add.bytes;
-            }
-            mine.last_packet = mine.last_packet.max(counts.last_packet);
+            self.interfaces.entry(name).or_default().add(&counts);
         }
         for (key, count) in other.skipped {
             *self.skipped.entry(key).or_default() += count;
@@ -99,6 +105,7 @@ impl Accounts {
         }
         self.flows_opened += other.flows_opened;
         self.records += other.records;
+        self.other_services += other.other_services;
         self.flows_open += other.flows_open;
         self.flow_table_limit = self.flow_table_limit.max(other.flow_table_limit);
         self.flows_peak = self.flows_peak.max(other.flows_peak);

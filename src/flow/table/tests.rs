@@ -1,0 +1,376 @@
+use super::*;
+
+const CLIENT: &str = "10.0.0.9:40000";
+const SERVER: &str = "10.0.0.1:443";
+
+/// Collects each flow's two streams and how it ended.
+#[derive(Default)]
+struct Script {
+    ended: Vec<Ended>,
+    /// Decide a flow once it has this many bytes; 0: never.
+    decide_at: usize,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Ended {
+    streams: [Vec<u8>; 2],
+    gaps: usize,
+    contexts: Vec<u32>,
+    translated: usize,
+    ending: Ending,
+}
+
+#[derive(Default)]
+struct Heard {
+    streams: [Vec<u8>; 2],
+    gaps: usize,
+    is_decided: bool,
+}
+
+impl Consumer for Script {
+    type State = Heard;
+
+    fn starts_stream(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(b"HELLO") || bytes.starts_with(b"\x16ELLO")
+    }
+    fn data(&mut self, state: &mut Heard, _: &FlowView, side: Side, bytes: &[u8], _: &Moment) {
+        state.streams[side.index()].extend_from_slice(bytes);
+        state.is_decided =
+            self.decide_at > 0 && state.streams.iter().map(Vec::len).sum::<usize>() >= self.decide_at;
+    }
+    fn gap(&mut self, state: &mut Heard, _: Side) {
+        state.gaps += 1;
+    }
+    fn is_decided(&self, state: &Heard) -> bool {
+        state.is_decided
+    }
+    fn held_bytes(&self, _: &Heard) -> usize {
+        0
+    }
+    fn end(&mut self, state: Heard, view: FlowView, ending: Ending, _: Timestamp) {
+        let Heard { streams, gaps, .. } = state;
+        let contexts = view.contexts.to_vec();
+        self.ended.push(Ended { streams, gaps, contexts, translated: view.translated.len(), ending });
+    }
+}
+
+struct Wire {
+    table: Table<Script>,
+    script: Script,
+    at: u64,
+    frame: u64,
+    context: u32,
+    interface: u32,
+    client: &'static str,
+}
+
+impl Wire {
+    fn new(limits: Limits) -> Self {
+        Self {
+            table: Table::new(limits, RandomState::default()),
+            script: Script::default(),
+            at: 1_000_000_000_000,
+            frame: 0,
+            context: 0,
+            interface: 0,
+            client: CLIENT,
+        }
+    }
+
+    fn send(&mut self, from_client: bool, flags: u8, sequence: u32, acknowledgment: u32, payload: &[u8]) -> Taken {
+        let (client, server) = (self.client.parse().unwrap(), SERVER.parse().unwrap());
+        let (source, destination) = if from_client { (client, server) } else { (server, client) };
+        self.frame += 1;
+        self.at += 1_000_000;
+        let segment = Segment {
+            source,
+            destination,
+            sequence,
+            acknowledgment,
+            flags: TcpFlags(flags),
+            payload,
+            payload_wire_bytes: payload.len() as u32,
+        };
+        let moment = Moment {
+            at: Timestamp::from_nanos(self.at),
+            frame: self.frame,
+            context: self.context,
+            interface: self.interface,
+            link: None,
+        };
+        self.table.push(&segment, &moment, &mut self.script)
+    }
+
+    fn open(&mut self, client_isn: u32, server_isn: u32) {
+        self.send(true, TcpFlags::SYN, client_isn, 0, b"");
+        self.send(false, TcpFlags::SYN | TcpFlags::ACK, server_isn, client_isn.wrapping_add(1), b"");
+        self.send(true, TcpFlags::ACK, client_isn.wrapping_add(1), server_isn.wrapping_add(1), b"");
+    }
+
+    fn finish(mut self) -> Vec<Ended> {
+        self.table.finish(&mut self.script);
+        assert_eq!(self.table.open_flows(), 0);
+        assert_eq!(self.table.held_bytes(), 0);
+        assert_eq!(self.table.counts().opened, self.table.counts().ended);
+        self.script.ended
+    }
+}
+
+// Side B is the client here: 10.0.0.1:443 sorts before 10.0.0.9:40000.
+const FROM_CLIENT: usize = 1;
+
+fn hello(random: u8) -> Vec<u8> {
+    let mut bytes = b"HELLO".to_vec();
+    bytes.resize(60, random);
+    bytes
+}
+
+#[test]
+fn orders_both_directions_across_sequence_wrap() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(u32::MAX - 2, u32::MAX);
+    wire.send(true, TcpFlags::ACK, 3, 0, b"fgh");
+    wire.send(true, TcpFlags::ACK, u32::MAX - 1, 0, b"abcde");
+    wire.send(false, TcpFlags::ACK, 0, 6, b"xyz");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams, [b"xyz".to_vec(), b"abcdefgh".to_vec()]);
+    assert_eq!((ended.len(), ended[0].gaps, ended[0].ending), (1, 0, Ending::InputEnded));
+}
+
+#[test]
+fn takes_a_capture_that_runs_backwards() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::RST, 1_108, 0, b"");
+    wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 1_108, 0, b"");
+    wire.send(true, TcpFlags::ACK, 1_104, 0, b"4567");
+    wire.send(false, TcpFlags::ACK, 9_001, 0, b"answer");
+    wire.send(true, TcpFlags::ACK, 1_101, 0, b"123");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 9_000, 1_101, b"");
+    wire.send(true, TcpFlags::SYN, 1_100, 0, b"");
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].streams, [b"answer".to_vec(), b"1234567".to_vec()]);
+}
+
+#[test]
+fn joins_late_where_no_syn_was_seen() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::ACK, 505, 0, b" world");
+    wire.send(true, TcpFlags::ACK, 500, 0, b"HELLO..");
+    wire.send(true, TcpFlags::ACK, 507, 0, b"orld!");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams[FROM_CLIENT], b"HELLO..orld!");
+}
+
+#[test]
+fn one_flow_seen_twice_is_one_flow() {
+    for interface in [0, 1] {
+        let mut wire = Wire::new(Limits::default());
+        let packets: [(bool, u8, u32, u32, &[u8]); 4] = [
+            (true, TcpFlags::SYN, 100, 0, b""),
+            (false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, b""),
+            (true, TcpFlags::ACK, 101, 901, b"HELLO from the client, more than forty-three bytes long"),
+            (false, TcpFlags::ACK, 901, 150, b"HELLO from the server"),
+        ];
+        for (from_client, flags, sequence, acknowledgment, payload) in packets {
+            for context in [0, 1] {
+                wire.context = context;
+                wire.interface = interface * context;
+                wire.send(from_client, flags, sequence, acknowledgment, payload);
+            }
+        }
+        let ended = wire.finish();
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].contexts, [0, 1]);
+        assert_eq!(ended[0].streams[0], b"HELLO from the server");
+    }
+}
+
+#[test]
+fn port_reuse_is_another_flow() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"first");
+    wire.open(5_000_000, 7_000_000);
+    wire.send(true, TcpFlags::ACK, 5_000_001, 7_000_001, b"second");
+    let ended = wire.finish();
+    assert_eq!(ended.iter().map(|flow| &flow.streams[FROM_CLIENT][..]).collect::<Vec<_>>(), [&b"first"[..], b"second"]);
+    assert_eq!(ended[0].ending, Ending::Superseded);
+}
+
+#[test]
+fn port_reuse_without_syn_is_another_flow_once_the_first_is_decided() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 60;
+    wire.open(100, 900);
+    let [mut first, mut second] = [hello(1), hello(2)];
+    (first[0], second[0]) = (0x16, 0x16);
+    wire.send(true, TcpFlags::ACK, 101, 901, &first);
+    assert_eq!(wire.send(true, TcpFlags::ACK, 101, 901, &first), Taken::Decided);
+    assert_eq!(wire.script.ended.len(), 1);
+    assert_eq!(wire.send(true, TcpFlags::ACK, 70_000_000, 901, &second), Taken::Inspected);
+    assert_eq!(wire.finish().len(), 2);
+}
+
+#[test]
+fn overlapping_ranges_behind_two_sessions_are_two_flows() {
+    for other_isn in [100, 4_000_000_000] {
+        let mut wire = Wire::new(Limits::default());
+        for (context, isn) in [(0, 100), (1, other_isn)] {
+            wire.context = context;
+            wire.open(isn, isn + 7);
+        }
+        for (context, isn, random) in [(0, 100, b'a'), (1, other_isn, b'b')] {
+            wire.context = context;
+            wire.send(true, TcpFlags::ACK, isn + 1, isn + 8, &hello(random));
+        }
+        for (context, isn, random) in [(0, 100, b'a'), (1, other_isn, b'b')] {
+            wire.context = context;
+            wire.send(true, TcpFlags::ACK, isn + 61, isn + 8, &[random; 3]);
+        }
+        let ended = wire.finish();
+        assert_eq!(ended.len(), 2, "{other_isn}");
+        for (flow, random) in ended.iter().zip([b'a', b'b']) {
+            assert_eq!(flow.streams[FROM_CLIENT].len(), 63);
+            assert_eq!(flow.streams[FROM_CLIENT][62], random);
+        }
+    }
+}
+
+#[test]
+fn joins_views_before_and_after_translation_only_across_interfaces() {
+    for (second_interface, flows) in [(1, 1), (0, 2)] {
+        let mut wire = Wire::new(Limits::default());
+        let packets: [(bool, u8, u32, u32, Vec<u8>); 4] = [
+            (true, TcpFlags::SYN, 100, 0, vec![]),
+            (false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, vec![]),
+            (true, TcpFlags::ACK, 101, 901, hello(7)),
+            (false, TcpFlags::ACK, 901, 161, hello(8)),
+        ];
+        for (from_client, flags, sequence, acknowledgment, payload) in &packets {
+            for (client, context) in [(CLIENT, 0), ("192.0.2.77:1055", 1)] {
+                wire.client = client;
+                wire.context = context;
+                wire.interface = context * second_interface;
+                wire.send(*from_client, *flags, *sequence, *acknowledgment, payload);
+            }
+        }
+        let ended = wire.finish();
+        let reported = ended.iter().filter(|flow| flow.ending != Ending::Translated).collect::<Vec<_>>();
+        assert_eq!(reported.len(), flows);
+        assert_eq!(reported[0].translated, 2 - flows);
+    }
+}
+
+#[test]
+fn ends_by_fin_reset_and_silence() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+    wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 901, 104, b"");
+    wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 104, 902, b"");
+    assert_eq!(wire.script.ended[0].ending, Ending::Closed(Side::A));
+
+    wire.client = "10.0.0.9:40001";
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+    wire.send(false, TcpFlags::RST, 901, 0, b"");
+    assert_eq!(wire.script.ended[1].ending, Ending::Reset(Side::A));
+
+    wire.client = "10.0.0.9:40002";
+    wire.open(100, 900);
+    wire.at += 120_000_000_000;
+    wire.client = "10.0.0.9:40003";
+    wire.open(100, 900);
+    assert_eq!(wire.script.ended[2].ending, Ending::TimedOut);
+}
+
+#[test]
+fn waits_for_missing_bytes_before_a_reset_counts() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 104, 901, b"def");
+    wire.send(false, TcpFlags::RST, 901, 0, b"");
+    wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams[FROM_CLIENT], b"abcdef");
+    assert_eq!(ended[0].ending, Ending::Reset(Side::A));
+}
+
+#[test]
+fn never_holds_more_flows_than_its_limit_and_counts_each_it_drops() {
+    let mut wire = Wire::new(Limits { flows: 10, ..Limits::default() });
+    let clients: Vec<&'static str> =
+        (0..100).map(|port| &*Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str())).collect();
+    for client in clients {
+        wire.client = client;
+        wire.open(100, 900);
+    }
+    assert_eq!(wire.table.open_flows(), 10);
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 100);
+    assert_eq!(ended.iter().filter(|flow| flow.ending == Ending::TableFull).count(), 90);
+}
+
+#[test]
+fn never_holds_more_bytes_than_its_limit() {
+    let mut wire = Wire::new(Limits { flows: 1_000, flow_bytes: 10_000, memory_bytes: 50_000 });
+    let clients: Vec<&'static str> =
+        (0..100).map(|port| &*Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str())).collect();
+    for client in clients {
+        wire.client = client;
+        wire.open(100, 900);
+        for index in 0..30_u32 {
+            wire.send(true, TcpFlags::ACK, 1_000 + index * 2_000, 901, &[b'x'; 1_000]);
+            assert!(wire.table.held_bytes() <= 60_000, "{}", wire.table.held_bytes());
+        }
+    }
+    assert!(wire.table.counts().segments_refused > 0);
+    wire.finish();
+}
+
+#[test]
+fn opens_no_flow_for_a_bare_acknowledgement() {
+    let mut wire = Wire::new(Limits::default());
+    assert_eq!(wire.send(true, TcpFlags::ACK, 1, 1, b""), Taken::NoFlow);
+    assert_eq!(wire.send(true, TcpFlags::RST, 1, 1, b""), Taken::NoFlow);
+    assert!(wire.finish().is_empty());
+}
+
+#[test]
+fn takes_fast_open_data() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"HELLO fast");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 900, 111, b"");
+    wire.send(true, TcpFlags::ACK, 111, 901, b" open");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams[FROM_CLIENT], b"HELLO fast open");
+}
+
+#[test]
+fn takes_simultaneous_open() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, TcpFlags::SYN, 900, 0, b"");
+    wire.send(true, TcpFlags::SYN | TcpFlags::ACK, 100, 901, b"");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, b"");
+    wire.send(true, TcpFlags::ACK, 101, 901, b"a");
+    wire.send(false, TcpFlags::ACK, 901, 102, b"b");
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].streams, [b"b".to_vec(), b"a".to_vec()]);
+}
+
+#[test]
+fn goes_on_after_bytes_that_were_lost() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+    wire.send(true, TcpFlags::ACK, 114, 901, b"xyz");
+    wire.send(false, TcpFlags::ACK, 901, 117, b"");
+    wire.at += 2_000_000_000;
+    wire.send(false, TcpFlags::ACK, 901, 117, b"");
+    wire.send(true, TcpFlags::ACK, 117, 901, b"!");
+    let ended = wire.finish();
+    assert_eq!((&ended[0].streams[FROM_CLIENT][..], ended[0].gaps), (&b"abcxyz!"[..], 1));
+}

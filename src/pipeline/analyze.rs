@@ -1,0 +1,219 @@
+//! Offline analysis: captures in, records out, in the order of the files.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use foldhash::fast::RandomState;
+
+use super::engine::Engine;
+use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
+use crate::config::Resolved;
+use crate::model::Record;
+use crate::telemetry::{Accounts, DamageNote};
+
+/// Records handed over at once, and how many such batches may wait per file: enough to keep both
+/// sides busy, little enough to keep memory flat.
+const BATCH_RECORDS: usize = 64;
+const WAITING_BATCHES: usize = 16;
+
+/// Frames between two reports of progress.
+const PROGRESS_FRAMES: u64 = 4_096;
+
+/// The most flows remembered to recognise one that a later file shows again (8 bytes each).
+const MAX_REMEMBERED: usize = 4_000_000;
+
+/// Hears how far the reading is, from several threads.
+pub trait Progress: Sync {
+    /// `bytes` more of the input files were read (as stored, compressed or not).
+    fn advance(&self, bytes: u64);
+}
+
+/// What to analyse, and how.
+pub struct Job<'a> {
+    pub inputs: Vec<Input>,
+    pub config: &'a Resolved,
+    /// Report every TLS and plaintext-HTTP flow, not only DynamoDB's.
+    pub all_services: bool,
+    /// Threads; 0: as many as there are cores.
+    pub jobs: usize,
+    pub progress: Option<&'a dyn Progress>,
+}
+
+/// Why an analysis could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalyzeError {
+    /// An input could not be read at all.
+    #[error("{}: {source}", path.display())]
+    Input { path: PathBuf, source: CaptureError },
+    /// Whoever takes the records failed.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+enum Message {
+    Records(Vec<(Record, u64)>),
+    Done(Box<Accounts>),
+    Failed(CaptureError),
+}
+
+/// Analyses every input and gives the records to `sink`, in the order of the inputs whatever
+/// the number of threads.
+///
+/// A flow that a later input shows again (the same addresses, sequence numbers and handshake
+/// bytes) is reported once.
+///
+/// # Errors
+/// An input that cannot be read at all, or a failing `sink`. Damage inside an input is no error: it
+/// is noted in the accounts.
+pub fn analyze(job: &Job<'_>, sink: &mut dyn FnMut(Record) -> io::Result<()>) -> Result<Accounts, AnalyzeError> {
+    let hasher = RandomState::default();
+    let threads = match job.jobs {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        jobs => jobs,
+    }
+    .min(job.inputs.len())
+    .max(1);
+    let (senders, receivers): (Vec<SyncSender<Message>>, Vec<Receiver<Message>>) =
+        job.inputs.iter().map(|_| sync_channel(WAITING_BATCHES)).unzip();
+    // A sender is dropped with its input, so that a worker's panic ends the waiting for it.
+    let senders: Vec<std::sync::Mutex<Option<SyncSender<Message>>>> =
+        senders.into_iter().map(|sender| std::sync::Mutex::new(Some(sender))).collect();
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (hasher, senders, next, stop) = (hasher.clone(), &senders, &next, &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let (Some(input), Some(sender)) = (job.inputs.get(index), senders.get(index)) else { break };
+                    let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
+                    let message = match read(input, job, hasher.clone(), &sender) {
+                        Ok(accounts) => Message::Done(Box::new(accounts)),
+                        Err(error) => Message::Failed(error),
+                    };
+                    if sender.send(message).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        let result = collect(job, receivers, sink);
+        stop.store(true, Ordering::Relaxed);
+        result
+    })
+}
+
+/// Takes the messages of each input in turn.
+fn collect(
+    job: &Job<'_>,
+    receivers: Vec<Receiver<Message>>,
+    sink: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> Result<Accounts, AnalyzeError> {
+    let mut total = Accounts::default();
+    let mut remembered: HashSet<u64, RandomState> = HashSet::default();
+    let is_remembering = job.inputs.len() > 1;
+    for (receiver, input) in receivers.into_iter().zip(&job.inputs) {
+        let mut of_earlier_files: Vec<u64> = Vec::new();
+        let mut repeated = 0_u64;
+        for message in receiver {
+            match message {
+                Message::Records(records) => {
+                    for (record, identity) in records {
+                        if is_remembering {
+                            if remembered.contains(&identity) {
+                                repeated += 1;
+                                continue;
+                            }
+                            of_earlier_files.push(identity);
+                        }
+                        sink(record)?;
+                    }
+                }
+                Message::Done(mut accounts) => {
+                    accounts.records = accounts.records.saturating_sub(repeated);
+                    if repeated > 0 {
+                        *accounts.evictions.entry("same_flow_in_earlier_file").or_default() += repeated;
+                    }
+                    total.merge(*accounts);
+                    break;
+                }
+                Message::Failed(source) => return Err(AnalyzeError::Input { path: input.path(), source }),
+            }
+        }
+        for identity in of_earlier_files {
+            if remembered.len() < MAX_REMEMBERED {
+                remembered.insert(identity);
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// Reads one input to its end.
+fn read(
+    input: &Input,
+    job: &Job<'_>,
+    hasher: RandomState,
+    sender: &SyncSender<Message>,
+) -> Result<Accounts, CaptureError> {
+    let mut source: FileSource = capture::open_input(input)?;
+    let mut engine = Engine::new(job.config, job.all_services, Arc::from(input.name()), hasher);
+    let mut interfaces = source.interfaces().to_vec();
+    let (mut frames, mut reported) = (0_u64, 0_u64);
+    while let Some(frame) = source.next_frame()? {
+        if frame.interface as usize >= interfaces.len() {
+            // Rare: a pcapng file describes an interface before its first packet.
+            let (number, timestamp, interface, wire_bytes, data) =
+                (frame.number, frame.timestamp, frame.interface, frame.wire_bytes, frame.data.to_vec());
+            interfaces = source.interfaces().to_vec();
+            let frame = capture::Frame { number, timestamp, interface, wire_bytes, data: &data };
+            engine.frame(&frame, &interfaces);
+        } else {
+            engine.frame(&frame, &interfaces);
+        }
+        frames += 1;
+        if engine.waiting_records() >= BATCH_RECORDS && !hand_over(&mut engine, sender) {
+            return Ok(engine.accounts());
+        }
+        if frames.is_multiple_of(PROGRESS_FRAMES)
+            && let Some(progress) = job.progress
+        {
+            let position = source.position();
+            progress.advance(position.saturating_sub(reported));
+            reported = position;
+        }
+    }
+    engine.finish();
+    hand_over(&mut engine, sender);
+    if let Some(progress) = job.progress {
+        progress.advance(source.position().saturating_sub(reported));
+    }
+    let mut accounts = engine.accounts();
+    accounts.files = 1;
+    let file = input.path().display().to_string();
+    for damage in source.damage() {
+        accounts.damage.push(DamageNote { file: file.clone(), offset: damage.offset, what: damage.to_string() });
+    }
+    for &(interface, link_type) in engine.unsupported_interfaces() {
+        accounts.damage.push(DamageNote {
+            file: file.clone(),
+            offset: 0,
+            what: format!(
+                "interface {interface} has the link type {}, which is not supported; its packets were not looked into",
+                capture::LinkType(link_type)
+            ),
+        });
+    }
+    Ok(accounts)
+}
+
+/// False where nobody takes records any more.
+fn hand_over(engine: &mut Engine<'_>, sender: &SyncSender<Message>) -> bool {
+    let records: Vec<(Record, u64)> = engine.take_records().collect();
+    sender.send(Message::Records(records)).is_ok()
+}

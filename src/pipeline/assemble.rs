@@ -1,0 +1,222 @@
+//! Everything found of one flow → its record.
+
+use std::net::SocketAddr;
+
+use super::engine::{EndpointInput, Flows};
+use super::inspect::{Finding, Inspection, TlsStage};
+use crate::app::x509;
+use crate::classify;
+use crate::flow::{Ending, FlowView};
+use crate::model::{
+    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Side, Sni, Timestamp,
+    TlsFacts,
+};
+
+/// The record of a flow, or why there is none.
+///
+/// # Errors
+/// The reason the flow is not reported, as counted in the evictions.
+pub(super) fn record(
+    flows: &mut Flows<'_>,
+    state: Inspection,
+    view: FlowView,
+    ending: Ending,
+    now: Timestamp,
+) -> Result<Record, &'static str> {
+    let links = state.links.clone();
+    if !view.has_payload {
+        return Err("no_payload");
+    }
+    let finding = state.into_finding(&view);
+    let mut parts = Parts::default();
+    match finding {
+        Finding::Dns => return Err("dns"),
+        Finding::Tls(stage) => parts.take_tls(*stage, &view, ending),
+        Finding::Http(facts) => parts.take_http(facts),
+        Finding::Proxy(facts) => {
+            parts.proxy = Some(facts);
+            parts.outcome = plain_outcome(ending);
+        }
+        Finding::Unknown => {}
+    }
+    let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
+    let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
+    let names = flows.names_of(client.ip(), server.ip(), view.first_seen);
+    let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
+    let endpoint = classify::endpoint(
+        &EndpointInput {
+            sni: &sni,
+            has_ech: parts.tls.as_ref().and_then(|facts| facts.client_hello.as_ref()).is_some_and(|hello| hello.has_ech),
+            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
+            http: parts.http.as_deref(),
+            proxy: parts.proxy.as_ref(),
+            dns_names: &names,
+            client,
+            server,
+        },
+        &flows.config().endpoint,
+    );
+    if parts.tls.is_none() && parts.http.is_none() && endpoint.is_none() {
+        return Err("not_tls");
+    }
+    let endpoint = endpoint.unwrap_or_default();
+    let sightings = flows.sightings_of(&view);
+    let esp_seen = flows.esp_seen(flows.interfaces_of(&view), view.first_seen, now);
+    let path = if endpoint.service.is_some() {
+        classify::path::classify(
+            &classify::path::PathInput {
+                client,
+                server,
+                sightings: &sightings,
+                link_addresses: &links,
+                link_kinds: &[],
+                endpoint: &endpoint,
+                is_proxied: parts.proxy.is_some(),
+                esp_seen,
+            },
+            &flows.config().path,
+        )
+    } else {
+        PathFacts::default()
+    };
+    Ok(parts.into_record(flows, view, ending, (client, server), client_side, endpoint, path, sightings))
+}
+
+#[derive(Default)]
+struct Parts {
+    client: Option<Side>,
+    tls: Option<Box<TlsFacts>>,
+    http: Option<Box<HttpFacts>>,
+    proxy: Option<ProxyFacts>,
+    outcome: Option<Outcome>,
+    client_hello_frame: Option<u64>,
+    server_hello_frame: Option<u64>,
+}
+
+impl Parts {
+    fn take_tls(&mut self, mut stage: TlsStage, view: &FlowView, ending: Ending) {
+        let certificate = stage.session.leaf_certificate().map(x509::parse_leaf);
+        let mut facts = stage.session.finish();
+        match certificate {
+            Some(Ok(certificate)) => facts.certificate = Some(certificate),
+            Some(Err(error)) => facts.certificate_error = Some(error.reason()),
+            None => {}
+        }
+        self.client = Some(stage.client);
+        self.proxy = stage.proxy;
+        self.client_hello_frame = stage.client_hello_frame;
+        self.server_hello_frame = stage.server_hello_frame;
+        self.outcome = Some(tls_outcome(&facts, view, ending));
+        self.tls = Some(Box::new(facts));
+    }
+
+    fn take_http(&mut self, facts: Box<HttpFacts>) {
+        self.http = Some(facts);
+        self.outcome = Some(Outcome::Plaintext);
+    }
+
+    fn completeness(&self, view: &FlowView) -> Completeness {
+        if let Some(facts) = &self.tls {
+            let is_cut = facts.is_truncated
+                || facts.client_hello.as_ref().is_some_and(|hello| hello.is_truncated)
+                || facts.server_hello.as_ref().is_some_and(|hello| hello.is_truncated);
+            return match (&facts.client_hello, &facts.server_hello) {
+                (None, None) => Completeness::MidStream,
+                _ if is_cut || view.lost_bytes => Completeness::Truncated,
+                (Some(_), None) => Completeness::ClientOnly,
+                (None, Some(_)) => Completeness::ServerOnly,
+                (Some(_), Some(_)) => Completeness::Full,
+            };
+        }
+        match &self.http {
+            Some(facts) if facts.is_truncated => Completeness::Truncated,
+            Some(_) => Completeness::Full,
+            None => Completeness::MidStream,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a record, each from another stage, put together once")]
+    fn into_record(
+        self,
+        flows: &Flows<'_>,
+        view: FlowView,
+        ending: Ending,
+        (client, server): (SocketAddr, SocketAddr),
+        client_side: Side,
+        endpoint: EndpointFacts,
+        path: PathFacts,
+        sightings: Vec<crate::model::Sighting>,
+    ) -> Record {
+        let completeness = self.completeness(&view);
+        let handshake_duration = self
+            .tls
+            .as_ref()
+            .and_then(|facts| Some(facts.established_at?.since(facts.client_hello_at?)));
+        Record {
+            timestamp: view.first_seen,
+            client,
+            server,
+            source: flows.source(),
+            sightings,
+            first_frame: view.first_frame,
+            client_hello_frame: self.client_hello_frame,
+            server_hello_frame: self.server_hello_frame,
+            completeness,
+            outcome: self.outcome.unwrap_or(Outcome::NotSeen),
+            ended_by: ended_by(ending, client_side),
+            tls: self.tls,
+            http: self.http,
+            proxy: self.proxy,
+            handshake_duration,
+            tcp_rtt: view.round_trip,
+            endpoint,
+            path,
+            translated: view.translated,
+            policy: None,
+        }
+    }
+}
+
+/// Without a hello: who opened the connection, else the higher port.
+fn likely_client(view: &FlowView) -> Side {
+    view.originator.unwrap_or_else(|| {
+        if view.key.end(Side::A).port() >= view.key.end(Side::B).port() { Side::A } else { Side::B }
+    })
+}
+
+fn ended_by(ending: Ending, client: Side) -> Option<AlertFrom> {
+    match ending {
+        Ending::Closed(side) | Ending::Reset(side) => {
+            Some(if side == client { AlertFrom::Client } else { AlertFrom::Server })
+        }
+        _ => None,
+    }
+}
+
+fn plain_outcome(ending: Ending) -> Option<Outcome> {
+    Some(match ending {
+        Ending::Reset(_) => Outcome::Reset,
+        Ending::Closed(_) | Ending::Superseded => Outcome::Closed,
+        _ => Outcome::TimedOut,
+    })
+}
+
+fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending) -> Outcome {
+    if facts.established {
+        return Outcome::Completed;
+    }
+    if let Some((_, from)) = facts.alert {
+        return match from {
+            AlertFrom::Client => Outcome::RefusedByClient,
+            AlertFrom::Server => Outcome::RefusedByServer,
+        };
+    }
+    if facts.client_hello.is_none() && facts.server_hello.is_none() {
+        return Outcome::NotSeen;
+    }
+    // With one direction only, how the handshake ended cannot be known.
+    if !view.has_packets.iter().all(|seen| *seen) {
+        return Outcome::NotSeen;
+    }
+    plain_outcome(ending).unwrap_or(Outcome::NotSeen)
+}

@@ -1,0 +1,490 @@
+//! Frames in, records out: all stages of one input, in order.
+//!
+//! The one engine of `analyze` and of the daemon. It has no clock, no file and no thread of its own.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::assemble;
+use super::inspect::Inspection;
+use crate::app::dns;
+use crate::capture::{Frame, Interface, LinkType};
+use crate::classify::{self, NameCache};
+use crate::config::Resolved;
+use crate::decode::{self, Datagram, Decoded, Decoder};
+use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
+use crate::model::{Encapsulation, Record, Side, Sighting, Timestamp};
+use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
+
+/// The most distinct (interface, encapsulation) pairs that are told apart; VXLAN alone could name
+/// 16 million. Further ones share the last number and are counted.
+const MAX_CONTEXTS: usize = 65_536;
+
+/// ESP and a flow belong to the same window if they are no farther apart than this; IKE's dead
+/// peer detection and the tunnels' own keep-alives are more frequent.
+const ESP_WINDOW: Duration = Duration::from_secs(60);
+
+/// All stages of one input.
+pub struct Engine<'a> {
+    decoder: Decoder,
+    table: Table<Flows<'a>>,
+    flows: Flows<'a>,
+    encapsulation: Encapsulation,
+    contexts: Contexts,
+    needs_links: bool,
+    counts: Vec<InterfaceTally>,
+    skipped: Tally,
+    errors: BTreeMap<(&'static str, &'static str), u64>,
+    first_packet: Option<Timestamp>,
+    last_packet: Option<Timestamp>,
+    unsupported: Vec<(u32, u16)>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct InterfaceTally {
+    seen: StageCounts,
+    parsed: StageCounts,
+    last: Timestamp,
+}
+
+/// Counts by reason; few reasons, so a list is searched faster than a map.
+#[derive(Default)]
+struct Tally(Vec<(&'static str, u64)>);
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, reason: &'static str) {
+        for (known, count) in &mut self.0 {
+            if std::ptr::eq(*known, reason) || *known == reason {
+                *count += 1;
+                return;
+            }
+        }
+        self.0.push((reason, 1));
+    }
+}
+
+/// Numbers for the ways packets are seen.
+#[derive(Default)]
+struct Contexts {
+    numbers: HashMap<(u32, Encapsulation), u32, RandomState>,
+    list: Vec<(u32, Encapsulation)>,
+    /// The context of bare packets, per interface.
+    bare: Vec<Option<u32>>,
+    last: u32,
+    refused: u64,
+}
+
+impl Contexts {
+    #[inline]
+    fn number(&mut self, interface: u32, encapsulation: &Encapsulation) -> u32 {
+        if encapsulation.is_empty()
+            && let Some(Some(number)) = self.bare.get(interface as usize)
+        {
+            return *number;
+        }
+        if let Some((known_interface, known)) = self.list.get(self.last as usize)
+            && *known_interface == interface
+            && known == encapsulation
+        {
+            return self.last;
+        }
+        self.number_of_new(interface, encapsulation)
+    }
+
+    fn number_of_new(&mut self, interface: u32, encapsulation: &Encapsulation) -> u32 {
+        let key = (interface, encapsulation.clone());
+        let number = match self.numbers.get(&key) {
+            Some(&number) => number,
+            None if self.list.len() >= MAX_CONTEXTS => {
+                self.refused += 1;
+                (MAX_CONTEXTS - 1) as u32
+            }
+            None => {
+                let number = self.list.len() as u32;
+                self.list.push(key.clone());
+                self.numbers.insert(key, number);
+                number
+            }
+        };
+        if encapsulation.is_empty() && (interface as usize) < MAX_CONTEXTS {
+            let at = interface as usize;
+            if self.bare.len() <= at {
+                self.bare.resize(at + 1, None);
+            }
+            self.bare[at] = Some(number);
+        } else {
+            self.last = number;
+        }
+        number
+    }
+}
+
+/// What the flow table calls: the inspection of every flow and the records it ends in.
+pub(super) struct Flows<'a> {
+    config: &'a Resolved,
+    all_services: bool,
+    names: NameCache,
+    source: Arc<str>,
+    /// Name of each interface number.
+    interface_names: Vec<Option<Arc<str>>>,
+    /// Copy of the contexts' list, grown as contexts appear.
+    sightings: Vec<(u32, Encapsulation)>,
+    esp: HashMap<u32, Vec<Timestamp>, RandomState>,
+    records: Vec<(Record, u64)>,
+    evictions: Tally,
+    reported: u64,
+    dns_errors: Tally,
+    /// TLS or HTTP flows to other services, left out.
+    other_services: u64,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine for one input called `source`. Engines with the same `hasher` give equal flows
+    /// equal identities.
+    #[must_use]
+    pub fn new(config: &'a Resolved, all_services: bool, source: Arc<str>, hasher: RandomState) -> Self {
+        let limits = flow::Limits {
+            flows: config.limits.flows,
+            flow_bytes: config.limits.flow_bytes,
+            memory_bytes: config.limits.memory_mib.saturating_mul(1 << 20) / 2,
+        };
+        Self {
+            decoder: Decoder::new(decode::Limits::default()),
+            table: Table::new(limits, hasher),
+            flows: Flows {
+                config,
+                all_services,
+                names: NameCache::default(),
+                source,
+                interface_names: Vec::new(),
+                sightings: Vec::new(),
+                esp: HashMap::default(),
+                records: Vec::new(),
+                evictions: Tally::default(),
+                reported: 0,
+                dns_errors: Tally::default(),
+                other_services: 0,
+            },
+            encapsulation: Encapsulation::default(),
+            contexts: Contexts::default(),
+            needs_links: config.path.needs_link_addresses(),
+            counts: Vec::new(),
+            skipped: Tally::default(),
+            errors: BTreeMap::new(),
+            first_packet: None,
+            last_packet: None,
+            unsupported: Vec::new(),
+        }
+    }
+
+    /// Takes one frame.
+    #[inline]
+    pub fn frame(&mut self, frame: &Frame<'_>, interfaces: &[Interface]) {
+        let link_type = interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type);
+        if self.counts.len() <= frame.interface as usize {
+            self.meet_interfaces(frame.interface, interfaces);
+        }
+        let bytes = frame.data.len() as u64;
+        if let Some(tally) = self.counts.get_mut(frame.interface as usize) {
+            tally.seen.packets += 1;
+            tally.seen.bytes += bytes;
+            tally.last = tally.last.max(frame.timestamp);
+        }
+        if self.first_packet.is_none_or(|first| frame.timestamp < first) {
+            self.first_packet = Some(frame.timestamp);
+        }
+        if self.last_packet.is_none_or(|last| frame.timestamp > last) {
+            self.last_packet = Some(frame.timestamp);
+        }
+        self.encapsulation.clear();
+        let decoded = self.decoder.decode(
+            link_type.0,
+            frame.timestamp,
+            frame.data,
+            frame.wire_bytes,
+            &mut self.encapsulation,
+        );
+        let is_parsed = match decoded {
+            Ok(Decoded::Tcp(segment)) => {
+                let context = self.contexts.number(frame.interface, &self.encapsulation);
+                if self.flows.sightings.len() < self.contexts.list.len() {
+                    self.flows.sightings.extend_from_slice(
+                        self.contexts.list.get(self.flows.sightings.len()..).unwrap_or_default(),
+                    );
+                }
+                let moment = Moment {
+                    at: frame.timestamp,
+                    frame: frame.number,
+                    context,
+                    interface: frame.interface,
+                    link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
+                };
+                match self.table.push(&segment, &moment, &mut self.flows) {
+                    Taken::Inspected => true,
+                    Taken::Decided => {
+                        self.skipped.add("flow_decided");
+                        false
+                    }
+                    Taken::NoFlow => {
+                        self.skipped.add("no_flow");
+                        false
+                    }
+                    Taken::OutOfWindow => {
+                        self.skipped.add("out_of_window");
+                        false
+                    }
+                }
+            }
+            Ok(Decoded::Udp(datagram)) => {
+                if datagram.source.port() == 53 {
+                    self.flows.observe_dns(&datagram, frame.timestamp)
+                } else {
+                    self.skipped.add("udp");
+                    false
+                }
+            }
+            Ok(Decoded::Esp { source, destination }) => {
+                self.flows.observe_esp(source, destination, frame.interface, frame.timestamp);
+                self.skipped.add("esp");
+                false
+            }
+            Ok(Decoded::Held) => {
+                self.skipped.add("fragment_held");
+                false
+            }
+            Ok(Decoded::Skipped(skip)) => {
+                self.skipped.add(skip.reason());
+                false
+            }
+            Err(error) => {
+                *self.errors.entry((error.layer(), error.reason())).or_default() += 1;
+                false
+            }
+        };
+        if is_parsed && let Some(tally) = self.counts.get_mut(frame.interface as usize) {
+            tally.parsed.packets += 1;
+            tally.parsed.bytes += bytes;
+        }
+    }
+
+    /// Records that are complete, each with the identity of its flow.
+    pub fn take_records(&mut self) -> impl Iterator<Item = (Record, u64)> + '_ {
+        self.flows.records.drain(..)
+    }
+
+    /// How many records wait to be taken.
+    #[must_use]
+    pub fn waiting_records(&self) -> usize {
+        self.flows.records.len()
+    }
+
+    /// Ends every open flow.
+    pub fn finish(&mut self) {
+        self.table.finish(&mut self.flows);
+    }
+
+    /// Interfaces whose link type cannot be read, as (interface, link type number).
+    #[must_use]
+    pub fn unsupported_interfaces(&self) -> &[(u32, u16)] {
+        &self.unsupported
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts {
+        let counts = self.table.counts();
+        let mut accounts = Accounts {
+            decode_errors: self.errors.clone(),
+            flows_opened: counts.opened,
+            records: self.flows.reported,
+            flows_open: self.table.open_flows() as u64,
+            flow_table_limit: self.flows.config.limits.flows as u64,
+            flows_peak: counts.peak,
+            first_packet: self.first_packet,
+            last_packet: self.last_packet,
+            other_services: self.flows.other_services,
+            ..Accounts::default()
+        };
+        for (tally, name) in self.counts.iter().zip(&self.flows.interface_names) {
+            let name = name.as_ref().unwrap_or(&self.flows.source);
+            let interface = accounts.interfaces.entry(name.to_string()).or_default();
+            let skipped = StageCounts {
+                packets: tally.seen.packets - tally.parsed.packets,
+                bytes: tally.seen.bytes - tally.parsed.bytes,
+            };
+            let add = InterfaceCounts {
+                seen: tally.seen,
+                skipped,
+                parsed: tally.parsed,
+                last_packet: (tally.seen.packets > 0).then_some(tally.last),
+            };
+            interface.add(&add);
+        }
+        for (reason, count) in &self.skipped.0 {
+            *accounts.skipped.entry(reason).or_default() += count;
+        }
+        for (reason, count) in &self.flows.dns_errors.0 {
+            *accounts.decode_errors.entry(("dns", reason)).or_default() += count;
+        }
+        for (reason, count) in &self.flows.evictions.0 {
+            *accounts.evictions.entry(reason).or_default() += count;
+        }
+        for (reason, count) in [
+            ("no_room_for_segment", counts.segments_refused),
+            ("no_room_for_context", counts.contexts_refused + self.contexts.refused),
+        ] {
+            if count > 0 {
+                *accounts.dropped.entry((self.flows.source.to_string(), "reassembly", reason)).or_default() += count;
+            }
+        }
+        accounts
+    }
+
+    #[cold]
+    fn meet_interfaces(&mut self, newest: u32, interfaces: &[Interface]) {
+        for number in self.counts.len()..=newest as usize {
+            let interface = interfaces.get(number);
+            self.counts.push(InterfaceTally::default());
+            self.flows.interface_names.push(interface.and_then(|interface| interface.name.clone()));
+            if let Some(interface) = interface
+                && !interface.link_type.is_supported()
+            {
+                self.unsupported.push((number as u32, interface.link_type.0));
+            }
+        }
+    }
+}
+
+impl Flows<'_> {
+    fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> bool {
+        self.observe_answers(datagram.payload, datagram.destination.ip(), at)
+    }
+
+    fn observe_answers(&mut self, message: &[u8], client: IpAddr, at: Timestamp) -> bool {
+        match dns::parse_response(message) {
+            Ok(resolutions) => {
+                self.names.observe(client, &resolutions, at);
+                true
+            }
+            Err(error) => {
+                self.dns_errors.add(error.reason());
+                false
+            }
+        }
+    }
+
+    fn observe_esp(&mut self, source: IpAddr, destination: IpAddr, interface: u32, at: Timestamp) {
+        let outside = &self.config.site.vpn_outside;
+        if outside.iter().any(|net| net.contains(&source) || net.contains(&destination)) {
+            let seen = self.esp.entry(interface).or_default();
+            // First and newest are enough to tell whether a flow lies in the window.
+            match seen.as_mut_slice() {
+                [_, newest] => *newest = at.max(*newest),
+                _ => seen.push(at),
+            }
+        }
+    }
+
+    pub(super) fn esp_seen(&self, interfaces: impl Iterator<Item = u32>, from: Timestamp, until: Timestamp) -> bool {
+        interfaces.into_iter().any(|interface| {
+            self.esp.get(&interface).is_some_and(|seen| {
+                let (first, last) = (seen.first().copied(), seen.last().copied());
+                first.is_some_and(|first| first <= until.after(ESP_WINDOW))
+                    && last.is_some_and(|last| last.after(ESP_WINDOW) >= from)
+            })
+        })
+    }
+
+    pub(super) fn sightings_of(&self, view: &FlowView) -> Vec<Sighting> {
+        view.contexts
+            .iter()
+            .filter_map(|&context| {
+                let (interface, encapsulation) = self.sightings.get(context as usize)?;
+                Some(Sighting {
+                    interface: self.interface_names.get(*interface as usize).cloned().flatten(),
+                    encapsulation: encapsulation.clone(),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
+        view.contexts.iter().filter_map(|&context| self.sightings.get(context as usize).map(|(interface, _)| *interface))
+    }
+
+    pub(super) fn source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
+    pub(super) const fn config(&self) -> &Resolved {
+        self.config
+    }
+
+    pub(super) fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
+        self.names.names(client, server, at)
+    }
+}
+
+impl Consumer for Flows<'_> {
+    type State = Inspection;
+
+    #[inline]
+    fn starts_stream(&self, bytes: &[u8]) -> bool {
+        Inspection::starts_stream(bytes)
+    }
+
+    #[inline]
+    fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
+        let Self { names, dns_errors, .. } = self;
+        let mut answers = |message: &[u8]| match dns::parse_response(message) {
+            Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
+            Err(error) => dns_errors.add(error.reason()),
+        };
+        state.data(view, side, bytes, moment, &mut answers);
+    }
+
+    fn gap(&mut self, state: &mut Inspection, side: Side) {
+        state.gap(side);
+    }
+
+    #[inline]
+    fn is_decided(&self, state: &Inspection) -> bool {
+        state.is_decided()
+    }
+
+    #[inline]
+    fn held_bytes(&self, state: &Inspection) -> usize {
+        state.held_bytes()
+    }
+
+    fn end(&mut self, state: Inspection, view: FlowView, ending: Ending, now: Timestamp) {
+        match ending {
+            Ending::TableFull => return self.evictions.add("table_full"),
+            Ending::Translated => return self.evictions.add("same_flow_translated"),
+            _ => {}
+        }
+        let identity = view.identity;
+        match assemble::record(self, state, view, ending, now) {
+            Ok(mut record) => {
+                if record.endpoint.service.is_none() && !self.all_services {
+                    self.other_services += 1;
+                    return self.evictions.add("not_dynamodb");
+                }
+                let policy = crate::policy::evaluate(&record, &self.config.policy);
+                record.policy = Some(policy);
+                self.reported += 1;
+                self.records.push((record, identity));
+            }
+            Err(reason) => self.evictions.add(reason),
+        }
+    }
+}
+
+/// Whether the classification can use what a name in DNS said: exported for the assembler.
+pub(super) type EndpointInput<'a> = classify::EndpointInput<'a>;

@@ -1,0 +1,341 @@
+//! What one flow carries: the state machine from its first byte to its handshake.
+//!
+//! `Sniffing` → `Tls`, `Http`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
+//! preamble, STARTTLS and its like, OpenVPN's framing.
+
+use memchr::memchr_iter;
+
+use crate::app::{self, Parse, dns, http1, openvpn, proxy};
+use crate::flow::{FlowView, Moment};
+use crate::model::{HttpFacts, ProxyFacts, Side};
+use crate::tls::{self, Probe};
+
+/// How much of a clear-text dialogue is kept, per direction, in search of a TLS handshake. Mail
+/// servers and proxies with authentication talk a few kilobytes before they upgrade.
+const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
+
+/// Hardware addresses remembered per flow: both ends, before and after two hops.
+const MAX_LINKS: usize = 4;
+
+/// One flow's inspection.
+#[derive(Default)]
+pub struct Inspection {
+    stage: Stage,
+    /// The clear-text dialogue so far, per side.
+    dialogue: [Vec<u8>; 2],
+    /// How much of it was searched already.
+    searched: [usize; 2],
+    /// Bytes are missing from it.
+    has_gap: bool,
+    /// Distinct (source, destination) hardware addresses.
+    pub links: Vec<([u8; 6], [u8; 6])>,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Sniffing,
+    Tls(Box<TlsStage>),
+    Http(Box<HttpFacts>),
+    Dns(Box<[dns::TcpMessages; 2]>),
+    Opaque,
+}
+
+/// A TLS connection under way.
+pub struct TlsStage {
+    pub session: tls::Session,
+    pub client: Side,
+    pub proxy: Option<ProxyFacts>,
+    pub client_hello_frame: Option<u64>,
+    pub server_hello_frame: Option<u64>,
+    /// The stream of this side is known to be at a record boundary.
+    is_aligned: [bool; 2],
+    openvpn: Option<Box<[openvpn::Deframer; 2]>>,
+}
+
+/// What was found of a flow.
+pub enum Finding {
+    Tls(Box<TlsStage>),
+    Http(Box<HttpFacts>),
+    /// A proxy was asked, TLS never began.
+    Proxy(ProxyFacts),
+    /// A DNS conversation, whose answers were taken as they came.
+    Dns,
+    /// Neither TLS nor HTTP, or the capture joined after the handshake.
+    Unknown,
+}
+
+impl Inspection {
+    /// True for the first bytes of a direction that this state machine has a use for.
+    #[must_use]
+    pub fn starts_stream(bytes: &[u8]) -> bool {
+        matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello) || http1::looks_like_request(bytes)
+    }
+
+    /// True once nothing more can be learned.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        match &self.stage {
+            Stage::Sniffing | Stage::Dns(_) => false,
+            Stage::Tls(stage) => stage.session.is_decided(),
+            Stage::Http(_) | Stage::Opaque => true,
+        }
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let dialogue = self.dialogue[0].capacity() + self.dialogue[1].capacity();
+        dialogue
+            + match &self.stage {
+                Stage::Tls(stage) => stage.session.held_bytes(),
+                Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
+                Stage::Sniffing | Stage::Http(_) | Stage::Opaque => 0,
+            }
+    }
+
+    /// Takes the next bytes of `side`; `answers` receives whole DNS messages.
+    pub fn data(
+        &mut self,
+        view: &FlowView,
+        side: Side,
+        bytes: &[u8],
+        moment: &Moment,
+        answers: &mut dyn FnMut(&[u8]),
+    ) {
+        if let Some(link) = moment.link
+            && self.links.len() < MAX_LINKS
+            && !self.links.contains(&link)
+        {
+            self.links.push(link);
+        }
+        match &mut self.stage {
+            Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
+            Stage::Tls(stage) => stage.feed(side, bytes, moment),
+            Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
+            Stage::Http(_) | Stage::Opaque => {}
+        }
+    }
+
+    /// Learns that bytes of `side` are missing.
+    pub fn gap(&mut self, side: Side) {
+        match &mut self.stage {
+            Stage::Sniffing => {
+                self.has_gap = true;
+                self.dialogue[side.index()].clear();
+                self.searched[side.index()] = 0;
+            }
+            Stage::Tls(stage) => stage.gap(side),
+            Stage::Dns(messages) => messages[side.index()].gap(),
+            Stage::Http(_) | Stage::Opaque => {}
+        }
+    }
+
+    /// What was found, at the end of the flow.
+    #[must_use]
+    pub fn into_finding(self, view: &FlowView) -> Finding {
+        match self.stage {
+            Stage::Tls(stage) => Finding::Tls(stage),
+            Stage::Http(facts) => Finding::Http(facts),
+            Stage::Dns(_) => Finding::Dns,
+            Stage::Opaque => Finding::Unknown,
+            Stage::Sniffing => {
+                // A request head that never ended is still a request.
+                for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
+                    let dialogue = &self.dialogue[side.index()];
+                    if let Parse::Done(preamble) = proxy::client(dialogue)
+                        && let Some(facts) = preamble.facts
+                    {
+                        return Finding::Proxy(facts);
+                    }
+                    if http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT ") {
+                        return Finding::Http(Box::new(http1::parse_truncated(dialogue)));
+                    }
+                }
+                Finding::Unknown
+            }
+        }
+    }
+
+    fn sniff(
+        &mut self,
+        view: &FlowView,
+        side: Side,
+        bytes: &[u8],
+        moment: &Moment,
+        answers: &mut dyn FnMut(&[u8]),
+    ) {
+        let mine = side.index();
+        if self.dialogue[mine].is_empty() {
+            // The way of nearly every flow: a hello is the first thing a side says.
+            match tls::probe(bytes) {
+                Probe::ClientHello => return self.begin(side, side, bytes, moment, None, None),
+                Probe::ServerHello => return self.begin(side.other(), side, bytes, moment, None, None),
+                Probe::NeedMore | Probe::No => {}
+            }
+            if is_port(view, 53) {
+                let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
+                messages[mine].push(bytes, answers);
+                self.stage = Stage::Dns(messages);
+                return;
+            }
+        }
+        self.dialogue[mine].extend_from_slice(bytes);
+        self.search(view, side, moment);
+        if matches!(self.stage, Stage::Sniffing)
+            && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)
+        {
+            let is_request = self.dialogue.iter().find(|dialogue| {
+                http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT ")
+            });
+            self.stage = match is_request {
+                Some(dialogue) => Stage::Http(Box::new(http1::parse_truncated(dialogue))),
+                None => Stage::Opaque,
+            };
+            self.dialogue = [Vec::new(), Vec::new()];
+        }
+    }
+
+    /// Looks for what the dialogue of `side` has become.
+    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment) {
+        let mine = side.index();
+        let dialogue = &self.dialogue[mine];
+        match tls::probe(dialogue) {
+            Probe::ClientHello => {
+                let bytes = std::mem::take(&mut self.dialogue[mine]);
+                return self.begin(side, side, &bytes, moment, None, None);
+            }
+            Probe::ServerHello => {
+                let bytes = std::mem::take(&mut self.dialogue[mine]);
+                return self.begin(side.other(), side, &bytes, moment, None, None);
+            }
+            Probe::NeedMore if dialogue.len() < 64 => return,
+            Probe::NeedMore | Probe::No => {}
+        }
+        if !dialogue.starts_with(b"CONNECT ") && http1::looks_like_request(dialogue) {
+            if let Parse::Done(request) = http1::parse_request(dialogue) {
+                self.stage = Stage::Http(Box::new(request.facts));
+                self.dialogue = [Vec::new(), Vec::new()];
+            }
+            return;
+        }
+        if is_port(view, app::dax::CLEARTEXT_PORT) && app::dax::is_cleartext_greeting(dialogue) {
+            self.stage = Stage::Http(Box::new(HttpFacts { is_dax: true, ..HttpFacts::default() }));
+            self.dialogue = [Vec::new(), Vec::new()];
+            return;
+        }
+        // From a little before what is new, so that a hello cut by a segment boundary is found.
+        let from = self.searched[mine].saturating_sub(16);
+        if let Some(tail) = dialogue.get(from..)
+            && let Some(at) = tls::find_client_hello(tail)
+        {
+            let at = from + at;
+            let facts = match proxy::client(dialogue.get(..at).unwrap_or_default()) {
+                Parse::Done(preamble) => preamble.facts,
+                Parse::NeedMore | Parse::No => None,
+            };
+            let deframers = openvpn::detect(dialogue, at);
+            let all = std::mem::take(&mut self.dialogue[mine]);
+            let bytes = all.get(at..).unwrap_or_default();
+            match deframers {
+                Some(pair) => self.begin(side, side, &all, moment, facts, Some(Box::new(pair))),
+                None => self.begin(side, side, bytes, moment, facts, None),
+            }
+            return;
+        }
+        self.searched[mine] = dialogue.len();
+    }
+
+    /// TLS begins: `bytes` are of `side` and start with a hello.
+    fn begin(
+        &mut self,
+        client: Side,
+        side: Side,
+        bytes: &[u8],
+        moment: &Moment,
+        proxy: Option<ProxyFacts>,
+        openvpn: Option<Box<[openvpn::Deframer; 2]>>,
+    ) {
+        let earlier = std::mem::take(&mut self.dialogue[side.other().index()]);
+        let is_framed = openvpn.is_some();
+        let mut stage = Box::new(TlsStage {
+            session: tls::Session::new(),
+            client,
+            proxy,
+            client_hello_frame: None,
+            server_hello_frame: None,
+            is_aligned: [false; 2],
+            openvpn,
+        });
+        stage.is_aligned[side.index()] = true;
+        // The other side has said nothing yet, or only what came before TLS.
+        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap;
+        stage.feed(side, bytes, moment);
+        if !earlier.is_empty() {
+            stage.feed(side.other(), &earlier, moment);
+            if !is_framed && client == side {
+                stage.is_aligned[side.other().index()] |= stage.session.has_server_hello();
+            }
+        }
+        self.dialogue = [Vec::new(), Vec::new()];
+        self.stage = Stage::Tls(stage);
+    }
+}
+
+impl TlsStage {
+    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+        if let Some(deframers) = &mut self.openvpn {
+            let mut inner = Vec::new();
+            deframers[side.index()].push(bytes, &mut inner);
+            if !inner.is_empty() {
+                self.feed_tls(side, &inner, moment);
+            }
+            return;
+        }
+        if self.is_aligned[side.index()] {
+            return self.feed_tls(side, bytes, moment);
+        }
+        // Not known to be at a record boundary: begin where a hello or an alert does.
+        let is_client = side == self.client;
+        let start = memchr_iter(0x16, bytes)
+            .find(|&at| {
+                let probe = tls::probe(bytes.get(at..).unwrap_or_default());
+                if is_client { probe == Probe::ClientHello } else { probe == Probe::ServerHello }
+            })
+            .or_else(|| tls::looks_like_record(bytes).then_some(0));
+        if let Some(at) = start {
+            self.is_aligned[side.index()] = true;
+            self.feed_tls(side, bytes.get(at..).unwrap_or_default(), moment);
+        }
+    }
+
+    #[inline]
+    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+        if side == self.client {
+            self.session.client(bytes, moment.at);
+            if self.client_hello_frame.is_none() && self.session.has_client_hello() {
+                self.client_hello_frame = Some(moment.frame);
+            }
+        } else {
+            self.session.server(bytes, moment.at);
+            if self.server_hello_frame.is_none() && self.session.has_server_hello() {
+                self.server_hello_frame = Some(moment.frame);
+            }
+        }
+    }
+
+    fn gap(&mut self, side: Side) {
+        if let Some(deframers) = &mut self.openvpn {
+            deframers[side.index()] = openvpn::Deframer::default();
+        }
+        if side == self.client {
+            self.session.client_gap();
+        } else {
+            self.session.server_gap();
+        }
+    }
+}
+
+fn is_port(view: &FlowView, port: u16) -> bool {
+    view.key.end(Side::A).port() == port || view.key.end(Side::B).port() == port
+}
