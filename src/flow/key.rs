@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn both_directions_share_a_key_and_differ_in_side() {
-        for (x, y) in [("10.0.0.1:1", "10.0.0.1:2"), ("[2001:db8::1]:9", "[2001:db8::2]:1"), ("1.1.1.1:5", "2.2.2.2:1")] {
+        for (x, y) in
+            [("10.0.0.1:1", "10.0.0.1:2"), ("[2001:db8::1]:9", "[2001:db8::2]:1"), ("1.1.1.1:5", "2.2.2.2:1")]
+        {
             let (x, y): (SocketAddr, SocketAddr) = (x.parse().unwrap(), y.parse().unwrap());
             let ((forth, side), (back, other)) = (Key::of(x, y), Key::of(y, x));
             assert_eq!((forth, side), (back, other.other()));

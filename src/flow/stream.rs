@@ -248,7 +248,10 @@ impl Stream {
         {
             return true;
         }
-        self.held.insert(at, Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() });
+        self.held.insert(
+            at,
+            Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() },
+        );
         self.held_bytes += payload.len() + OVERHEAD_BYTES;
         if self.next.is_some() && self.gap_since.is_none() {
             self.gap_since = Some(now);
@@ -303,7 +306,14 @@ mod tests {
                 Delivery::Gap => gaps += 1,
             };
             let sequence = base.wrapping_add(*offset);
-            assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, Timestamp::default(), &mut deliver));
+            assert!(stream.push(
+                sequence,
+                payload,
+                payload.len() as u32,
+                LIMIT,
+                Timestamp::default(),
+                &mut deliver
+            ));
         }
         (bytes, gaps)
     }
@@ -333,8 +343,12 @@ mod tests {
         let mut stream = Stream::default();
         stream.anchor(1, true);
         let mut seen = Vec::new();
-        stream.push(1, b"ab", 10, LIMIT, Timestamp::default(), &mut |delivery| seen.push(format!("{delivery:?}")));
-        stream.push(11, b"k", 1, LIMIT, Timestamp::default(), &mut |delivery| seen.push(format!("{delivery:?}")));
+        stream.push(1, b"ab", 10, LIMIT, Timestamp::default(), &mut |delivery| {
+            seen.push(format!("{delivery:?}"))
+        });
+        stream.push(11, b"k", 1, LIMIT, Timestamp::default(), &mut |delivery| {
+            seen.push(format!("{delivery:?}"))
+        });
         assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
     }
 
@@ -367,7 +381,9 @@ mod tests {
     #[test]
     fn finds_the_beginning_late() {
         let mut stream = Stream::default();
-        assert!(stream.push(105, b"fgh", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
+        assert!(
+            stream.push(105, b"fgh", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet"))
+        );
         assert!(stream.push(90, b"old", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
         stream.anchor(100, false);
         let mut bytes = Vec::new();

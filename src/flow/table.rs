@@ -262,7 +262,8 @@ impl<C: Consumer> Table<C> {
         let (key, side) = Key::of(segment.source, segment.destination);
         let hash = key.hash_with(&self.hasher);
         let slots = &mut self.slots;
-        let found = self.index.find(hash, |&index| slots.get(index as usize).is_some_and(|slot| slot.key == key));
+        let found =
+            self.index.find(hash, |&index| slots.get(index as usize).is_some_and(|slot| slot.key == key));
         let Some(&head) = found else {
             if !segment.flags.has(TcpFlags::SYN) && segment.payload_wire_bytes == 0 {
                 return Taken::NoFlow;
@@ -344,7 +345,8 @@ impl<C: Consumer> Table<C> {
                 self.supersede(head, moment, consumer);
                 let index = self.open(key, hash, segment, side, moment, consumer);
                 if let Some((base, has_base)) = twin
-                    && let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
+                    && let Some(active) =
+                        self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
                 {
                     for end in [0, 1] {
                         if has_base[end] {
@@ -505,9 +507,10 @@ impl<C: Consumer> Table<C> {
         let old: ArrayVec<u32, MAX_INSTANCES> = self.chain(head).take(MAX_INSTANCES).collect();
         let is_full = old.len() == MAX_INSTANCES;
         for (position, index) in old.into_iter().enumerate() {
-            let is_over = self.slots.get(index as usize).and_then(|slot| slot.active.as_ref()).is_some_and(
-                |active| active.view.contexts.contains(&moment.context) || (is_full && position == 0),
-            );
+            let is_over =
+                self.slots.get(index as usize).and_then(|slot| slot.active.as_ref()).is_some_and(|active| {
+                    active.view.contexts.contains(&moment.context) || (is_full && position == 0)
+                });
             if is_over {
                 self.give_up_gaps(index, consumer);
                 let ending = self.closing_of(index).unwrap_or(Ending::Superseded);
@@ -589,7 +592,8 @@ impl<C: Consumer> Table<C> {
             (self.slots.len() - 1) as u32
         };
         let slots = &self.slots;
-        let found = self.index.find(hash, |&index| slots.get(index as usize).is_some_and(|slot| slot.key == key));
+        let found =
+            self.index.find(hash, |&index| slots.get(index as usize).is_some_and(|slot| slot.key == key));
         if let Some(&head) = found {
             // Appended at the end: the chain stays in order of age.
             let last = self.chain(head).last().unwrap_or(head);
@@ -611,7 +615,14 @@ impl<C: Consumer> Table<C> {
     }
 
     /// Gives a segment to its instance.
-    fn take(&mut self, index: u32, side: Side, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> Taken {
+    fn take(
+        &mut self,
+        index: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+        consumer: &mut C,
+    ) -> Taken {
         let now = self.now;
         let head_hash =
             if segment.payload.len() >= HEAD_BYTES { self.head_hash(segment.payload) } else { None };
@@ -808,14 +819,14 @@ impl<C: Consumer> Table<C> {
         self.counts.ended += 1;
         let idle = if slot.is_closed { CLOSED_IDLE } else { DECIDED_IDLE };
         self.wheel.schedule(index, slot.generation, now.after(idle), now);
-        active.view.identity =
-            self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head));
+        active.view.identity = self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head));
         consumer.end(active.state, active.view, ending, now);
     }
 
     fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
         let now = self.now;
-        let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut()) else {
+        let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
+        else {
             return;
         };
         let moment = Moment {
@@ -869,11 +880,8 @@ impl<C: Consumer> Table<C> {
                 .get(index as usize)
                 .and_then(|slot| slot.active.as_ref())
                 .is_some_and(|active| consumer.is_decided(&active.state));
-            let ending = if is_decided {
-                Ending::Decided
-            } else {
-                self.closing_of(index).unwrap_or(Ending::TimedOut)
-            };
+            let ending =
+                if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
             self.end(index, ending, consumer);
         } else {
             self.remove(index);

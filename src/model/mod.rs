@@ -18,10 +18,10 @@ pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, Endpoi
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};
-pub use record::{Completeness, HttpFacts, Outcome, Record, Signature, SigningCredential, Sighting};
+pub use record::{Completeness, HttpFacts, Outcome, Record, Sighting, Signature, SigningCredential};
 pub use time::Timestamp;
 pub use tls::{
-    AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption, ServerHello, Sni,
-    TlsFacts,
+    AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption,
+    ServerHello, Sni, TlsFacts,
 };
 pub use verdict::{PolicyFacts, Severity, Verdict, Violation};

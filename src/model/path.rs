@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::dynamodb::closed_set;
 use super::Confidence;
+use super::dynamodb::closed_set;
 
 closed_set! {
     /// How packets get to AWS.
@@ -59,6 +59,12 @@ pub struct PathFacts {
 
 impl Default for PathFacts {
     fn default() -> Self {
-        Self { access: Access::Unknown, entry: Entry::Unknown, name: None, evidence: Vec::new(), confidence: None }
+        Self {
+            access: Access::Unknown,
+            entry: Entry::Unknown,
+            name: None,
+            evidence: Vec::new(),
+            confidence: None,
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dynamodb::closed_set;
-use super::{AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts};
+use super::{
+    AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts,
+};
 
 closed_set! {
     /// How much of the handshake was seen.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use super::dynamodb::closed_set;
 use super::registry::{
-    AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, Ssl2CipherKind,
-    TlsVersion,
+    AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme,
+    Ssl2CipherKind, TlsVersion,
 };
 use super::{Side, Timestamp};
 

@@ -75,9 +75,11 @@ pub struct Accounts {
 impl InterfaceCounts {
     /// Adds other counts of the same interface.
     pub fn add(&mut self, other: &Self) {
-        for (sum, add) in
-            [(&mut self.seen, other.seen), (&mut self.skipped, other.skipped), (&mut self.parsed, other.parsed)]
-        {
+        for (sum, add) in [
+            (&mut self.seen, other.seen),
+            (&mut self.skipped, other.skipped),
+            (&mut self.parsed, other.parsed),
+        ] {
             sum.packets += add.packets;
             sum.bytes += add.bytes;
         }

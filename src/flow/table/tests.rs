@@ -77,7 +77,14 @@ impl Wire {
         }
     }
 
-    fn send(&mut self, from_client: bool, flags: u8, sequence: u32, acknowledgment: u32, payload: &[u8]) -> Taken {
+    fn send(
+        &mut self,
+        from_client: bool,
+        flags: u8,
+        sequence: u32,
+        acknowledgment: u32,
+        payload: &[u8],
+    ) -> Taken {
         let (client, server) = (self.client.parse().unwrap(), SERVER.parse().unwrap());
         let (source, destination) = if from_client { (client, server) } else { (server, client) };
         self.frame += 1;
@@ -194,7 +201,10 @@ fn port_reuse_is_another_flow() {
     wire.open(5_000_000, 7_000_000);
     wire.send(true, TcpFlags::ACK, 5_000_001, 7_000_001, b"second");
     let ended = wire.finish();
-    assert_eq!(ended.iter().map(|flow| &flow.streams[FROM_CLIENT][..]).collect::<Vec<_>>(), [&b"first"[..], b"second"]);
+    assert_eq!(
+        ended.iter().map(|flow| &flow.streams[FROM_CLIENT][..]).collect::<Vec<_>>(),
+        [&b"first"[..], b"second"]
+    );
     assert_eq!(ended[0].ending, Ending::Superseded);
 }
 
