@@ -1,1 +1,3 @@
 //! Tests from the outside: one binary, a module per subject.
+
+mod tidy;

@@ -1,0 +1,173 @@
+//! The flags, as typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::model::Severity;
+
+/// Shows from packets whether DynamoDB traffic keeps its TLS and path rules.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ddbwatch",
+    version = VERSION,
+    about,
+    long_about = "Shows from packets whether traffic to Amazon DynamoDB keeps the rules for it: TLS of at \
+                  least a minimum version, forward secrecy, signed requests, the intended path. It \
+                  decrypts nothing.",
+    after_help = EXIT_CODES,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Colour: `auto` is on where a terminal reads and NO_COLOR is not set
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// Version, and the revision it was built from where the build knows it.
+pub const VERSION: &str = match option_env!("DDBWATCH_REVISION") {
+    Some(revision) => revision,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  cannot run: an input is missing, unreadable or no capture
+  2  wrong usage or configuration
+  3  done, and --fail-on was met
+  4  done, but part of an input was damaged or of an unsupported link type";
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read captures and report every DynamoDB flow in them
+    Analyze(Analyze),
+    /// Read configuration and policy and print what they resolve to; no packet is touched
+    Check(Check),
+    /// Explain a rule (what, why, source, remedy) or a host name (which endpoint it is, and why)
+    Explain(Explain),
+    /// List the rules
+    Rules,
+    /// List the policy profiles, or print one with its sources
+    Profiles(Profiles),
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// `analyze`.
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Captures, folders of captures, or - for standard input (pcap, pcapng; plain, gzip, zstd)
+    #[arg(required = true, value_name = "CAPTURE", value_hint = ValueHint::AnyPath)]
+    pub captures: Vec<PathBuf>,
+
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub format: Format,
+
+    /// Write to FILE instead of standard output; it appears there only when it is complete
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+
+    /// Policy profile (see `ddbwatch profiles`); wins over the configuration
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Report every TLS or plaintext-HTTP flow, not only DynamoDB's
+    #[arg(long)]
+    pub all_services: bool,
+
+    /// Exit with 3 where a violation is at least this grave
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    pub fail_on: Option<Severity>,
+
+    /// Files read at the same time [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+
+    /// Draw no progress bar (without a terminal none is drawn)
+    #[arg(long)]
+    pub no_progress: bool,
+
+    /// Replace account ids in the output [default: on, or what the configuration says]
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub redact: Option<Switch>,
+}
+
+/// Output formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: findings, flows, summary, coverage
+    Table,
+    /// One JSON object per flow and line
+    Jsonl,
+    /// The same columns as comma-separated values
+    Csv,
+    /// Metrics as text, for the textfile collector
+    Prometheus,
+}
+
+/// A flag with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Configuration file (TOML); without one the defaults are printed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A rule id such as tls_version_too_low, or a host name
+    #[arg(value_name = "RULE | HOSTNAME")]
+    pub subject: String,
+}
+
+/// `profiles`.
+#[derive(Debug, Args)]
+pub struct Profiles {
+    /// Print all of this profile
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Configuration file with profiles of one's own
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Set)]
+    pub config: Option<PathBuf>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+fn parse_severity(word: &str) -> Result<Severity, String> {
+    Severity::parse(word).ok_or_else(|| "expected info, warning or critical".to_owned())
+}
