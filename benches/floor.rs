@@ -57,9 +57,9 @@ fn main() -> std::io::Result<()> {
 
 /// Bytes of the record that begins here; 16 where even its header is not whole.
 fn record_bytes(bytes: &[u8]) -> usize {
-    bytes.get(8..12).map_or(16, |length| {
-        16 + u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize
-    })
+    bytes
+        .get(8..12)
+        .map_or(16, |length| 16 + u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize)
 }
 
 fn key_of(frame: &[u8]) -> Option<Key> {
@@ -84,7 +84,11 @@ fn key_of(frame: &[u8]) -> Option<Key> {
             if header.next_header() != IpNumber::TCP {
                 return None;
             }
-            (u128::from_be_bytes(header.source()), u128::from_be_bytes(header.destination()), packet.get(40..)?)
+            (
+                u128::from_be_bytes(header.source()),
+                u128::from_be_bytes(header.destination()),
+                packet.get(40..)?,
+            )
         }
         _ => return None,
     };

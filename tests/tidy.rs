@@ -38,7 +38,8 @@ fn root() -> PathBuf {
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -78,7 +79,9 @@ fn stages_use_only_what_is_before_them() {
         MAY_USE.iter().map(|(stage, used)| (*stage, used.iter().copied().collect())).collect();
     let mut wrong = Vec::new();
     for (name, text) in all_sources() {
-        let Some(stage) = name.strip_prefix("src/").and_then(|rest| rest.split_once('/')).map(|(stage, _)| stage) else {
+        let Some(stage) =
+            name.strip_prefix("src/").and_then(|rest| rest.split_once('/')).map(|(stage, _)| stage)
+        else {
             continue;
         };
         if name.ends_with("/tests.rs") {
@@ -110,7 +113,10 @@ fn stages_use_only_what_is_before_them() {
             uses.insert(word.trim().to_owned());
         }
         for used in uses {
-            if used != stage && used != "model" && may_use.contains_key(used.as_str()) && !allowed.contains(used.as_str())
+            if used != stage
+                && used != "model"
+                && may_use.contains_key(used.as_str())
+                && !allowed.contains(used.as_str())
             {
                 wrong.push(format!("{name}: {stage} may not use {used}"));
             }
@@ -122,7 +128,8 @@ fn stages_use_only_what_is_before_them() {
 #[test]
 fn unsafe_code_stays_in_its_room() {
     for (name, text) in all_sources() {
-        let has_unsafe = code_of(&text).split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+        let has_unsafe =
+            code_of(&text).split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
         assert!(!has_unsafe || name.starts_with(UNSAFE_ROOM), "{name}: unsafe code outside {UNSAFE_ROOM}");
     }
 }
@@ -137,7 +144,9 @@ fn pure_stages_touch_no_file_and_no_clock() {
             continue;
         }
         let code = code_of(&text);
-        for forbidden in ["std::fs", "std::net::Tcp", "std::net::Udp", "Instant::now", "SystemTime::now", "std::env"] {
+        for forbidden in
+            ["std::fs", "std::net::Tcp", "std::net::Udp", "Instant::now", "SystemTime::now", "std::env"]
+        {
             assert!(!code.contains(forbidden), "{name} uses {forbidden}");
         }
     }
@@ -175,9 +184,27 @@ fn exceptions_to_lints_give_a_reason() {
 #[test]
 fn top_folder_holds_what_it_should() {
     let allowed: BTreeSet<&str> = [
-        ".ci", ".git", ".gitignore", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-JA4",
-        "LICENSE-MIT", "Makefile", "README.md", "benches", "captures", "clippy.toml", "dashboards", "fuzz", "packaging",
-        "rustfmt.toml", "src", "target", "tests",
+        ".ci",
+        ".git",
+        ".gitignore",
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-JA4",
+        "LICENSE-MIT",
+        "Makefile",
+        "README.md",
+        "benches",
+        "captures",
+        "clippy.toml",
+        "dashboards",
+        "fuzz",
+        "packaging",
+        "rustfmt.toml",
+        "src",
+        "target",
+        "tests",
     ]
     .into();
     for entry in fs::read_dir(root()).unwrap() {

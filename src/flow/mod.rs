@@ -9,11 +9,13 @@
 //! Time is packet time, always an argument. It never looks at what the bytes mean: the consumer says
 //! what the beginning of a stream looks like.
 
+mod consumer;
 mod key;
 mod stream;
 mod table;
 mod wheel;
 
+pub use consumer::{Consumer, Ending, FlowView, MAX_CONTEXTS, Moment};
 pub use key::Key;
 pub use stream::{Delivery, Stream};
-pub use table::{Consumer, Ending, FlowView, Limits, MAX_CONTEXTS, Moment, Table, TableCounts};
+pub use table::{Limits, Table, TableCounts, Taken};

@@ -1,0 +1,94 @@
+//! Who reads the streams of the table, and what it is told of each flow.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+
+use super::key::Key;
+use crate::model::{Side, Timestamp};
+
+/// The most contexts remembered per flow; three mirror sessions, each before and after a load
+/// balancer, make six.
+pub const MAX_CONTEXTS: usize = 8;
+
+/// When and where a segment was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Time of the packet as captured.
+    pub at: Timestamp,
+    /// Number of the frame.
+    pub frame: u64,
+    /// The interface and encapsulation, as a number the caller gave them.
+    pub context: u32,
+    /// The interface alone.
+    pub interface: u32,
+    /// Source and destination hardware address of the frame, where the caller needs them.
+    pub link: Option<([u8; 6], [u8; 6])>,
+}
+
+/// How a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// FIN from both sides, or from one and then silence; the side that began.
+    Closed(Side),
+    /// The consumer learned enough.
+    Decided,
+    /// The input ended.
+    InputEnded,
+    /// RST, and who sent it.
+    Reset(Side),
+    /// The table was full.
+    TableFull,
+    /// Silence.
+    TimedOut,
+    /// The same addresses and ports in the same place began another connection.
+    Superseded,
+    /// Another flow turned out to be the same one, seen under other addresses.
+    Translated,
+}
+
+/// What the table knows of a flow.
+#[derive(Clone, Debug)]
+pub struct FlowView {
+    pub key: Key,
+    pub first_seen: Timestamp,
+    pub first_frame: u64,
+    /// Who opened the connection, where a SYN or SYN-ACK told.
+    pub originator: Option<Side>,
+    /// SYN of the originator was seen.
+    pub has_syn: bool,
+    /// Packets of each side were seen, in the order of [`Side::index`].
+    pub has_packets: [bool; 2],
+    /// Any payload was seen.
+    pub has_payload: bool,
+    /// Contexts the flow was seen in, in order of appearance.
+    pub contexts: ArrayVec<u32, MAX_CONTEXTS>,
+    /// Other addresses (source and destination of the originator's packets) of the same flow.
+    pub translated: Vec<(SocketAddr, SocketAddr)>,
+    /// SYN to the ACK that answers SYN-ACK.
+    pub round_trip: Option<Duration>,
+    /// Bytes arrived that no room was left to hold.
+    pub lost_bytes: bool,
+    /// Equal for equal flows, whatever they were seen through.
+    pub identity: u64,
+}
+
+/// Who reads the streams.
+pub trait Consumer {
+    /// What is known of one flow.
+    type State: Default;
+
+    /// True where `bytes` look like the first bytes a client or server sends.
+    fn starts_stream(&self, bytes: &[u8]) -> bool;
+    /// Takes the next bytes that `side` sent.
+    fn data(&mut self, state: &mut Self::State, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment);
+    /// Learns that bytes of `side` are missing.
+    fn gap(&mut self, state: &mut Self::State, side: Side);
+    /// True once no byte of the flow matters any more.
+    fn is_decided(&self, state: &Self::State) -> bool;
+    /// Bytes the state holds, for the memory limit.
+    fn held_bytes(&self, state: &Self::State) -> usize;
+    /// Takes leave of a flow.
+    fn end(&mut self, state: Self::State, view: FlowView, ending: Ending, now: Timestamp);
+}

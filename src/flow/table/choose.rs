@@ -1,0 +1,226 @@
+//! Which of several flows with the same addresses and ports a segment belongs to.
+
+use std::hash::BuildHasher;
+
+use arrayvec::ArrayVec;
+
+use super::{HEAD_BYTES, Slot, Table};
+use crate::decode::{Segment, TcpFlags};
+use crate::flow::stream::{WINDOW, distance};
+use crate::flow::{Consumer, Ending, Moment};
+use crate::model::Side;
+
+/// The most instances that share addresses and ports at once.
+const MAX_INSTANCES: usize = 8;
+
+/// Where a segment goes.
+pub(super) enum Choice {
+    Instance(u32),
+    New,
+    OutOfWindow,
+}
+
+impl<C: Consumer> Table<C> {
+    /// Which instance a SYN or SYN-ACK belongs to: the one with this initial sequence number, or
+    /// one that has seen nothing from this side that contradicts it.
+    pub(super) fn choose_for_syn(&self, head: u32, side: Side, segment: &Segment<'_>) -> Choice {
+        let base = segment.sequence.wrapping_add(1);
+        let is_answer = segment.flags.has(TcpFlags::ACK);
+        let (mine, other) = (side.index(), side.other().index());
+        for index in self.chain(head) {
+            let Some(slot) = self.slots.get(index as usize) else { continue };
+            // The peer's first byte must be the one acknowledged; Fast Open data may be acknowledged with it.
+            let answers_peer = !is_answer
+                || !slot.has_base[other]
+                || (0..=65_535).contains(&distance(slot.base[other], segment.acknowledgment));
+            if slot.has_base[mine] {
+                if slot.base[mine] == base && answers_peer {
+                    return Choice::Instance(index);
+                }
+                continue;
+            }
+            let Some(active) = &slot.active else { continue };
+            if is_answer && slot.has_base[other] {
+                if answers_peer {
+                    return Choice::Instance(index);
+                }
+                continue;
+            }
+            match active.streams[mine].offset_of(base) {
+                None => return Choice::Instance(index),
+                // Data before its SYN: the capture is out of order.
+                Some(offset) if offset.unsigned_abs() < 1 << 20 => return Choice::Instance(index),
+                Some(_) => {}
+            }
+        }
+        Choice::New
+    }
+
+    pub(super) fn choose_for_data(
+        &self,
+        head: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+        consumer: &C,
+    ) -> Choice {
+        let mine = side.index();
+        let is_start = segment.payload.len() > 5 && consumer.starts_stream(segment.payload);
+        let mut fallback = None;
+        let mut near = None;
+        for index in self.chain(head) {
+            let Some(slot) = self.slots.get(index as usize) else { continue };
+            let Some(active) = &slot.active else {
+                let is_late_copy = !is_start
+                    || !slot.has_base[mine]
+                    || ((0..65_536).contains(&distance(slot.base[mine], segment.sequence))
+                        && !self.conflicts(slot, mine, segment, moment));
+                if is_late_copy {
+                    if slot.context == moment.context && slot.has_base[mine] && !is_start {
+                        let offset = distance(slot.base[mine], segment.sequence);
+                        if offset >= 0 && (offset as u32) < WINDOW {
+                            near.get_or_insert(index);
+                        }
+                    }
+                    fallback.get_or_insert(index);
+                }
+                continue;
+            };
+            let is_known_context = active.view.contexts.contains(&moment.context);
+            match active.streams[mine].offset_of(segment.sequence) {
+                None => {
+                    if is_known_context {
+                        return Choice::Instance(index);
+                    }
+                    near.get_or_insert(index);
+                }
+                Some(offset) if offset.unsigned_abs() < WINDOW => {
+                    if is_start && self.conflicts(slot, mine, segment, moment) {
+                        continue;
+                    }
+                    if is_start && !is_known_context && slot.has_base[mine] {
+                        let from_base = distance(slot.base[mine], segment.sequence);
+                        if !(0..65_536).contains(&from_base) {
+                            continue;
+                        }
+                    }
+                    if is_known_context {
+                        return Choice::Instance(index);
+                    }
+                    near.get_or_insert(index);
+                }
+                Some(_) => {}
+            }
+        }
+        match near.or(fallback) {
+            Some(index) => Choice::Instance(index),
+            None if is_start => Choice::New,
+            None => Choice::OutOfWindow,
+        }
+    }
+
+    /// Another connection's first bytes at the same place in the sequence space, seen elsewhere.
+    /// In the same context such bytes are a retransmission that lies, and the first copy wins.
+    pub(super) fn conflicts(
+        &self,
+        slot: &Slot<C::State>,
+        side: usize,
+        segment: &Segment<'_>,
+        moment: &Moment,
+    ) -> bool {
+        slot.head[side] != 0
+            && slot.base[side] == segment.sequence
+            && slot.context != moment.context
+            && self.head_hash(segment.payload).is_some_and(|hash| hash != slot.head[side])
+    }
+
+    /// Where this segment's first bytes tell two connections apart that began alike, the context
+    /// it was seen in was never the older one's. Returns the beginnings both share.
+    pub(super) fn part(
+        &mut self,
+        head: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+    ) -> Option<([u32; 2], [bool; 2])> {
+        let twin = self.chain(head).find(|&index| {
+            self.slots
+                .get(index as usize)
+                .is_some_and(|slot| self.conflicts(slot, side.index(), segment, moment))
+        })?;
+        let slot = self.slots.get_mut(twin as usize)?;
+        if let Some(active) = slot.active.as_deref_mut() {
+            active.view.contexts.retain(|context| *context != moment.context);
+        }
+        Some((slot.base, slot.has_base))
+    }
+
+    pub(super) fn head_hash(&self, payload: &[u8]) -> Option<u32> {
+        let head = payload.get(..HEAD_BYTES)?;
+        Some((self.hasher.hash_one(head) as u32).max(1))
+    }
+
+    pub(super) fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
+        let mut next = head;
+        std::iter::from_fn(move || {
+            let index = next;
+            next = self.slots.get(index as usize)?.next;
+            Some(index)
+        })
+    }
+
+    /// A new instance begins where an old one was: in the same context the old one is over.
+    pub(super) fn supersede(&mut self, head: u32, moment: &Moment, consumer: &mut C) {
+        let old: ArrayVec<u32, MAX_INSTANCES> = self.chain(head).take(MAX_INSTANCES).collect();
+        let is_full = old.len() == MAX_INSTANCES;
+        for (position, index) in old.into_iter().enumerate() {
+            let is_over =
+                self.slots.get(index as usize).and_then(|slot| slot.active.as_ref()).is_some_and(|active| {
+                    active.view.contexts.contains(&moment.context) || (is_full && position == 0)
+                });
+            if is_over {
+                self.give_up_gaps(index, consumer);
+                let ending = self.closing_of(index).unwrap_or(Ending::Superseded);
+                self.end(index, ending, consumer);
+            }
+        }
+        if is_full {
+            self.remove(head);
+        }
+    }
+
+    /// Remembers a client's first bytes, or recognises them as those of a flow under other addresses.
+    pub(super) fn join(
+        &mut self,
+        index: u32,
+        hash: u64,
+        segment: &Segment<'_>,
+        moment: &Moment,
+        consumer: &mut C,
+    ) {
+        let key = self.slots.get(index as usize).map(|slot| slot.key);
+        if let Some(&primary) = self.views.get(&hash)
+            && primary != index
+            && let Some(slot) = self.slots.get_mut(primary as usize)
+            && slot.is_used
+            && slot.view_hash == hash
+            && Some(slot.key) != key
+            && slot.interface != moment.interface
+        {
+            if let Some(active) = slot.active.as_deref_mut() {
+                if active.interfaces.contains(&moment.interface) {
+                    return;
+                }
+                active.view.translated.push((segment.source, segment.destination));
+                let _ = active.view.contexts.try_push(moment.context);
+                let _ = active.interfaces.try_push(moment.interface);
+            }
+            self.end(index, Ending::Translated, consumer);
+            return;
+        }
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.view_hash = hash;
+            self.views.insert(hash, index);
+        }
+    }
+}

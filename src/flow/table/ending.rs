@@ -1,0 +1,201 @@
+//! How flows leave the table: decided, closed, silent, or pushed out.
+
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+use super::{Active, NONE, Table};
+use crate::flow::stream::Delivery;
+use crate::flow::wheel::Wheel;
+use crate::flow::{Consumer, Ending, Moment};
+use crate::model::Side;
+
+/// How long an undecided flow may be silent. Clients give up a handshake sooner: the AWS SDKs'
+/// connection time-outs lie between 1 and 60 seconds.
+pub(super) const HANDSHAKE_IDLE: Duration = Duration::from_secs(60);
+
+/// How long a flow that saw one FIN, or RST with bytes missing, may wait for the rest.
+pub(super) const CLOSING_LINGER: Duration = Duration::from_secs(5);
+
+/// How long a decided flow is remembered after its last packet, so that late copies of its
+/// packets open no second flow. Longer than the keep-alive pauses of the SDKs' connection pools.
+const DECIDED_IDLE: Duration = Duration::from_secs(300);
+
+/// The same, once it is closed: twice the segment life time of common systems is 60 seconds.
+const CLOSED_IDLE: Duration = Duration::from_secs(60);
+
+impl<C: Consumer> Table<C> {
+    /// Ends every flow, in the order they were opened.
+    pub fn finish(&mut self, consumer: &mut C) {
+        let mut order: Vec<(u64, u32)> = self
+            .slots
+            .iter()
+            .zip(0_u32..)
+            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
+            .collect();
+        order.sort_unstable();
+        for (_, index) in order {
+            self.give_up_gaps(index, consumer);
+            let ending = self
+                .slots
+                .get(index as usize)
+                .and_then(|slot| slot.active.as_ref())
+                .and_then(|active| active.closing)
+                .map_or(Ending::InputEnded, |(ending, _)| ending);
+            self.end(index, ending, consumer);
+        }
+        self.index.clear();
+        self.slots.clear();
+        self.free.clear();
+        self.views.clear();
+        self.wheel = Wheel::default();
+    }
+
+    pub(super) fn closing_of(&self, index: u32) -> Option<Ending> {
+        self.slots.get(index as usize)?.active.as_ref()?.closing.map(|(ending, _)| ending)
+    }
+
+    /// Ends the flow of a slot; the slot stays, to recognise late copies of its packets.
+    pub(super) fn end(&mut self, index: u32, ending: Ending, consumer: &mut C) {
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        let Some(mut active) = slot.active.take() else { return };
+        slot.is_closed = !matches!(ending, Ending::Decided | Ending::Translated);
+        self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
+        self.live -= 1;
+        self.counts.ended += 1;
+        let idle = if slot.is_closed { CLOSED_IDLE } else { DECIDED_IDLE };
+        self.wheel.schedule(index, slot.generation, now.after(idle), now);
+        active.view.identity = self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head));
+        consumer.end(active.state, active.view, ending, now);
+    }
+
+    pub(super) fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
+        let now = self.now;
+        let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
+        else {
+            return;
+        };
+        let moment = Moment {
+            at: now,
+            frame: active.view.first_frame,
+            context: active.view.contexts.first().copied().unwrap_or_default(),
+            interface: active.interfaces.first().copied().unwrap_or_default(),
+            link: None,
+        };
+        let Active { streams, state, view, .. } = active;
+        // The opener first: its hello decides who is the client.
+        let first = view.originator.unwrap_or(Side::A);
+        for side in [first, first.other()] {
+            let stream = &mut streams[side.index()];
+            while stream.skip_gap(&mut |delivery| match delivery {
+                Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, &moment),
+                Delivery::Gap => consumer.gap(state, side),
+            }) {}
+        }
+    }
+
+    pub(super) fn expire(&mut self, consumer: &mut C) {
+        while let Some(due) = self.wheel.take_due(self.now) {
+            for (index, generation) in due {
+                self.look_at(index, generation, consumer);
+            }
+        }
+    }
+
+    pub(super) fn look_at(&mut self, index: u32, generation: u32, consumer: &mut C) {
+        let now = self.now;
+        let Some(slot) = self.slots.get(index as usize) else { return };
+        if !slot.is_used || slot.generation != generation {
+            return;
+        }
+        let idle = match &slot.active {
+            Some(active) if active.closing.is_some() => CLOSING_LINGER,
+            Some(_) => HANDSHAKE_IDLE,
+            None if slot.is_closed => CLOSED_IDLE,
+            None => DECIDED_IDLE,
+        };
+        let deadline = slot.last_seen.after(idle);
+        if deadline > now {
+            self.wheel.schedule(index, generation, deadline, now);
+            return;
+        }
+        if slot.active.is_some() {
+            self.give_up_gaps(index, consumer);
+            let is_decided = self
+                .slots
+                .get(index as usize)
+                .and_then(|slot| slot.active.as_ref())
+                .is_some_and(|active| consumer.is_decided(&active.state));
+            let ending =
+                if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
+            self.end(index, ending, consumer);
+        } else {
+            self.remove(index);
+        }
+    }
+
+    /// Frees a slot whose flow has ended.
+    pub(super) fn remove(&mut self, index: u32) {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        if !slot.is_used {
+            return;
+        }
+        slot.is_used = false;
+        let (key, next, view_hash) = (slot.key, slot.next, slot.view_hash);
+        slot.next = NONE;
+        if view_hash != 0 && self.views.get(&view_hash) == Some(&index) {
+            self.views.remove(&view_hash);
+        }
+        let hash = key.hash_with(&self.hasher);
+        let slots = &self.slots;
+        let entry =
+            self.index.find_entry(hash, |&head| slots.get(head as usize).is_some_and(|slot| slot.key == key));
+        if let Ok(mut entry) = entry {
+            let head = *entry.get();
+            if head == index {
+                if next == NONE {
+                    entry.remove();
+                } else {
+                    *entry.get_mut() = next;
+                }
+            } else {
+                let mut at = head;
+                while let Some(slot) = self.slots.get_mut(at as usize) {
+                    if slot.next == index {
+                        slot.next = next;
+                        break;
+                    }
+                    at = slot.next;
+                }
+            }
+        }
+        self.free.push(index);
+    }
+
+    /// Makes room: of a sample, the flow whose loss costs least, the longest silent first.
+    pub(super) fn evict(&mut self, consumer: &mut C) {
+        const SAMPLE: usize = 32;
+        let mut victim = None;
+        for _ in 0..SAMPLE.min(self.slots.len()) {
+            self.hand = (self.hand + 1) % self.slots.len();
+            let Some(slot) = self.slots.get(self.hand) else { continue };
+            if !slot.is_used {
+                continue;
+            }
+            let worth = match &slot.active {
+                None if slot.is_closed => 0,
+                None => 1,
+                Some(active) if !active.view.has_payload => 2,
+                Some(_) => 3,
+            };
+            let rank = (worth, slot.last_seen, self.hand as u32);
+            if victim.is_none_or(|best| rank < best) {
+                victim = Some(rank);
+            }
+        }
+        if let Some((_, _, index)) = victim {
+            self.end(index, Ending::TableFull, consumer);
+            self.remove(index);
+        }
+    }
+}
