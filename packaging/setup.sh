@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs what building (and with "test", testing) ddbwatch needs, on Debian and Ubuntu.
+# Elsewhere it says what to install. It changes nothing where everything is there already.
+set -euo pipefail
+
+purpose=${1:-build}
+minimum_rust=1.95
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+if ! has cargo; then
+    echo "Rust $minimum_rust or newer is needed: install it from https://rustup.rs and run this again." >&2
+    exit 1
+fi
+rust=$(rustc --version | cut -d' ' -f2)
+if [ "$(printf '%s\n%s\n' "$minimum_rust" "$rust" | sort -V | head -n 1)" != "$minimum_rust" ]; then
+    echo "Rust $rust is too old, $minimum_rust or newer is needed: run 'rustup update stable'." >&2
+    exit 1
+fi
+
+# command:Debian package
+wanted="cc:gcc python3:python3"
+if [ "$purpose" = test ]; then
+    wanted="$wanted tshark:tshark promtool:prometheus openssl:openssl zstd:zstd gzip:gzip"
+fi
+missing=""
+for pair in $wanted; do
+    has "${pair%%:*}" || missing="$missing ${pair#*:}"
+done
+[ -f /usr/include/stdio.h ] || missing="$missing libc6-dev"
+if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
+    echo "clippy and rustfmt are needed for the tests: run 'rustup component add clippy rustfmt'." >&2
+    exit 1
+fi
+[ -z "$missing" ] && exit 0
+
+if ! has apt-get; then
+    echo "Please install (names as in Debian):$missing" >&2
+    exit 1
+fi
+sudo=""
+if [ "$(id -u)" != 0 ]; then
+    if ! has sudo; then
+        echo "Please run as root: apt-get install -y$missing" >&2
+        exit 1
+    fi
+    sudo=sudo
+fi
+echo "Installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
