@@ -1,3 +1,6 @@
 //! Tests from the outside: one binary, a module per subject.
 
+mod accounting;
+mod conformance;
+mod golden;
 mod tidy;
