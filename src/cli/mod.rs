@@ -1,1 +1,110 @@
-//! cli
+//! The commands: flags in, an exit code out.
+//!
+//! Input: the arguments. Output: data on standard output, talk on standard error, and the exit codes of the
+//! help text. It holds no logic of its own beyond joining the other parts, and it is the only place
+//! where errors become words for a person.
+
+mod analyze;
+mod args;
+mod documents;
+mod output;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use args::{Cli, Color, Command};
+
+/// How a command that ran to its end left things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finished {
+    Done,
+    /// `--fail-on` was met.
+    Failing,
+    /// Part of an input was damaged or could not be understood.
+    Damaged,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// Why a command did not run to its end.
+#[derive(Debug)]
+enum Failure {
+    /// Missing or unreadable input, or missing privilege.
+    CannotRun(anyhow::Error),
+    /// Wrong usage or configuration.
+    Usage(anyhow::Error),
+    /// Whoever read the output went away, which is their right.
+    BrokenPipe,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::CannotRun(anyhow::Error::new(error).context("cannot write the output"))
+        }
+    }
+}
+
+/// Runs the command that `arguments` ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are data; the rest is talk. Nobody is left to tell of a failure to print.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match cli.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let result = match cli.command {
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Check(args) => documents::check(&args),
+        Command::Explain(args) => documents::explain(&args),
+        Command::Rules => documents::rules(),
+        Command::Profiles(args) => documents::profiles(&args),
+        Command::Completions(args) => completions(args.shell),
+        Command::Man => man(),
+    };
+    let (code, error) = match result {
+        Ok(Finished::Done) | Err(Failure::BrokenPipe) => (0, None),
+        Ok(Finished::Failing) => (3, None),
+        Ok(Finished::Damaged) => (4, None),
+        // As a shell reports a command that SIGINT ended.
+        Ok(Finished::Interrupted) => (130, None),
+        Err(Failure::CannotRun(error)) => (1, Some(error)),
+        Err(Failure::Usage(error)) => (2, Some(error)),
+    };
+    if let Some(error) = error {
+        let _ = writeln!(anstream::stderr(), "ddbwatch: {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<Finished, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ddbwatch", &mut script);
+    print(&script)
+}
+
+fn man() -> Result<Finished, Failure> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    print(&page)
+}
+
+/// Writes a whole document to standard output.
+fn print(document: &[u8]) -> Result<Finished, Failure> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(document)?;
+    stdout.flush()?;
+    Ok(Finished::Done)
+}
