@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::error::{Breakage, CaptureError, Compression, DamageKind, DamageLog};
 
@@ -31,6 +31,8 @@ const DECODED_BYTES: usize = 1 << 16;
 pub(super) struct Stored {
     position: AtomicU64,
     has_failed: AtomicBool,
+    /// How the lowest decoder broke, if one did: one above it sees only an end.
+    broken: OnceLock<(Compression, Breakage)>,
 }
 
 impl Stored {
@@ -224,7 +226,10 @@ impl Buffer {
             let Some(room) = self.bytes.get_mut(self.end..until) else { break };
             match self.reader.read(room) {
                 Ok(0) => {
-                    self.ending = Some(Ending::Complete);
+                    self.ending = Some(match self.stored.broken.get() {
+                        Some(&(compression, breakage)) => Ending::Broken(compression, breakage),
+                        None => Ending::Complete,
+                    });
                     return Ok(false);
                 }
                 Ok(read) => self.end = (self.end + read).min(until),
@@ -235,6 +240,8 @@ impl Buffer {
                             io::ErrorKind::UnexpectedEof => Breakage::CutOff,
                             _ => Breakage::Corrupt,
                         };
+                        let &(compression, breakage) =
+                            self.stored.broken.get_or_init(|| (compression, breakage));
                         self.ending = Some(Ending::Broken(compression, breakage));
                         return Ok(false);
                     }

@@ -27,7 +27,7 @@ pub enum CaptureError {
     #[error("is a folder, not a file")]
     IsDirectory,
     /// A folder, and whatever else was given, holds nothing to read.
-    #[error("holds no capture ({passed_over} files passed over)")]
+    #[error("holds no capture; files passed over: {passed_over}")]
     NoCaptureInside { passed_over: u64 },
     /// Something else.
     #[error("is no capture: it looks like {0}{hint}", hint = .0.hint())]
@@ -47,6 +47,9 @@ pub enum CaptureError {
     /// `-` given twice.
     #[error("was given more than once; standard input can be read only once")]
     StandardInputTwice,
+    /// `-` where nothing is piped in.
+    #[error("is a terminal; pipe a capture into it, e.g. `tcpdump -w - | ddbwatch analyze -`")]
+    StandardInputIsTerminal,
     /// Compressed in a way that is not supported.
     #[error(
         "is compressed with {name}, which is not supported; unpack it first, e.g. `{tool} FILE | ddbwatch analyze -`"
@@ -76,6 +79,7 @@ impl CaptureError {
             Self::PermissionDenied => "permission_denied",
             Self::Read { .. } => "read_failed",
             Self::StandardInputTwice => "standard_input_twice",
+            Self::StandardInputIsTerminal => "standard_input_is_terminal",
             Self::UnsupportedCompression { .. } => "unsupported_compression",
             Self::UnsupportedVersion { .. } => "unsupported_version",
         }
@@ -148,6 +152,8 @@ pub enum DamageKind {
     Compression { compression: Compression, breakage: Breakage },
     /// The input ends within a record.
     CutOff { have_bytes: u64, needed_bytes: u64 },
+    /// Records of zeros, as a crash of the host leaves them; skipped.
+    EmptyRecords { records: u64 },
     /// More places are damaged than are listed; offset is the first of these.
     More { count: u64 },
     /// Packets that claim to be longer than the block they are in; skipped.
@@ -176,6 +182,7 @@ impl Damage {
             DamageKind::Compression { breakage: Breakage::CutOff, .. } => "compression_cut_off",
             DamageKind::Compression { breakage: Breakage::Corrupt, .. } => "compression_corrupt",
             DamageKind::CutOff { .. } => "cut_off",
+            DamageKind::EmptyRecords { .. } => "empty_records",
             DamageKind::More { .. } => "more",
             DamageKind::PacketLength { .. } => "packet_length",
             DamageKind::RecordLength { .. } => "record_length",
@@ -209,6 +216,10 @@ impl fmt::Display for Damage {
                 f,
                 "the capture ends within a record: {have_bytes} of at least {needed_bytes} bytes are there"
             ),
+            DamageKind::EmptyRecords { records } => {
+                let are = if records == 1 { "record is" } else { "records are" };
+                write!(f, "{records} {are} nothing but zeros, as a crash may leave them; skipped")
+            }
             DamageKind::More { count } => {
                 write!(
                     f,
@@ -265,15 +276,21 @@ impl DamageLog {
         &self.list
     }
 
-    /// Notes damage; unknown interfaces share one entry, and what is beyond the limit shares the last.
+    /// Notes damage. What comes in masses shares one entry: packets of unknown interfaces, records of
+    /// zeros, and whatever is beyond the limit.
     #[cold]
     pub(super) fn note(&mut self, offset: u64, kind: DamageKind) {
-        if let DamageKind::UnknownInterface { .. } = kind {
-            for damage in &mut self.list {
-                if let DamageKind::UnknownInterface { packets, .. } = &mut damage.kind {
-                    *packets += 1;
+        for listed in &mut self.list {
+            match (&mut listed.kind, kind) {
+                (
+                    DamageKind::UnknownInterface { packets: count, .. },
+                    DamageKind::UnknownInterface { .. },
+                )
+                | (DamageKind::EmptyRecords { records: count }, DamageKind::EmptyRecords { .. }) => {
+                    *count += 1;
                     return;
                 }
+                _ => {}
             }
         }
         if self.list.len() < MAX_LISTED {

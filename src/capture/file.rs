@@ -1,7 +1,7 @@
 //! Frames of a recorded capture.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 
 use super::buffer::{BUFFER_BYTES, Buffer, PROBE_BYTES};
 use super::compression;
@@ -55,6 +55,9 @@ fn open(input: &Input, capacity: usize) -> Result<FileSource, CaptureError> {
                 return Err(CaptureError::IsDirectory);
             }
             Box::new(file)
+        }
+        Input::StandardInput if io::stdin().is_terminal() => {
+            return Err(CaptureError::StandardInputIsTerminal);
         }
         Input::StandardInput => Box::new(io::stdin()),
     };

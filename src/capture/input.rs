@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(expand(["-", "-"]).unwrap_err().reason(), "standard_input_twice");
         // The folder holds nothing but the page.
         let error = expand([folder.path()]).unwrap_err();
-        assert!(error.to_string().ends_with("holds no capture (1 files passed over)"), "{error}");
+        assert!(error.to_string().ends_with("holds no capture; files passed over: 1"), "{error}");
     }
 
     #[test]

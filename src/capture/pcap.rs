@@ -110,37 +110,46 @@ impl Pcap {
         damage: &mut DamageLog,
     ) -> Result<Option<Located>, CaptureError> {
         let header_bytes = self.record_header_bytes;
-        if !buffer.has(header_bytes)? {
-            let have = buffer.available().len() as u64;
-            buffer.note_end(damage, buffer.position(), have, header_bytes as u64);
-            return Ok(None);
+        loop {
+            if !buffer.has(header_bytes)? {
+                let have = buffer.available().len() as u64;
+                buffer.note_end(damage, buffer.position(), have, header_bytes as u64);
+                return Ok(None);
+            }
+            let Some(header) = buffer.available().first_chunk::<RECORD_HEADER_BYTES>() else {
+                return Ok(None);
+            };
+            let [seconds, fraction, first, second] = words(header, self.is_big_endian);
+            let (captured, wire) = match self.length_order {
+                LengthOrder::CapturedFirst => (first, second),
+                LengthOrder::WireFirst => (second, first),
+                LengthOrder::SmallerIsCaptured => (first.min(second), first.max(second)),
+            };
+            if captured > self.limit_bytes {
+                damage.note(buffer.position(), DamageKind::RecordLength { claimed_bytes: captured });
+                return Ok(None);
+            }
+            if (captured, wire, seconds, fraction) == (0, 0, 0, 0) {
+                damage.note(buffer.position(), DamageKind::EmptyRecords { records: 1 });
+                buffer.consume_bytes(header_bytes);
+                continue;
+            }
+            let record_bytes = header_bytes + captured as usize;
+            if !buffer.has(record_bytes)? {
+                let have = buffer.available().len() as u64;
+                buffer.note_end(damage, buffer.position(), have, record_bytes as u64);
+                return Ok(None);
+            }
+            // Cannot overflow: 2^32 seconds and 2^32 microseconds are less than 2^63 nanoseconds.
+            let nanoseconds =
+                u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_nanoseconds;
+            return Ok(Some(Located {
+                timestamp: Timestamp::from_nanos(nanoseconds),
+                interface: 0,
+                wire_bytes: wire.max(captured),
+                data: buffer.take(record_bytes, header_bytes..record_bytes),
+            }));
         }
-        let Some(header) = buffer.available().first_chunk::<RECORD_HEADER_BYTES>() else { return Ok(None) };
-        let [seconds, fraction, first, second] = words(header, self.is_big_endian);
-        let (captured, wire) = match self.length_order {
-            LengthOrder::CapturedFirst => (first, second),
-            LengthOrder::WireFirst => (second, first),
-            LengthOrder::SmallerIsCaptured => (first.min(second), first.max(second)),
-        };
-        if captured > self.limit_bytes {
-            damage.note(buffer.position(), DamageKind::RecordLength { claimed_bytes: captured });
-            return Ok(None);
-        }
-        let record_bytes = header_bytes + captured as usize;
-        if !buffer.has(record_bytes)? {
-            let have = buffer.available().len() as u64;
-            buffer.note_end(damage, buffer.position(), have, record_bytes as u64);
-            return Ok(None);
-        }
-        // Cannot overflow: 2^32 seconds and 2^32 microseconds are less than 2^63 nanoseconds.
-        let nanoseconds =
-            u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_nanoseconds;
-        Ok(Some(Located {
-            timestamp: Timestamp::from_nanos(nanoseconds),
-            interface: 0,
-            wire_bytes: wire.max(captured),
-            data: buffer.take(record_bytes, header_bytes..record_bytes),
-        }))
     }
 }
 
@@ -167,7 +176,10 @@ mod tests {
     use super::*;
     use crate::capture::writer::{Order, Pcap as Writer};
 
-    fn read(bytes: &[u8]) -> (Pcap, Vec<(u64, u32, Vec<u8>)>, DamageLog) {
+    /// Nanoseconds, length on the wire, bytes.
+    type Packet = (u64, u32, Vec<u8>);
+
+    fn read(bytes: &[u8]) -> (Pcap, Vec<Packet>, DamageLog) {
         let mut buffer = Buffer::new(Box::new(std::io::Cursor::new(bytes.to_vec())), 64);
         let mut damage = DamageLog::default();
         let pcap = Pcap::open(&mut buffer).unwrap();
@@ -224,6 +236,20 @@ mod tests {
         assert_eq!(damage.list().len(), 1);
         assert_eq!(damage.list()[0].offset, offset);
         assert_eq!(damage.list()[0].kind, DamageKind::RecordLength { claimed_bytes: 262_145 });
+    }
+
+    #[test]
+    fn goes_over_zeros_and_counts_them() {
+        let mut file = Writer::new(Order::Little, 0xa1b2_c3d4, 1);
+        file.packet(1, 0, 3, b"abc");
+        let offset = file.bytes.len() as u64;
+        file.bytes.extend_from_slice(&[0; 16 * 500]);
+        file.packet(2, 0, 0, b"");
+        let (_, packets, damage) = read(&file.bytes);
+        assert_eq!(packets.len(), 2);
+        assert_eq!(damage.list().len(), 1);
+        assert_eq!(damage.list()[0].offset, offset);
+        assert_eq!(damage.list()[0].kind, DamageKind::EmptyRecords { records: 500 });
     }
 
     #[test]
