@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
+use super::link_type::LinkType;
 use crate::model::Timestamp;
-
-/// A link type number of the registry at tcpdump.org (LINKTYPE_…).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LinkType(pub u16);
 
 /// The place frames were taken at.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,27 @@
 //!
 //! Input: paths or a stream. Output: [`Frame`]s with the [`Interface`] they were taken on, in file
 //! order, and the damage that was met. It looks at no byte of a frame.
+//!
+//! Stages of a file: [`expand`] finds the files, `buffer` reads them in large pieces, `content` says
+//! what they are, `compression` unpacks them, `pcap` and `pcapng` find the packets.
 
+mod buffer;
+mod compression;
+mod content;
+mod error;
+mod file;
 mod frame;
+mod input;
+mod link_type;
+mod pcap;
+mod pcapng;
+#[cfg(test)]
+mod writer;
 
-pub use frame::{Frame, FrameSource, Interface, LinkType};
+pub use content::Content;
+pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
+pub use file::{FileSource, fuzz_file, open_input};
+pub use frame::{Frame, FrameSource, Interface};
+pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
+pub use link_type::LinkType;
+pub use pcapng::RecordedDrops;
