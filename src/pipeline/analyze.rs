@@ -41,6 +41,8 @@ pub struct Job<'a> {
     /// Threads; 0: as many as there are cores.
     pub jobs: usize,
     pub progress: Option<&'a dyn Progress>,
+    /// Set from outside to end the reading early; what was read until then is reported.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 /// Why an analysis could not be done.
@@ -48,7 +50,7 @@ pub struct Job<'a> {
 pub enum AnalyzeError {
     /// An input could not be read at all.
     #[error("{}: {source}", path.display())]
-    Input { path: PathBuf, source: CaptureError },
+    Input { path: PathBuf, source: Box<CaptureError> },
     /// Whoever takes the records failed.
     #[error(transparent)]
     Output(#[from] io::Error),
@@ -142,7 +144,7 @@ fn collect(
                     total.merge(*accounts);
                     break;
                 }
-                Message::Failed(source) => return Err(AnalyzeError::Input { path: input.path(), source }),
+                Message::Failed(source) => return Err(AnalyzeError::Input { path: input.path(), source: Box::new(source) }),
             }
         }
         for identity in of_earlier_files {
@@ -180,12 +182,15 @@ fn read(
         if engine.waiting_records() >= BATCH_RECORDS && !hand_over(&mut engine, sender) {
             return Ok(engine.accounts());
         }
-        if frames.is_multiple_of(PROGRESS_FRAMES)
-            && let Some(progress) = job.progress
-        {
-            let position = source.position();
-            progress.advance(position.saturating_sub(reported));
-            reported = position;
+        if frames.is_multiple_of(PROGRESS_FRAMES) {
+            if let Some(progress) = job.progress {
+                let position = source.position();
+                progress.advance(position.saturating_sub(reported));
+                reported = position;
+            }
+            if job.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                break;
+            }
         }
     }
     engine.finish();
@@ -198,6 +203,25 @@ fn read(
     let file = input.path().display().to_string();
     for damage in source.damage() {
         accounts.damage.push(DamageNote { file: file.clone(), offset: damage.offset, what: damage.to_string() });
+    }
+    for drops in source.recorded_drops() {
+        let name = source
+            .interfaces()
+            .get(drops.interface as usize)
+            .and_then(|interface| interface.name.as_deref())
+            .map_or_else(|| input.name(), str::to_owned);
+        for (stage, reason, count) in [
+            ("nic", "recorded_by_interface", drops.by_interface),
+            ("kernel", "recorded_by_system", drops.by_system),
+            ("kernel", "recorded_between_packets", drops.between_packets),
+        ] {
+            if count > 0 {
+                *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += count;
+            }
+        }
+    }
+    if source.untimed_frames() > 0 {
+        *accounts.decode_errors.entry(("capture", "no_timestamp")).or_default() += source.untimed_frames();
     }
     for &(interface, link_type) in engine.unsupported_interfaces() {
         accounts.damage.push(DamageNote {
@@ -216,4 +240,27 @@ fn read(
 fn hand_over(engine: &mut Engine<'_>, sender: &SyncSender<Message>) -> bool {
     let records: Vec<(Record, u64)> = engine.take_records().collect();
     sender.send(Message::Records(records)).is_ok()
+}
+
+/// Analyses `bytes` as if they were a capture file; for fuzzing. It must neither panic nor hang, and
+/// its accounts must add up.
+pub fn fuzz_pipeline(bytes: &[u8]) {
+    let Ok(mut source) = FileSource::from_reader(io::Cursor::new(bytes.to_vec())) else { return };
+    let config = Resolved::default();
+    let mut engine = Engine::new(&config, true, Arc::from("fuzz"), RandomState::default());
+    while let Ok(Some(frame)) = source.next_frame() {
+        // Copied, because the source cannot tell its interfaces while it lends a frame.
+        let (number, timestamp, interface, wire_bytes, data) =
+            (frame.number, frame.timestamp, frame.interface, frame.wire_bytes, frame.data.to_vec());
+        let frame = capture::Frame { number, timestamp, interface, wire_bytes, data: &data };
+        engine.frame(&frame, source.interfaces());
+    }
+    engine.finish();
+    let reported = engine.take_records().count() as u64;
+    let accounts = engine.accounts();
+    debug_assert_eq!(reported, accounts.records);
+    debug_assert_eq!(
+        accounts.flows_opened,
+        accounts.records + accounts.evictions.values().sum::<u64>() + accounts.flows_open
+    );
 }

@@ -8,6 +8,7 @@ mod analyze;
 mod assemble;
 mod engine;
 mod inspect;
+mod sessions;
 
-pub use analyze::{AnalyzeError, Job, Progress, analyze};
+pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};
 pub use engine::Engine;
