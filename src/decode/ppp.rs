@@ -19,6 +19,9 @@ const MPLS_MULTICAST: u16 = 0x0283;
 pub(super) fn read(view: &mut View<'_>) -> Result<Next, DecodeError> {
     if view.bytes.starts_with(&HDLC) {
         view.advance(HDLC.len(), Header::Ppp)?;
+    } else if view.bytes == [0xff] {
+        // No protocol has this number, so it is the half of the framing.
+        return Err(DecodeError::truncated(Header::Ppp));
     }
     let [first] = *view.take::<1>(Header::Ppp)?;
     // Protocol numbers are odd and their first byte even, so an odd first byte is all there is.
@@ -68,7 +71,7 @@ mod tests {
         assert_eq!(read(&[2, 0x81]), Ok(Next::Mpls));
         assert_eq!(read(&[0xc0, 0x21]), Ok(Next::Skip(Skip::PppControl)));
         assert_eq!(read(&[0, 0x2d]), Ok(Next::Skip(Skip::NotIp)));
-        for bytes in [&[][..], &[0], &[0xff, 3], &[0xff, 3, 0]] {
+        for bytes in [&[][..], &[0], &[0xff], &[0xff, 3], &[0xff, 3, 0]] {
             assert_eq!(read(bytes), Err(DecodeError::truncated(Header::Ppp)), "{bytes:?}");
         }
     }
