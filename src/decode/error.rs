@@ -66,6 +66,7 @@ names! {
     Ethernet = "ethernet",
     Geneve = "geneve",
     Gre = "gre",
+    Gtp = "gtp",
     Ipv4 = "ipv4",
     Ipv6 = "ipv6",
     /// The link type of the capture.

@@ -1,7 +1,7 @@
 //! What an EtherType announces [IEEE registration authority; RFC 9542 appendix B].
 
 use super::decoder::Next;
-use super::error::DecodeError;
+use super::error::{DecodeError, Header};
 use super::view::View;
 use super::{Skip, ethernet, ppp, vlan};
 use crate::model::Encapsulation;
@@ -22,6 +22,12 @@ const VLAN_VENDOR: u16 = 0x9100;
 const VLAN_VENDOR_2: u16 = 0x9200;
 const RARP: u16 = 0x8035;
 const PPPOE_DISCOVERY: u16 = 0x8863;
+/// Headers of switch fabrics, which are gone over: Cisco FabricPath, Cisco metadata, VN-Tag, and the
+/// backbone tag of 802.1ah.
+const FABRIC_PATH: u16 = 0x8903;
+const CISCO_METADATA: u16 = 0x8909;
+const VN_TAG: u16 = 0x8926;
+const BACKBONE: u16 = 0x88e7;
 const LLDP: u16 = 0x88cc;
 const MACSEC: u16 = 0x88e5;
 
@@ -53,6 +59,22 @@ fn read_other(
         MPLS | MPLS_UPSTREAM => Ok(Next::Mpls),
         PPPOE_SESSION => ppp::read_pppoe(view, encapsulation),
         BRIDGED => Ok(Next::Ethernet),
+        FABRIC_PATH => {
+            view.take::<2>(Header::Ethernet)?;
+            Ok(Next::Ethernet)
+        }
+        BACKBONE => {
+            view.take::<4>(Header::Ethernet)?;
+            Ok(Next::Ethernet)
+        }
+        CISCO_METADATA => {
+            let [.., t0, t1] = *view.take::<8>(Header::Ethernet)?;
+            Ok(Next::EtherType(u16::from_be_bytes([t0, t1])))
+        }
+        VN_TAG => {
+            let [.., t0, t1] = *view.take::<6>(Header::Ethernet)?;
+            Ok(Next::EtherType(u16::from_be_bytes([t0, t1])))
+        }
         PPP => Ok(Next::Ppp),
         ARP | RARP => Ok(Next::Skip(Skip::Arp)),
         PPPOE_DISCOVERY => Ok(Next::Skip(Skip::PppoeDiscovery)),
@@ -73,6 +95,24 @@ pub(super) const fn is_plausible(number: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn goes_over_headers_of_fabrics() {
+        for (number, bytes, expected) in [
+            (0x8903, 2, Next::Ethernet),
+            (0x88e7, 4, Next::Ethernet),
+            (0x8909, 8, Next::EtherType(0x86dd)),
+            (0x8926, 6, Next::EtherType(0x86dd)),
+        ] {
+            let header = [vec![0; bytes - 2], vec![0x86, 0xdd]].concat();
+            let mut view = View::new(&header, 0);
+            assert_eq!(read(number, &mut view, &mut Encapsulation::default()), Ok(expected));
+            assert!(view.bytes.is_empty());
+            let mut cut = View::new(&header[1..], 0);
+            let next = read(number, &mut cut, &mut Encapsulation::default());
+            assert_eq!(next, Err(DecodeError::truncated(Header::Ethernet)));
+        }
+    }
 
     #[test]
     fn names_what_is_no_ip() {

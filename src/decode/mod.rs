@@ -16,6 +16,7 @@ mod ethernet;
 mod fragment;
 mod geneve;
 mod gre;
+mod gtp;
 mod ip;
 mod ipv4;
 mod ipv6;

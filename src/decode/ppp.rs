@@ -9,14 +9,22 @@ use crate::model::{Encapsulation, Layer};
 /// Address and control of HDLC-like framing; left out where both ends agreed on compression.
 const HDLC: [u8; 2] = [0xff, 0x03];
 
+/// Cisco's framing, unicast and broadcast; an EtherType follows.
+const CISCO_HDLC: [[u8; 2]; 2] = [[0x0f, 0x00], [0x8f, 0x00]];
+
 /// Protocol numbers [IANA, Point-to-Point (PPP) Protocol Field Assignments].
 const IPV4: u16 = 0x0021;
 const IPV6: u16 = 0x0057;
 const MPLS_UNICAST: u16 = 0x0281;
 const MPLS_MULTICAST: u16 = 0x0283;
 
-/// PPP with or without HDLC address and control, with a protocol field of one or two bytes.
+/// PPP with or without HDLC address and control (or the framing of Cisco, which captures of serial
+/// lines have under the same link type), with a protocol field of one or two bytes.
 pub(super) fn read(view: &mut View<'_>) -> Result<Next, DecodeError> {
+    if CISCO_HDLC.iter().any(|framing| view.bytes.starts_with(framing)) {
+        let [_, _, t0, t1] = *view.take::<4>(Header::Ppp)?;
+        return Ok(Next::EtherType(u16::from_be_bytes([t0, t1])));
+    }
     if view.bytes.starts_with(&HDLC) {
         view.advance(HDLC.len(), Header::Ppp)?;
     } else if view.bytes == [0xff] {
@@ -69,9 +77,11 @@ mod tests {
         }
         assert_eq!(read(&[0, 0x57]), Ok(Next::Ipv6));
         assert_eq!(read(&[2, 0x81]), Ok(Next::Mpls));
+        assert_eq!(read(&[0x0f, 0, 0x86, 0xdd]), Ok(Next::EtherType(0x86dd)));
+        assert_eq!(read(&[0x8f, 0, 0x20, 0]), Ok(Next::EtherType(0x2000)));
         assert_eq!(read(&[0xc0, 0x21]), Ok(Next::Skip(Skip::PppControl)));
         assert_eq!(read(&[0, 0x2d]), Ok(Next::Skip(Skip::NotIp)));
-        for bytes in [&[][..], &[0], &[0xff], &[0xff, 3], &[0xff, 3, 0]] {
+        for bytes in [&[][..], &[0], &[0xff], &[0x0f, 0, 8], &[0xff, 3], &[0xff, 3, 0]] {
             assert_eq!(read(bytes), Err(DecodeError::truncated(Header::Ppp)), "{bytes:?}");
         }
     }

@@ -11,18 +11,28 @@ use super::{Segment, TcpFlags};
 /// Where the low byte of the flags stands.
 const FLAGS_OFFSET: usize = 13;
 
+/// IPv4 payload of the shortest Ethernet frame: 46 bytes less the IP header.
+const SHORTEST_FRAME_BYTES: u32 = 26;
+
 /// Reads a segment. The checksum is not looked at: captures of a sending host have none yet.
 #[inline]
 pub(super) fn read<'a>(ends: Ends, mut view: View<'a>) -> Result<Segment<'a>, DecodeError> {
     let header = TcpHeaderSlice::from_slice(view.bytes).map_err(|error| fault(&error, &view))?;
+    let is_shortest = view.wire_bytes <= SHORTEST_FRAME_BYTES;
+    let flags = TcpFlags(header.slice().get(FLAGS_OFFSET).copied().unwrap_or_default());
     view.advance(header.slice().len(), Header::Tcp)?;
+    if is_shortest && flags.0 == TcpFlags::ACK && view.bytes.iter().all(|&byte| byte == 0) {
+        // Some devices count the padding of a bare acknowledgment into the IP length, and keep-alives
+        // carry a byte that was never sent: neither belongs to the stream.
+        view = View { bytes: &[], wire_bytes: 0 };
+    }
     let (source, destination) = ends.with_ports(header.source_port(), header.destination_port());
     Ok(Segment {
         source,
         destination,
         sequence: header.sequence_number(),
         acknowledgment: header.acknowledgment_number(),
-        flags: TcpFlags(header.slice().get(FLAGS_OFFSET).copied().unwrap_or_default()),
+        flags,
         payload: view.bytes,
         payload_wire_bytes: view.wire_bytes,
     })
@@ -68,6 +78,21 @@ mod tests {
         assert_eq!((segment.sequence, segment.acknowledgment), (7, 9));
         assert_eq!(segment.flags, TcpFlags(TcpFlags::ACK | TcpFlags::PSH));
         assert_eq!((segment.payload, segment.payload_wire_bytes), (&b"hi"[..], 6));
+    }
+
+    #[test]
+    fn leaves_out_padding_that_was_counted() {
+        let mut bytes = bytes();
+        bytes.truncate(20);
+        (bytes[12], bytes[13]) = (0x50, TcpFlags::ACK);
+        bytes.extend([0; 6]);
+        let length = |bytes: &[u8]| read(ENDS, View::new(bytes, 0)).unwrap().payload_wire_bytes;
+        assert_eq!(length(&bytes), 0);
+        assert_eq!(length(&[&bytes[..], &[0]].concat()), 7);
+        bytes[22] = 1;
+        assert_eq!(length(&bytes), 6);
+        (bytes[22], bytes[13]) = (0, TcpFlags::ACK | TcpFlags::PSH);
+        assert_eq!(length(&bytes), 6);
     }
 
     #[test]

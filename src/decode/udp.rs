@@ -6,7 +6,7 @@ use super::decoder::Next;
 use super::error::{DecodeError, Fault, Header};
 use super::ip::{Ends, Upper};
 use super::view::View;
-use super::{Datagram, Decoded, Skip, geneve, vxlan};
+use super::{Datagram, Decoded, Skip, geneve, gtp, vxlan};
 use crate::model::Encapsulation;
 
 const HEADER_BYTES: usize = 8;
@@ -17,6 +17,7 @@ const IKE: u16 = 500;
 const IPSEC_NAT: u16 = 4_500;
 const VXLAN: u16 = 4_789;
 const VXLAN_GPE: u16 = 4_790;
+const GTP_U: u16 = 2_152;
 const GENEVE: u16 = 6_081;
 /// What Linux uses for VXLAN unless told otherwise.
 const VXLAN_LINUX: u16 = 8_472;
@@ -49,6 +50,7 @@ pub(super) fn read<'a>(
         let inside = match to {
             VXLAN | VXLAN_GPE | VXLAN_LINUX => vxlan::read(view, encapsulation)?,
             GENEVE => geneve::read(view, encapsulation)?,
+            GTP_U => gtp::read(view, encapsulation)?,
             _ => None,
         };
         if let Some(next) = inside {
@@ -111,7 +113,7 @@ mod tests {
 
     #[test]
     fn leaves_other_services_on_tunnel_ports_alone() {
-        for port in [VXLAN, VXLAN_GPE, VXLAN_LINUX, GENEVE] {
+        for port in [VXLAN, VXLAN_GPE, VXLAN_LINUX, GENEVE, GTP_U] {
             assert_eq!(decode(1024, port, b"hello"), "udp [104, 101, 108, 108, 111]");
             assert_eq!(
                 decode(1024, port, b"hello, this is text"),
