@@ -6,7 +6,7 @@ use super::error::{DecodeError, Fault, Header};
 use super::fragment::Fragments;
 use super::ip::{self, Ends, Upper};
 use super::view::View;
-use super::{Decoded, Skip, ether_type, ethernet, ipv4, ipv6, link, mpls, ppp};
+use super::{Decoded, Skip, ether_type, ethernet, ipv4, ipv6, link, mpls, ppp, tcp};
 use crate::model::{Encapsulation, Layer, Timestamp};
 
 /// The most headers that are gone through in one frame. Eight layers of encapsulation have about
@@ -127,6 +127,8 @@ impl Decoder {
                     ends = header.ends;
                     Next::Protocol(header.next_header)
                 }
+                // Nearly every packet; straight, since results of this size are dear to hand around.
+                Next::Protocol(ip::TCP) => return tcp::read(ends, view).map(Decoded::Tcp),
                 Next::Protocol(number) => match ip::upper(number, ends, &mut view, encapsulation)? {
                     Upper::Done(decoded) => return Ok(decoded),
                     Upper::Next(next) => next,

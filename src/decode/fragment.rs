@@ -119,7 +119,7 @@ impl Fragments {
         }
         let length = view.bytes.len();
         let end = fragment.offset_bytes.saturating_add(view.wire_bytes);
-        if length == 0 || end > MAX_PACKET_BYTES || fragment.has_more && length % 8 != 0 {
+        if length == 0 || end > MAX_PACKET_BYTES || (fragment.has_more && !length.is_multiple_of(8)) {
             return Err(error(Fault::BadFragment));
         }
         let key = Key {

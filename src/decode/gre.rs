@@ -63,7 +63,7 @@ fn read_v0(
             Ok(Next::Ipv4)
         }
         // A number this small would be a length, which GRE has no place for.
-        ..ether_type::MIN_ETHER_TYPE => Ok(Next::Skip(Skip::NotIp)),
+        1..ether_type::MIN_ETHER_TYPE => Ok(Next::Skip(Skip::NotIp)),
         _ => Ok(Next::EtherType(protocol)),
     }
 }

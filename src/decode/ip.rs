@@ -7,8 +7,11 @@ use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSli
 use super::decoder::{Next, push};
 use super::error::{DecodeError, Fault, Header};
 use super::view::View;
-use super::{Decoded, Skip, gre, tcp, udp};
+use super::{Decoded, Skip, gre, udp};
 use crate::model::{Encapsulation, Layer};
+
+/// The IP protocol number of TCP, which the decoder's loop reads itself.
+pub(super) const TCP: u8 = 6;
 
 /// IP protocol numbers [IANA, Assigned Internet Protocol Numbers].
 mod protocol {
@@ -16,7 +19,6 @@ mod protocol {
     pub const ICMP: u8 = 1;
     pub const IGMP: u8 = 2;
     pub const IPV4: u8 = 4;
-    pub const TCP: u8 = 6;
     pub const UDP: u8 = 17;
     pub const IPV6: u8 = 41;
     pub const ROUTING: u8 = 43;
@@ -80,7 +82,7 @@ pub(super) fn version(view: &View<'_>) -> Result<Next, DecodeError> {
     }
 }
 
-/// Reads what protocol `number` announces.
+/// Reads what protocol `number` announces, TCP apart.
 #[inline]
 pub(super) fn upper<'a>(
     number: u8,
@@ -89,7 +91,6 @@ pub(super) fn upper<'a>(
     encapsulation: &mut Encapsulation,
 ) -> Result<Upper<'a>, DecodeError> {
     match number {
-        protocol::TCP => Ok(Upper::Done(Decoded::Tcp(tcp::read(ends, *view)?))),
         protocol::UDP => udp::read(ends, view, encapsulation),
         _ => upper_other(number, ends, view, encapsulation),
     }

@@ -39,8 +39,8 @@ fn payload(view: &mut View<'_>) -> Result<Next, DecodeError> {
     let Some(first) = view.first() else { return Err(DecodeError::truncated(Header::Mpls)) };
     let is_ether_type = |offset: usize| view.u16_at(offset).is_some_and(ether_type::is_plausible);
     match first >> 4 {
-        4 if first & 0x0f >= 5 && !(is_ether_type(ETHER_TYPE_OFFSET) && !fits(view, 2, 0)) => Ok(Next::Ipv4),
-        6 if !(is_ether_type(ETHER_TYPE_OFFSET) && !fits(view, 4, 40)) => Ok(Next::Ipv6),
+        4 if first & 0x0f >= 5 && (!is_ether_type(ETHER_TYPE_OFFSET) || fits(view, 2, 0)) => Ok(Next::Ipv4),
+        6 if !is_ether_type(ETHER_TYPE_OFFSET) || fits(view, 4, 40) => Ok(Next::Ipv6),
         0 | 1
             if is_ether_type(ETHER_TYPE_OFFSET) && !is_ether_type(ETHER_TYPE_OFFSET + CONTROL_WORD_BYTES) =>
         {

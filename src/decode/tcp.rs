@@ -18,12 +18,12 @@ const SHORTEST_FRAME_BYTES: u32 = 26;
 #[inline]
 pub(super) fn read<'a>(ends: Ends, mut view: View<'a>) -> Result<Segment<'a>, DecodeError> {
     let header = TcpHeaderSlice::from_slice(view.bytes).map_err(|error| fault(&error, &view))?;
-    let is_shortest = view.wire_bytes <= SHORTEST_FRAME_BYTES;
+    let is_shortest = view.wire_bytes == SHORTEST_FRAME_BYTES;
     let flags = TcpFlags(header.slice().get(FLAGS_OFFSET).copied().unwrap_or_default());
     view.advance(header.slice().len(), Header::Tcp)?;
     if is_shortest && flags.0 == TcpFlags::ACK && view.bytes.iter().all(|&byte| byte == 0) {
-        // Some devices count the padding of a bare acknowledgment into the IP length, and keep-alives
-        // carry a byte that was never sent: neither belongs to the stream.
+        // Some devices count the padding of a bare acknowledgment into the IP length. Those bytes
+        // were never sent and must not take the place of the data that comes next.
         view = View { bytes: &[], wire_bytes: 0 };
     }
     let (source, destination) = ends.with_ports(header.source_port(), header.destination_port());
@@ -89,6 +89,7 @@ mod tests {
         let length = |bytes: &[u8]| read(ENDS, View::new(bytes, 0)).unwrap().payload_wire_bytes;
         assert_eq!(length(&bytes), 0);
         assert_eq!(length(&[&bytes[..], &[0]].concat()), 7);
+        assert_eq!(length(&bytes[..25]), 5);
         bytes[22] = 1;
         assert_eq!(length(&bytes), 6);
         (bytes[22], bytes[13]) = (0, TcpFlags::ACK | TcpFlags::PSH);

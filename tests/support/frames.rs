@@ -158,7 +158,7 @@ impl Packet {
             if self.kind == IPV4 {
                 bytes[2..4].copy_from_slice(&((part.len() + 20) as u16).to_be_bytes());
                 bytes[4..6].copy_from_slice(&(identification as u16).to_be_bytes());
-                bytes[6..8].copy_from_slice(&(offset / 8 | has_more << 13).to_be_bytes());
+                bytes[6..8].copy_from_slice(&((offset / 8) | (has_more << 13)).to_be_bytes());
             } else {
                 bytes[4..6].copy_from_slice(&((part.len() + 8) as u16).to_be_bytes());
                 bytes.extend([bytes[6], 0]);
