@@ -102,7 +102,9 @@ impl<'a> RequestLine<'a> {
         };
         let space = memchr(b' ', line.get(..line.len().min(MAX_METHOD_BYTES + 1))?)?;
         let (method, rest) = (line.get(..space)?, line.get(space + 1..)?);
-        if method.is_empty() || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {
+        if method.is_empty()
+            || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+        {
             return None;
         }
         let target_end = memchr(b' ', rest);

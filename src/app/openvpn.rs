@@ -118,7 +118,9 @@ impl Deframer {
     }
 
     fn deliver(&mut self, hmac_bytes: usize, inner: &mut Vec<u8>) {
-        let Some(control) = self.held.get(2..).and_then(|packet| Control::read(packet, hmac_bytes)) else { return };
+        let Some(control) = self.held.get(2..).and_then(|packet| Control::read(packet, hmac_bytes)) else {
+            return;
+        };
         let is_of_first_key = *self.key_id.get_or_insert(control.key_id) == control.key_id;
         if is_of_first_key && control.packet_id >= self.next_packet_id {
             self.next_packet_id = control.packet_id.saturating_add(1);

@@ -105,7 +105,11 @@ fn connect(bytes: &[u8]) -> Parse<Step> {
     }
     let head = bytes.get(..bytes.len().min(MAX_CONNECT_BYTES)).unwrap_or_default();
     let Some(line_end) = memchr(b'\n', head) else {
-        return if head.len() < MAX_CONNECT_BYTES && is_printable(head) { Parse::NeedMore } else { Parse::No };
+        return if head.len() < MAX_CONNECT_BYTES && is_printable(head) {
+            Parse::NeedMore
+        } else {
+            Parse::No
+        };
     };
     let line = head.get(METHOD.len()..line_end).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -139,13 +143,19 @@ fn v1(bytes: &[u8]) -> Parse<Step> {
     let Some(end) = memmem::find(head, b"\r\n") else {
         return if head.len() < MAX_V1_BYTES && is_printable(head) { Parse::NeedMore } else { Parse::No };
     };
-    let Some(line) = head.get(..end).and_then(|line| std::str::from_utf8(line).ok()) else { return Parse::No };
+    let Some(line) = head.get(..end).and_then(|line| std::str::from_utf8(line).ok()) else {
+        return Parse::No;
+    };
     let words: arrayvec::ArrayVec<&str, 7> = line.split(' ').take(7).collect();
     let target = match words.as_slice() {
         ["PROXY", "UNKNOWN", ..] => None,
         ["PROXY", "TCP4" | "TCP6", source, destination, source_port, port] => {
-            let (Ok(_), Ok(_)) = (source.parse::<IpAddr>(), source_port.parse::<u16>()) else { return Parse::No };
-            let (Ok(address), Ok(port)) = (destination.parse::<IpAddr>(), port.parse()) else { return Parse::No };
+            let (Ok(_), Ok(_)) = (source.parse::<IpAddr>(), source_port.parse::<u16>()) else {
+                return Parse::No;
+            };
+            let (Ok(address), Ok(port)) = (destination.parse::<IpAddr>(), port.parse()) else {
+                return Parse::No;
+            };
             Some(SocketAddr::new(address, port).to_string())
         }
         _ => return Parse::No,

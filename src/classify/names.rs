@@ -7,8 +7,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::options::{EndpointOptions, HostRule};
 use super::endpoint::{canonical, matches_host, recognise};
+use super::options::{EndpointOptions, HostRule};
 use crate::app::dns::Resolutions;
 use crate::model::Timestamp;
 
@@ -102,7 +102,8 @@ impl NameCache {
             return;
         }
         if names.len() >= MAX_NAMES_PER_PAIR
-            && let Some(oldest) = (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
+            && let Some(oldest) =
+                (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
         {
             names.swap_remove(oldest);
             self.evictions += 1;

@@ -132,7 +132,9 @@ impl Finding {
             self.entry = Some((Entry::InterfaceEndpoint, confidence));
             // A name known from DNS alone is known by the address it was given for.
             self.evidence.push(if is_spoken { PathEvidence::Sni } else { PathEvidence::Address });
-        } else if self.access.is_none_or(|(access, _)| access == Access::Internet) && is_after_nat(input, options) {
+        } else if self.access.is_none_or(|(access, _)| access == Access::Internet)
+            && is_after_nat(input, options)
+        {
             // Gateway endpoints only take private sources; a translated one is past them.
             self.entry = Some((Entry::PublicEndpoint, Confidence::Likely));
             self.evidence.extend([PathEvidence::Address, PathEvidence::Prefix]);
@@ -194,10 +196,9 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
     }
     // The next hop is the destination of what the client sends and the source of what comes back.
     if !rule.next_hop_mac.is_empty()
-        && !input
-            .link_addresses
-            .iter()
-            .any(|(source, destination)| rule.next_hop_mac.contains(source) || rule.next_hop_mac.contains(destination))
+        && !input.link_addresses.iter().any(|(source, destination)| {
+            rule.next_hop_mac.contains(source) || rule.next_hop_mac.contains(destination)
+        })
     {
         return false;
     }
@@ -213,9 +214,12 @@ fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> bool {
     let layers = sighting.encapsulation.layers();
     let has_layer = |holds: &dyn Fn(&Layer) -> bool| layers.iter().any(holds);
     let is_interface = rule.interface.is_empty()
-        || sighting.interface.as_ref().is_some_and(|name| rule.interface.iter().any(|glob| matches_glob(glob, name)));
-    let is_vlan =
-        rule.vlan.is_empty() || has_layer(&|layer| matches!(layer, Layer::Vlan(id) if rule.vlan.contains(id)));
+        || sighting
+            .interface
+            .as_ref()
+            .is_some_and(|name| rule.interface.iter().any(|glob| matches_glob(glob, name)));
+    let is_vlan = rule.vlan.is_empty()
+        || has_layer(&|layer| matches!(layer, Layer::Vlan(id) if rule.vlan.contains(id)));
     let is_vni = rule.vni.is_empty()
         || has_layer(&|layer| match layer {
             Layer::Vxlan(vni) | Layer::Geneve { vni, .. } => rule.vni.contains(vni),

@@ -135,8 +135,8 @@ impl PrefixList {
         }
         let ranges: IpRanges<'_> =
             serde_json::from_slice(json).map_err(|error| PrefixListError::Json(error.to_string()))?;
-        let created =
-            parse_date(&ranges.create_date).ok_or_else(|| PrefixListError::CreateDate(shorten(&ranges.create_date)))?;
+        let created = parse_date(&ranges.create_date)
+            .ok_or_else(|| PrefixListError::CreateDate(shorten(&ranges.create_date)))?;
         let mut prefixes = Prefixes { created, ..Prefixes::empty() };
         let v4 = ranges.prefixes.iter().map(|row| (&*row.service, &*row.ip_prefix, &*row.region));
         prefixes.take_rows("prefixes", v4, |value| value.parse::<Ipv4Net>().ok().map(IpNet::V4))?;
@@ -197,7 +197,12 @@ impl fmt::Debug for PrefixList {
 
 impl Prefixes {
     fn empty() -> Self {
-        Self { created: Timestamp::default(), v4: PrefixMap::new(), v6: PrefixMap::new(), partitions: Vec::new() }
+        Self {
+            created: Timestamp::default(),
+            v4: PrefixMap::new(),
+            v6: PrefixMap::new(),
+            partitions: Vec::new(),
+        }
     }
 
     fn len(&self) -> usize {
@@ -244,7 +249,7 @@ impl Prefixes {
 /// `2026-08-22-15-17-05`, UTC.
 fn parse_date(text: &str) -> Option<Timestamp> {
     let date = jiff::civil::DateTime::strptime("%Y-%m-%d-%H-%M-%S", text).ok()?;
-    let seconds = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    let seconds = jiff::tz::TimeZone::UTC.to_timestamp(date).ok()?.as_second();
     u64::try_from(seconds).ok().map(Timestamp::from_seconds)
 }
 

@@ -78,7 +78,8 @@ impl Signing {
     /// A request signed in its query string.
     pub fn of_target(target: &[u8]) -> Self {
         let mut signing = Self::default();
-        let Some(query) = target.iter().position(|byte| *byte == b'?').and_then(|at| target.get(at + 1..)) else {
+        let Some(query) = target.iter().position(|byte| *byte == b'?').and_then(|at| target.get(at + 1..))
+        else {
             return signing;
         };
         let (mut has_algorithm, mut has_signature) = (false, false);
@@ -182,7 +183,9 @@ fn sdk_token(token: &[u8]) -> Option<&str> {
     let is_known = SDK_PRODUCTS.iter().any(|known| product.eq_ignore_ascii_case(known));
     let is_version = version.starts_with(|first: char| first.is_ascii_digit())
         && version.len() <= MAX_VERSION_BYTES
-        && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_'));
+        && version
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_'));
     (is_known && is_version).then_some(token)
 }
 

@@ -142,7 +142,8 @@ pub fn recognise(host: &str) -> Recognition {
 /// endpoint id. What is `unrecognised` counts as nothing here.
 #[must_use]
 pub(crate) fn recognise_certificate_name(name: &str) -> Option<Endpoint> {
-    let found = |host: &str| recognise(host).endpoint.filter(|found| found.kind != EndpointKind::Unrecognised);
+    let found =
+        |host: &str| recognise(host).endpoint.filter(|found| found.kind != EndpointKind::Unrecognised);
     let Some(rest) = name.strip_prefix("*.") else { return found(name) };
     // Any value of the right form will do; it is taken out of the answer again.
     ["000000000000", "vpce-00000000-0000"].iter().find_map(|stand_in| {
@@ -287,7 +288,9 @@ fn dax_cluster(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recog
 fn older_dax_cluster(front: &[&str], short: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
     let names = match front {
         [names @ .., "clustercfg" | "nodes"] => names,
-        [names @ .., number] if number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()) => names,
+        [names @ .., number] if number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            names
+        }
         _ => front,
     };
     if suffix.is_dual_stack || !is_cluster(names) {
@@ -354,7 +357,8 @@ fn region_and_fips(label: &str) -> Option<(&str, bool)> {
 /// service's place counts: left of the region, or of the suffix where there is no region. A bare
 /// service label is also taken in front of one unknown label.
 fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
-    const CUSTOMER_NAMED: &[&str] = &["cache", "cloudfront", "elb", "execute-api", "rds", "s3", "s3-accelerate"];
+    const CUSTOMER_NAMED: &[&str] =
+        &["cache", "cloudfront", "elb", "execute-api", "rds", "s3", "s3-accelerate"];
     let (place, region) = match labels {
         [.., place, region, "vpce"] if is_region(region) => (*place, Some(*region)),
         [.., place, region] if region_and_fips(region).is_some() => (*place, Some(*region)),
@@ -383,7 +387,10 @@ fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
 
 fn is_service_label(label: &str) -> bool {
     let plain = label.strip_suffix("-fips").unwrap_or(label);
-    matches!(plain, "dynamodb" | "search-dynamodb" | "streams-dynamodb" | "ddb" | "search-ddb" | "streams-ddb")
+    matches!(
+        plain,
+        "dynamodb" | "search-dynamodb" | "streams-dynamodb" | "ddb" | "search-ddb" | "streams-ddb"
+    )
 }
 
 fn blank(service: Service, kind: EndpointKind) -> Endpoint {

@@ -35,7 +35,9 @@ fn agrees_with_the_endpoint_rules_of_the_sdk() {
     let mut count = 0;
     for line in vectors.lines().filter(|line| !line.starts_with('#')) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let [host, service, region, partition, kind, fips, dual_stack] = columns[..] else { panic!("{line}") };
+        let [host, service, region, partition, kind, fips, dual_stack] = columns[..] else {
+            panic!("{line}")
+        };
         let endpoint = recognise(host).endpoint.unwrap_or_else(|| panic!("{host} is not recognised"));
         let found = (
             endpoint.service.as_str(),
@@ -45,8 +47,7 @@ fn agrees_with_the_endpoint_rules_of_the_sdk() {
             endpoint.fips.to_string(),
             endpoint.dual_stack.to_string(),
         );
-        let expected =
-            (service, Some(region), Some(partition), kind, fips.to_owned(), dual_stack.to_owned());
+        let expected = (service, Some(region), Some(partition), kind, fips.to_owned(), dual_stack.to_owned());
         assert_eq!(found, expected, "{host}");
         count += 1;
     }
@@ -187,7 +188,10 @@ fn reads_wildcards_of_certificates() {
 #[test]
 fn explains_itself_in_sentences() {
     let text = recognise("dynamodb.us-gov-west-1.amazonaws.com").explanation();
-    assert!(text.starts_with("A FIPS endpoint of dynamodb, in us-gov-west-1 (partition aws-us-gov):"), "{text}");
+    assert!(
+        text.starts_with("A FIPS endpoint of dynamodb, in us-gov-west-1 (partition aws-us-gov):"),
+        "{text}"
+    );
     assert!(text.contains("GovCloud"), "{text}");
     let text = recognise("www.example.com").explanation();
     assert_eq!(text, "Not an endpoint of DynamoDB: it does not end in a DNS suffix of an AWS partition.");

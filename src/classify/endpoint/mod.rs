@@ -10,16 +10,16 @@ pub(super) mod partition;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use self::claim::{Claim, Named, merge, named};
-pub use self::grammar::{Recognition, Why, recognise};
 pub(super) use self::claim::matches_host;
+use self::claim::{Claim, Named, merge, named};
 pub(super) use self::grammar::canonical;
 use self::grammar::recognise_certificate_name;
+pub use self::grammar::{Recognition, Why, recognise};
 use self::partition::partition_of_region;
 use super::EndpointOptions;
 use crate::model::{
-    CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts, ProxyKind,
-    Service, Sni, is_private,
+    CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts,
+    ProxyKind, Service, Sni, is_private,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -92,7 +92,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
                 "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones in {region}."
             ));
         } else if let Some(named) = facts.region.as_deref().filter(|named| *named != region) {
-            conflict.add(format!("The name says region {named}, but the address belongs to DynamoDB in {region}."));
+            conflict.add(format!(
+                "The name says region {named}, but the address belongs to DynamoDB in {region}."
+            ));
         } else {
             evidence.push(EndpointEvidence::Prefix);
             strong += 1;
@@ -207,8 +209,7 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
             }),
         }
     }
-    let has_host_claim =
-        spoken.claims.iter().any(|claim| claim.evidence == Some(EndpointEvidence::HttpHost));
+    let has_host_claim = spoken.claims.iter().any(|claim| claim.evidence == Some(EndpointEvidence::HttpHost));
     if let Some(http) = input.http
         && !has_host_claim
         && let Some(claim) = api_claim(http, input.server.ip())
@@ -239,7 +240,8 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
     };
     let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), by_target.or(by_scope)?);
     let is_loopback = |host: &str| {
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     };
     let is_local = match &http.host {
         Some(host) => is_loopback(host),
@@ -299,7 +301,9 @@ fn is_public_name(facts: &EndpointFacts) -> bool {
         && matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams))
         && matches!(
             facts.kind,
-            Some(EndpointKind::Account | EndpointKind::DualStack | EndpointKind::Fips | EndpointKind::Regional)
+            Some(
+                EndpointKind::Account | EndpointKind::DualStack | EndpointKind::Fips | EndpointKind::Regional
+            )
         )
 }
 
@@ -331,7 +335,8 @@ impl Conflicts {
     /// Names the client itself said must agree in full; DNS answers and certificates cover several
     /// services, so that only another region contradicts.
     fn between(&mut self, first: &Claim, other: &Claim) {
-        let is_spoken = !matches!(other.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate));
+        let is_spoken =
+            !matches!(other.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate));
         if is_spoken || other.is_elsewhere(first) {
             self.add(format!(
                 "The {} says {}, but the {} says {}.",

@@ -165,13 +165,24 @@ mod tests {
 
     #[test]
     fn knows_regions_by_their_shape() {
-        for region in ["us-east-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1", "xx-new-12", "ap-southeast-7"]
+        for region in
+            ["us-east-1", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1", "xx-new-12", "ap-southeast-7"]
         {
             assert!(is_region(region), "{region}");
         }
-        for other in
-            ["", "us", "us-1", "us-east", "us-east-", "-east-1", "us--1", "u-east-1", "abcde-east-1", "us-e4st-1", "us-east-1a"]
-        {
+        for other in [
+            "",
+            "us",
+            "us-1",
+            "us-east",
+            "us-east-",
+            "-east-1",
+            "us--1",
+            "u-east-1",
+            "abcde-east-1",
+            "us-e4st-1",
+            "us-east-1a",
+        ] {
             assert!(!is_region(other), "{other}");
         }
     }
@@ -192,7 +203,8 @@ mod tests {
         let split = split_suffix("dynamodb.us-east-1.amazonaws.com").unwrap();
         assert_eq!((split.before, split.is_dual_stack), ("dynamodb.us-east-1", false));
         assert!(split_suffix("x.api.aws").unwrap().is_dual_stack);
-        for other in ["amazonaws.com", ".amazonaws.com", "xamazonaws.com", "a.amazonaws.com.evil.example", ""] {
+        for other in ["amazonaws.com", ".amazonaws.com", "xamazonaws.com", "a.amazonaws.com.evil.example", ""]
+        {
             assert_eq!(split_suffix(other), None, "{other}");
         }
     }
