@@ -16,6 +16,7 @@ pub mod schema;
 use std::io;
 
 pub use csv::Csv;
+pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 pub use jsonl::Jsonl;
 pub use prometheus::{Metrics, MetricsOptions, MetricsSink};
 pub use redact::{Redaction, Redactor};
