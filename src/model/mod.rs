@@ -14,6 +14,7 @@ mod tls;
 mod verdict;
 
 pub use address::{FlowKey, Side, is_private};
+pub(crate) use dynamodb::closed_set;
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
 pub use path::{Access, Entry, PathEvidence, PathFacts};
