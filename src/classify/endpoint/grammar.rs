@@ -409,5 +409,4 @@ fn blank(service: Service, kind: EndpointKind) -> Endpoint {
 }
 
 #[cfg(test)]
-#[path = "grammar_tests.rs"]
 mod tests;
