@@ -40,9 +40,16 @@ pub enum End {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Header { have: usize },
-    Body { kind: u8, length: usize },
-    Skip { remaining: usize },
+    Header {
+        have: usize,
+    },
+    Body {
+        kind: u8,
+        length: usize,
+    },
+    Skip {
+        remaining: usize,
+    },
     /// What follows is encrypted.
     Foreign,
 }
@@ -246,8 +253,14 @@ mod tests {
 
     fn flight() -> Vec<u8> {
         let leaf = [&[0, 0, 9, 0, 0, 3][..], b"abc", &[0, 0, 0]].concat();
-        [message(2, b"hello"), message(11, &leaf), message(25, b"compressed"), message(12, b"kx"), message(14, b"")]
-            .concat()
+        [
+            message(2, b"hello"),
+            message(11, &leaf),
+            message(25, b"compressed"),
+            message(12, b"kx"),
+            message(14, b""),
+        ]
+        .concat()
     }
 
     #[test]
