@@ -33,7 +33,6 @@ struct Direction {
     /// The alert under way: level and description; its record is two bytes long.
     alert: [u8; 2],
     alert_bytes: Option<usize>,
-    has_gap: bool,
 }
 
 impl Direction {
@@ -49,7 +48,6 @@ impl Direction {
             has_finished_size: false,
             alert: [0; 2],
             alert_bytes: None,
-            has_gap: false,
         }
     }
 
@@ -279,7 +277,6 @@ impl Session {
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alert_bytes = None;
-        direction.has_gap = true;
         if self.is_gap_in_handshake(sender) {
             self.facts.is_truncated = true;
             self.errors.insert(TlsError::HandshakeGap);
@@ -357,6 +354,8 @@ impl Session {
         let direction = self.direction(sender);
         if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
             direction.has_finished = true;
+        } else {
+            direction.messages.begin_record();
         }
     }
 
