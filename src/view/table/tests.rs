@@ -77,14 +77,6 @@ fn bare(text: &str) -> String {
 #[test]
 fn shows_a_mixed_run() {
     let text = draw(&mixed(), &accounts(), at(120));
-    if std::env::var_os("SHOW").is_some() {
-        for width in [60, 80, 120] {
-            std::fs::write(format!("/tmp/table-{width}.txt"), draw(&mixed(), &accounts(), at(width)))
-                .unwrap();
-        }
-        let options = TableOptions { has_color: true, is_unicode: false, ..at(80) };
-        std::fs::write("/tmp/table-color.txt", draw(&mixed(), &accounts(), options)).unwrap();
-    }
     let places: Vec<usize> = [
         "5 of 10 DynamoDB flows break the profile aws-dynamodb. 1 cannot be assessed.",
         "Findings",
