@@ -4,8 +4,8 @@
 //! value does not apply says `none` (no service, no version chosen, no key exchange); one whose value
 //! is not known, or has no name in its registry, says `unknown`. Regions come from host names, which
 //! strangers choose: only well-formed ones of recognised names count, and at most [`MAX_REGIONS`] of them.
-//! Beyond the series cap every label of a new series says `other`; both are counted in
-//! `ddbwatch_series_folded_total`.
+//! Beyond the series cap the labels of a new series that are not from a small closed set say `other`;
+//! both are counted in `ddbwatch_series_folded_total`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ use crate::model::{
     Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
     Timestamp, TlsFacts, Verdict,
 };
-use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN};
+use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN, Values};
 use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
 
 /// Different regions shown: AWS has fewer than 50 in all partitions together.
@@ -39,6 +39,10 @@ const FOLLOWED_OFFENDERS: usize = 16_384;
 
 /// Longest region name taken: the longest there is has 17 letters.
 const MAX_REGION_BYTES: usize = 32;
+
+/// Closed labels keep their value in folded series where there are at most so many combinations of
+/// them; this is what a metric may take beyond the cap.
+const MAX_FOLDED_SERIES: usize = 64;
 
 /// What the metrics need to know beforehand.
 #[derive(Clone, Debug)]
@@ -238,7 +242,8 @@ impl Metrics {
             if let Some(time) = counts.last_packet
                 && let Some(gauge) = self.last_packet.child(&[interface], budget)
             {
-                gauge.set(seconds(time));
+                // Several interfaces may share a folded series; time only goes on.
+                gauge.set(seconds(time).max(gauge.get()));
             }
         }
         for ((interface, stage, reason), count) in &accounts.dropped {
@@ -328,6 +333,8 @@ struct Family<M> {
     children: HashMap<String, M, RandomState>,
     /// Lines of text one series takes.
     weight: usize,
+    /// Labels that keep their value where a series finds no room.
+    kept: Vec<bool>,
     /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
     totals: HashMap<String, u64, RandomState>,
     /// The label values joined, for looking up without allocating.
@@ -336,8 +343,15 @@ struct Family<M> {
 
 impl<M> Family<M> {
     fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>) -> Self {
+        let closed = |label: &metrics::Label| match label.values {
+            Values::Words(sets) => Some(sets.iter().map(|set| set.len()).sum::<usize>()),
+            Values::Described(_) => None,
+        };
+        let combinations: usize = metric.labels.iter().filter_map(closed).product();
+        let is_small = combinations <= MAX_FOLDED_SERIES;
+        let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
         let (children, totals) = (HashMap::default(), HashMap::default());
-        Self { metric, make, children, weight, totals, key: String::new() }
+        Self { metric, make, children, weight, kept, totals, key: String::new() }
     }
 
     /// The series of these labels, or the one that stands for all that found no room.
@@ -357,7 +371,8 @@ impl<M> Family<M> {
         if is_known {
             return;
         }
-        let folded = vec![OTHER; labels.len()];
+        let folded: Vec<&str> =
+            labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
         let labels = if has_room { labels } else { &folded };
         if has_room {
             budget.left -= self.weight;
