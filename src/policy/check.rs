@@ -7,8 +7,6 @@ use std::net::IpAddr;
 use super::certificate;
 use super::options::{AllowedPath, Settings, Site};
 use super::profile::version_text;
-#[allow(unused_imports, reason = "the shim goes away when the registry has these methods itself")]
-use super::registry_shim::{CipherSuiteNames as _, GroupNames as _};
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, CompressionMethod, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
@@ -146,7 +144,8 @@ impl Case<'_> {
         };
         // A version above 1.2 is only named in an extension, which a cut hello may have lost.
         let is_cut = hello.is_truncated && hello.supported_versions.is_empty();
-        let Some(offered) = hello.max_version().filter(|offered| !is_cut || offered.rank() < TlsVersion::TLS12.rank())
+        let Some(offered) =
+            hello.max_version().filter(|offered| !is_cut || offered.rank() < TlsVersion::TLS12.rank())
         else {
             return Finding::Kept;
         };
@@ -175,7 +174,10 @@ impl Case<'_> {
             Some(ForwardSecrecy::No) => {
                 let suite = self.suite().map_or_else(|| "unknown".to_owned(), |suite| suite_text(&suite));
                 let (client, server) = (self.client(), self.server());
-                let message = if self.version().is_some_and(|version| version.rank() > TlsVersion::TLS12.rank()) {
+                let message = if self
+                    .version()
+                    .is_some_and(|version| version.rank() > TlsVersion::TLS12.rank())
+                {
                     format!(
                         "{client} and {server} resumed by a shared key alone (psk_ke, {suite}): no forward secrecy."
                     )
@@ -201,7 +203,11 @@ impl Case<'_> {
             },
         };
         let suite = self.suite().map_or_else(String::new, |suite| suite_text(&suite));
-        let message = format!("{} and {} agreed on {suite}, which is broken ({weakness}).", self.client(), self.server());
+        let message = format!(
+            "{} and {} agreed on {suite}, which is broken ({weakness}).",
+            self.client(),
+            self.server()
+        );
         broken(suite, message)
     }
 
@@ -250,8 +256,12 @@ impl Case<'_> {
         let (bits, minimum, what) = match self.key_exchange() {
             KeyExchange::None | KeyExchange::Resumed => return Finding::Kept,
             KeyExchange::Unknown => return Finding::Unknown,
-            KeyExchange::Prime(bits) => (bits, self.settings.minimum_dh_bits, "a Diffie-Hellman prime".to_owned()),
-            KeyExchange::Curve(bits) => (bits, self.settings.minimum_curve_bits, "an explicit curve".to_owned()),
+            KeyExchange::Prime(bits) => {
+                (bits, self.settings.minimum_dh_bits, "a Diffie-Hellman prime".to_owned())
+            }
+            KeyExchange::Curve(bits) => {
+                (bits, self.settings.minimum_curve_bits, "an explicit curve".to_owned())
+            }
             KeyExchange::Group(group) => {
                 if let Some(bits) = group.ffdhe_bits() {
                     (bits, self.settings.minimum_dh_bits, group.to_string())
@@ -278,7 +288,7 @@ impl Case<'_> {
     fn not_post_quantum(&self) -> Finding {
         let Some(version) = self.version() else { return Finding::Unknown };
         let offending = match self.key_exchange() {
-            KeyExchange::Group(group) if group.is_post_quantum() => return Finding::Kept,
+            KeyExchange::Group(group) if is_ml_kem(group) => return Finding::Kept,
             KeyExchange::Group(group) => group.to_string(),
             // Before TLS 1.3 there is no group with ML-KEM.
             _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version),
@@ -294,7 +304,8 @@ impl Case<'_> {
     }
 
     fn early_data(&self) -> Finding {
-        let is_offered = self.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.offers_early_data);
+        let is_offered =
+            self.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.offers_early_data);
         if !is_offered {
             return Finding::Kept;
         }
@@ -313,14 +324,17 @@ impl Case<'_> {
                 "{client} offered TLS 1.2 or more and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
             ),
             Downgrade::FallbackScsv => {
-                format!("{client} said that it is retrying at a lower version, and {server} accepted {agreed}.")
+                format!(
+                    "{client} said that it is retrying at a lower version, and {server} accepted {agreed}."
+                )
             }
         };
         broken(kind.as_str(), message)
     }
 
     fn tls_compression(&self) -> Finding {
-        let method = self.tls().and_then(|tls| tls.server_hello.as_ref()).map(|hello| hello.compression_method);
+        let method =
+            self.tls().and_then(|tls| tls.server_hello.as_ref()).map(|hello| hello.compression_method);
         match method {
             None | Some(CompressionMethod(0)) => Finding::Kept,
             Some(CompressionMethod(method)) => {
@@ -329,7 +343,8 @@ impl Case<'_> {
                     64 => "LZS".to_owned(),
                     other => format!("0x{other:02x}"),
                 };
-                let message = format!("{} and {} agreed on TLS compression ({name}).", self.client(), self.server());
+                let message =
+                    format!("{} and {} agreed on TLS compression ({name}).", self.client(), self.server());
                 broken(name, message)
             }
         }
@@ -344,13 +359,16 @@ impl Case<'_> {
             return Finding::Kept;
         }
         let end = day(facts.not_after);
-        let message = format!("The certificate of {} for {} ended on {end}.", self.record.server.ip(), self.server());
+        let message =
+            format!("The certificate of {} for {} ended on {end}.", self.record.server.ip(), self.server());
         broken(end, message)
     }
 
     fn certificate_name_mismatch(&self) -> Finding {
         let Some(tls) = self.tls() else { return Finding::Kept };
-        let (Some(facts), Sni::Name(name)) = (tls.certificate.as_ref(), tls.sni()) else { return Finding::Kept };
+        let (Some(facts), Sni::Name(name)) = (tls.certificate.as_ref(), tls.sni()) else {
+            return Finding::Kept;
+        };
         if certificate::covers(facts, &name) {
             return Finding::Kept;
         }
@@ -409,8 +427,11 @@ impl Case<'_> {
             _ if http.is_dax => Finding::Kept,
             Some(Signature::None) => {
                 let what = http.target.as_deref().unwrap_or("a request");
-                let message =
-                    format!("{} sent {what} to {} in clear and without a signature.", self.client(), self.server());
+                let message = format!(
+                    "{} sent {what} to {} in clear and without a signature.",
+                    self.client(),
+                    self.server()
+                );
                 broken(Signature::None.as_str(), message)
             }
             Some(_) => Finding::Kept,
@@ -461,11 +482,12 @@ impl Case<'_> {
         // Some(true): it is this path; Some(false): it cannot be; None: it may be.
         let fits = |candidate: &AllowedPath| {
             let of = |wanted: bool, is_known: bool| if is_known { Some(wanted) } else { None };
-            let access = candidate.access.map_or(Some(true), |wanted| {
-                of(wanted == path.access, path.access != Access::Unknown)
-            });
-            let entry =
-                candidate.entry.map_or(Some(true), |wanted| of(wanted == path.entry, path.entry != Entry::Unknown));
+            let access = candidate
+                .access
+                .map_or(Some(true), |wanted| of(wanted == path.access, path.access != Access::Unknown));
+            let entry = candidate
+                .entry
+                .map_or(Some(true), |wanted| of(wanted == path.entry, path.entry != Entry::Unknown));
             match (access, entry) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -483,8 +505,12 @@ impl Case<'_> {
             entry: (path.entry != Entry::Unknown).then_some(path.entry),
         };
         let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-        let message =
-            format!("{} reaches {} over {taken}; allowed: {}.", self.client(), self.server(), words.join(", "));
+        let message = format!(
+            "{} reaches {} over {taken}; allowed: {}.",
+            self.client(),
+            self.server(),
+            words.join(", ")
+        );
         broken(taken.to_string(), message)
     }
 
@@ -494,13 +520,14 @@ impl Case<'_> {
             return Finding::Kept;
         };
         // Gateway endpoints serve DynamoDB itself, not Streams, and only clients inside the VPC.
-        let is_elsewhere = matches!(
-            record.path.access,
-            Access::SiteToSiteVpn
-                | Access::DirectConnectPrivate
-                | Access::DirectConnectPublic
-                | Access::DirectConnectTransit
-        ) || matches!(record.path.entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
+        let is_elsewhere =
+            matches!(
+                record.path.access,
+                Access::SiteToSiteVpn
+                    | Access::DirectConnectPrivate
+                    | Access::DirectConnectPublic
+                    | Access::DirectConnectTransit
+            ) || matches!(record.path.entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
         if is_elsewhere
             || record.endpoint.service != Some(Service::Dynamodb)
             || record.proxy.is_some()
@@ -521,8 +548,11 @@ impl Case<'_> {
     fn cross_region_endpoint(&self) -> Finding {
         match (self.record.endpoint.region.as_deref(), self.site.region.as_deref()) {
             (Some(region), Some(home)) if region != home => {
-                let message =
-                    format!("{} uses {} in {region}; the home region is {home}.", self.client(), self.server());
+                let message = format!(
+                    "{} uses {} in {region}; the home region is {home}.",
+                    self.client(),
+                    self.server()
+                );
                 broken(region, message)
             }
             _ => Finding::Kept,
@@ -536,7 +566,10 @@ impl Case<'_> {
             && matches!(
                 endpoint.kind,
                 Some(
-                    EndpointKind::Account | EndpointKind::Fips | EndpointKind::DualStack | EndpointKind::Regional
+                    EndpointKind::Account
+                        | EndpointKind::Fips
+                        | EndpointKind::DualStack
+                        | EndpointKind::Regional
                 )
             );
         let address: IpAddr = self.record.server.ip();
@@ -555,7 +588,11 @@ impl Case<'_> {
         let conflict = &self.record.endpoint.conflict;
         let Some(first) = conflict.first() else { return Finding::Kept };
         let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();
-        let offending = if conflict.len() == 1 { first.trim().to_owned() } else { format!("{} contradictions", conflict.len()) };
+        let offending = if conflict.len() == 1 {
+            first.trim().to_owned()
+        } else {
+            format!("{} contradictions", conflict.len())
+        };
         broken(offending, format!("{} to {}: {}", self.client(), self.server(), sentences.join(" ")))
     }
 
@@ -564,7 +601,8 @@ impl Case<'_> {
             return Finding::Kept;
         }
         let server = self.server();
-        let message = format!("{} uses {server}, a form of DynamoDB's names that is not known.", self.client());
+        let message =
+            format!("{} uses {server}, a form of DynamoDB's names that is not known.", self.client());
         broken(server, message)
     }
 
@@ -581,7 +619,11 @@ impl Case<'_> {
         }
         broken(
             "tls",
-            format!("Whether {} signs its requests to {} cannot be seen under TLS.", self.client(), self.server()),
+            format!(
+                "Whether {} signs its requests to {} cannot be seen under TLS.",
+                self.client(),
+                self.server()
+            ),
         )
     }
 }
@@ -599,8 +641,9 @@ impl Case<'_> {
     /// The negotiated version; `None` too where a cut hello may have lost the extension that names it.
     fn version(&self) -> Option<TlsVersion> {
         let hello = self.tls()?.server_hello.as_ref()?;
-        let is_cut =
-            hello.is_truncated && hello.selected_version.is_none() && hello.legacy_version == TlsVersion::TLS12;
+        let is_cut = hello.is_truncated
+            && hello.selected_version.is_none()
+            && hello.legacy_version == TlsVersion::TLS12;
         (!is_cut).then(|| hello.version())
     }
 
@@ -652,10 +695,15 @@ impl Case<'_> {
     }
 }
 
+/// ML-KEM itself: its draft, Kyber, is post-quantum but another scheme.
+fn is_ml_kem(group: NamedGroup) -> bool {
+    group.is_post_quantum() && group.name().is_some_and(|name| name.to_ascii_uppercase().contains("MLKEM"))
+}
+
 fn suite_text(suite: &Suite) -> String {
     match suite {
         Suite::Tls(suite) => suite.to_string(),
-        Suite::Ssl2(kind) => format!("0x{:06x}", kind.0),
+        Suite::Ssl2(kind) => kind.to_string(),
     }
 }
 

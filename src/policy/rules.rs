@@ -80,7 +80,10 @@ impl Rule {
             | Self::EndpointUnrecognised
             | Self::SniMissing
             | Self::SigningNotAssessable => Some(Severity::Info),
-            Self::CipherNotAllowed | Self::GroupNotAllowed | Self::NotPostQuantum | Self::FipsEndpointRequired => None,
+            Self::CipherNotAllowed
+            | Self::GroupNotAllowed
+            | Self::NotPostQuantum
+            | Self::FipsEndpointRequired => None,
         }
     }
 
