@@ -19,7 +19,6 @@ use ::prometheus::{
 use foldhash::fast::RandomState;
 
 use super::Sink;
-use super::registry_shim as registry;
 use crate::model::registry::TlsVersion;
 use crate::model::{
     Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
@@ -547,20 +546,20 @@ fn is_region(name: &str) -> bool {
 }
 
 fn version_label(version: Option<TlsVersion>) -> &'static str {
-    version.map_or(NONE, |version| registry::version_name(version).unwrap_or(UNKNOWN))
+    version.map_or(NONE, |version| version.as_str().unwrap_or(UNKNOWN))
 }
 
 fn cipher(tls: &TlsFacts) -> &'static str {
     match (tls.cipher_suite(), tls.ssl2_cipher_kind) {
-        (Some(suite), _) => registry::cipher_name(suite).unwrap_or(UNKNOWN),
-        (None, Some(kind)) => registry::ssl2_name(kind).unwrap_or(UNKNOWN),
+        (Some(suite), _) => suite.name().unwrap_or(UNKNOWN),
+        (None, Some(kind)) => kind.name().unwrap_or(UNKNOWN),
         (None, None) => NONE,
     }
 }
 
 fn group(tls: &TlsFacts) -> &'static str {
     match (tls.group(), tls.key_exchange) {
-        (Some(group), _) => registry::group_name(group).unwrap_or(UNKNOWN),
+        (Some(group), _) => group.name().unwrap_or(UNKNOWN),
         (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => UNKNOWN,
         (None, _) => NONE,
     }
@@ -568,9 +567,9 @@ fn group(tls: &TlsFacts) -> &'static str {
 
 fn key_exchange(tls: &TlsFacts) -> &'static str {
     match (tls.group(), tls.key_exchange) {
-        (Some(group), _) if registry::is_post_quantum(group) => "post_quantum",
+        (Some(group), _) if group.is_post_quantum() => "post_quantum",
         // A group that nobody named may be of either kind.
-        (Some(group), _) if registry::group_name(group).is_none() => UNKNOWN,
+        (Some(group), _) if group.name().is_none() => UNKNOWN,
         (Some(_), _)
         | (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => "classical",
         (None, _) if tls.forward_secrecy == Some(ForwardSecrecy::No) => NONE,
@@ -582,7 +581,7 @@ fn key_exchange(tls: &TlsFacts) -> &'static str {
 fn refusal(record: &Record, tls: &TlsFacts) -> Option<&'static str> {
     match record.outcome {
         Outcome::RefusedByClient | Outcome::RefusedByServer => {
-            Some(tls.alert.map_or(UNKNOWN, |(alert, _)| registry::alert_name(alert).unwrap_or(UNKNOWN)))
+            Some(tls.alert.map_or(UNKNOWN, |(alert, _)| alert.name().unwrap_or(UNKNOWN)))
         }
         Outcome::Reset => Some("reset"),
         Outcome::Closed => Some("closed"),
