@@ -13,6 +13,6 @@ mod policy;
 mod resolved;
 
 pub use describe::describe;
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Problem, nearest};
 pub use load::{fuzz_config, load, parse};
 pub use resolved::{Backend, Capture, CommandLine, Limits, Metrics, Output, Privacy, RedactionKey, Resolved};
