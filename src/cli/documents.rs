@@ -22,7 +22,7 @@ pub fn check(args: &Check) -> Result<Finished, Failure> {
 pub fn explain(args: &Explain) -> Result<Finished, Failure> {
     let subject = args.subject.trim();
     if let Some(rule) = Rule::parse(subject) {
-        return print(explain_rule(rule).as_bytes());
+        return print(rule.explain().as_bytes());
     }
     // Host names have dots and no underscores, rule ids the other way round.
     if !subject.contains('.') && subject != "localhost" {
@@ -55,15 +55,6 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
         line("dual stack", if endpoint.dual_stack { "yes" } else { "no" });
     }
     print(text.as_bytes())
-}
-
-fn explain_rule(rule: Rule) -> String {
-    let text = rule.text();
-    let severity = rule.default_severity().map_or("off", Severity::as_str);
-    format!(
-        "{rule} ({severity} in the default profile)\n\nWhat    {}\nWhy     {}\nSource  {}\nRemedy  {}\n",
-        text.what, text.why, text.source, text.remedy
-    )
 }
 
 /// `ddbwatch rules`.

@@ -69,6 +69,7 @@ impl fmt::Display for Listing<'_> {
 }
 
 /// The word of `known` that is nearest to `word`, if any is near.
+#[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are nobody's slip of the pen, and comparing costs the product of the lengths.
     const MAX_WORD: usize = 64;

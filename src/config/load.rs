@@ -154,5 +154,4 @@ fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -480,7 +480,7 @@ fn reports_requests_in_clear() {
         plaintext(),
         |record| {
             record.endpoint.service = Some(Service::Dax);
-            *record.http.as_mut().unwrap() = Box::new(HttpFacts { is_dax: true, ..HttpFacts::default() });
+            **record.http.as_mut().unwrap() = HttpFacts { is_dax: true, ..HttpFacts::default() };
         },
         &["plaintext_http"],
     );

@@ -9,7 +9,7 @@ use crate::model::registry::TlsVersion;
 use crate::model::{Access, Entry, Service, Severity};
 use crate::policy::{AllowedPath, Rule};
 
-const EXAMPLE: &str = include_str!("example.toml");
+const EXAMPLE: &str = include_str!("../example.toml");
 
 fn parsed(text: &str) -> Resolved {
     parse(text, &CommandLine::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
