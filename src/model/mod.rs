@@ -14,7 +14,6 @@ mod tls;
 mod verdict;
 
 pub use address::{FlowKey, Side, is_private};
-pub(crate) use dynamodb::closed_set;
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
 pub use path::{Access, Entry, PathEvidence, PathFacts};
@@ -26,3 +25,6 @@ pub use tls::{
     ServerHello, Sni, TlsFacts,
 };
 pub use verdict::{PolicyFacts, Severity, Verdict, Violation};
+
+// The words of every stage's closed sets are written down in one way.
+pub(crate) use dynamodb::closed_set;
