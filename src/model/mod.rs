@@ -22,7 +22,7 @@ pub use record::{Completeness, HttpFacts, Outcome, Record, Sighting, Signature, 
 pub use time::Timestamp;
 pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption,
-    ServerHello, Sni, TlsFacts,
+    ServerHello, Sni, TicketDigest, TlsFacts,
 };
 pub use verdict::{PolicyFacts, Severity, Verdict, Violation};
 
