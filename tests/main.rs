@@ -12,4 +12,5 @@
 mod accounting;
 mod conformance;
 mod golden;
+mod readme;
 mod tidy;
