@@ -91,10 +91,11 @@ def main():
     with Lab() as lab:
         certificates = Certificates(lab.folder)
         for case in wanted:
+            begun = time.monotonic()
             context = Context(lab, certificates, tools, options.output, case, index)
             try:
                 index[case.file] = write(case, case.make(context), options.output, context)
-                print(f"made     {case.file}", flush=True)
+                print(f"made     {case.file:44} {time.monotonic() - begun:5.1f} s", flush=True)
             except Skipped as reason:
                 skipped.append(case.name)
                 print(f"skipped  {case.name}: {reason}", flush=True)

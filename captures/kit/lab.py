@@ -111,11 +111,12 @@ class Lab:
                     run("ip", "-n", name, "addr", "add", f"{address}/32", "dev", wire)
             run("ip", "-n", name, "route", "add", "default", "dev", wire, "src", addresses[0])
             run("ip", "-n", name, "-6", "route", "add", "default", "dev", wire)
-        etc = Path("/etc/netns") / CLIENT
-        etc.mkdir(parents=True, exist_ok=True)
         lines = ["127.0.0.1 localhost"] + [f"{address} {name}" for name, address in HOSTS.items()]
-        (etc / "hosts").write_text("\n".join(lines) + "\n")
-        (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
+        for name in (CLIENT, SERVER):
+            etc = Path("/etc/netns") / name
+            etc.mkdir(parents=True, exist_ok=True)
+            (etc / "hosts").write_text("\n".join(lines) + "\n")
+            (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:1 attempts:1\n")
 
     def start(self, place: str, *argv, env=None, stdin=subprocess.PIPE) -> subprocess.Popen:
         """Starts a program in a namespace; stdout and stderr come together."""
@@ -230,7 +231,7 @@ def remove_namespaces():
                 except ProcessLookupError:
                     pass
             run("ip", "netns", "del", name)
-    shutil.rmtree(Path("/etc/netns") / CLIENT, ignore_errors=True)
+        shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
     try:
         Path("/etc/netns").rmdir()
     except OSError:

@@ -19,7 +19,8 @@ END = datetime.datetime(2036, 1, 1)
 PAST = datetime.datetime(2026, 10, 31)
 
 REGIONAL = ["dynamodb.eu-west-1.amazonaws.com", "*.ddb.eu-west-1.amazonaws.com",
-            "*.dynamodb.eu-west-1.vpce.amazonaws.com", "dynamodb.eu-west-1.api.aws"]
+            "*.dynamodb.eu-west-1.vpce.amazonaws.com", "dynamodb.eu-west-1.api.aws",
+            "streams.dynamodb.eu-west-1.amazonaws.com"]
 
 
 def private_key(kind: str):

@@ -9,6 +9,7 @@ address, port, how = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 with socket.create_server((address, port)) as listener:
     connection, _ = listener.accept()
     connection.recv(65536)
+    print("read", flush=True)
     if how == "reset":
         # Lingering for no time makes the kernel send RST instead of FIN.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
