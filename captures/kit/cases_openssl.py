@@ -105,8 +105,6 @@ TABLE = [
      ["-no_middlebox"], ["-no_middlebox"], "ec", "yes", []),
     ("tls13-hello-retry", "TLS 1.3, HelloRetryRequest: the client guessed x25519, the server wants secp384r1",
      ["-groups", "P-384"], ["-groups", "X25519:P-384"], "ec", "yes", []),
-    ("tls13-hello-retry-cookie", "TLS 1.3, HelloRetryRequest with a cookie by a stateless server", ["-stateless"],
-     [], "ec", "yes", []),
     ("tls13-external-psk", "TLS 1.3, pre-shared key from outside, with a key share", [*SERVER_PSK, "-ciphersuites", "TLS_AES_128_GCM_SHA256"],
      [*PSK, "-ciphersuites", "TLS_AES_128_GCM_SHA256"], None, "yes", []),
     ("tls13-long-hello", "TLS 1.3, a ClientHello of several packets (600 ALPN names)", [],
@@ -124,7 +122,6 @@ TABLE = [
 
 MORE = {
     "tls13-hello-retry": {"tls.hello_retry_request": True, "tls.hello_retry_request.group": "secp384r1"},
-    "tls13-hello-retry-cookie": {"tls.hello_retry_request": True},
     "tls13-external-psk": {"tls.resumption": "psk"},
     "tls12-alpn": {"tls.client.alpn": ["h2", "http/1.1"]},
     "ipv6-tls12": {"aws.endpoint.kind": "dual_stack", "aws.region": "eu-west-1"},
@@ -147,9 +144,9 @@ KEY_BITS = {"rsa": 2048, "ec": 256, "dsa": 2048}
 def handshake(context, name, server_arguments, client_arguments, cert, secrecy, rules):
     place = PLACES.get(name, {})
     server = openssl.s_server(context, *server_arguments, cert=cert, address=place.get("server", net.EU_WEST_1),
-                              port=place.get("port", 443), naccept=None, reverse="-stateless" not in server_arguments)
+                              port=place.get("port", 443), naccept=None)
     with context.lab.recording() as packets:
-        own_port, text = openssl.s_client(context, *client_arguments, answer=server, **place)
+        own_port, text = openssl.s_client(context, *client_arguments, **place)
     context.lab.stop(server)
     known = openssl.facts(text, own_port, **place, **MORE.get(name, {}))
     if name == "tls13-external-psk":

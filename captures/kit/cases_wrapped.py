@@ -183,7 +183,7 @@ NAMES = [
     ("dynamodb.eu-isoe-west-1.cloud.adc-e.uk", net.SEALED_REGION, "dynamodb regional eu-isoe-west-1 aws-iso-e"),
     ("dynamodb.us-isof-south-1.csp.hci.ic.gov", net.SEALED_REGION, "dynamodb regional us-isof-south-1 aws-iso-f"),
     ("dax.eu-west-1.amazonaws.com", net.ELSEWHERE, "dax regional eu-west-1 aws"),
-    ("mycluster.2cmrwl.clustercfg.dax.use1.cache.amazonaws.com", net.DAX_NODE, "dax dax_cluster us-east-1 aws"),
+    ("mycluster.2cmrwl.clustercfg.dax.use1.cache.amazonaws.com", net.DAX_NODE, "dax dax_cluster - aws"),
     ("mycluster.abc123.dax-clusters.eu-west-1.amazonaws.com", net.DAX_NODE, "dax dax_cluster eu-west-1 aws"),
 ]
 LOOK_ALIKES = [
@@ -217,6 +217,8 @@ def endpoint_names(context):
         more = {"aws.service": service, "aws.endpoint.kind": kind, "aws.region": region, "aws.partition": partition,
                 "aws.endpoint.fips": True if "fips" in marks else None, "aws.endpoint.dual_stack": True if "dual" in marks else None,
                 "aws.account_id": None}
+        if region == "-":
+            del more["aws.region"]
         if kind == "account":
             number = accounts.setdefault(name[:12], len(accounts) + 1)
             more["aws.account_id"] = f"account-{number}"
