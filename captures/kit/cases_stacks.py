@@ -15,6 +15,7 @@ VERSIONS = {**openssl.VERSIONS, "TLSv1_2": "1.2", "TLSv1_3": "1.3", "3.0": "3", 
             "3.4": "1.3"}
 # How the libraries write groups to how IANA writes them.
 GROUPS = {"x25519": "x25519", "X25519": "x25519", "secp256r1": "secp256r1", "secp384r1": "secp384r1", "SECP256R1": "secp256r1",
+          "secp256r1MLKEM768": "SecP256r1MLKEM768",
           "secp256r1mlkem768": "SecP256r1MLKEM768", "SecP256r1MLKEM768": "SecP256r1MLKEM768",
           "SecP384r1MLKEM1024": "SecP384r1MLKEM1024", "X25519MLKEM768": "X25519MLKEM768", "MLKEM1024": "MLKEM1024",
           "MLKEM512": "MLKEM512", "prime256v1": "secp256r1", "P-256": "secp256r1"}
@@ -260,8 +261,8 @@ for _name, _title, _version, _suite, _modes, _secrecy, _rules in [
         if rules is not None:
             more |= {"rules": sorted(rules)}
         if v == "3.0":
-            # SSL 3 has no extensions.
-            more |= {"tls__client__server_name": None, "tls__protocol__name": "ssl"}
+            # SSL 3 has no extensions, but this client sends them all the same.
+            more |= {"tls__protocol__name": "ssl"}
         return record(context, server, *peer, "client", net.EU_WEST_1, "443", NAME, v, s, *m, **more)
 
     case(_name, _title, TLSLITE, TLSLITE)(_make)

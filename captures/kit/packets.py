@@ -82,6 +82,19 @@ def segment(frame: bytes) -> Segment | None:
                    body[20:offset], body[offset:])
 
 
+def repeats(packets) -> bool:
+    """True where a TCP segment with data was sent twice."""
+    seen = set()
+    for p in packets:
+        s = segment(p.data)
+        if s and s.payload:
+            key = (*s.ends, s.seq, len(s.payload))
+            if key in seen:
+                return True
+            seen.add(key)
+    return False
+
+
 def ip(source: bytes, destination: bytes, protocol: int, body: bytes, ttl=64, identification=0, fragment=0x4000) -> bytes:
     """An IPv4 or IPv6 packet by the length of the addresses."""
     if len(source) == 16:
