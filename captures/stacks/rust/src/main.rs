@@ -15,7 +15,9 @@ use rustls::crypto::hpke::Hpke;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned, version};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned, version,
+};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -84,7 +86,9 @@ fn client(place: &str, name: &str, authority: &str, options: &[String]) -> Outco
             r#"{{"port": {port}, "version": "{:?}", "cipher": "{:?}", "group": "{}", "kind": "{:?}"}}"#,
             state.protocol_version().ok_or("no version")?,
             state.negotiated_cipher_suite().ok_or("no suite")?.suite(),
-            state.negotiated_key_exchange_group().map_or(String::new(), |group| format!("{:?}", group.name())),
+            state
+                .negotiated_key_exchange_group()
+                .map_or(String::new(), |group| format!("{:?}", group.name())),
             state.handshake_kind().ok_or("no kind")?,
         );
         stream.conn.send_close_notify();
@@ -97,7 +101,10 @@ fn server(place: &str, certificate: &str, key: &str, options: &[String]) -> Outc
     let mut config = ServerConfig::builder_with_provider(provider(options)?)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from_pem_file(certificate)?], PrivateKeyDer::from_pem_file(key)?)?;
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(certificate)?],
+            PrivateKeyDer::from_pem_file(key)?,
+        )?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let config = Arc::new(config);
     for plain in TcpListener::bind(place)?.incoming() {
