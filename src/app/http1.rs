@@ -1,1 +1,289 @@
-//! stub
+//! The head of a plaintext HTTP/1.x request → what it says of a DynamoDB call [RFC 9112].
+//!
+//! Only the head is looked at. Access key ids, signatures, tokens, bodies and table names are read
+//! past and never kept, not even in an error.
+
+mod aws;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+
+use memchr::memchr;
+
+use super::Parse;
+use crate::model::HttpFacts;
+
+/// The longest request head that is read. Presigned URLs with a session token take some 2 KiB; servers
+/// commonly refuse heads beyond 8 or 16 KiB.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// The longest method; registered ones have at most 17 letters (IANA HTTP Method Registry).
+const MAX_METHOD_BYTES: usize = 24;
+
+/// The longest host name in text form [RFC 1035 section 2.3.4].
+const MAX_HOST_BYTES: usize = 253;
+
+/// A request head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub facts: HttpFacts,
+    /// Bytes of the head, with the empty line that ends it.
+    pub head_bytes: usize,
+    /// The limit that bit, where one did: `request_head_too_long`.
+    pub limit: Option<&'static str>,
+}
+
+/// True for bytes that begin like an HTTP/1.x request: a method, a target of one of its four forms
+/// and, where the line goes on that far, the protocol's name [RFC 9112 section 3].
+#[must_use]
+pub fn looks_like_request(bytes: &[u8]) -> bool {
+    let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
+    RequestLine::read(skip_empty_lines(line)).is_some()
+}
+
+/// Reads a whole request head.
+///
+/// A head that is longer than [`MAX_HEAD_BYTES`] is `Done` with what was read until there, marked as
+/// truncated.
+#[must_use]
+pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
+    if !looks_like_request(bytes) {
+        return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
+    }
+    let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
+    let (facts, length) = read_head(head);
+    match length {
+        Some(head_bytes) => Parse::Done(Request { facts, head_bytes, limit: None }),
+        None if bytes.len() > MAX_HEAD_BYTES => {
+            Parse::Done(Request { facts, head_bytes: MAX_HEAD_BYTES, limit: Some("request_head_too_long") })
+        }
+        None => Parse::NeedMore,
+    }
+}
+
+/// What can be said of a head of which the end is missing: whole lines count, a cut one does not.
+#[must_use]
+pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
+    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0
+}
+
+/// Every reader of this stage on the same bytes; none may panic, whatever they are.
+pub fn fuzz_http(bytes: &[u8]) {
+    let _ = looks_like_request(bytes);
+    let _ = parse_request(bytes);
+    let _ = parse_truncated(bytes);
+    let _ = super::proxy::client(bytes);
+    let _ = super::dax::is_cleartext_greeting(bytes);
+    let at = bytes.first().map_or(0, |first| usize::from(*first));
+    let mut deframers = super::openvpn::detect(bytes, at).unwrap_or_default();
+    let mut inner = Vec::new();
+    for deframer in &mut deframers {
+        for piece in bytes.chunks(7) {
+            deframer.push(piece, &mut inner);
+        }
+    }
+}
+
+/// A request line, as far as it is there.
+struct RequestLine<'a> {
+    method: &'a [u8],
+    /// Empty where the line is cut within it.
+    target: &'a [u8],
+}
+
+impl<'a> RequestLine<'a> {
+    /// `None` where these bytes do not begin a request.
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (line, is_whole) = match memchr(b'\n', bytes) {
+            Some(end) => (trim_line(bytes.get(..end)?), true),
+            None => (bytes, false),
+        };
+        let space = memchr(b' ', line.get(..line.len().min(MAX_METHOD_BYTES + 1))?)?;
+        let (method, rest) = (line.get(..space)?, line.get(space + 1..)?);
+        if method.is_empty()
+            || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+        {
+            return None;
+        }
+        let target_end = memchr(b' ', rest);
+        let target = rest.get(..target_end.unwrap_or(rest.len()))?;
+        let has_form = match target {
+            [b'/' | b'*', ..] => true,
+            _ if method == b"CONNECT" => memchr(b':', target).is_some(),
+            _ => scheme_bytes(target).is_some(),
+        };
+        // Target bytes are visible ASCII; more is let through, as servers do.
+        if !has_form || target.iter().any(|byte| byte.is_ascii_control()) {
+            return None;
+        }
+        match target_end {
+            Some(end) => {
+                let version = rest.get(end + 1..)?;
+                let expected: &[u8] = b"HTTP/1.";
+                let is_version = if is_whole || version.len() >= expected.len() {
+                    version.starts_with(expected)
+                } else {
+                    expected.starts_with(version)
+                };
+                is_version.then_some(Self { method, target })
+            }
+            // The line ends without a protocol: not HTTP/1.x.
+            None if is_whole => None,
+            None => Some(Self { method, target: &[] }),
+        }
+    }
+}
+
+/// Length of `http://` or `https://` in front of an absolute-form target.
+fn scheme_bytes(target: &[u8]) -> Option<usize> {
+    ["http://", "https://"]
+        .iter()
+        .find(|scheme| {
+            target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+        })
+        .map(|scheme| scheme.len())
+}
+
+/// True for bytes too short to tell.
+fn may_become_request(bytes: &[u8]) -> bool {
+    let bytes = skip_empty_lines(bytes);
+    if memchr(b'\n', bytes).is_some() || bytes.len() > MAX_METHOD_BYTES + "https://".len() {
+        return false;
+    }
+    let is_method = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
+    match memchr(b' ', bytes) {
+        None => bytes.len() <= MAX_METHOD_BYTES && bytes.iter().all(is_method),
+        Some(space) => {
+            let (method, target) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
+            let target = target.get(1..).unwrap_or_default();
+            !method.is_empty()
+                && method.iter().all(is_method)
+                && (method == b"CONNECT"
+                    || ["http://", "https://"].iter().any(|scheme| scheme.as_bytes().starts_with(target)))
+        }
+    }
+}
+
+/// A server ignores empty lines in front of a request [RFC 9112 section 2.2].
+fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// The facts of a head and its length, where its end is there.
+fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>) {
+    let mut facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+    let start = skip_empty_lines(bytes);
+    let mut at = bytes.len() - start.len();
+    let Some(line) = RequestLine::read(start) else { return (facts, None) };
+    facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
+    let Some(end) = memchr(b'\n', start) else { return (facts, None) };
+    at += end + 1;
+    let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
+    head.authority = authority(line.target).and_then(host);
+    let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
+    let mut length = None;
+    while let Some(rest) = bytes.get(at..)
+        && let Some(end) = memchr(b'\n', rest)
+    {
+        let line = trim_line(rest.get(..end).unwrap_or_default());
+        at += end + 1;
+        if let Some(b' ' | b'\t') = line.first() {
+            // A line folded in the old way goes on with the field before [RFC 9112 section 5.2].
+            if let Some((_, value)) = &mut field {
+                let value = value.to_mut();
+                value.push(b' ');
+                value.extend_from_slice(line.trim_ascii());
+            }
+            continue;
+        }
+        if let Some((name, value)) = field.take() {
+            head.field(name, &value, &mut facts);
+        }
+        if line.is_empty() {
+            length = Some(at);
+            break;
+        }
+        if let Some(colon) = memchr(b':', line)
+            && let Some((name, value)) = line.split_at_checked(colon)
+        {
+            field = Some((name.trim_ascii(), Cow::Borrowed(value.get(1..).unwrap_or_default().trim_ascii())));
+        }
+    }
+    // Without the end of the head, a last field could go on.
+    facts.is_truncated = length.is_none();
+    head.finish(&mut facts);
+    (facts, length)
+}
+
+/// What is gathered while a head is read.
+#[derive(Default)]
+struct Head {
+    signing: aws::Signing,
+    /// Of an absolute-form target, which outranks Host [RFC 9112 section 3.2.2].
+    authority: Option<String>,
+}
+
+impl Head {
+    fn field(&mut self, name: &[u8], value: &[u8], facts: &mut HttpFacts) {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+        if is("Host") {
+            if facts.host.is_none() {
+                facts.host = host(value);
+            }
+        } else if is("Authorization") {
+            self.signing.authorization(value);
+        } else if is("X-Amz-Security-Token") {
+            self.signing.has_token |= !value.is_empty();
+        } else if is("X-Amz-Target") {
+            facts.target = aws::target(value);
+        } else if is("User-Agent") || is("X-Amz-User-Agent") {
+            if facts.sdk.is_none() {
+                facts.sdk = aws::sdk(value);
+            }
+        }
+    }
+
+    fn finish(self, facts: &mut HttpFacts) {
+        if self.authority.is_some() {
+            facts.host = self.authority;
+        }
+        self.signing.finish(facts);
+    }
+}
+
+/// The authority of an absolute-form target.
+fn authority(target: &[u8]) -> Option<&[u8]> {
+    let rest = target.get(scheme_bytes(target)?..)?;
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let authority = rest.get(..end)?;
+    // User information in front of the host is a secret: passed over.
+    match authority.iter().rposition(|byte| *byte == b'@') {
+        Some(at) => authority.get(at + 1..),
+        None => Some(authority),
+    }
+}
+
+/// The host of `host`, `host:port` or `[IPv6]:port`: lower case, without brackets; `None` for what is no host.
+pub(super) fn host(value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    if let Some(rest) = value.strip_prefix('[') {
+        let (literal, _) = rest.split_once(']')?;
+        return literal.parse::<Ipv6Addr>().ok().map(|address| address.to_string());
+    }
+    let name = match value.split_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) => return None,
+        None => value,
+    };
+    let is_name = (1..=MAX_HOST_BYTES).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    is_name.then(|| name.to_ascii_lowercase())
+}
+
+/// A line may end in LF alone [RFC 9112 section 2.2].
+fn trim_line(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

@@ -1,1 +1,358 @@
-//! stub
+//! What a client says before TLS: HTTP CONNECT [RFC 9110 section 9.3.6], SOCKS5 [RFC 1928, RFC 1929],
+//! SOCKS4 and 4a, and the PROXY protocol, versions 1 and 2 (haproxy's proxy-protocol.txt).
+//!
+//! Input: the client's side of the dialogue. Output: the kind of proxy and the target asked for.
+//! User names, passwords and authorisation headers are read past and never kept.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use memchr::{memchr, memmem};
+
+use super::Parse;
+use crate::model::{ProxyFacts, ProxyKind};
+
+/// The longest head of a CONNECT; authentication by Kerberos tickets makes it several KiB.
+const MAX_CONNECT_BYTES: usize = 16 * 1024;
+
+/// The longest line of PROXY protocol version 1, by its specification (section 2.1).
+const MAX_V1_BYTES: usize = 107;
+
+/// The longest user id or host name of SOCKS4, which only end in NUL; a host name has at most 253 bytes.
+const MAX_SOCKS4_TEXT_BYTES: usize = 255;
+
+/// The longest host of a target [RFC 1035 section 2.3.4].
+const MAX_HOST_BYTES: usize = 253;
+
+/// The most preambles in a row: load balancer, proxy, second proxy, and CONNECT again for authentication.
+const MAX_PREAMBLES: usize = 16;
+
+/// Signature of PROXY protocol version 2 (section 2.2).
+const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// Everything a client said to proxies before what they carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preamble {
+    /// Of the innermost proxy that was told a target, else of the innermost. Absent for SOCKS4, for
+    /// which records have no word.
+    pub facts: Option<ProxyFacts>,
+    /// Bytes of all preambles together: what the proxies carry begins there.
+    pub length_bytes: usize,
+}
+
+/// One preamble at the beginning of `rest`.
+struct Step {
+    facts: Option<ProxyFacts>,
+    length_bytes: usize,
+}
+
+/// Reads the preambles at the beginning of what a client said.
+///
+/// `Done` where at least one is whole, `NeedMore` where the first may become one. A target with bytes
+/// that are no host makes it no preamble at all.
+#[must_use]
+pub fn client(bytes: &[u8]) -> Parse<Preamble> {
+    let mut at = 0;
+    let mut found: Option<ProxyFacts> = None;
+    for count in 0..MAX_PREAMBLES {
+        let rest = bytes.get(at..).unwrap_or_default();
+        match step(rest) {
+            Parse::Done(step) => {
+                at += step.length_bytes;
+                if let Some(facts) = step.facts
+                    && (facts.target.is_some() || found.as_ref().is_none_or(|found| found.target.is_none()))
+                {
+                    found = Some(facts);
+                }
+            }
+            Parse::NeedMore if count == 0 => return Parse::NeedMore,
+            Parse::No if count == 0 => return Parse::No,
+            Parse::NeedMore | Parse::No => break,
+        }
+    }
+    Parse::Done(Preamble { facts: found, length_bytes: at })
+}
+
+fn step(bytes: &[u8]) -> Parse<Step> {
+    match bytes.first() {
+        None => Parse::NeedMore,
+        Some(b'C') => connect(bytes),
+        Some(b'P') => v1(bytes),
+        Some(b'\r') => v2(bytes),
+        Some(5) => socks5(bytes),
+        Some(4) => socks4(bytes),
+        Some(_) => Parse::No,
+    }
+}
+
+/// True, or perhaps later true, where `bytes` begin with `prefix`.
+fn begins(bytes: &[u8], prefix: &[u8]) -> Parse<()> {
+    if bytes.starts_with(prefix) {
+        Parse::Done(())
+    } else if prefix.starts_with(bytes) {
+        Parse::NeedMore
+    } else {
+        Parse::No
+    }
+}
+
+/// `CONNECT host:port HTTP/1.1` and its fields, up to the empty line.
+fn connect(bytes: &[u8]) -> Parse<Step> {
+    const METHOD: &[u8] = b"CONNECT ";
+    match begins(bytes, METHOD) {
+        Parse::Done(()) => {}
+        Parse::NeedMore => return Parse::NeedMore,
+        Parse::No => return Parse::No,
+    }
+    let head = bytes.get(..bytes.len().min(MAX_CONNECT_BYTES)).unwrap_or_default();
+    let Some(line_end) = memchr(b'\n', head) else {
+        return if head.len() < MAX_CONNECT_BYTES && is_printable(head) {
+            Parse::NeedMore
+        } else {
+            Parse::No
+        };
+    };
+    let line = head.get(METHOD.len()..line_end).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some(space) = memchr(b' ', line) else { return Parse::No };
+    let (authority, version) = line.split_at_checked(space).unwrap_or_default();
+    if !version.starts_with(b" HTTP/1.") {
+        return Parse::No;
+    }
+    let Some(target) = target_of_text(authority) else { return Parse::No };
+    // A line may end in LF alone [RFC 9112 section 2.2].
+    let from_line_end = head.get(line_end..).unwrap_or_default();
+    let end = [&b"\n\r\n"[..], b"\n\n"]
+        .iter()
+        .filter_map(|end| memmem::find(from_line_end, end).map(|at| line_end + at + end.len()))
+        .min();
+    match end {
+        Some(length_bytes) => done(ProxyKind::HttpConnect, Some(target), length_bytes),
+        None if bytes.len() >= MAX_CONNECT_BYTES => Parse::No,
+        None => Parse::NeedMore,
+    }
+}
+
+/// `PROXY TCP4 192.0.2.1 198.51.100.1 56324 443`, a destination that is the target.
+fn v1(bytes: &[u8]) -> Parse<Step> {
+    match begins(bytes, b"PROXY ") {
+        Parse::Done(()) => {}
+        Parse::NeedMore => return Parse::NeedMore,
+        Parse::No => return Parse::No,
+    }
+    let head = bytes.get(..bytes.len().min(MAX_V1_BYTES)).unwrap_or_default();
+    let Some(end) = memmem::find(head, b"\r\n") else {
+        return if head.len() < MAX_V1_BYTES && is_printable(head) { Parse::NeedMore } else { Parse::No };
+    };
+    let Some(line) = head.get(..end).and_then(|line| std::str::from_utf8(line).ok()) else {
+        return Parse::No;
+    };
+    let words: arrayvec::ArrayVec<&str, 7> = line.split(' ').take(7).collect();
+    let target = match words.as_slice() {
+        ["PROXY", "UNKNOWN", ..] => None,
+        ["PROXY", "TCP4" | "TCP6", source, destination, source_port, port] => {
+            let (Ok(_), Ok(_)) = (source.parse::<IpAddr>(), source_port.parse::<u16>()) else {
+                return Parse::No;
+            };
+            let (Ok(address), Ok(port)) = (destination.parse::<IpAddr>(), port.parse()) else {
+                return Parse::No;
+            };
+            Some(SocketAddr::new(address, port).to_string())
+        }
+        _ => return Parse::No,
+    };
+    done(ProxyKind::ProxyProtocol, target, end + 2)
+}
+
+/// Signature, version and command, family, length, addresses (section 2.2).
+fn v2(bytes: &[u8]) -> Parse<Step> {
+    match begins(bytes, V2_SIGNATURE) {
+        Parse::Done(()) => {}
+        Parse::NeedMore => return Parse::NeedMore,
+        Parse::No => return Parse::No,
+    }
+    let Some((&[command, family, high, low], rest)) =
+        bytes.get(V2_SIGNATURE.len()..).and_then(<[u8]>::split_first_chunk)
+    else {
+        return Parse::NeedMore;
+    };
+    // Version 2, LOCAL or PROXY.
+    if !matches!(command, 0x20 | 0x21) {
+        return Parse::No;
+    }
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let Some(body) = rest.get(..length) else { return Parse::NeedMore };
+    let target = match (command, family) {
+        (0x21, 0x11) => body.get(4..8).and_then(v4_of).zip(body.get(10..12).and_then(port_of)),
+        (0x21, 0x21) => body.get(16..32).and_then(v6_of).zip(body.get(34..36).and_then(port_of)),
+        _ => None,
+    };
+    let target = target.map(|(address, port)| SocketAddr::new(address, port).to_string());
+    done(ProxyKind::ProxyProtocol, target, V2_SIGNATURE.len() + 4 + length)
+}
+
+/// Greeting, optional sub-negotiation, request. The greeting alone proves nothing.
+fn socks5(bytes: &[u8]) -> Parse<Step> {
+    let mut cursor = Cursor { bytes, at: 0 };
+    match read_socks5(&mut cursor) {
+        Ok(target) => done(ProxyKind::Socks5, target, cursor.at),
+        Err(Stop::NeedMore) => Parse::NeedMore,
+        Err(Stop::No) => Parse::No,
+    }
+}
+
+fn read_socks5(cursor: &mut Cursor<'_>) -> Result<Option<String>, Stop> {
+    const USERNAME_PASSWORD: u8 = 2;
+    cursor.take(1)?;
+    let methods = cursor.take_counted()?;
+    if methods.is_empty() {
+        return Err(Stop::No);
+    }
+    let mut version = cursor.byte()?;
+    if version == 1 {
+        if !methods.contains(&USERNAME_PASSWORD) {
+            return Err(Stop::No);
+        }
+        // User name and password [RFC 1929 section 2], read past.
+        cursor.take_counted()?;
+        cursor.take_counted()?;
+        version = cursor.byte()?;
+    }
+    if version != 5 {
+        return Err(Stop::No);
+    }
+    let command = cursor.byte()?;
+    let reserved = cursor.byte()?;
+    if !matches!(command, 1..=3) || reserved != 0 {
+        return Err(Stop::No);
+    }
+    let host = match cursor.byte()? {
+        1 => v4_of(cursor.take(4)?).map(|address| address.to_string()),
+        3 => Some(host_of_text(cursor.take_counted()?).ok_or(Stop::No)?),
+        4 => v6_of(cursor.take(16)?).map(|address| format!("[{address}]")),
+        _ => return Err(Stop::No),
+    };
+    let port = port_of(cursor.take(2)?).ok_or(Stop::No)?;
+    // BIND and UDP ASSOCIATE name no target of this connection.
+    Ok(host.filter(|_| command == 1).map(|host| format!("{host}:{port}")))
+}
+
+/// Version, command, port, address, user id; in 4a a host name where the address is 0.0.0.x.
+fn socks4(bytes: &[u8]) -> Parse<Step> {
+    let mut cursor = Cursor { bytes, at: 0 };
+    match read_socks4(&mut cursor) {
+        Ok(()) => Parse::Done(Step { facts: None, length_bytes: cursor.at }),
+        Err(Stop::NeedMore) => Parse::NeedMore,
+        Err(Stop::No) => Parse::No,
+    }
+}
+
+fn read_socks4(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    cursor.take(1)?;
+    if !matches!(cursor.byte()?, 1 | 2) {
+        return Err(Stop::No);
+    }
+    cursor.take(2)?;
+    let address = cursor.take(4)?;
+    cursor.take_text()?;
+    if matches!(address, [0, 0, 0, last] if *last != 0) {
+        host_of_text(cursor.take_text()?).ok_or(Stop::No)?;
+    }
+    Ok(())
+}
+
+/// Why a step ended early.
+enum Stop {
+    NeedMore,
+    No,
+}
+
+/// Reads forward over bytes of which more may come.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Stop> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..count)).ok_or(Stop::NeedMore)?;
+        self.at += count;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, Stop> {
+        self.take(1)?.first().copied().ok_or(Stop::NeedMore)
+    }
+
+    /// A length byte and as many bytes.
+    fn take_counted(&mut self) -> Result<&'a [u8], Stop> {
+        let count = self.byte()?;
+        self.take(usize::from(count))
+    }
+
+    /// Printable text up to a NUL.
+    fn take_text(&mut self) -> Result<&'a [u8], Stop> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let window = rest.get(..rest.len().min(MAX_SOCKS4_TEXT_BYTES + 1)).unwrap_or_default();
+        let end = memchr(0, window);
+        let text = window.get(..end.unwrap_or(window.len())).unwrap_or_default();
+        if !is_printable(text) {
+            return Err(Stop::No);
+        }
+        match end {
+            Some(end) => {
+                self.at += end + 1;
+                Ok(text)
+            }
+            None if window.len() > MAX_SOCKS4_TEXT_BYTES => Err(Stop::No),
+            None => Err(Stop::NeedMore),
+        }
+    }
+}
+
+fn done(kind: ProxyKind, target: Option<String>, length_bytes: usize) -> Parse<Step> {
+    Parse::Done(Step { facts: Some(ProxyFacts { kind, target }), length_bytes })
+}
+
+fn v4_of(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(bytes).ok().map(|octets| Ipv4Addr::from(octets).into())
+}
+
+fn v6_of(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 16]>::try_from(bytes).ok().map(|octets| Ipv6Addr::from(octets).into())
+}
+
+fn port_of(bytes: &[u8]) -> Option<u16> {
+    <[u8; 2]>::try_from(bytes).ok().map(u16::from_be_bytes)
+}
+
+/// `host:port` or `[IPv6]:port`, in lower case.
+fn target_of_text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok()?;
+    if let Some(literal) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let address: Ipv6Addr = literal.parse().ok()?;
+        return Some(format!("[{address}]:{port}"));
+    }
+    let host = host_of_text(host.as_bytes())?;
+    Some(format!("{host}:{port}"))
+}
+
+/// A host name or IPv4 address, in lower case; an IPv6 address gets its brackets.
+fn host_of_text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if let Ok(address) = text.parse::<Ipv6Addr>() {
+        return Some(format!("[{address}]"));
+    }
+    let is_host = (1..=MAX_HOST_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    is_host.then(|| text.to_ascii_lowercase())
+}
+
+fn is_printable(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e | b'\r'))
+}
+
+#[cfg(test)]
+#[path = "proxy_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::prefixes::PrefixList;
 use crate::model::{Access, Entry, Service, Tunnel};
 
 /// Options of the endpoint decision.
@@ -9,7 +10,8 @@ use crate::model::{Access, Entry, Service, Tunnel};
 pub struct EndpointOptions {
     /// Names of one's own (`[endpoints] hosts`).
     pub hosts: Vec<HostRule>,
-    // prefixes: PrefixList,
+    /// The address prefixes of DynamoDB (`[endpoints] ip_ranges`, else the list compiled in).
+    pub prefixes: PrefixList,
 }
 
 /// A configured host name that leads to DynamoDB.

@@ -1,1 +1,271 @@
-//! stub
+//! Configuration, name form and addresses → the way packets took.
+//!
+//! Rules of the operator come first. Without one, only what the packets prove is said: most flows to a
+//! public address of DynamoDB look the same over the internet, a gateway endpoint or a public virtual
+//! interface, and are `unknown`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::options::{PathOptions, PathRule, Role};
+use crate::model::{
+    Access, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, Entry, Layer, PathEvidence, PathFacts,
+    Sighting, Tunnel, is_private,
+};
+
+/// Link kinds that are IPsec tunnels on Linux, as rtnetlink names them.
+const IPSEC_LINK_KINDS: &[&str] = &["vti", "vti6", "xfrm"];
+
+/// What is known of one flow.
+#[derive(Clone, Copy, Debug)]
+pub struct PathInput<'a> {
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    /// Every way the flow was seen.
+    pub sightings: &'a [Sighting],
+    /// Source and destination hardware addresses, where a rule needs them.
+    pub link_addresses: &'a [([u8; 6], [u8; 6])],
+    /// Kinds of the interfaces it was seen on, live only.
+    pub link_kinds: &'a [Arc<str>],
+    pub endpoint: &'a EndpointFacts,
+    /// TLS ran inside a proxy's connection: the server's address is the proxy's.
+    pub is_proxied: bool,
+    /// ESP to or from a configured outside address was seen on the same interface, at the same time.
+    pub esp_seen: bool,
+}
+
+impl PathOptions {
+    /// True where a rule asks for hardware addresses, which are otherwise not gathered.
+    #[must_use]
+    pub fn needs_link_addresses(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.next_hop_mac.is_empty())
+    }
+}
+
+/// Decides the path of a flow.
+#[must_use]
+pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
+    let mut finding = Finding::default();
+    if let Some(rule) = options.rules.iter().find(|rule| matches(rule, input)) {
+        finding.take_rule(rule);
+        finding.name = Some(rule.name.clone());
+        if rule.entry.is_none() {
+            finding.enter(input, options);
+        }
+    } else {
+        finding.access(input, options);
+        finding.enter(input, options);
+    }
+    finding.into_facts()
+}
+
+/// What was found so far, with the certainty of each half.
+#[derive(Default)]
+struct Finding {
+    access: Option<(Access, Confidence)>,
+    entry: Option<(Entry, Confidence)>,
+    name: Option<String>,
+    evidence: Vec<PathEvidence>,
+}
+
+impl Finding {
+    /// A rule is as good as the configuration.
+    fn take_rule(&mut self, rule: &PathRule) {
+        self.access = Some((rule.access, Confidence::Certain));
+        self.entry = rule.entry.map(|entry| (entry, Confidence::Certain));
+        self.evidence.push(PathEvidence::Rule);
+        for (is_given, kind) in [
+            (!rule.source.is_empty() || !rule.destination.is_empty(), PathEvidence::Address),
+            (!rule.tunnel.is_empty() || !rule.vni.is_empty(), PathEvidence::Tunnel),
+            (!rule.vlan.is_empty(), PathEvidence::Vlan),
+            (!rule.gwlb_endpoint.is_empty(), PathEvidence::GwlbEndpoint),
+            (!rule.link_kind.is_empty(), PathEvidence::LinkKind),
+        ] {
+            if is_given {
+                self.evidence.push(kind);
+            }
+        }
+    }
+
+    /// How the packets get to AWS, where they prove it.
+    fn access(&mut self, input: &PathInput<'_>, options: &PathOptions) {
+        let site = &options.site;
+        let is_vpn_site = site.role == Some(Role::Vpn) || !site.vpn_outside.is_empty();
+        let is_private_server = is_private(input.server.ip());
+        if is_inside_address(input.client.ip()) || is_inside_address(input.server.ip()) {
+            // Virtual interfaces of Direct Connect number their peers in the same way: without a
+            // sign of a VPN it is not more than possible.
+            let is_ipsec_link = has_ipsec_link(input);
+            let is_backed = is_vpn_site || input.esp_seen || is_ipsec_link;
+            let confidence = if is_backed { Confidence::Likely } else { Confidence::Possible };
+            self.access = Some((Access::SiteToSiteVpn, confidence));
+            self.evidence.push(PathEvidence::InsideAddress);
+            self.evidence.extend(input.esp_seen.then_some(PathEvidence::Esp));
+            self.evidence.extend(is_ipsec_link.then_some(PathEvidence::LinkKind));
+        } else if is_private_server && !input.is_proxied && input.esp_seen {
+            // No router of the internet delivers a private address: the clear packet on an interface
+            // that also carries ESP was in the tunnel or will be.
+            self.access = Some((Access::SiteToSiteVpn, Confidence::Likely));
+            self.evidence.extend([PathEvidence::Address, PathEvidence::Esp]);
+        } else if is_private_server && !input.is_proxied && is_vpn_site && has_ipsec_link(input) {
+            self.access = Some((Access::SiteToSiteVpn, Confidence::Likely));
+            self.evidence.extend([PathEvidence::Address, PathEvidence::LinkKind]);
+        } else if is_after_nat(input, options) {
+            self.access = Some((Access::Internet, Confidence::Likely));
+            self.evidence.extend([PathEvidence::Address, PathEvidence::Prefix]);
+        }
+    }
+
+    /// How DynamoDB is entered, where the packets prove it.
+    fn enter(&mut self, input: &PathInput<'_>, options: &PathOptions) {
+        if input.endpoint.kind == Some(EndpointKind::Interface) {
+            // The client chose that name, and the name is of nothing but an interface endpoint.
+            let is_spoken = input.endpoint.evidence.iter().any(|evidence| {
+                matches!(
+                    evidence,
+                    EndpointEvidence::Sni | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget
+                )
+            });
+            let confidence = input.endpoint.confidence.unwrap_or(Confidence::Possible);
+            self.entry = Some((Entry::InterfaceEndpoint, confidence));
+            // A name known from DNS alone is known by the address it was given for.
+            self.evidence.push(if is_spoken { PathEvidence::Sni } else { PathEvidence::Address });
+        } else if self.access.is_none_or(|(access, _)| access == Access::Internet)
+            && is_after_nat(input, options)
+        {
+            // Gateway endpoints only take private sources; a translated one is past them.
+            self.entry = Some((Entry::PublicEndpoint, Confidence::Likely));
+            self.evidence.extend([PathEvidence::Address, PathEvidence::Prefix]);
+        }
+    }
+
+    fn into_facts(mut self) -> PathFacts {
+        self.evidence.sort_unstable();
+        self.evidence.dedup();
+        let access = self.access.filter(|(access, _)| *access != Access::Unknown);
+        let entry = self.entry.filter(|(entry, _)| *entry != Entry::Unknown);
+        // Of the two halves the less certain one: a record has one word for both.
+        let confidence = [access.map(|half| half.1), entry.map(|half| half.1)].into_iter().flatten().min();
+        PathFacts {
+            access: access.map_or(Access::Unknown, |half| half.0),
+            entry: entry.map_or(Entry::Unknown, |half| half.0),
+            name: self.name,
+            evidence: self.evidence,
+            confidence,
+        }
+    }
+}
+
+/// Behind a NAT device, a public source reaches a public address of DynamoDB.
+fn is_after_nat(input: &PathInput<'_>, options: &PathOptions) -> bool {
+    options.site.role == Some(Role::Nat)
+        && !input.is_proxied
+        && !is_private(input.client.ip())
+        && !is_private(input.server.ip())
+        && input.endpoint.prefix_region.is_some()
+}
+
+fn has_ipsec_link(input: &PathInput<'_>) -> bool {
+    input.link_kinds.iter().any(|kind| IPSEC_LINK_KINDS.contains(&&**kind))
+}
+
+/// An address that Site-to-Site VPN may use inside a tunnel: in 169.254.0.0/16, without the ranges that
+/// AWS keeps for itself (VPN user guide, "Tunnel options") and its link-local services
+/// (169.254.169.0/24, 169.254.170.0/24: instance metadata, time, DNS, container credentials).
+fn is_inside_address(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address.to_canonical() else { return false };
+    let [_, _, third, fourth] = address.octets();
+    let is_reserved = matches!((third, fourth), (0..=5, 0..=3) | (169 | 170, _));
+    address.is_link_local() && !is_reserved
+}
+
+/// True where every condition of the rule holds, those on a sighting for one and the same sighting.
+fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
+    let holds = |nets: &[IpNet], address: IpAddr| {
+        nets.is_empty() || nets.iter().any(|net| net.contains(&address.to_canonical()))
+    };
+    if !holds(&rule.source, input.client.ip()) || !holds(&rule.destination, input.server.ip()) {
+        return false;
+    }
+    if !rule.link_kind.is_empty()
+        && !input.link_kinds.iter().any(|kind| rule.link_kind.iter().any(|wanted| **kind == **wanted))
+    {
+        return false;
+    }
+    // The next hop is the destination of what the client sends and the source of what comes back.
+    if !rule.next_hop_mac.is_empty()
+        && !input.link_addresses.iter().any(|(source, destination)| {
+            rule.next_hop_mac.contains(source) || rule.next_hop_mac.contains(destination)
+        })
+    {
+        return false;
+    }
+    let is_of_sighting = !rule.interface.is_empty()
+        || !rule.vlan.is_empty()
+        || !rule.vni.is_empty()
+        || !rule.gwlb_endpoint.is_empty()
+        || !rule.tunnel.is_empty();
+    !is_of_sighting || input.sightings.iter().any(|sighting| matches_sighting(rule, sighting))
+}
+
+fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> bool {
+    let layers = sighting.encapsulation.layers();
+    let has_layer = |holds: &dyn Fn(&Layer) -> bool| layers.iter().any(holds);
+    let is_interface = rule.interface.is_empty()
+        || sighting
+            .interface
+            .as_ref()
+            .is_some_and(|name| rule.interface.iter().any(|glob| matches_glob(glob, name)));
+    let is_vlan = rule.vlan.is_empty()
+        || has_layer(&|layer| matches!(layer, Layer::Vlan(id) if rule.vlan.contains(id)));
+    let is_vni = rule.vni.is_empty()
+        || has_layer(&|layer| match layer {
+            Layer::Vxlan(vni) | Layer::Geneve { vni, .. } => rule.vni.contains(vni),
+            _ => false,
+        });
+    let is_gwlb = rule.gwlb_endpoint.is_empty()
+        || has_layer(&|layer| match layer {
+            Layer::Geneve { endpoint_id: Some(id), .. } => rule.gwlb_endpoint.contains(id),
+            _ => false,
+        });
+    let is_tunnel = rule.tunnel.is_empty()
+        || rule.tunnel.iter().any(|wanted| match wanted {
+            Tunnel::None => !has_layer(&|layer| layer.tunnel().is_some()),
+            wanted => has_layer(&|layer| layer.tunnel() == Some(*wanted)),
+        });
+    is_interface && is_vlan && is_vni && is_gwlb && is_tunnel
+}
+
+/// Shell-style: `*` for any text, `?` for one character. Linear in the name for each star.
+fn matches_glob(glob: &str, name: &str) -> bool {
+    let (glob, name) = (glob.as_bytes(), name.as_bytes());
+    let (mut at, mut within) = (0, 0);
+    // Where to go on if the text after the last star does not fit: one character further.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(byte) = name.get(within) {
+        match glob.get(at) {
+            Some(b'*') => {
+                retry = Some((at + 1, within));
+                at += 1;
+            }
+            Some(wanted) if *wanted == b'?' || wanted == byte => {
+                at += 1;
+                within += 1;
+            }
+            _ => match retry {
+                Some((after_star, tried)) => {
+                    retry = Some((after_star, tried + 1));
+                    (at, within) = (after_star, tried + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob.get(at..).is_some_and(|rest| rest.iter().all(|byte| *byte == b'*'))
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

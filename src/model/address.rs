@@ -63,3 +63,56 @@ impl FlowKey {
         self.end(side).ip()
     }
 }
+
+/// True for an address that the public internet does not route: RFC 1918, shared address space
+/// (RFC 6598), unique local (RFC 4193), link-local (RFC 3927, RFC 4291) and loopback. An IPv4-mapped
+/// IPv6 address counts as the IPv4 address in it.
+///
+/// Documentation prefixes are not among them: where one is seen, it stands for a public address.
+#[must_use]
+pub const fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || v4.is_loopback() || (a == 100 && b & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_private_addresses_from_public_ones() {
+        for private in [
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "169.254.10.1",
+            "127.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for public in [
+            "52.94.5.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "100.63.0.1",
+            "169.253.0.1",
+            "198.51.100.1",
+            "2600::1",
+            "::ffff:52.94.5.1",
+        ] {
+            assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+    }
+}

@@ -20,6 +20,8 @@ pub enum Layer {
     Geneve { vni: u32, endpoint_id: Option<u64>, attachment_id: Option<u64> },
     /// GRE [RFC 2784] with its key where present [RFC 2890].
     Gre { key: Option<u32> },
+    /// GTP-U with its tunnel endpoint identifier [3GPP TS 29.281].
+    Gtp(u32),
     /// IP in IP: outer and inner version, e.g. 4 and 6 for 6in4 [RFC 2003, RFC 4213].
     IpInIp { outer: u8, inner: u8 },
     /// MPLS label [RFC 3032].
@@ -42,12 +44,12 @@ impl Layer {
             Self::Gre { .. } => Some(Tunnel::Gre),
             Self::IpInIp { .. } => Some(Tunnel::Ipip),
             Self::Vxlan(_) => Some(Tunnel::Vxlan),
-            Self::Mpls(_) | Self::Pppoe(_) | Self::Vlan(_) => None,
+            Self::Gtp(_) | Self::Mpls(_) | Self::Pppoe(_) | Self::Vlan(_) => None,
         }
     }
 }
 
-/// As in records: `vlan:120`, `geneve:0`, `vxlan:42`, `gre`, `gre:7`, `erspan2:100`, `mpls:16`,
+/// As in records: `vlan:120`, `geneve:0`, `vxlan:42`, `gre`, `gre:7`, `gtp:5`, `erspan2:100`, `mpls:16`,
 /// `pppoe:1`, `ipip`, `6in4`, `4in6`, `6in6`.
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +59,7 @@ impl fmt::Display for Layer {
             Self::Geneve { vni, .. } => write!(f, "geneve:{vni}"),
             Self::Gre { key: Some(key) } => write!(f, "gre:{key}"),
             Self::Gre { key: None } => f.write_str("gre"),
+            Self::Gtp(endpoint) => write!(f, "gtp:{endpoint}"),
             Self::IpInIp { outer: 4, inner: 4 } => f.write_str("ipip"),
             Self::IpInIp { outer, inner } => write!(f, "{inner}in{outer}"),
             Self::Mpls(label) => write!(f, "mpls:{label}"),

@@ -13,7 +13,8 @@ mod time;
 mod tls;
 mod verdict;
 
-pub use address::{FlowKey, Side};
+pub use address::{FlowKey, Side, is_private};
+pub(crate) use dynamodb::closed_set;
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
 pub use path::{Access, Entry, PathEvidence, PathFacts};

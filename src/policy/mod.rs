@@ -1,1 +1,21 @@
-//! policy
+//! Record → verdict, with a reason for everything that counts against a flow.
+//!
+//! Input: a [`Record`](crate::model::Record) and [`Options`]. Output: [`PolicyFacts`](crate::model::PolicyFacts).
+//! It reads no clock (time is the flow's own), opens nothing, keeps nothing between flows, and never
+//! takes what was not seen for compliant.
+
+pub mod certificate;
+mod check;
+pub mod clients;
+mod evaluation;
+mod options;
+pub mod profile;
+mod registry_shim;
+mod rules;
+
+pub use evaluation::evaluate;
+pub use options::{AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site};
+pub use profile::Profile;
+#[allow(unused_imports, reason = "the shim goes away when the registry has these methods itself")]
+pub(crate) use registry_shim::{CipherSuiteNames, GroupNames, VersionNames};
+pub use rules::{Rule, RuleText};

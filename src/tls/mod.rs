@@ -1,1 +1,41 @@
-//! tls
+//! Stream bytes → what the clear part of a TLS or SSL handshake says.
+//!
+//! Input: the two ordered byte streams of one connection, cut anywhere, with the gaps named. Output:
+//! [`TlsFacts`](crate::model::TlsFacts).
+//!
+//! [`probe`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
+//! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
+//! `certificate`, `key_exchange` and `ssl2` read them, `session` draws the conclusions, with
+//! `forward_secrecy`, `downgrade` and [`fingerprint`].
+//!
+//! It decrypts nothing, validates no certificate, reads no clock and opens nothing. Every length a stranger
+//! controls is checked against a limit of `error` before anything is kept.
+
+mod certificate;
+mod client_hello;
+mod downgrade;
+mod error;
+mod extensions;
+pub mod fingerprint;
+mod forward_secrecy;
+mod fuzz;
+mod key_exchange;
+mod message;
+mod numbers;
+mod probe;
+mod reader;
+mod record;
+mod server_hello;
+mod session;
+mod ssl2;
+#[cfg(test)]
+mod tests;
+
+pub use error::{
+    MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES, TlsError,
+    TlsErrors,
+};
+pub use forward_secrecy::reason as forward_secrecy_reason;
+pub use fuzz::fuzz_tls;
+pub use probe::{Probe, find_client_hello, looks_like_record, probe};
+pub use session::Session;

@@ -1,1 +1,14 @@
-//! view
+//! What people see: the table of a run and the progress of reading.
+//!
+//! Input: [`Record`](crate::model::Record)s and [`Accounts`](crate::telemetry::Accounts). Output: text
+//! for a terminal or a file. It keeps sums and the most frequent values, never all records, and
+//! prints no control character that came from a record.
+
+mod page;
+mod progress;
+mod summary;
+mod table;
+mod text;
+
+pub use progress::ReadProgress;
+pub use table::{Table, TableOptions};

@@ -1,9 +1,23 @@
 //! TLS numbers of the IANA registries. A number keeps its value whether or not it has a name;
 //! an unknown one prints as hexadecimal.
 //!
+//! Input: a number, or a name of the configuration. Output: the name and what it implies. The tables
+//! are written by `generate.py`; nothing here allocates but `id_string`.
+//!
 //! Source: IANA "Transport Layer Security (TLS) Parameters"; GREASE values: RFC 8701.
 
-use std::fmt;
+mod alerts;
+mod cipher_kinds;
+mod cipher_suites;
+mod extensions;
+mod group;
+mod groups;
+mod names;
+mod signature_schemes;
+mod suite;
+mod version;
+
+pub use suite::{Authentication, Cipher, CipherMode, KeyExchange, Mac, SuiteInfo, Weakness};
 
 macro_rules! number {
     ($(#[$meta:meta])* $name:ident($int:ty)) => {
@@ -51,30 +65,4 @@ number!(
 #[must_use]
 pub const fn is_grease(value: u16) -> bool {
     value & 0x0f0f == 0x0a0a && value >> 8 == value & 0xff
-}
-
-impl TlsVersion {
-    pub const SSL2: Self = Self(0x0002);
-    pub const SSL3: Self = Self(0x0300);
-    pub const TLS10: Self = Self(0x0301);
-    pub const TLS11: Self = Self(0x0302);
-    pub const TLS12: Self = Self(0x0303);
-    pub const TLS13: Self = Self(0x0304);
-
-    /// Reserved value of RFC 8701.
-    #[must_use]
-    pub const fn is_grease(self) -> bool {
-        is_grease(self.0)
-    }
-
-    /// Position in time, for comparison: drafts of TLS 1.3 stand between 1.2 and 1.3.
-    #[must_use]
-    pub const fn rank(self) -> u16 {
-        match self.0 {
-            // Drafts (0x7fNN), Facebook's (0xfbNN) and Google's (0x7eNN) experiments were TLS 1.3 in the making.
-            0x7e00..=0x7fff | 0xfb00..=0xfbff => 0x0303 * 0x10 + 1,
-            value if value < 0x1000 => value * 0x10,
-            _ => 0,
-        }
-    }
 }

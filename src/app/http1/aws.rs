@@ -1,0 +1,230 @@
+//! What a request head says of AWS: the operation, how it is signed, which SDK sent it.
+//!
+//! Sources: AWS General Reference, "Signature Version 4" and "Common Parameters"; the SDK's service
+//! models for the names of the targets; the IAM reference for the prefixes of access key ids.
+
+use std::borrow::Cow;
+
+use crate::model::{HttpFacts, Signature, SigningCredential};
+
+/// The APIs whose operations are named in records; what follows the dot is the operation.
+const APIS: &[&str] = &[
+    "DynamoDB_20120810",
+    "DynamoDBStreams_20120810",
+    // The first API, still answered.
+    "DynamoDB_20111205",
+    "AmazonDAXV3",
+];
+
+/// The longest operation name that is kept; the longest of the service models has 45 letters.
+const MAX_OPERATION_BYTES: usize = 64;
+
+/// Product names of User-Agent that are AWS's own clients, in lower case, or a well-known wrapper's.
+const SDK_PRODUCTS: &[&str] = &[
+    "aws-cli",
+    "aws-sdk-android",
+    "aws-sdk-cpp",
+    "aws-sdk-dotnet",
+    "aws-sdk-dotnet-35",
+    "aws-sdk-dotnet-45",
+    "aws-sdk-dotnet-core",
+    "aws-sdk-dotnet-coreclr",
+    "aws-sdk-go",
+    "aws-sdk-go-v2",
+    "aws-sdk-ios",
+    "aws-sdk-java",
+    "aws-sdk-js",
+    "aws-sdk-kotlin",
+    "aws-sdk-net",
+    "aws-sdk-nodejs",
+    "aws-sdk-php",
+    "aws-sdk-php2",
+    "aws-sdk-ruby",
+    "aws-sdk-ruby2",
+    "aws-sdk-ruby3",
+    "aws-sdk-rust",
+    "aws-sdk-swift",
+    "awspowershell",
+    "boto",
+    "boto3",
+    "botocore",
+    "pynamodb",
+];
+
+/// The most SDK tokens kept, e.g. `aws-cli/2.25.0` and `botocore/2.4.5`.
+const MAX_SDK_TOKENS: usize = 3;
+
+/// The longest version of an SDK that is kept.
+const MAX_VERSION_BYTES: usize = 24;
+
+/// The most parameters of a query that are looked at; a presigned request has about ten.
+const MAX_PARAMETERS: usize = 64;
+
+/// The longest region or service of a credential scope that is kept.
+const MAX_SCOPE_BYTES: usize = 32;
+
+/// Where the signature of a request may be said, and what of it may be kept.
+#[derive(Default)]
+pub(super) struct Signing {
+    signature: Option<Signature>,
+    kind: Option<SigningCredential>,
+    region: Option<String>,
+    service: Option<String>,
+    /// An X-Amz-Security-Token was sent, in the head or in the query.
+    pub has_token: bool,
+}
+
+impl Signing {
+    /// A request signed in its query string.
+    pub fn of_target(target: &[u8]) -> Self {
+        let mut signing = Self::default();
+        let Some(query) = target.iter().position(|byte| *byte == b'?').and_then(|at| target.get(at + 1..))
+        else {
+            return signing;
+        };
+        let (mut has_algorithm, mut has_signature) = (false, false);
+        for parameter in query.split(|byte| *byte == b'&').take(MAX_PARAMETERS) {
+            let at = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
+            let Some((name, value)) = parameter.split_at_checked(at) else { continue };
+            let value = value.get(1..).unwrap_or_default();
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+            if is("X-Amz-Algorithm") {
+                has_algorithm = algorithm(value).is_some();
+            } else if is("X-Amz-Signature") {
+                has_signature = !value.is_empty();
+            } else if is("X-Amz-Credential") {
+                signing.credential(&decode_slashes(value));
+            } else if is("X-Amz-Security-Token") {
+                signing.has_token |= !value.is_empty();
+            }
+        }
+        if has_algorithm && has_signature {
+            signing.signature = Some(Signature::Presigned);
+        }
+        signing
+    }
+
+    /// `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`.
+    pub fn authorization(&mut self, value: &[u8]) {
+        let at = value.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(value.len());
+        let Some((scheme, parameters)) = value.split_at_checked(at) else { return };
+        let Some(signature) = algorithm(scheme) else { return };
+        for parameter in parameters.split(|byte| *byte == b',').take(MAX_PARAMETERS) {
+            let parameter = parameter.trim_ascii();
+            if let Some(credential) = parameter.strip_prefix(b"Credential=") {
+                self.credential(credential);
+            } else if parameter.strip_prefix(b"Signature=").is_some_and(|value| !value.is_empty()) {
+                // Only a request that carries a signature is a signed one.
+                self.signature = Some(signature);
+            }
+        }
+    }
+
+    /// Writes down what was found; the absence of a signature only where the whole head was seen.
+    pub fn finish(self, facts: &mut HttpFacts) {
+        let absent = if facts.is_truncated { None } else { Some(Signature::None) };
+        facts.signature = self.signature.or(absent);
+        facts.credential = if self.has_token { Some(SigningCredential::Temporary) } else { self.kind };
+        facts.scope_region = self.region;
+        facts.scope_service = self.service;
+    }
+
+    /// `<access key id>/<date>/<region>/<service>/aws4_request`, SigV4a without the region. The key id
+    /// gives its kind away by its first letters and is kept no longer than that.
+    fn credential(&mut self, value: &[u8]) {
+        let mut parts = value.split(|byte| *byte == b'/');
+        let key_id = parts.next().unwrap_or_default();
+        self.kind = match key_id.get(..4) {
+            Some(b"AKIA") => Some(SigningCredential::LongTerm),
+            Some(b"ASIA") => Some(SigningCredential::Temporary),
+            _ => None,
+        };
+        let is_date = |part: &[u8]| part.len() == 8 && part.iter().all(u8::is_ascii_digit);
+        if !parts.next().is_some_and(is_date) {
+            return;
+        }
+        let scope: arrayvec::ArrayVec<&[u8], 4> = parts.take(4).collect();
+        match scope.as_slice() {
+            [region, service, b"aws4_request"] => {
+                self.region = scope_word(region);
+                self.service = scope_word(service);
+            }
+            [service, b"aws4_request"] => self.service = scope_word(service),
+            _ => {}
+        }
+    }
+}
+
+/// `DynamoDB_20120810.GetItem` and its like; anything else is not kept.
+pub(super) fn target(value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?;
+    let (api, operation) = value.split_once('.')?;
+    let is_operation = (1..=MAX_OPERATION_BYTES).contains(&operation.len())
+        && operation.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (APIS.contains(&api) && is_operation).then(|| value.to_owned())
+}
+
+/// The tokens of User-Agent that name a known SDK, with their versions.
+pub(super) fn sdk(value: &[u8]) -> Option<String> {
+    let mut found = String::new();
+    let tokens = value.split(|byte| byte.is_ascii_whitespace()).filter_map(sdk_token);
+    for token in tokens.take(MAX_SDK_TOKENS) {
+        if !found.is_empty() {
+            found.push(' ');
+        }
+        found.push_str(token);
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+fn sdk_token(token: &[u8]) -> Option<&str> {
+    let token = std::str::from_utf8(token).ok()?;
+    let (product, version) = token.split_once('/')?;
+    let is_known = SDK_PRODUCTS.iter().any(|known| product.eq_ignore_ascii_case(known));
+    let is_version = version.starts_with(|first: char| first.is_ascii_digit())
+        && version.len() <= MAX_VERSION_BYTES
+        && version
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_'));
+    (is_known && is_version).then_some(token)
+}
+
+fn algorithm(value: &[u8]) -> Option<Signature> {
+    if value.eq_ignore_ascii_case(b"AWS4-HMAC-SHA256") {
+        Some(Signature::Sigv4)
+    } else if value.eq_ignore_ascii_case(b"AWS4-ECDSA-P256-SHA256") {
+        Some(Signature::Sigv4a)
+    } else {
+        None
+    }
+}
+
+/// A region or service name; upper case or other bytes are not kept, as they may be anything.
+fn scope_word(word: &[u8]) -> Option<String> {
+    let is_word = word.len() <= MAX_SCOPE_BYTES
+        && word.first().is_some_and(u8::is_ascii_lowercase)
+        && word.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-');
+    if is_word { std::str::from_utf8(word).ok().map(ToOwned::to_owned) } else { None }
+}
+
+/// Undoes the percent-encoding of slashes, the only one that a credential scope needs.
+fn decode_slashes(value: &[u8]) -> Cow<'_, [u8]> {
+    if !value.contains(&b'%') {
+        return Cow::Borrowed(value);
+    }
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((first, tail)) = rest.split_first() {
+        match tail.get(..2) {
+            Some(code) if *first == b'%' && code.eq_ignore_ascii_case(b"2F") => {
+                decoded.push(b'/');
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                decoded.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(decoded)
+}

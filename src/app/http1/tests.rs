@@ -1,0 +1,268 @@
+//! Request heads in, facts out.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{Signature, SigningCredential};
+
+const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+
+fn head(lines: &[&str]) -> Vec<u8> {
+    let mut text = lines.join("\r\n");
+    text.push_str("\r\n\r\n");
+    text.into_bytes()
+}
+
+fn signed() -> Vec<u8> {
+    head(&[
+        "POST / HTTP/1.1",
+        "Host: DynamoDB.us-east-1.amazonaws.com:80",
+        "X-Amz-Target: DynamoDB_20120810.GetItem",
+        "User-Agent: Boto3/1.37.0 md/Botocore#1.37.0 Botocore/1.37.0 secret/1 aws-sdk-AKIA/1",
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260102/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+    ])
+}
+
+fn facts(bytes: &[u8]) -> HttpFacts {
+    match parse_request(bytes) {
+        Parse::Done(request) => request.facts,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn reads_a_signed_request() {
+    let facts = facts(&signed());
+    assert_eq!(
+        facts,
+        HttpFacts {
+            method: Some("POST".into()),
+            host: Some("dynamodb.us-east-1.amazonaws.com".into()),
+            target: Some("DynamoDB_20120810.GetItem".into()),
+            signature: Some(Signature::Sigv4),
+            credential: Some(SigningCredential::LongTerm),
+            scope_region: Some("us-east-1".into()),
+            scope_service: Some("dynamodb".into()),
+            sdk: Some("Boto3/1.37.0 Botocore/1.37.0".into()),
+            is_dax: false,
+            is_truncated: false,
+        }
+    );
+}
+
+#[test]
+fn tells_how_a_request_is_signed() {
+    let scope = "20260102/us-east-1/dynamodb/aws4_request";
+    let signature = "SignedHeaders=host, Signature=00";
+    for (lines, expected, kind) in [
+        (
+            vec![format!("Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope},{signature}")],
+            "sigv4",
+            "long_term",
+        ),
+        (
+            vec![format!("authorization: AWS4-HMAC-SHA256 Credential=ASIAX/{scope}, {signature}")],
+            "sigv4",
+            "temporary",
+        ),
+        (
+            vec![
+                format!("Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, {signature}"),
+                "X-Amz-Security-Token: secret".to_owned(),
+            ],
+            "sigv4",
+            "temporary",
+        ),
+        (
+            vec![format!(
+                "Authorization: AWS4-ECDSA-P256-SHA256 Credential={KEY_ID}/20260102/dynamodb/aws4_request, {signature}"
+            )],
+            "sigv4a",
+            "long_term",
+        ),
+        (vec![format!("Authorization: AWS4-HMAC-SHA256 Credential=fake/{scope}, {signature}")], "sigv4", "?"),
+        // Folded in the old way, and with a space in front of the colon.
+        (
+            vec![
+                format!("Authorization : AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope},"),
+                format!("\t{signature}"),
+            ],
+            "sigv4",
+            "long_term",
+        ),
+        // No signature in it: not signed.
+        (
+            vec![format!("Authorization: AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, Signature=")],
+            "none",
+            "long_term",
+        ),
+        (vec!["Authorization: Basic c2VjcmV0".to_owned()], "none", "?"),
+        (vec!["Authorization: Bearer secret".to_owned()], "none", "?"),
+        (vec![], "none", "?"),
+    ] {
+        let mut all = vec!["POST / HTTP/1.1".to_owned(), "Host: db".to_owned()];
+        all.extend(lines);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let facts = facts(&head(&all));
+        let found =
+            (facts.signature.unwrap().as_str(), facts.credential.map_or("?", SigningCredential::as_str));
+        assert_eq!(found, (expected, kind), "{all:?}");
+    }
+}
+
+#[test]
+fn reads_a_signature_in_the_query() {
+    let request = head(&[
+        "GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260102%2Feu-west-1%2fdynamodb%2Faws4_request&X-Amz-Signature=00 HTTP/1.1",
+        "Host: [::1]:8000",
+    ]);
+    let facts = facts(&request);
+    assert_eq!(facts.signature, Some(Signature::Presigned));
+    assert_eq!(facts.credential, Some(SigningCredential::LongTerm));
+    assert_eq!(facts.scope_region.as_deref(), Some("eu-west-1"));
+    assert_eq!(facts.host.as_deref(), Some("::1"));
+}
+
+#[test]
+fn keeps_no_secret() {
+    let query = head(&[
+        "GET http://user:password@db.example/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE/AKIA/x/y&X-Amz-Security-Token=secret&X-Amz-Signature=5d672d79 HTTP/1.1",
+        "X-Amz-Target: DynamoDB_20120810.secret-table",
+        "User-Agent: aws-sdk-AKIAIOSFODNN7EXAMPLE/1 boto3/AKIAIOSFODNN7EXAMPLE secret",
+    ]);
+    let mut body = signed();
+    body.extend_from_slice(b"{\"TableName\":\"secret\"}");
+    for bytes in [query, body] {
+        let kept = format!("{:?}", parse_request(&bytes));
+        for secret in ["IOSFODNN7", "5d672d79", "secret", "password"] {
+            assert!(!kept.contains(secret), "{secret} in {kept}");
+        }
+    }
+}
+
+#[test]
+fn keeps_only_targets_of_dynamodb() {
+    for (value, is_kept) in [
+        ("DynamoDB_20120810.PutItem", true),
+        ("DynamoDBStreams_20120810.GetRecords", true),
+        ("DynamoDB_20111205.Query", true),
+        ("AmazonDAXV3.DescribeClusters", true),
+        ("DynamoDB_20120810.", false),
+        ("DynamoDB_20120810.Get-Item", false),
+        ("Kinesis_20131202.PutRecord", false),
+        ("PutItem", false),
+    ] {
+        let facts = facts(&head(&["POST / HTTP/1.1", &format!("X-Amz-Target: {value}")]));
+        assert_eq!(facts.target.as_deref(), is_kept.then_some(value), "{value}");
+    }
+    let long = format!("X-Amz-Target: DynamoDB_20120810.{}", "a".repeat(65));
+    assert_eq!(facts(&head(&["POST / HTTP/1.1", &long])).target, None);
+}
+
+#[test]
+fn takes_the_host_from_where_it_stands() {
+    for (line, host_line, expected) in [
+        ("GET / HTTP/1.1", "Host: Example.COM:8000", Some("example.com")),
+        ("GET http://Other.example:80/x HTTP/1.1", "Host: example.com", Some("other.example")),
+        ("GET / HTTP/1.1", "Host: 127.0.0.1:8000", Some("127.0.0.1")),
+        ("GET / HTTP/1.1", "Host: [2001:db8::1]", Some("2001:db8::1")),
+        ("GET / HTTP/1.1", "Host: [oops", None),
+        ("GET / HTTP/1.1", "Host: a b", None),
+        ("GET / HTTP/1.1", "Host: a:b", None),
+        ("GET / HTTP/1.1", "Host:", None),
+        ("GET / HTTP/1.0", "X: y", None),
+    ] {
+        assert_eq!(facts(&head(&[line, host_line])).host.as_deref(), expected, "{line} {host_line}");
+    }
+}
+
+#[test]
+fn knows_a_request_by_its_first_line() {
+    for line in [
+        "GET / HTTP/1.1\r\n",
+        "POST / HTTP/1.0\n",
+        "\r\nPOST / HTTP/1.1\r\n",
+        "M-SEARCH * HTTP/1.1\r\n",
+        "POST /a/long/path",
+        "POST / HT",
+        "CONNECT db.example:443 HTTP/1.1\r\n",
+        "GET http://db.example/ HTTP/1.1\r\n",
+    ] {
+        assert!(looks_like_request(line.as_bytes()), "{line:?}");
+    }
+    for line in [
+        "",
+        "GET",
+        "GET ",
+        "EHLO mail.example\r\n",
+        "GET /key\r\n",
+        "PRI * HTTP/2.0\r\n",
+        "HTTP/1.1 200 OK\r\n",
+        "a1 STARTTLS\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "\x16\x03\x01\x02\x00",
+        "GET / FTP/1.1\r\n",
+        "GET /\x01 HTTP/1.1\r\n",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n",
+    ] {
+        assert!(!looks_like_request(line.as_bytes()), "{line:?}");
+    }
+}
+
+#[test]
+fn needs_more_at_every_prefix_and_reads_no_cut_line() {
+    let whole = signed();
+    for end in 0..whole.len() {
+        let prefix = &whole[..end];
+        assert_eq!(parse_request(prefix), Parse::NeedMore, "{end}");
+        let facts = parse_truncated(prefix);
+        assert!(facts.is_truncated);
+        assert_ne!(facts.signature, Some(Signature::None), "a signature may have followed");
+        for (found, expected) in [
+            (facts.target, "DynamoDB_20120810.GetItem"),
+            (facts.host, "dynamodb.us-east-1.amazonaws.com"),
+            (facts.scope_service, "dynamodb"),
+        ] {
+            assert!(found.as_deref().is_none_or(|found| found == expected), "{end} {found:?}");
+        }
+    }
+    let cut = parse_truncated(&whole[..whole.len() - 2]);
+    assert_eq!(cut.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
+    assert_eq!(cut.signature, None, "the line of the signature could have gone on");
+}
+
+#[test]
+fn stops_at_the_head_limit_and_says_so() {
+    let mut long = b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nX: y\r\nX: ".to_vec();
+    long.resize(MAX_HEAD_BYTES, b'a');
+    assert_eq!(parse_request(&long), Parse::NeedMore);
+    long.push(b'a');
+    let Parse::Done(request) = parse_request(&long) else { panic!("the limit did not bite") };
+    assert_eq!(request.limit, Some("request_head_too_long"));
+    assert_eq!(request.facts.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
+    assert!(request.facts.is_truncated);
+}
+
+#[test]
+fn gives_the_length_of_the_head() {
+    let mut bytes = signed();
+    let length = bytes.len();
+    bytes.extend_from_slice(b"{}");
+    let Parse::Done(request) = parse_request(&bytes) else { panic!("not read") };
+    assert_eq!((request.head_bytes, request.limit), (length, None));
+}
+
+proptest! {
+    #[test]
+    fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fuzz_http(&bytes);
+    }
+
+    #[test]
+    fn never_panics_on_a_changed_byte(at in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = signed();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        fuzz_http(&bytes);
+    }
+}

@@ -1,0 +1,159 @@
+//! Preambles in, targets out.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const V2_TCP4: &[u8] =
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\x34\x5e\x05\x01\xdc\x04\x01\xbb";
+
+/// `kind target length`, or `NeedMore` or `No`.
+fn summary(bytes: &[u8]) -> String {
+    match client(bytes) {
+        Parse::Done(Preamble { facts: Some(facts), length_bytes }) => {
+            format!("{} {} {length_bytes}", facts.kind, facts.target.as_deref().unwrap_or("?"))
+        }
+        Parse::Done(Preamble { facts: None, length_bytes }) => format!("- {length_bytes}"),
+        Parse::NeedMore => "NeedMore".to_owned(),
+        Parse::No => "No".to_owned(),
+    }
+}
+
+fn valid() -> Vec<(Vec<u8>, &'static str)> {
+    let connect = b"CONNECT DynamoDB.us-east-1.amazonaws.com:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n";
+    vec![
+        (connect.to_vec(), "http_connect dynamodb.us-east-1.amazonaws.com:443 107"),
+        (b"CONNECT [2001:DB8::1]:443 HTTP/1.0\n\n".to_vec(), "http_connect [2001:db8::1]:443 36"),
+        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 52.94.5.1:443 13"),
+        (
+            b"\x05\x02\x00\x02\x01\x04user\x06secret\x05\x01\x00\x03\x0bdb.example.\x01\xbb".to_vec(),
+            "socks5 db.example.:443 35",
+        ),
+        (
+            b"\x05\x01\x00\x05\x01\x00\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x01\xbb".to_vec(),
+            "socks5 [2001:db8::1]:443 25",
+        ),
+        (b"\x05\x01\x00\x05\x02\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 ? 13"),
+        (b"\x04\x01\x01\xbb\x34\x5e\x05\x01user\0".to_vec(), "- 13"),
+        (b"\x04\x01\x01\xbb\x00\x00\x00\x01user\0db.example\0".to_vec(), "- 24"),
+        (b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443\r\n".to_vec(), "proxy_protocol 52.94.5.1:443 42"),
+        (b"PROXY TCP6 2001:db8::2 2001:db8::1 1 443\r\n".to_vec(), "proxy_protocol [2001:db8::1]:443 42"),
+        (b"PROXY UNKNOWN\r\n".to_vec(), "proxy_protocol ? 15"),
+        (V2_TCP4.to_vec(), "proxy_protocol 52.94.5.1:1025 28"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00".to_vec(), "proxy_protocol ? 16"),
+    ]
+}
+
+#[test]
+fn reads_every_kind_of_preamble() {
+    let mut v2 = V2_TCP4.to_vec();
+    v2.truncate(26);
+    v2.extend_from_slice(b"\x01\xbb");
+    for (bytes, expected) in valid() {
+        if bytes == V2_TCP4 {
+            continue;
+        }
+        assert_eq!(summary(&bytes), expected, "{:?}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn reads_the_destination_of_proxy_protocol_2() {
+    let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0f".to_vec();
+    bytes.extend_from_slice(&[192, 0, 2, 1, 52, 94, 5, 1, 0xdc, 0x04, 0x01, 0xbb]);
+    bytes.extend_from_slice(b"\x04\x00\x00");
+    assert_eq!(summary(&bytes), "proxy_protocol 52.94.5.1:443 31");
+    let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\x00\x24".to_vec();
+    bytes.extend_from_slice(&[0; 31]);
+    bytes.extend_from_slice(&[1, 0xdc, 0x04, 0x01, 0xbb]);
+    assert_eq!(summary(&bytes), "proxy_protocol [::1]:443 52");
+    // Addresses of a Unix socket name no target.
+    let mut bytes = b"\r\n\r\n\0\r\nQUIT\n\x21\x31\x00\x01".to_vec();
+    bytes.push(0);
+    assert_eq!(summary(&bytes), "proxy_protocol ? 17");
+}
+
+#[test]
+fn takes_the_innermost_that_names_a_target() {
+    let connect = b"CONNECT db.example:443 HTTP/1.1\r\n\r\n";
+    let outer = b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 3128\r\n";
+    let both = [&outer[..], connect].concat();
+    assert_eq!(summary(&both), format!("http_connect db.example:443 {}", both.len()));
+    // The second CONNECT repeats the first with authentication.
+    let twice = [&connect[..], connect].concat();
+    assert_eq!(summary(&twice), format!("http_connect db.example:443 {}", twice.len()));
+    let nameless = [&connect[..], b"PROXY UNKNOWN\r\n"].concat();
+    assert_eq!(summary(&nameless), format!("http_connect db.example:443 {}", nameless.len()));
+    // What follows a whole preamble may be anything.
+    let followed = [&connect[..], b"\x16\x03\x01"].concat();
+    assert_eq!(summary(&followed), format!("http_connect db.example:443 {}", connect.len()));
+    let partly = [&connect[..], b"CONN"].concat();
+    assert_eq!(summary(&partly), format!("http_connect db.example:443 {}", connect.len()));
+}
+
+#[test]
+fn refuses_targets_that_are_no_host() {
+    for bytes in [
+        &b"CONNECT db\x07.example:443 HTTP/1.1\r\n\r\n"[..],
+        b"CONNECT db.example HTTP/1.1\r\n\r\n",
+        b"CONNECT db.example:99999 HTTP/1.1\r\n\r\n",
+        b"CONNECT db.example:443 HTTP/2\r\n\r\n",
+        b"CONNECT :443 HTTP/1.1\r\n\r\n",
+        b"CONNECT \xff\xfe:443 HTTP/1.1\r\n\r\n",
+        b"\x05\x01\x00\x05\x01\x00\x03\x02\x1b[\x01\xbb",
+        b"\x05\x00\x05\x01",
+        b"\x05\x01\x00\x05\x07\x00\x01\x34\x5e\x05\x01\x01\xbb",
+        b"\x05\x01\x00\x01\x01u\x01p\x05",
+        b"\x04\x01\x01\xbb\x34\x5e\x05\x01\x16\x03\0",
+        b"PROXY TCP4 192.0.2.1 nowhere 56324 443\r\n",
+        b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443 9\r\n",
+        b"POST / HTTP/1.1\r\n",
+        b"\x16\x03\x01\x02\x00",
+    ] {
+        assert_eq!(summary(bytes), "No", "{:?}", String::from_utf8_lossy(bytes));
+    }
+}
+
+#[test]
+fn keeps_no_secret() {
+    for (bytes, _) in valid() {
+        let kept = format!("{:?}", client(&bytes));
+        for secret in ["secret", "c2VjcmV0", "user"] {
+            assert!(!kept.contains(secret), "{kept}");
+        }
+    }
+}
+
+#[test]
+fn needs_more_at_every_prefix() {
+    for (bytes, _) in valid() {
+        for end in 0..bytes.len() {
+            assert_eq!(summary(&bytes[..end]), "NeedMore", "{end} of {:?}", String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
+#[test]
+fn stops_at_its_limits() {
+    let mut long = b"CONNECT db.example:443 HTTP/1.1\r\n".to_vec();
+    long.resize(MAX_CONNECT_BYTES, b'a');
+    assert_eq!(summary(&long), "No");
+    let mut long = b"PROXY TCP4 ".to_vec();
+    long.resize(MAX_V1_BYTES, b'1');
+    assert_eq!(summary(&long), "No");
+    let mut long = b"\x04\x01\x01\xbb\x34\x5e\x05\x01".to_vec();
+    long.resize(400, b'a');
+    assert_eq!(summary(&long), "No");
+    let many = b"PROXY UNKNOWN\r\n".repeat(100);
+    assert_eq!(summary(&many), format!("proxy_protocol ? {}", MAX_PREAMBLES * 15));
+}
+
+proptest! {
+    #[test]
+    fn never_panics_on_a_changed_byte(which in 0_usize..13, at in any::<prop::sample::Index>(), byte: u8) {
+        let (mut bytes, _) = valid().swap_remove(which);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = client(&bytes);
+    }
+}

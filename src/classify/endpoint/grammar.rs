@@ -1,0 +1,412 @@
+//! Host name → which DynamoDB endpoint it is, by one grammar for all partitions.
+//!
+//! The grammar is that of the SDK's endpoint rules (`endpoint-rule-set-1.json` of dynamodb,
+//! dynamodbstreams and dax) and of the developer guide's pages on interface endpoints and DAX:
+//!
+//! ```text
+//! host    = [ vpce-id "." ] service "." region "." [ "vpce." ] suffix
+//!         | account "." ( "ddb" | "search-ddb" | "streams-ddb" [ "-fips" ] ) "." region "." suffix
+//!         | cluster "." id "." ( "dax-clusters." region | "clustercfg.dax." short "." "cache" ) "." suffix
+//! service = "dynamodb" | "search-dynamodb" | "dax" | "streams.dynamodb" | "streams-dynamodb", each [ "-fips" ]
+//! ```
+//!
+//! A name is matched whole, so that look-alikes in front of or behind an AWS name are refused.
+
+use std::fmt;
+
+use arrayvec::{ArrayString, ArrayVec};
+
+use super::partition::{Suffix, expand_short_region, is_region, partition_of, split_suffix};
+use crate::model::{Endpoint, EndpointKind, Service};
+
+/// The longest host name in text form [RFC 1035 section 2.3.4].
+pub(crate) const MAX_NAME_BYTES: usize = 253;
+
+/// The longest label of a host name [RFC 1035 section 2.3.4].
+const MAX_LABEL_BYTES: usize = 63;
+
+/// The most labels a name of [`MAX_NAME_BYTES`] can have.
+const MAX_LABELS: usize = MAX_NAME_BYTES / 2 + 1;
+
+/// What a host name was recognised as, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recognition {
+    /// `None` for a name that is not DynamoDB's. Of kind `unrecognised` for a name that looks like
+    /// DynamoDB's but that the grammar does not know.
+    pub endpoint: Option<Endpoint>,
+    pub why: Why,
+}
+
+/// Why a name was recognised, or was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    AccountForm,
+    AccountIdMalformed,
+    DaxClusterForm,
+    DaxClusterMalformed,
+    EndpointIdMalformed,
+    EndpointIdWithoutVpceLabel,
+    InterfaceForm,
+    LegacyGlobalForm,
+    NotAHostName,
+    NotUnderAwsSuffix,
+    OtherAwsService,
+    PublicForm,
+    RegionOfAnotherPartition,
+    StreamsFormOfTheOtherSuffix,
+    UnknownForm,
+    VpceLabelWithoutEndpointId,
+    ZoneOfAnotherRegion,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccountForm => "it has the form of an account-based endpoint: account id, service, region, AWS suffix",
+            Self::AccountIdMalformed => {
+                "its service label is one of account-based endpoints, but what stands in front is not an account id of twelve digits"
+            }
+            Self::DaxClusterForm => "it has the form of a DAX cluster or node endpoint",
+            Self::DaxClusterMalformed => "it has the labels of a DAX cluster endpoint, but not in their known order",
+            Self::EndpointIdMalformed => "its first label begins with vpce- but is not an endpoint id and suffix",
+            Self::EndpointIdWithoutVpceLabel => {
+                "it begins with a VPC endpoint id but lacks the label vpce in front of the suffix"
+            }
+            Self::InterfaceForm => {
+                "it has the form of an interface endpoint: VPC endpoint id, service, region, vpce, AWS suffix"
+            }
+            Self::LegacyGlobalForm => "it is the old name without a region, which stands for us-east-1",
+            Self::NotAHostName => "it is not a host name",
+            Self::NotUnderAwsSuffix => "it does not end in a DNS suffix of an AWS partition",
+            Self::OtherAwsService => "it ends in an AWS suffix, but no label of DynamoDB stands in the service's place",
+            Self::PublicForm => "it has the form of a public endpoint: service, region, AWS suffix",
+            Self::RegionOfAnotherPartition => "its region does not belong under this suffix",
+            Self::StreamsFormOfTheOtherSuffix => {
+                "IPv4 suffixes write streams.dynamodb and dual-stack suffixes streams-dynamodb; this name mixes them"
+            }
+            Self::UnknownForm => "it looks like a DynamoDB name under an AWS suffix, but has no form that is known",
+            Self::VpceLabelWithoutEndpointId => "it has the label vpce but does not begin with a VPC endpoint id",
+            Self::ZoneOfAnotherRegion => "the Availability Zone in its first label is not one of its region",
+        })
+    }
+}
+
+impl Recognition {
+    /// One or two sentences for people: which endpoint the name is, and why.
+    #[must_use]
+    pub fn explanation(&self) -> String {
+        let why = self.why;
+        let Some(endpoint) = &self.endpoint else {
+            return format!("Not an endpoint of DynamoDB: {why}.");
+        };
+        let what = match endpoint.kind {
+            EndpointKind::Interface => "An interface endpoint (PrivateLink)",
+            EndpointKind::Account => "An account-based endpoint",
+            EndpointKind::DaxCluster => "A DAX cluster endpoint",
+            EndpointKind::Fips => "A FIPS endpoint",
+            EndpointKind::DualStack => "A dual-stack endpoint",
+            EndpointKind::Regional => "A regional endpoint",
+            EndpointKind::Local => "A local endpoint",
+            EndpointKind::Unrecognised => "An unrecognised endpoint",
+        };
+        let region = endpoint.region.as_deref().unwrap_or("a region the name does not say");
+        let mut text = format!("{what} of {}, in {region}", endpoint.service);
+        if let Some(partition) = endpoint.partition {
+            text.push_str(&format!(" (partition {partition})"));
+        }
+        text.push_str(&format!(": {why}."));
+        if endpoint.fips && endpoint.kind == EndpointKind::Fips && endpoint.partition == Some("aws-us-gov") {
+            text.push_str(" In GovCloud the plain IPv4 host is the FIPS endpoint.");
+        }
+        text
+    }
+
+    const fn none(why: Why) -> Self {
+        Self { endpoint: None, why }
+    }
+}
+
+/// Recognises a host name, in any case, with or without one trailing dot.
+#[must_use]
+pub fn recognise(host: &str) -> Recognition {
+    let Some(name) = canonical(host) else { return Recognition::none(Why::NotAHostName) };
+    let Some(suffix) = split_suffix(&name) else { return Recognition::none(Why::NotUnderAwsSuffix) };
+    let labels: ArrayVec<&str, MAX_LABELS> = suffix.before.split('.').take(MAX_LABELS).collect();
+    match known(&labels, suffix) {
+        Ok(recognition) => recognition,
+        Err(why) => unrecognised(&labels, suffix, why),
+    }
+}
+
+/// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC
+/// endpoint id. What is `unrecognised` counts as nothing here.
+#[must_use]
+pub(crate) fn recognise_certificate_name(name: &str) -> Option<Endpoint> {
+    let found =
+        |host: &str| recognise(host).endpoint.filter(|found| found.kind != EndpointKind::Unrecognised);
+    let Some(rest) = name.strip_prefix("*.") else { return found(name) };
+    // Any value of the right form will do; it is taken out of the answer again.
+    ["000000000000", "vpce-00000000-0000"].iter().find_map(|stand_in| {
+        let mut endpoint = found(&format!("{stand_in}.{rest}"))?;
+        endpoint.account_id = None;
+        endpoint.vpce_id = None;
+        Some(endpoint)
+    })
+}
+
+/// A host name in lower case without its trailing dot; `None` for what is no host name.
+///
+/// Underscores are let through: they occur in names that people chose.
+#[must_use]
+pub(crate) fn canonical(host: &str) -> Option<ArrayString<MAX_NAME_BYTES>> {
+    let mut name = ArrayString::from(host.strip_suffix('.').unwrap_or(host)).ok()?;
+    name.make_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    name.split('.').all(is_label).then_some(name)
+}
+
+/// The forms the grammar knows. `Err` says why none fits; it is not yet said whether the name
+/// looks like DynamoDB's at all.
+fn known(labels: &[&str], suffix: Suffix<'_>) -> Result<Recognition, Why> {
+    match labels {
+        ["dynamodb"] if suffix.suffix == "amazonaws.com" => {
+            let mut endpoint = blank(Service::Dynamodb, EndpointKind::Regional);
+            endpoint.region = Some("us-east-1".to_owned());
+            endpoint.partition = Some("aws");
+            Ok(Recognition { endpoint: Some(endpoint), why: Why::LegacyGlobalForm })
+        }
+        [front @ .., "dax", short, "cache"] => older_dax_cluster(front, short, suffix),
+        [front @ .., "dax-clusters", region] => dax_cluster(front, region, suffix),
+        [front @ .., region, "vpce"] if is_region(region) => interface(front, region, suffix),
+        [front @ .., region] => public(front, region, suffix),
+        [] => Err(Why::UnknownForm),
+    }
+}
+
+fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
+    let (region, is_pseudo_fips) = region_and_fips(region).ok_or(Why::UnknownForm)?;
+    let partition = partition_of(suffix.suffix, region).ok_or(Why::RegionOfAnotherPartition)?;
+    if let [account, label] = front
+        && let Some((service, fips)) = account_label(label)
+        && !is_pseudo_fips
+    {
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Why::AccountIdMalformed);
+        }
+        let mut endpoint = blank(service, EndpointKind::Account);
+        endpoint.region = Some(region.to_owned());
+        endpoint.partition = Some(partition);
+        endpoint.account_id = Some((*account).to_owned());
+        endpoint.fips = fips;
+        endpoint.dual_stack = suffix.is_dual_stack;
+        return Ok(Recognition { endpoint: Some(endpoint), why: Why::AccountForm });
+    }
+    if let [first, rest @ ..] = front
+        && first.starts_with("vpce-")
+        && service_path(rest, suffix).is_ok()
+    {
+        return Err(Why::EndpointIdWithoutVpceLabel);
+    }
+    let (service, says_fips) = service_path(front, suffix)?;
+    // Asked for FIPS, the SDK's rules answer with the plain IPv4 host in GovCloud, except for DAX.
+    let is_gov_fips = partition == "aws-us-gov" && !suffix.is_dual_stack && service != Service::Dax;
+    let fips = says_fips || is_pseudo_fips || is_gov_fips;
+    let kind = match (fips, suffix.is_dual_stack) {
+        (true, _) => EndpointKind::Fips,
+        (false, true) => EndpointKind::DualStack,
+        (false, false) => EndpointKind::Regional,
+    };
+    let mut endpoint = blank(service, kind);
+    endpoint.region = Some(region.to_owned());
+    endpoint.partition = Some(partition);
+    endpoint.fips = fips;
+    endpoint.dual_stack = suffix.is_dual_stack;
+    Ok(Recognition { endpoint: Some(endpoint), why: Why::PublicForm })
+}
+
+fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
+    let partition = partition_of(suffix.suffix, region).ok_or(Why::RegionOfAnotherPartition)?;
+    let [first, path @ ..] = front else { return Err(Why::UnknownForm) };
+    if !first.starts_with("vpce-") {
+        return Err(Why::VpceLabelWithoutEndpointId);
+    }
+    let (service, fips) = service_path(path, suffix)?;
+    let mut endpoint = blank(service, EndpointKind::Interface);
+    endpoint.vpce_id = Some(endpoint_id(first, region)?.to_owned());
+    endpoint.region = Some(region.to_owned());
+    endpoint.partition = Some(partition);
+    endpoint.fips = fips;
+    endpoint.dual_stack = suffix.is_dual_stack;
+    Ok(Recognition { endpoint: Some(endpoint), why: Why::InterfaceForm })
+}
+
+/// `vpce-<hex>-<suffix>` out of a label that may end in an Availability Zone of `region`.
+fn endpoint_id<'a>(label: &'a str, region: &str) -> Result<&'a str, Why> {
+    let rest = label.strip_prefix("vpce-").ok_or(Why::EndpointIdMalformed)?;
+    let (id, rest) = rest.split_once('-').ok_or(Why::EndpointIdMalformed)?;
+    let (suffix, zone) = match rest.split_once('-') {
+        Some((suffix, zone)) => (suffix, Some(zone)),
+        None => (rest, None),
+    };
+    // Ids have 17 hexadecimal digits, older ones 8; the developer guide shortens them in examples.
+    let is_id = (8..=17).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_suffix = !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_id || !is_suffix {
+        return Err(Why::EndpointIdMalformed);
+    }
+    let Some(zone) = zone else { return Ok(label) };
+    // us-east-1a, or a Local Zone: us-east-1-bos-1a.
+    let within = zone.strip_prefix(region).ok_or(Why::ZoneOfAnotherRegion)?;
+    if !within.bytes().last().is_some_and(|byte| byte.is_ascii_lowercase())
+        || !(within.len() == 1 || within.starts_with('-'))
+    {
+        return Err(Why::ZoneOfAnotherRegion);
+    }
+    label.strip_suffix(zone).and_then(|id| id.strip_suffix('-')).ok_or(Why::EndpointIdMalformed)
+}
+
+/// `[node "."] cluster "." id "." "dax-clusters." region`, nodes also as `node "." id ".nodes."`.
+fn dax_cluster(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
+    let front = match front {
+        [names @ .., "nodes"] => names,
+        _ => front,
+    };
+    if suffix.is_dual_stack || !is_region(region) || !is_cluster(front) {
+        return Err(Why::DaxClusterMalformed);
+    }
+    let partition = partition_of(suffix.suffix, region).ok_or(Why::RegionOfAnotherPartition)?;
+    let mut endpoint = blank(Service::Dax, EndpointKind::DaxCluster);
+    endpoint.region = Some(region.to_owned());
+    endpoint.partition = Some(partition);
+    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+}
+
+/// `[node "."] cluster "." id "." ( "clustercfg" | "nodes" | 4DIGIT ) ".dax." short ".cache"`.
+fn older_dax_cluster(front: &[&str], short: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
+    let names = match front {
+        [names @ .., "clustercfg" | "nodes"] => names,
+        [names @ .., number] if number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            names
+        }
+        _ => front,
+    };
+    if suffix.is_dual_stack || !is_cluster(names) {
+        return Err(Why::DaxClusterMalformed);
+    }
+    let mut endpoint = blank(Service::Dax, EndpointKind::DaxCluster);
+    if let Some(region) = expand_short_region(short) {
+        endpoint.partition = Some(partition_of(suffix.suffix, &region).ok_or(Why::RegionOfAnotherPartition)?);
+        endpoint.region = Some(region);
+    }
+    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+}
+
+/// One or two names and the six characters that AWS adds to them.
+fn is_cluster(names: &[&str]) -> bool {
+    matches!(names, [_, id] | [_, _, id] if id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The labels in the service's place.
+fn service_path(path: &[&str], suffix: Suffix<'_>) -> Result<(Service, bool), Why> {
+    let (label, is_streams) = match path {
+        ["streams", label] => (*label, true),
+        [label] => (*label, false),
+        _ => return Err(Why::UnknownForm),
+    };
+    let (plain, fips) = match label.strip_suffix("-fips") {
+        Some(plain) => (plain, true),
+        None => (label, false),
+    };
+    match (is_streams, plain) {
+        (true, "dynamodb") if !suffix.is_dual_stack => Ok((Service::DynamodbStreams, fips)),
+        (false, "streams-dynamodb") if suffix.is_dual_stack => Ok((Service::DynamodbStreams, fips)),
+        (true, "dynamodb") | (false, "streams-dynamodb") => Err(Why::StreamsFormOfTheOtherSuffix),
+        (false, "dynamodb") => Ok((Service::Dynamodb, fips)),
+        (false, "search-dynamodb") => Ok((Service::DynamodbSearch, fips)),
+        (false, "dax") => Ok((Service::Dax, fips)),
+        _ => Err(Why::UnknownForm),
+    }
+}
+
+/// The label after an account id. Only Streams has a FIPS form.
+fn account_label(label: &str) -> Option<(Service, bool)> {
+    match label {
+        "ddb" => Some((Service::Dynamodb, false)),
+        "search-ddb" => Some((Service::DynamodbSearch, false)),
+        "streams-ddb" => Some((Service::DynamodbStreams, false)),
+        "streams-ddb-fips" => Some((Service::DynamodbStreams, true)),
+        _ => None,
+    }
+}
+
+/// A region, or the deprecated pseudo-region of a FIPS endpoint (`us-east-1-fips`, `fips-us-east-1`).
+fn region_and_fips(label: &str) -> Option<(&str, bool)> {
+    if is_region(label) {
+        return Some((label, false));
+    }
+    let region = label.strip_suffix("-fips").or_else(|| label.strip_prefix("fips-"))?;
+    is_region(region).then_some((region, true))
+}
+
+/// What is left: a DynamoDB-looking name of no known form, or a name of another service.
+///
+/// Customers choose labels too (buckets, load balancers, databases), so that only the label in the
+/// service's place counts: left of the region, or of the suffix where there is no region. A bare
+/// service label is also taken in front of one unknown label.
+fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
+    const CUSTOMER_NAMED: &[&str] =
+        &["cache", "cloudfront", "elb", "execute-api", "rds", "s3", "s3-accelerate"];
+    let (place, region) = match labels {
+        [.., place, region, "vpce"] if is_region(region) => (*place, Some(*region)),
+        [.., place, region] if region_and_fips(region).is_some() => (*place, Some(*region)),
+        [.., "dax", _, "cache"] | [.., "dax-clusters", _] => ("dax", None),
+        [.., place, last] if is_service_label(place) && !CUSTOMER_NAMED.contains(last) => (*place, None),
+        [.., place] => (*place, None),
+        [] => ("", None),
+    };
+    let has_part = |wanted: &[&str]| place.split('-').any(|part| wanted.contains(&part));
+    let service = if has_part(&["dynamodb", "ddb"]) {
+        Service::Dynamodb
+    } else if has_part(&["dax"]) {
+        Service::Dax
+    } else {
+        return Recognition::none(Why::OtherAwsService);
+    };
+    let mut endpoint = blank(service, EndpointKind::Unrecognised);
+    endpoint.dual_stack = suffix.is_dual_stack;
+    if let Some((region, fips)) = region.and_then(region_and_fips) {
+        endpoint.region = Some(region.to_owned());
+        endpoint.partition = partition_of(suffix.suffix, region);
+        endpoint.fips = fips;
+    }
+    Recognition { endpoint: Some(endpoint), why }
+}
+
+fn is_service_label(label: &str) -> bool {
+    let plain = label.strip_suffix("-fips").unwrap_or(label);
+    matches!(
+        plain,
+        "dynamodb" | "search-dynamodb" | "streams-dynamodb" | "ddb" | "search-ddb" | "streams-ddb"
+    )
+}
+
+fn blank(service: Service, kind: EndpointKind) -> Endpoint {
+    Endpoint {
+        service,
+        kind,
+        region: None,
+        partition: None,
+        account_id: None,
+        fips: false,
+        dual_stack: false,
+        vpce_id: None,
+        is_aws_name: true,
+    }
+}
+
+#[cfg(test)]
+#[path = "grammar_tests.rs"]
+mod tests;

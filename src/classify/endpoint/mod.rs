@@ -1,0 +1,363 @@
+//! Names, addresses and what was said in clear → which endpoint of DynamoDB a flow goes to.
+//!
+//! Every source makes a claim of its own strength. The strongest wins, names before prefixes; those
+//! that agree with it are its evidence, those that do not are named as contradictions.
+
+mod claim;
+mod grammar;
+pub(super) mod partition;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+pub(super) use self::claim::matches_host;
+use self::claim::{Claim, Named, merge, named};
+pub(super) use self::grammar::canonical;
+use self::grammar::recognise_certificate_name;
+pub use self::grammar::{Recognition, Why, recognise};
+use self::partition::partition_of_region;
+use super::EndpointOptions;
+use crate::model::{
+    CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts,
+    ProxyKind, Service, Sni, is_private,
+};
+
+/// The most conflicts named for one flow: one per pair of sources is already more than there can be.
+const MAX_CONFLICTS: usize = 8;
+
+/// The most certificate names that are looked at; real certificates of AWS have a few dozen.
+const MAX_CERTIFICATE_NAMES: usize = 128;
+
+/// What is known of one flow.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointInput<'a> {
+    pub sni: &'a Sni,
+    /// The ClientHello had an ECH extension: the SNI may be an outer name.
+    pub has_ech: bool,
+    pub certificate: Option<&'a CertificateFacts>,
+    pub http: Option<&'a HttpFacts>,
+    pub proxy: Option<&'a ProxyFacts>,
+    /// What the client had been told in DNS for the server's address.
+    pub dns_names: &'a [Arc<str>],
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+}
+
+/// Decides which endpoint a flow goes to; `None` where nothing says that it is DynamoDB's.
+///
+/// Confidence: a name the client said itself (SNI, HTTP request head, proxy target) is `certain`;
+/// a DNS answer, an address prefix or a certificate alone is `likely`, two that agree are `certain`; an
+/// SNI beside an ECH extension, and a name the grammar does not know, are `possible` alone.
+///
+/// The evidence `http_host` stands for the head of a plaintext request: its Host, or the operation it
+/// asks for where the Host does not say.
+#[must_use]
+pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
+    let spoken = spoken(input, options);
+    let (mut claims, strangers) = (spoken.claims, spoken.strangers);
+    // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
+    let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
+    if !is_other && input.proxy.is_none() {
+        let names = input.dns_names.iter().filter_map(|name| named(name, options));
+        claims.extend(merge(EndpointEvidence::Dns, names.collect()));
+    }
+    claims.extend(input.certificate.and_then(certificate_claim));
+
+    let address = address_asked_for(input);
+    let prefix_region = address.and_then(|address| options.prefixes.lookup(address));
+    let mut conflict = Conflicts::default();
+    let Some(first) = strongest(&claims) else {
+        return by_prefix(input, prefix_region?, &strangers);
+    };
+
+    let mut facts = first.named.to_facts(first.host.clone());
+    let mut evidence = Vec::new();
+    let mut strong = 0;
+    for claim in &claims {
+        if claim.agrees_with(first) {
+            evidence.extend(claim.evidence);
+            strong += u32::from(claim.strength >= Confidence::Likely);
+            facts.complete(claim);
+        } else {
+            conflict.between(first, claim);
+        }
+    }
+    for stranger in &strangers {
+        conflict.with_stranger(first, stranger);
+    }
+    let is_behind_prefixes = first.named.service != Service::Dax;
+    if let Some(region) = prefix_region.filter(|_| is_behind_prefixes) {
+        if facts.kind == Some(EndpointKind::Interface) {
+            conflict.add(format!(
+                "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones in {region}."
+            ));
+        } else if let Some(named) = facts.region.as_deref().filter(|named| *named != region) {
+            conflict.add(format!(
+                "The name says region {named}, but the address belongs to DynamoDB in {region}."
+            ));
+        } else {
+            evidence.push(EndpointEvidence::Prefix);
+            strong += 1;
+            facts.region.get_or_insert_with(|| region.to_owned());
+            facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
+        }
+    }
+    let best = claims.iter().filter(|claim| claim.agrees_with(first)).map(|claim| claim.strength).max();
+    facts.confidence = match strong {
+        0 => best,
+        1 => best.max(Some(Confidence::Likely)),
+        _ => Some(Confidence::Certain),
+    };
+    evidence.sort_unstable();
+    evidence.dedup();
+    facts.evidence = evidence;
+    facts.prefix_region = prefix_region.map(ToOwned::to_owned);
+    facts.partition_has_prefixes =
+        facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+    if is_public_name(&facts)
+        && facts.partition_has_prefixes
+        && facts.prefix_region.is_none()
+        && input.proxy.is_none()
+        && let IpAddr::V4(address) = input.server.ip().to_canonical()
+        && !is_private(address.into())
+    {
+        conflict.add(format!(
+            "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
+        ));
+    }
+    facts.conflict = conflict.sentences;
+    Some(facts)
+}
+
+/// Nothing but the address says DynamoDB.
+fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) -> Option<EndpointFacts> {
+    let mut conflict = Conflicts::default();
+    for stranger in strangers {
+        // Beside an ECH extension another name is what is to be expected.
+        if stranger.evidence == EndpointEvidence::Sni && input.has_ech {
+            continue;
+        }
+        let whose = if stranger.is_aws { "a name of another AWS service" } else { "no name of DynamoDB" };
+        conflict.add(format!(
+            "The {} {} is {whose}, but the address belongs to DynamoDB in {region}.",
+            stranger.source(),
+            stranger.host
+        ));
+    }
+    let mut evidence = vec![EndpointEvidence::Prefix];
+    if input.proxy.is_some_and(|proxy| proxy.target.is_some()) {
+        evidence.push(EndpointEvidence::ProxyTarget);
+    }
+    Some(EndpointFacts {
+        service: Some(Service::Dynamodb),
+        region: Some(region.to_owned()),
+        partition: Some(partition_of_region(region).to_owned()),
+        evidence,
+        confidence: Some(Confidence::Likely),
+        conflict: conflict.sentences,
+        prefix_region: Some(region.to_owned()),
+        partition_has_prefixes: true,
+        ..EndpointFacts::default()
+    })
+}
+
+/// A name in clear that is not DynamoDB's.
+struct Stranger {
+    evidence: EndpointEvidence,
+    host: String,
+    is_aws: bool,
+}
+
+impl Stranger {
+    const fn source(&self) -> &'static str {
+        source(Some(self.evidence))
+    }
+}
+
+struct Spoken {
+    claims: Vec<Claim>,
+    strangers: Vec<Stranger>,
+}
+
+/// What the client itself said: SNI, head of the HTTP request, target asked of a proxy.
+fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
+    let mut spoken = Spoken { claims: Vec::new(), strangers: Vec::new() };
+    let sni = match input.sni {
+        Sni::Name(name) => Some(name.as_str()),
+        Sni::NotSent | Sni::NotSeen => None,
+    };
+    let http_host = input.http.and_then(|http| http.host.as_deref());
+    let proxy_host = input.proxy.and_then(|proxy| proxy.target.as_deref()).map(host_of);
+    for (evidence, host) in [
+        (EndpointEvidence::Sni, sni),
+        (EndpointEvidence::HttpHost, http_host),
+        (EndpointEvidence::ProxyTarget, proxy_host),
+    ] {
+        let Some(host) = host.filter(|host| host.parse::<IpAddr>().is_err()) else { continue };
+        let is_outer = evidence == EndpointEvidence::Sni && input.has_ech;
+        match named(host, options) {
+            Some(named) => {
+                let is_known = named.kind != Some(EndpointKind::Unrecognised) && !is_outer;
+                let strength = if is_known { Confidence::Certain } else { Confidence::Possible };
+                spoken.claims.push(Claim::new(evidence, strength, host, named));
+            }
+            None if is_outer => {}
+            None => spoken.strangers.push(Stranger {
+                evidence,
+                host: host.to_ascii_lowercase(),
+                is_aws: recognise(host).why == Why::OtherAwsService,
+            }),
+        }
+    }
+    let has_host_claim = spoken.claims.iter().any(|claim| claim.evidence == Some(EndpointEvidence::HttpHost));
+    if let Some(http) = input.http
+        && !has_host_claim
+        && let Some(claim) = api_claim(http, input.server.ip())
+    {
+        // The call itself says what it is; whatever its Host is, it is no contradiction.
+        spoken.strangers.retain(|stranger| stranger.evidence != EndpointEvidence::HttpHost);
+        spoken.claims.push(claim);
+    }
+    spoken
+}
+
+/// A DynamoDB call or a DAX greeting in clear, whatever name the server has.
+fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
+    if http.is_dax {
+        return Some(Claim::of_service(None, Service::Dax));
+    }
+    let by_target = http.target.as_deref().and_then(|target| match target.split_once('.')? {
+        (_, "SearchVectors") => Some(Service::DynamodbSearch),
+        (api, _) if api.starts_with("DynamoDBStreams_") => Some(Service::DynamodbStreams),
+        (api, _) if api.starts_with("DynamoDB_") => Some(Service::Dynamodb),
+        (api, _) if api.starts_with("AmazonDAX") => Some(Service::Dax),
+        _ => None,
+    });
+    let by_scope = match http.scope_service.as_deref() {
+        Some("dynamodb") => Some(Service::Dynamodb),
+        Some("dax") => Some(Service::Dax),
+        _ => None,
+    };
+    let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), by_target.or(by_scope)?);
+    let is_loopback = |host: &str| {
+        host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+    };
+    let is_local = match &http.host {
+        Some(host) => is_loopback(host),
+        None => server.to_canonical().is_loopback(),
+    };
+    if is_local {
+        claim.named.kind = Some(EndpointKind::Local);
+    }
+    claim.host = http.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
+    Some(claim)
+}
+
+fn certificate_claim(certificate: &CertificateFacts) -> Option<Claim> {
+    // Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
+    let names =
+        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
+    let found = names.iter().take(MAX_CERTIFICATE_NAMES).filter_map(|name| {
+        let endpoint = recognise_certificate_name(name)?;
+        Some((name.to_ascii_lowercase(), Named::from(endpoint)))
+    });
+    merge(EndpointEvidence::Certificate, found.map(|(host, named)| named.with_host(host)).collect())
+}
+
+/// The strongest claim, the earliest of equals. An SNI beside ECH wins over what agrees with it.
+fn strongest(claims: &[Claim]) -> Option<&Claim> {
+    let first = claims.first()?;
+    let mut best = first;
+    for claim in claims {
+        if claim.strength > best.strength {
+            best = claim;
+        }
+    }
+    let is_backed = first.evidence == Some(EndpointEvidence::Sni)
+        && best.strength <= Confidence::Likely
+        && best.agrees_with(first);
+    Some(if is_backed { first } else { best })
+}
+
+/// The address the client wants to reach: behind a proxy, the one it asked for, where it asked for one.
+fn address_asked_for(input: &EndpointInput<'_>) -> Option<IpAddr> {
+    let Some(proxy) = input.proxy else { return Some(input.server.ip()) };
+    match &proxy.target {
+        Some(target) => host_of(target).parse().ok(),
+        // Without a destination, the PROXY protocol only announces the connection itself.
+        None => (proxy.kind == ProxyKind::ProxyProtocol).then(|| input.server.ip()),
+    }
+}
+
+/// The host of `host:port`, without the brackets of an IPv6 literal.
+fn host_of(target: &str) -> &str {
+    let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+fn is_public_name(facts: &EndpointFacts) -> bool {
+    facts.is_aws_name
+        && matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams))
+        && matches!(
+            facts.kind,
+            Some(
+                EndpointKind::Account | EndpointKind::DualStack | EndpointKind::Fips | EndpointKind::Regional
+            )
+        )
+}
+
+const fn source(evidence: Option<EndpointEvidence>) -> &'static str {
+    match evidence {
+        Some(EndpointEvidence::Sni) => "SNI",
+        Some(EndpointEvidence::Dns) => "DNS answer",
+        Some(EndpointEvidence::Prefix) => "address",
+        Some(EndpointEvidence::Certificate) => "certificate",
+        Some(EndpointEvidence::HttpHost) => "HTTP request",
+        Some(EndpointEvidence::ProxyTarget) => "proxy target",
+        None => "protocol",
+    }
+}
+
+/// Contradictions, as sentences.
+#[derive(Default)]
+struct Conflicts {
+    sentences: Vec<String>,
+}
+
+impl Conflicts {
+    fn add(&mut self, sentence: String) {
+        if self.sentences.len() < MAX_CONFLICTS {
+            self.sentences.push(sentence);
+        }
+    }
+
+    /// Names the client itself said must agree in full; DNS answers and certificates cover several
+    /// services, so that only another region contradicts.
+    fn between(&mut self, first: &Claim, other: &Claim) {
+        let is_spoken =
+            !matches!(other.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate));
+        if is_spoken || other.is_elsewhere(first) {
+            self.add(format!(
+                "The {} says {}, but the {} says {}.",
+                source(first.evidence),
+                first.phrase(),
+                source(other.evidence),
+                other.phrase()
+            ));
+        }
+    }
+
+    fn with_stranger(&mut self, first: &Claim, stranger: &Stranger) {
+        self.add(format!(
+            "The {} says {}, but the {} is {}.",
+            source(first.evidence),
+            first.phrase(),
+            stranger.source(),
+            stranger.host
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

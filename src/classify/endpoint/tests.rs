@@ -1,0 +1,478 @@
+//! What is known of a flow in, endpoint out.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::classify::HostRule;
+use crate::model::Timestamp;
+
+const REGIONAL: &str = "dynamodb.eu-west-1.amazonaws.com";
+const IN_PREFIX: &str = "52.94.5.1:443";
+const OUTSIDE: &str = "198.51.100.1:443";
+const PRIVATE: &str = "10.1.0.1:443";
+
+/// One flow under test.
+struct Case {
+    sni: Sni,
+    has_ech: bool,
+    certificate: Option<CertificateFacts>,
+    http: Option<HttpFacts>,
+    proxy: Option<ProxyFacts>,
+    dns: Vec<&'static str>,
+    server: &'static str,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            sni: Sni::NotSent,
+            has_ech: false,
+            certificate: None,
+            http: None,
+            proxy: None,
+            dns: Vec::new(),
+            server: PRIVATE,
+        }
+    }
+}
+
+fn sni(name: &str) -> Sni {
+    Sni::Name(name.to_owned())
+}
+
+fn certificate(names: &[&str]) -> Option<CertificateFacts> {
+    Some(CertificateFacts {
+        subject: String::new(),
+        issuer: String::new(),
+        common_names: Vec::new(),
+        issuer_organization: None,
+        dns_names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ip_addresses: Vec::new(),
+        not_before: Timestamp::default(),
+        not_after: Timestamp::MAX,
+        key_bits: None,
+        is_self_signed: false,
+    })
+}
+
+fn proxy(kind: ProxyKind, target: Option<&str>) -> Option<ProxyFacts> {
+    Some(ProxyFacts { kind, target: target.map(ToOwned::to_owned) })
+}
+
+fn http(host: Option<&str>, target: Option<&str>) -> Option<HttpFacts> {
+    Some(HttpFacts {
+        host: host.map(ToOwned::to_owned),
+        target: target.map(ToOwned::to_owned),
+        ..HttpFacts::default()
+    })
+}
+
+fn decide(case: &Case) -> Option<EndpointFacts> {
+    let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
+    let options = EndpointOptions {
+        hosts: vec![
+            HostRule {
+                name: "db.corp.example".into(),
+                service: Service::Dynamodb,
+                region: Some("eu-west-1".into()),
+            },
+            HostRule { name: "*.ddb.corp.example".into(), service: Service::DynamodbStreams, region: None },
+        ],
+        ..EndpointOptions::default()
+    };
+    endpoint(
+        &EndpointInput {
+            sni: &case.sni,
+            has_ech: case.has_ech,
+            certificate: case.certificate.as_ref(),
+            http: case.http.as_ref(),
+            proxy: case.proxy.as_ref(),
+            dns_names: &names,
+            client: "10.0.0.1:50000".parse().unwrap(),
+            server: case.server.parse().unwrap(),
+        },
+        &options,
+    )
+}
+
+/// `service kind region confidence evidence conflicts`
+fn summary(case: &Case) -> String {
+    let Some(facts) = decide(case) else { return "-".to_owned() };
+    let evidence: Vec<&str> = facts.evidence.iter().map(|evidence| evidence.as_str()).collect();
+    format!(
+        "{} {} {} {} {} {}",
+        facts.service.map_or("-", Service::as_str),
+        facts.kind.map_or("-", EndpointKind::as_str),
+        facts.region.as_deref().unwrap_or("-"),
+        facts.confidence.map_or("-", Confidence::as_str),
+        if evidence.is_empty() { "-".to_owned() } else { evidence.join(",") },
+        facts.conflict.len()
+    )
+}
+
+#[test]
+fn weighs_names_addresses_and_answers() {
+    for (case, expected) in [
+        // Names the client says.
+        (Case { sni: sni(REGIONAL), ..Case::default() }, "dynamodb regional eu-west-1 certain sni 0"),
+        (
+            Case { sni: sni(REGIONAL), server: IN_PREFIX, dns: vec![REGIONAL], ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni,dns,prefix 0",
+        ),
+        (
+            Case {
+                sni: sni(REGIONAL),
+                certificate: certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com"]),
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni,certificate 0",
+        ),
+        (Case { sni: sni("www.example.com"), ..Case::default() }, "-"),
+        (Case { sni: sni("s3.eu-west-1.amazonaws.com"), ..Case::default() }, "-"),
+        // Addresses alone, answers alone, certificates alone, two of them.
+        (Case { server: IN_PREFIX, ..Case::default() }, "dynamodb - eu-west-1 likely prefix 0"),
+        (
+            Case { sni: Sni::NotSeen, server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (Case { server: OUTSIDE, ..Case::default() }, "-"),
+        (Case { dns: vec![REGIONAL], ..Case::default() }, "dynamodb regional eu-west-1 likely dns 0"),
+        (
+            Case { dns: vec![REGIONAL], server: IN_PREFIX, ..Case::default() },
+            "dynamodb regional eu-west-1 certain dns,prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com"]),
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely certificate 0",
+        ),
+        (
+            Case { certificate: certificate(&[REGIONAL]), server: IN_PREFIX, ..Case::default() },
+            "dynamodb regional eu-west-1 certain prefix,certificate 0",
+        ),
+        (
+            Case { dns: vec![REGIONAL, "streams.dynamodb.eu-west-1.amazonaws.com"], ..Case::default() },
+            "dynamodb regional eu-west-1 likely dns 0",
+        ),
+        (
+            Case { dns: vec![REGIONAL, "111122223333.ddb.eu-west-1.amazonaws.com"], ..Case::default() },
+            "dynamodb - eu-west-1 likely dns 0",
+        ),
+        // An outer name says little by itself.
+        (
+            Case { sni: sni(REGIONAL), has_ech: true, ..Case::default() },
+            "dynamodb regional eu-west-1 possible sni 0",
+        ),
+        (
+            Case { sni: sni(REGIONAL), has_ech: true, server: IN_PREFIX, ..Case::default() },
+            "dynamodb regional eu-west-1 likely sni,prefix 0",
+        ),
+        (
+            Case {
+                sni: sni(REGIONAL),
+                has_ech: true,
+                server: IN_PREFIX,
+                dns: vec![REGIONAL],
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni,dns,prefix 0",
+        ),
+        (
+            Case { sni: sni("front.example"), has_ech: true, dns: vec![REGIONAL], ..Case::default() },
+            "dynamodb regional eu-west-1 likely dns 0",
+        ),
+        (
+            Case { sni: sni("front.example"), has_ech: true, server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        // A clear name for something else outranks an answer.
+        (Case { sni: sni("www.example.com"), dns: vec![REGIONAL], ..Case::default() }, "-"),
+        // A name that only looks like DynamoDB's.
+        (
+            Case { sni: sni("graph-dynamodb.eu-west-1.amazonaws.com"), ..Case::default() },
+            "dynamodb unrecognised eu-west-1 possible sni 0",
+        ),
+        (
+            Case { sni: sni("graph-dynamodb.eu-west-1.amazonaws.com"), server: IN_PREFIX, ..Case::default() },
+            "dynamodb unrecognised eu-west-1 likely sni,prefix 0",
+        ),
+        // Configured names.
+        (Case { sni: sni("DB.corp.example."), ..Case::default() }, "dynamodb - eu-west-1 certain sni 0"),
+        (Case { sni: sni("a.ddb.corp.example"), ..Case::default() }, "dynamodb-streams - - certain sni 0"),
+        (Case { sni: sni("a.b.ddb.corp.example"), ..Case::default() }, "-"),
+        (Case { sni: sni("ddb.corp.example"), ..Case::default() }, "-"),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {:?} {}", case.sni, case.dns, case.server);
+    }
+}
+
+#[test]
+fn names_contradictions() {
+    for (case, expected) in [
+        (
+            Case { sni: sni("dynamodb.us-east-1.amazonaws.com"), server: IN_PREFIX, ..Case::default() },
+            "dynamodb regional us-east-1 certain sni 1",
+        ),
+        (
+            Case { sni: sni("www.example.com"), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case { sni: sni("s3.eu-west-1.amazonaws.com"), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case { sni: sni("www.example.com"), certificate: certificate(&[REGIONAL]), ..Case::default() },
+            "dynamodb regional eu-west-1 likely certificate 1",
+        ),
+        (
+            Case {
+                sni: sni(REGIONAL),
+                certificate: certificate(&["dynamodb.us-east-1.amazonaws.com"]),
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni 1",
+        ),
+        (
+            Case { sni: sni(REGIONAL), dns: vec!["dynamodb.us-east-1.amazonaws.com"], ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 1",
+        ),
+        (
+            Case {
+                sni: sni("vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com"),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb interface eu-west-1 certain sni 1",
+        ),
+        // Public names at public addresses outside of the prefixes.
+        (
+            Case { sni: sni(REGIONAL), server: OUTSIDE, ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 1",
+        ),
+        (
+            Case { sni: sni("111122223333.ddb.eu-west-1.amazonaws.com"), server: OUTSIDE, ..Case::default() },
+            "dynamodb account eu-west-1 certain sni 1",
+        ),
+        (
+            Case { sni: sni("streams.dynamodb.eu-west-1.amazonaws.com"), server: OUTSIDE, ..Case::default() },
+            "dynamodb-streams regional eu-west-1 certain sni 1",
+        ),
+        // Nothing follows from these.
+        (
+            Case { sni: sni(REGIONAL), server: PRIVATE, ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 0",
+        ),
+        (
+            Case { sni: sni("dynamodb.eu-west-1.api.aws"), server: "[2600::1]:443", ..Case::default() },
+            "dynamodb dual_stack eu-west-1 certain sni 0",
+        ),
+        (
+            Case { sni: sni("dynamodb.us-iso-east-1.c2s.ic.gov"), server: OUTSIDE, ..Case::default() },
+            "dynamodb regional us-iso-east-1 certain sni 0",
+        ),
+        (
+            Case { sni: sni("dax.eu-west-1.amazonaws.com"), server: OUTSIDE, ..Case::default() },
+            "dax regional eu-west-1 certain sni 0",
+        ),
+        (
+            Case {
+                sni: sni("vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com"),
+                server: OUTSIDE,
+                ..Case::default()
+            },
+            "dynamodb interface eu-west-1 certain sni 0",
+        ),
+        (
+            Case { sni: sni("db.corp.example"), server: OUTSIDE, ..Case::default() },
+            "dynamodb - eu-west-1 certain sni 0",
+        ),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {}", case.sni, case.server);
+    }
+    let facts =
+        decide(&Case { sni: sni("dynamodb.us-east-1.amazonaws.com"), server: IN_PREFIX, ..Case::default() });
+    let facts = facts.unwrap();
+    assert_eq!(
+        facts.conflict,
+        ["The name says region us-east-1, but the address belongs to DynamoDB in eu-west-1."]
+    );
+    assert_eq!(facts.prefix_region.as_deref(), Some("eu-west-1"));
+    assert!(facts.partition_has_prefixes && facts.is_aws_name);
+}
+
+#[test]
+fn looks_through_a_proxy() {
+    let connect = |target: &str| proxy(ProxyKind::HttpConnect, Some(target));
+    for (case, expected) in [
+        (
+            Case {
+                sni: sni(REGIONAL),
+                proxy: connect("dynamodb.eu-west-1.amazonaws.com:443"),
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni,proxy_target 0",
+        ),
+        (
+            Case {
+                proxy: connect("dynamodb.eu-west-1.amazonaws.com:443"),
+                server: OUTSIDE,
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain proxy_target 0",
+        ),
+        (
+            Case { proxy: connect("52.94.5.1:443"), ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix,proxy_target 0",
+        ),
+        (Case { proxy: connect("[2001:db8::1]:443"), ..Case::default() }, "-"),
+        (
+            Case { sni: sni(REGIONAL), proxy: connect("www.example.com:443"), ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 1",
+        ),
+        (
+            Case {
+                sni: sni("www.example.com"),
+                proxy: connect("dynamodb.eu-west-1.amazonaws.com:443"),
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain proxy_target 1",
+        ),
+        // The address and the DNS names are the proxy's own.
+        (
+            Case {
+                proxy: connect("www.example.com:443"),
+                server: IN_PREFIX,
+                dns: vec![REGIONAL],
+                ..Case::default()
+            },
+            "-",
+        ),
+        (
+            Case { proxy: proxy(ProxyKind::ProxyProtocol, None), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (Case { proxy: proxy(ProxyKind::Socks5, None), server: IN_PREFIX, ..Case::default() }, "-"),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.proxy);
+    }
+}
+
+#[test]
+fn takes_plaintext_calls_whatever_the_host() {
+    let get = Some("DynamoDB_20120810.GetItem");
+    for (case, expected) in [
+        (
+            Case { http: http(Some(REGIONAL), get), ..Case::default() },
+            "dynamodb regional eu-west-1 certain http_host 0",
+        ),
+        (
+            Case { http: http(Some(REGIONAL), None), ..Case::default() },
+            "dynamodb regional eu-west-1 certain http_host 0",
+        ),
+        (
+            Case { http: http(Some("localhost"), get), ..Case::default() },
+            "dynamodb local - certain http_host 0",
+        ),
+        (
+            Case { http: http(Some("127.0.0.9"), get), ..Case::default() },
+            "dynamodb local - certain http_host 0",
+        ),
+        (Case { http: http(Some("::1"), get), ..Case::default() }, "dynamodb local - certain http_host 0"),
+        (
+            Case { http: http(None, get), server: "127.0.0.1:8000", ..Case::default() },
+            "dynamodb local - certain http_host 0",
+        ),
+        (Case { http: http(Some("localhost"), None), ..Case::default() }, "-"),
+        (
+            Case { http: http(Some("scylla.example"), get), ..Case::default() },
+            "dynamodb - - certain http_host 0",
+        ),
+        (Case { http: http(Some("10.1.0.1"), get), ..Case::default() }, "dynamodb - - certain http_host 0"),
+        (
+            Case {
+                http: http(Some("52.94.5.1"), get),
+                server: IN_PREFIX,
+                dns: vec![REGIONAL],
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain dns,prefix,http_host 0",
+        ),
+        (
+            Case { http: http(None, Some("DynamoDBStreams_20120810.GetRecords")), ..Case::default() },
+            "dynamodb-streams - - certain http_host 0",
+        ),
+        (
+            Case { http: http(None, Some("DynamoDB_20120810.SearchVectors")), ..Case::default() },
+            "dynamodb-search - - certain http_host 0",
+        ),
+        (
+            Case { http: http(None, Some("AmazonDAXV3.DescribeClusters")), ..Case::default() },
+            "dax - - certain http_host 0",
+        ),
+        (Case { http: http(Some("www.example.com"), None), ..Case::default() }, "-"),
+        (
+            Case { http: http(Some("www.example.com"), None), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case {
+                http: Some(HttpFacts { scope_service: Some("dynamodb".into()), ..HttpFacts::default() }),
+                ..Case::default()
+            },
+            "dynamodb - - certain http_host 0",
+        ),
+        // DAX by its greeting, with a name where DNS gave one, never by a port.
+        (
+            Case {
+                http: Some(HttpFacts { is_dax: true, ..HttpFacts::default() }),
+                server: "10.1.0.1:8111",
+                ..Case::default()
+            },
+            "dax - - certain - 0",
+        ),
+        (
+            Case {
+                http: Some(HttpFacts { is_dax: true, ..HttpFacts::default() }),
+                dns: vec!["c.abc123.dax-clusters.eu-west-1.amazonaws.com"],
+                ..Case::default()
+            },
+            "dax dax_cluster eu-west-1 certain dns 0",
+        ),
+        (Case { server: "10.1.0.1:8111", ..Case::default() }, "-"),
+        (Case { server: "10.1.0.1:9111", ..Case::default() }, "-"),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {}", case.http, case.server);
+    }
+}
+
+#[test]
+fn gives_the_name_it_rests_on() {
+    let facts = decide(&Case { sni: sni("111122223333.DDB.eu-west-1.api.aws."), ..Case::default() }).unwrap();
+    assert_eq!(facts.host.as_deref(), Some("111122223333.ddb.eu-west-1.api.aws"));
+    assert_eq!(facts.account_id.as_deref(), Some("111122223333"));
+    assert_eq!(facts.partition.as_deref(), Some("aws"));
+    assert!(facts.dual_stack && !facts.fips && facts.is_aws_name);
+    let facts = decide(&Case { sni: sni("db.corp.example"), ..Case::default() }).unwrap();
+    assert!(!facts.is_aws_name);
+}
+
+proptest! {
+    #[test]
+    fn ignores_the_case_of_names(
+        name in prop_oneof![
+            Just(REGIONAL), Just("dynamodb-fips.us-east-1.amazonaws.com"), Just("www.example.com"),
+            Just("db.corp.example"), Just("graph-dynamodb.us-east-1.api.aws"),
+        ],
+        server in prop_oneof![Just(IN_PREFIX), Just(OUTSIDE), Just(PRIVATE)],
+    ) {
+        let plain = decide(&Case { sni: sni(name), server, ..Case::default() });
+        let upper = name.to_ascii_uppercase();
+        prop_assert_eq!(&decide(&Case { sni: sni(&upper), server, ..Case::default() }), &plain);
+        if !plain.as_ref().is_some_and(|facts| facts.host.is_none()) {
+            prop_assert_eq!(&decide(&Case { sni: sni(&format!("{name}.")), server, ..Case::default() }), &plain);
+        }
+    }
+}

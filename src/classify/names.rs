@@ -1,0 +1,191 @@
+//! DNS answers a client got → the names it knows a server by, while their time to live runs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::endpoint::{canonical, matches_host, recognise};
+use super::options::{EndpointOptions, HostRule};
+use crate::app::dns::Resolutions;
+use crate::model::Timestamp;
+
+/// (client, server) pairs remembered, in two generations of half as many: some 20 MB when full. Names of
+/// DynamoDB have a time to live of seconds, so that even a large site has few alive at once.
+const MAX_PAIRS: usize = 65_536;
+
+/// Names remembered for one pair; DynamoDB's own and those on the way to it.
+const MAX_NAMES_PER_PAIR: usize = 8;
+
+/// Names of DynamoDB that clients were told, by the address they were told.
+///
+/// Only names that matter are kept: those the grammar knows and the configured ones.
+#[derive(Default)]
+pub struct NameCache {
+    hosts: Vec<HostRule>,
+    young: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
+    old: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
+    evictions: u64,
+}
+
+struct Known {
+    name: Arc<str>,
+    /// The name is good from the answer, `from`, until `until`, exclusively.
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl NameCache {
+    /// A cache that also keeps the names configured in `options`.
+    #[must_use]
+    pub fn new(options: &EndpointOptions) -> Self {
+        Self { hosts: options.hosts.clone(), ..Self::default() }
+    }
+
+    /// Takes the answers that `client` got at packet time `at`.
+    pub fn observe(&mut self, client: IpAddr, resolutions: &Resolutions, at: Timestamp) {
+        for resolution in resolutions {
+            let is_wanted = recognise(&resolution.name).endpoint.is_some()
+                || self.hosts.iter().any(|host| matches_host(host, &resolution.name));
+            if !is_wanted {
+                continue;
+            }
+            let Some(name) = canonical(&resolution.name) else { continue };
+            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)));
+            self.insert((client.to_canonical(), resolution.address.to_canonical()), &name, at, until);
+        }
+    }
+
+    /// The names `client` had been told for the address of `server` and that were still good at `at`, in
+    /// alphabetical order.
+    #[must_use]
+    pub fn names(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
+        let key = (client.to_canonical(), server.to_canonical());
+        let mut names: Vec<Arc<str>> = [&self.young, &self.old]
+            .into_iter()
+            .filter_map(|generation| generation.get(&key))
+            .flatten()
+            .filter(|known| known.from <= at && at < known.until)
+            .map(|known| Arc::clone(&known.name))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Names forgotten for want of room, before anybody knew whether they were still needed.
+    #[must_use]
+    pub const fn evictions(&self) -> u64 {
+        self.evictions
+    }
+
+    fn insert(&mut self, key: (IpAddr, IpAddr), name: &str, from: Timestamp, until: Timestamp) {
+        let carried = self.old.remove(&key);
+        if carried.is_none() && !self.young.contains_key(&key) && self.young.len() >= MAX_PAIRS / 2 {
+            // What was not asked for or refreshed in a whole generation goes first.
+            let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            self.evictions += forgotten.values().map(|names| names.len() as u64).sum::<u64>();
+        }
+        let names = self.young.entry(key).or_default();
+        if let Some(carried) = carried {
+            names.extend(carried);
+        }
+        // An answer that comes while an earlier one still holds prolongs it; the flow that is
+        // asked about may have begun before.
+        if let Some(known) =
+            names.iter_mut().find(|known| &*known.name == name && known.from <= until && from <= known.until)
+        {
+            known.from = known.from.min(from);
+            known.until = known.until.max(until);
+            return;
+        }
+        if names.len() >= MAX_NAMES_PER_PAIR
+            && let Some(oldest) =
+                (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
+        {
+            names.swap_remove(oldest);
+            self.evictions += 1;
+        }
+        names.push(Known { name: Arc::from(name), from, until });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::dns::Resolution;
+    use crate::model::Service;
+
+    const NAME: &str = "dynamodb.us-east-1.amazonaws.com";
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn answer(name: &str, address: &str, ttl_seconds: u32) -> Resolutions {
+        [Resolution { name: name.to_owned(), address: ip(address), ttl_seconds }].into_iter().collect()
+    }
+
+    fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
+        cache.names(ip(client), ip("52.94.5.1"), at(seconds)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn knows_a_name_while_its_time_to_live_runs() {
+        let mut cache = NameCache::default();
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
+        assert_eq!(names(&cache, "10.0.0.1", 99), [""; 0]);
+        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
+        assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
+        assert_eq!(names(&cache, "10.0.0.1", 105), [""; 0]);
+        assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
+    }
+
+    #[test]
+    fn keeps_the_beginning_of_a_name_that_is_asked_for_again() {
+        let mut cache = NameCache::default();
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(103));
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(200));
+        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
+        assert_eq!(names(&cache, "10.0.0.1", 107), [NAME]);
+        assert_eq!(names(&cache, "10.0.0.1", 150), [""; 0]);
+        assert_eq!(names(&cache, "10.0.0.1", 204), [NAME]);
+    }
+
+    #[test]
+    fn keeps_only_names_that_matter() {
+        let options = EndpointOptions {
+            hosts: vec![HostRule { name: "*.db.example".into(), service: Service::Dynamodb, region: None }],
+            ..EndpointOptions::default()
+        };
+        let mut cache = NameCache::new(&options);
+        for name in ["www.example.com", "s3.us-east-1.amazonaws.com", "eu.db.example", NAME] {
+            cache.observe(ip("10.0.0.1"), &answer(name, "52.94.5.1", 5), at(100));
+        }
+        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME, "eu.db.example"]);
+    }
+
+    #[test]
+    fn forgets_the_oldest_when_full_and_counts_it() {
+        let mut cache = NameCache::default();
+        for number in 0..200_000_u32 {
+            let client = IpAddr::V4(std::net::Ipv4Addr::from(number));
+            cache.observe(client, &answer(NAME, "52.94.5.1", 5), at(100));
+        }
+        assert!(cache.young.len() + cache.old.len() <= MAX_PAIRS);
+        assert_eq!(cache.evictions() as usize, 200_000 - cache.young.len() - cache.old.len());
+        let last = IpAddr::V4(std::net::Ipv4Addr::from(199_999));
+        assert_eq!(cache.names(last, ip("52.94.5.1"), at(100)).len(), 1);
+        for number in 0..50 {
+            cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
+        }
+        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), at(1_490)).len(), 1);
+    }
+}

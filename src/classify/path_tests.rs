@@ -1,0 +1,317 @@
+//! Sightings, addresses and configuration in, path out.
+
+use super::*;
+use crate::classify::SiteFacts;
+use crate::model::Encapsulation;
+
+/// One flow under test; the defaults are a private client and a public address of DynamoDB.
+struct Case {
+    client: &'static str,
+    server: &'static str,
+    sightings: Vec<Sighting>,
+    links: Vec<([u8; 6], [u8; 6])>,
+    kinds: Vec<Arc<str>>,
+    endpoint: EndpointFacts,
+    is_proxied: bool,
+    esp_seen: bool,
+    options: PathOptions,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        Self {
+            client: "10.0.0.1:50000",
+            server: "52.94.5.1:443",
+            sightings: vec![sighting("eth0", &[])],
+            links: Vec::new(),
+            kinds: Vec::new(),
+            endpoint: EndpointFacts {
+                kind: Some(EndpointKind::Regional),
+                evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
+                confidence: Some(Confidence::Certain),
+                prefix_region: Some("eu-west-1".into()),
+                ..EndpointFacts::default()
+            },
+            is_proxied: false,
+            esp_seen: false,
+            options: PathOptions::default(),
+        }
+    }
+}
+
+fn sighting(interface: &str, layers: &[Layer]) -> Sighting {
+    let mut encapsulation = Encapsulation::default();
+    for layer in layers {
+        assert!(encapsulation.push(*layer));
+    }
+    Sighting { interface: Some(Arc::from(interface)), encapsulation }
+}
+
+fn rule(name: &str, access: Access) -> PathRule {
+    PathRule {
+        name: name.into(),
+        interface: Vec::new(),
+        vlan: Vec::new(),
+        link_kind: Vec::new(),
+        vni: Vec::new(),
+        gwlb_endpoint: Vec::new(),
+        source: Vec::new(),
+        destination: Vec::new(),
+        next_hop_mac: Vec::new(),
+        tunnel: Vec::new(),
+        access,
+        entry: None,
+    }
+}
+
+/// `access entry confidence name evidence,evidence`
+fn decide(case: &Case) -> String {
+    let facts = classify(
+        &PathInput {
+            client: case.client.parse().unwrap(),
+            server: case.server.parse().unwrap(),
+            sightings: &case.sightings,
+            link_addresses: &case.links,
+            link_kinds: &case.kinds,
+            endpoint: &case.endpoint,
+            is_proxied: case.is_proxied,
+            esp_seen: case.esp_seen,
+        },
+        &case.options,
+    );
+    let evidence: Vec<&str> = facts.evidence.iter().map(|evidence| evidence.as_str()).collect();
+    format!(
+        "{} {} {} {} {}",
+        facts.access,
+        facts.entry,
+        facts.confidence.map_or("-", Confidence::as_str),
+        facts.name.as_deref().unwrap_or("-"),
+        if evidence.is_empty() { "-".to_owned() } else { evidence.join(",") }
+    )
+}
+
+fn interface_endpoint(confidence: Confidence, evidence: EndpointEvidence) -> EndpointFacts {
+    EndpointFacts {
+        kind: Some(EndpointKind::Interface),
+        evidence: vec![evidence],
+        confidence: Some(confidence),
+        ..EndpointFacts::default()
+    }
+}
+
+fn with_rules(rules: Vec<PathRule>) -> PathOptions {
+    PathOptions { rules, ..PathOptions::default() }
+}
+
+fn at_site(role: Role) -> PathOptions {
+    PathOptions { site: SiteFacts { role: Some(role), ..SiteFacts::default() }, ..PathOptions::default() }
+}
+
+#[test]
+fn says_unknown_where_packets_prove_nothing() {
+    assert_eq!(decide(&Case::default()), "unknown unknown - - -");
+    // A public-form name at a private address may be an override, a proxy or an emulator.
+    assert_eq!(decide(&Case { server: "10.1.0.1:443", ..Case::default() }), "unknown unknown - - -");
+    // Tunnels and load balancer endpoints say where a packet was seen, not how it gets to AWS.
+    let wrapped = [
+        Layer::Geneve { vni: 0, endpoint_id: Some(7), attachment_id: None },
+        Layer::Vxlan(42),
+        Layer::Gre { key: None },
+        Layer::Vlan(120),
+    ];
+    let sightings = vec![sighting("eth0", &wrapped)];
+    assert_eq!(decide(&Case { sightings, ..Case::default() }), "unknown unknown - - -");
+}
+
+#[test]
+fn takes_interface_endpoints_by_their_name() {
+    let server = "10.1.0.1:443";
+    for (confidence, evidence, expected) in [
+        (Confidence::Certain, EndpointEvidence::Sni, "unknown interface_endpoint certain - sni"),
+        (Confidence::Certain, EndpointEvidence::HttpHost, "unknown interface_endpoint certain - sni"),
+        (Confidence::Likely, EndpointEvidence::Dns, "unknown interface_endpoint likely - address"),
+        (Confidence::Possible, EndpointEvidence::Sni, "unknown interface_endpoint possible - sni"),
+    ] {
+        let endpoint = interface_endpoint(confidence, evidence);
+        assert_eq!(decide(&Case { server, endpoint, ..Case::default() }), expected);
+    }
+}
+
+#[test]
+fn lets_the_first_rule_that_matches_win() {
+    let by_source = PathRule { source: vec!["10.9.0.0/16".parse().unwrap()], ..rule("other", Access::InVpc) };
+    let by_vlan = PathRule {
+        vlan: vec![120, 121],
+        interface: vec!["eth?".into()],
+        entry: Some(Entry::PublicEndpoint),
+        ..rule("dx", Access::DirectConnectPublic)
+    };
+    let any = rule("any", Access::Internet);
+    let options = with_rules(vec![by_source, by_vlan, any]);
+    let sightings = vec![sighting("lo", &[]), sighting("eth1", &[Layer::Vlan(121)])];
+    assert_eq!(
+        decide(&Case { sightings, options: options.clone(), ..Case::default() }),
+        "direct_connect_public public_endpoint certain dx rule,vlan"
+    );
+    assert_eq!(decide(&Case { options, ..Case::default() }), "internet unknown certain any rule");
+}
+
+#[test]
+fn asks_every_condition_of_one_sighting() {
+    let options = with_rules(vec![PathRule {
+        interface: vec!["eth1".into()],
+        vlan: vec![120],
+        ..rule("dx", Access::DirectConnectPrivate)
+    }]);
+    let sightings = vec![sighting("eth1", &[Layer::Vlan(5)]), sighting("eth2", &[Layer::Vlan(120)])];
+    assert_eq!(decide(&Case { sightings, options, ..Case::default() }), "unknown unknown - - -");
+}
+
+#[test]
+fn knows_every_condition() {
+    let geneve = Layer::Geneve { vni: 3, endpoint_id: Some(0xabc), attachment_id: None };
+    let base = || rule("r", Access::InVpc);
+    for (rule, evidence) in [
+        (PathRule { interface: vec!["vti*".into()], ..base() }, None),
+        (PathRule { interface: vec!["eth0".into()], ..base() }, Some("rule")),
+        (PathRule { vni: vec![3], ..base() }, Some("rule,tunnel")),
+        (PathRule { vni: vec![4], ..base() }, None),
+        (PathRule { gwlb_endpoint: vec![0xabc], ..base() }, Some("rule,gwlb_endpoint")),
+        (PathRule { gwlb_endpoint: vec![0xabd], ..base() }, None),
+        (PathRule { tunnel: vec![Tunnel::Geneve], ..base() }, Some("rule,tunnel")),
+        (PathRule { tunnel: vec![Tunnel::Vxlan, Tunnel::None], ..base() }, None),
+        (PathRule { link_kind: vec!["ena".into()], ..base() }, Some("rule,link_kind")),
+        (PathRule { link_kind: vec!["vti".into()], ..base() }, None),
+        (PathRule { destination: vec!["52.94.0.0/16".parse().unwrap()], ..base() }, Some("rule,address")),
+        (PathRule { source: vec!["52.94.0.0/16".parse().unwrap()], ..base() }, None),
+        (PathRule { next_hop_mac: vec![[2; 6]], ..base() }, Some("rule")),
+        (PathRule { next_hop_mac: vec![[3; 6]], ..base() }, None),
+    ] {
+        let needs_links = !rule.next_hop_mac.is_empty();
+        let shown = format!("{rule:?}");
+        let options = with_rules(vec![rule]);
+        assert_eq!(options.needs_link_addresses(), needs_links);
+        let case = Case {
+            sightings: vec![sighting("eth0", &[geneve])],
+            links: vec![([1; 6], [2; 6])],
+            kinds: vec![Arc::from("ena")],
+            options,
+            ..Case::default()
+        };
+        let expected = match evidence {
+            Some(evidence) => format!("in_vpc unknown certain r {evidence}"),
+            None => "unknown unknown - - -".to_owned(),
+        };
+        assert_eq!(decide(&case), expected, "{shown}");
+    }
+    let bare = with_rules(vec![PathRule { tunnel: vec![Tunnel::None], ..base() }]);
+    let sightings = vec![sighting("eth0", &[Layer::Vlan(1)])];
+    assert_eq!(
+        decide(&Case { sightings, options: bare, ..Case::default() }),
+        "in_vpc unknown certain r rule,tunnel"
+    );
+}
+
+#[test]
+fn fills_the_entry_a_rule_leaves_open() {
+    let options = with_rules(vec![rule("vpn", Access::SiteToSiteVpn)]);
+    let endpoint = interface_endpoint(Confidence::Likely, EndpointEvidence::Sni);
+    let case = Case { server: "10.1.0.1:443", endpoint, options, ..Case::default() };
+    assert_eq!(decide(&case), "site_to_site_vpn interface_endpoint likely vpn rule,sni");
+}
+
+#[test]
+fn knows_site_to_site_vpn_by_its_signs() {
+    let vpn = || at_site(Role::Vpn);
+    let inside = "169.254.10.2:50000";
+    let private = "10.1.0.1:443";
+    for (case, expected) in [
+        (
+            Case { client: inside, server: private, ..Case::default() },
+            "site_to_site_vpn unknown possible - inside_address",
+        ),
+        (
+            Case { client: inside, server: private, options: vpn(), ..Case::default() },
+            "site_to_site_vpn unknown likely - inside_address",
+        ),
+        (
+            Case { client: inside, server: private, esp_seen: true, ..Case::default() },
+            "site_to_site_vpn unknown likely - inside_address,esp",
+        ),
+        (
+            Case { server: private, esp_seen: true, ..Case::default() },
+            "site_to_site_vpn unknown likely - address,esp",
+        ),
+        (
+            Case { server: private, options: vpn(), kinds: vec![Arc::from("xfrm")], ..Case::default() },
+            "site_to_site_vpn unknown likely - address,link_kind",
+        ),
+        // A VPN beside a flow to a public address says nothing of that flow.
+        (Case { esp_seen: true, ..Case::default() }, "unknown unknown - - -"),
+        (
+            Case { server: private, esp_seen: true, is_proxied: true, ..Case::default() },
+            "unknown unknown - - -",
+        ),
+        (Case { server: private, options: vpn(), ..Case::default() }, "unknown unknown - - -"),
+        (
+            Case { server: private, kinds: vec![Arc::from("xfrm")], ..Case::default() },
+            "unknown unknown - - -",
+        ),
+        // What AWS keeps for itself is no tunnel.
+        (Case { client: "169.254.0.2:50000", ..Case::default() }, "unknown unknown - - -"),
+        (Case { client: "169.254.169.254:50000", ..Case::default() }, "unknown unknown - - -"),
+    ] {
+        assert_eq!(decide(&case), expected, "{} {}", case.client, case.server);
+    }
+}
+
+#[test]
+fn sees_the_internet_only_behind_nat() {
+    let public = "198.51.100.7:50000";
+    let nat = || at_site(Role::Nat);
+    for (case, expected) in [
+        (
+            Case { client: public, options: nat(), ..Case::default() },
+            "internet public_endpoint likely - address,prefix",
+        ),
+        (Case { options: nat(), ..Case::default() }, "unknown unknown - - -"),
+        (Case { client: public, ..Case::default() }, "unknown unknown - - -"),
+        (
+            Case { client: public, options: nat(), is_proxied: true, ..Case::default() },
+            "unknown unknown - - -",
+        ),
+        (
+            Case {
+                client: public,
+                server: "198.51.100.99:443",
+                options: nat(),
+                endpoint: EndpointFacts::default(),
+                ..Case::default()
+            },
+            "unknown unknown - - -",
+        ),
+    ] {
+        assert_eq!(decide(&case), expected, "{}", case.client);
+    }
+}
+
+#[test]
+fn matches_globs_as_a_shell_does() {
+    for (glob, name, is_match) in [
+        ("eth0", "eth0", true),
+        ("eth0", "eth01", false),
+        ("eth?", "eth1", true),
+        ("eth?", "eth", false),
+        ("vti*", "vti", true),
+        ("*", "", true),
+        ("*.120", "eth1.120", true),
+        ("e*1*0", "eth1.120", true),
+        ("e*2", "eth1.120", false),
+        ("", "", true),
+        ("", "x", false),
+    ] {
+        assert_eq!(matches_glob(glob, name), is_match, "{glob} {name}");
+    }
+    let name = "a".repeat(2_000);
+    assert!(!matches_glob(&"*a".repeat(50).replace("*a", "a*").replace("a*a*", "a*b*"), &name));
+}

@@ -1,0 +1,354 @@
+//! The address prefixes that AWS publishes for DynamoDB: address → region.
+//!
+//! A list is compiled in (`dynamodb_prefixes.tsv`, made from AWS's ip-ranges.json by
+//! `dynamodb_prefixes.py`); a newer one can be given as the JSON text that AWS publishes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use prefix_trie::PrefixMap;
+use serde::Deserialize;
+
+use super::endpoint::partition::{is_region, partition_of_region};
+use crate::model::Timestamp;
+
+/// The largest list that is read. AWS's has about 3 MB; ten times that is no longer its list.
+const MAX_JSON_BYTES: usize = 32 << 20;
+
+/// The most DYNAMODB prefixes that are taken; in August 2026 there were 94.
+const MAX_PREFIXES: usize = 65_536;
+
+/// The value of `service` in DynamoDB's rows.
+const SERVICE: &str = "DYNAMODB";
+
+/// DynamoDB's address prefixes at one moment. Copies are cheap: they share the list.
+#[derive(Clone)]
+pub struct PrefixList(Arc<Prefixes>);
+
+struct Prefixes {
+    created: Timestamp,
+    v4: PrefixMap<Ipv4Net, Arc<str>>,
+    v6: PrefixMap<Ipv6Net, Arc<str>>,
+    partitions: Vec<&'static str>,
+}
+
+/// Why an ip-ranges.json was not taken.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrefixListError {
+    #[error("createDate is \"{0}\", not a date like 2026-08-22-15-17-05")]
+    CreateDate(String),
+    #[error("it is no ip-ranges.json: {0}")]
+    Json(String),
+    #[error("it has no prefix of the service {SERVICE}; is it the whole list from AWS?")]
+    NoPrefixes,
+    #[error("row {row} of {list}: \"{value}\" is not a prefix of that list's kind without host bits")]
+    Prefix { list: &'static str, row: usize, value: String },
+    #[error("row {row} of {list}: \"{value}\" is not a region")]
+    Region { list: &'static str, row: usize, value: String },
+    #[error("it has {bytes} bytes; at most {MAX_JSON_BYTES} are read")]
+    TooLarge { bytes: usize },
+    #[error("it has more than {MAX_PREFIXES} prefixes of the service {SERVICE}")]
+    TooMany,
+}
+
+impl PrefixListError {
+    /// A stable word for the reason.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::CreateDate(_) => "bad_create_date",
+            Self::Json(_) => "not_ip_ranges_json",
+            Self::NoPrefixes => "no_dynamodb_prefixes",
+            Self::Prefix { .. } => "bad_prefix",
+            Self::Region { .. } => "bad_region",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooMany => "too_many_prefixes",
+        }
+    }
+}
+
+/// The parts of ip-ranges.json that are looked at. Further keys may be added by AWS at any time.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IpRanges<'a> {
+    #[serde(borrow)]
+    create_date: Cow<'a, str>,
+    #[serde(borrow)]
+    prefixes: Vec<V4Row<'a>>,
+    #[serde(borrow, rename = "ipv6_prefixes")]
+    ipv6_prefixes: Vec<V6Row<'a>>,
+}
+
+#[derive(Deserialize)]
+struct V4Row<'a> {
+    #[serde(borrow)]
+    ip_prefix: Cow<'a, str>,
+    #[serde(borrow)]
+    region: Cow<'a, str>,
+    #[serde(borrow)]
+    service: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct V6Row<'a> {
+    #[serde(borrow)]
+    ipv6_prefix: Cow<'a, str>,
+    #[serde(borrow)]
+    region: Cow<'a, str>,
+    #[serde(borrow)]
+    service: Cow<'a, str>,
+}
+
+impl PrefixList {
+    /// The list compiled in.
+    #[must_use]
+    pub fn compiled_in() -> Self {
+        static LIST: LazyLock<PrefixList> = LazyLock::new(|| {
+            let mut prefixes = Prefixes::empty();
+            for line in include_str!("dynamodb_prefixes.tsv").lines() {
+                match line.split_once('\t') {
+                    Some(("createDate", date)) => prefixes.created = parse_date(date).unwrap_or_default(),
+                    Some((prefix, region)) => {
+                        // A test reads every line of the file.
+                        if let Ok(net) = prefix.parse() {
+                            prefixes.insert(net, region);
+                        }
+                    }
+                    None => {}
+                }
+            }
+            PrefixList(Arc::new(prefixes))
+        });
+        LIST.clone()
+    }
+
+    /// The DynamoDB prefixes of an ip-ranges.json as AWS publishes it.
+    ///
+    /// # Errors
+    /// Text that is not of that form, or that has no DynamoDB prefix at all.
+    pub fn from_ip_ranges_json(json: &[u8]) -> Result<Self, PrefixListError> {
+        if json.len() > MAX_JSON_BYTES {
+            return Err(PrefixListError::TooLarge { bytes: json.len() });
+        }
+        let ranges: IpRanges<'_> =
+            serde_json::from_slice(json).map_err(|error| PrefixListError::Json(error.to_string()))?;
+        let created = parse_date(&ranges.create_date)
+            .ok_or_else(|| PrefixListError::CreateDate(shorten(&ranges.create_date)))?;
+        let mut prefixes = Prefixes { created, ..Prefixes::empty() };
+        let v4 = ranges.prefixes.iter().map(|row| (&*row.service, &*row.ip_prefix, &*row.region));
+        prefixes.take_rows("prefixes", v4, |value| value.parse::<Ipv4Net>().ok().map(IpNet::V4))?;
+        let v6 = ranges.ipv6_prefixes.iter().map(|row| (&*row.service, &*row.ipv6_prefix, &*row.region));
+        prefixes.take_rows("ipv6_prefixes", v6, |value| value.parse::<Ipv6Net>().ok().map(IpNet::V6))?;
+        if prefixes.len() == 0 {
+            return Err(PrefixListError::NoPrefixes);
+        }
+        Ok(Self(Arc::new(prefixes)))
+    }
+
+    /// The region whose longest DynamoDB prefix holds `address`.
+    #[must_use]
+    pub fn lookup(&self, address: IpAddr) -> Option<&str> {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => self.0.v4.get_lpm(&Ipv4Net::from(v4)).map(|(_, region)| &**region),
+            IpAddr::V6(v6) => self.0.v6.get_lpm(&Ipv6Net::from(v6)).map(|(_, region)| &**region),
+        }
+    }
+
+    /// When AWS made the list.
+    #[must_use]
+    pub fn created(&self) -> Timestamp {
+        self.0.created
+    }
+
+    /// True where the list has a prefix of some region of `partition`: the isolated partitions are
+    /// not in the public list, and nothing follows from an address outside of it there.
+    #[must_use]
+    pub fn has_partition(&self, partition: &str) -> bool {
+        self.0.partitions.contains(&partition)
+    }
+
+    /// How many prefixes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True for a list without prefixes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Default for PrefixList {
+    fn default() -> Self {
+        Self::compiled_in()
+    }
+}
+
+impl fmt::Debug for PrefixList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrefixList({} prefixes of {})", self.len(), self.created())
+    }
+}
+
+impl Prefixes {
+    fn empty() -> Self {
+        Self {
+            created: Timestamp::default(),
+            v4: PrefixMap::new(),
+            v6: PrefixMap::new(),
+            partitions: Vec::new(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    fn insert(&mut self, net: IpNet, region: &str) {
+        let partition = partition_of_region(region);
+        if !self.partitions.contains(&partition) {
+            self.partitions.push(partition);
+        }
+        match net {
+            IpNet::V4(net) => self.v4.insert(net, Arc::from(region)),
+            IpNet::V6(net) => self.v6.insert(net, Arc::from(region)),
+        };
+    }
+
+    fn take_rows<'a>(
+        &mut self,
+        list: &'static str,
+        rows: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+        parse: impl Fn(&str) -> Option<IpNet>,
+    ) -> Result<(), PrefixListError> {
+        for (row, (service, value, region)) in rows.enumerate() {
+            if service != SERVICE {
+                continue;
+            }
+            let net = parse(value)
+                .filter(|net| net.trunc() == *net)
+                .ok_or_else(|| PrefixListError::Prefix { list, row, value: shorten(value) })?;
+            // Every region of the list is one of the known shape, except the word GLOBAL.
+            if !is_region(region) && region != "GLOBAL" {
+                return Err(PrefixListError::Region { list, row, value: shorten(region) });
+            }
+            if self.len() >= MAX_PREFIXES {
+                return Err(PrefixListError::TooMany);
+            }
+            self.insert(net, region);
+        }
+        Ok(())
+    }
+}
+
+/// `2026-08-22-15-17-05`, UTC.
+fn parse_date(text: &str) -> Option<Timestamp> {
+    let date = jiff::civil::DateTime::strptime("%Y-%m-%d-%H-%M-%S", text).ok()?;
+    let seconds = jiff::tz::TimeZone::UTC.to_timestamp(date).ok()?.as_second();
+    u64::try_from(seconds).ok().map(Timestamp::from_seconds)
+}
+
+/// A value as an error message may repeat it.
+fn shorten(value: &str) -> String {
+    value.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(rows: &str, v6_rows: &str) -> Vec<u8> {
+        format!(
+            r#"{{"syncToken":"1","createDate":"2026-08-22-15-17-05","prefixes":[{rows}],"ipv6_prefixes":[{v6_rows}],"new_key":1}}"#
+        )
+        .into_bytes()
+    }
+
+    fn reason(json: &[u8]) -> &'static str {
+        PrefixList::from_ip_ranges_json(json).err().map_or("taken", |error| error.reason())
+    }
+
+    #[test]
+    fn reads_every_line_compiled_in() {
+        let lines: Vec<&str> = include_str!("dynamodb_prefixes.tsv").lines().collect();
+        let list = PrefixList::compiled_in();
+        assert_eq!(list.len(), lines.len() - 1);
+        assert_eq!(list.created().to_string(), "2026-08-22T15:17:05.000000000Z");
+        for line in &lines[1..] {
+            let (prefix, region) = line.split_once('\t').unwrap();
+            let net: IpNet = prefix.parse().unwrap();
+            assert_eq!(list.lookup(net.addr()), Some(region), "{line}");
+            assert_eq!(list.lookup(net.broadcast()), Some(region), "{line}");
+        }
+        for (partition, is_listed) in
+            [("aws", true), ("aws-cn", true), ("aws-us-gov", true), ("aws-eusc", true), ("aws-iso", false)]
+        {
+            assert_eq!(list.has_partition(partition), is_listed, "{partition}");
+        }
+    }
+
+    #[test]
+    fn finds_the_region_of_an_address() {
+        let list = PrefixList::default();
+        for (address, region) in [
+            ("52.94.5.1", Some("eu-west-1")),
+            ("::ffff:52.94.5.1", Some("eu-west-1")),
+            ("3.218.183.255", Some("us-east-1")),
+            ("3.218.184.0", None),
+            ("10.0.0.1", None),
+            ("2600::1", None),
+        ] {
+            assert_eq!(list.lookup(address.parse().unwrap()), region, "{address}");
+        }
+    }
+
+    #[test]
+    fn takes_only_dynamodb_rows_of_the_published_list() {
+        let text = json(
+            r#"{"ip_prefix":"192.0.2.0/24","region":"us-east-1","service":"DYNAMODB","network_border_group":"us-east-1"},
+               {"ip_prefix":"192.0.2.0/23","region":"us-east-1","service":"AMAZON","network_border_group":"us-east-1"},
+               {"ip_prefix":"192.0.2.128/25","region":"eu-west-1","service":"DYNAMODB","network_border_group":"x"},
+               {"ip_prefix":"junk","region":"GLOBAL","service":"EC2","network_border_group":"x"}"#,
+            r#"{"ipv6_prefix":"2001:db8::/32","region":"us-gov-west-1","service":"DYNAMODB","network_border_group":"x"}"#,
+        );
+        let list = PrefixList::from_ip_ranges_json(&text).unwrap();
+        assert_eq!(list.len(), 3);
+        assert_eq!(list.lookup("192.0.2.1".parse().unwrap()), Some("us-east-1"));
+        assert_eq!(list.lookup("192.0.2.129".parse().unwrap()), Some("eu-west-1"), "the longest prefix wins");
+        assert_eq!(list.lookup("192.0.3.1".parse().unwrap()), None);
+        assert_eq!(list.lookup("2001:db8::1".parse().unwrap()), Some("us-gov-west-1"));
+        assert!(list.has_partition("aws-us-gov") && !list.has_partition("aws-cn"));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_list() {
+        let row = |prefix: &str, region: &str| {
+            format!(r#"{{"ip_prefix":"{prefix}","region":"{region}","service":"DYNAMODB"}}"#)
+        };
+        assert_eq!(reason(&json(&row("192.0.2.0/24", "us-east-1"), "")), "taken");
+        assert_eq!(reason(&json("", "")), "no_dynamodb_prefixes");
+        assert_eq!(reason(&json(&row("192.0.2.1/24", "us-east-1"), "")), "bad_prefix");
+        assert_eq!(reason(&json(&row("2001:db8::/32", "us-east-1"), "")), "bad_prefix");
+        assert_eq!(reason(&json(&row("192.0.2.0/24", "nowhere"), "")), "bad_region");
+        assert_eq!(reason(b"[]"), "not_ip_ranges_json");
+        assert_eq!(reason(b"{}"), "not_ip_ranges_json");
+        assert_eq!(reason(br#"{"createDate":"2026-08-22-15-17-05","prefixes":[]}"#), "not_ip_ranges_json");
+        let dated = br#"{"createDate":"yesterday","prefixes":[],"ipv6_prefixes":[]}"#;
+        assert_eq!(reason(dated), "bad_create_date");
+        let error = PrefixList::from_ip_ranges_json(&json(&row("nonsense", "us-east-1"), "")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "row 0 of prefixes: \"nonsense\" is not a prefix of that list's kind without host bits"
+        );
+    }
+
+    #[test]
+    fn refuses_a_list_of_absurd_size() {
+        assert_eq!(reason(&vec![b' '; MAX_JSON_BYTES + 1]), "too_large");
+    }
+}

@@ -1,0 +1,319 @@
+//! A record, key by key: which fields are written, and under which key.
+//!
+//! Writers implement [`Fields`]; [`visit`] calls them in the order of [`Key`], and leaves out the
+//! keys that do not apply.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::registry_shim as registry;
+use super::schema::{Key, SCHEMA};
+use crate::model::registry::{
+    AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
+};
+use crate::model::{
+    EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts, Record, Sighting, Sni, Timestamp, TlsFacts,
+    Violation,
+};
+
+/// One string value, not yet written out.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// A word of a closed set or of a registry: printable ASCII without quotes or backslashes.
+    Word(&'static str),
+    /// What the wire or the configuration said.
+    Given(&'a str),
+    /// Bytes that need not be UTF-8; those that are not are written as `\xNN`.
+    Bytes(&'a [u8]),
+    /// A number as `0x` and so many hexadecimal digits.
+    Hex(u32, usize),
+    Ip(IpAddr),
+    /// With nanoseconds.
+    Time(Timestamp),
+    /// Whole seconds.
+    Second(Timestamp),
+    Layer(&'a Layer),
+    /// A VPC endpoint id from the 64 bits of the GENEVE option.
+    VpcEndpoint(u64),
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Word(text) => f.write_str(text),
+            Self::Given(text) => f.write_str(text),
+            Self::Bytes(bytes) => {
+                for chunk in bytes.utf8_chunks() {
+                    f.write_str(chunk.valid())?;
+                    for byte in chunk.invalid() {
+                        write!(f, "\\x{byte:02x}")?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Hex(number, digits) => write!(f, "0x{number:0digits$x}"),
+            Self::Ip(address) => address.fmt(f),
+            Self::Time(time) => time.fmt(f),
+            Self::Second(time) => {
+                let whole = Timestamp::from_seconds(time.as_seconds()).to_string();
+                write!(f, "{}Z", whole.split('.').next().unwrap_or_default())
+            }
+            Self::Layer(layer) => layer.fmt(f),
+            Self::VpcEndpoint(id) => write!(f, "vpce-0{id:016x}"),
+        }
+    }
+}
+
+/// What a writer does with each kind of value.
+pub trait Fields {
+    /// A string.
+    fn text(&mut self, key: Key, value: Text<'_>);
+    /// A whole number.
+    fn integer(&mut self, key: Key, value: u64);
+    /// A duration, in seconds.
+    fn seconds(&mut self, key: Key, value: Duration);
+    /// True or false.
+    fn flag(&mut self, key: Key, value: bool);
+    /// An array of strings; may turn out empty.
+    fn list<'a>(&mut self, key: Key, values: impl Iterator<Item = Text<'a>>);
+    /// Every way a flow was seen.
+    fn sightings(&mut self, key: Key, sightings: &[Sighting]);
+    /// Address pairs (client, server).
+    fn translated(&mut self, key: Key, pairs: &[(SocketAddr, SocketAddr)]);
+    /// Broken rules.
+    fn violations(&mut self, key: Key, violations: &[Violation]);
+}
+
+/// Calls `fields` for every key of `record` that applies, in the order of [`Key`].
+pub fn visit(record: &Record, fields: &mut impl Fields) {
+    fields.text(Key::Schema, Text::Word(SCHEMA));
+    fields.text(Key::Time, Text::Time(record.timestamp));
+    fields.text(Key::ClientAddress, Text::Ip(record.client.ip()));
+    fields.integer(Key::ClientPort, record.client.port().into());
+    fields.text(Key::ServerAddress, Text::Ip(record.server.ip()));
+    fields.integer(Key::ServerPort, record.server.port().into());
+    fields.text(Key::Transport, Text::Word("tcp"));
+    fields.text(Key::Source, Text::Given(&record.source));
+    if let Some(first) = record.sightings.first() {
+        given(fields, Key::Interface, first.interface.as_deref());
+        if !first.encapsulation.is_empty() {
+            fields.list(Key::Encapsulation, first.encapsulation.layers().iter().map(Text::Layer));
+        }
+    }
+    if let Some(id) = record.sightings.iter().find_map(|sighting| sighting.encapsulation.gwlb_endpoint()) {
+        fields.text(Key::GwlbEndpoint, Text::VpcEndpoint(id));
+    }
+    fields.integer(Key::FirstFrame, record.first_frame);
+    integer(fields, Key::ClientHelloFrame, record.client_hello_frame);
+    integer(fields, Key::ServerHelloFrame, record.server_hello_frame);
+    fields.text(Key::Completeness, Text::Word(record.completeness.as_str()));
+    word(fields, Key::EndedBy, record.ended_by.map(|side| side.as_str()));
+    if record.sightings.len() > 1 {
+        fields.sightings(Key::Sightings, &record.sightings);
+    }
+    if !record.translated.is_empty() {
+        fields.translated(Key::Translated, &record.translated);
+    }
+    if let Some(tls) = record.tls.as_deref() {
+        visit_tls(tls, fields);
+    }
+    fields.text(Key::Outcome, Text::Word(record.outcome.as_str()));
+    seconds(fields, Key::HandshakeDuration, record.handshake_duration);
+    seconds(fields, Key::TcpRtt, record.tcp_rtt);
+    if let Some(http) = record.http.as_deref() {
+        visit_http(http, fields);
+    }
+    if let Some(proxy) = &record.proxy {
+        fields.text(Key::ProxyKind, Text::Word(proxy.kind.as_str()));
+        given(fields, Key::ProxyTarget, proxy.target.as_deref());
+    }
+    visit_endpoint(&record.endpoint, fields);
+    visit_path(&record.path, record.endpoint.service.is_some(), fields);
+    if let Some(policy) = &record.policy {
+        fields.text(Key::Profile, Text::Given(&policy.profile));
+        fields.text(Key::Verdict, Text::Word(policy.verdict.as_str()));
+        fields.violations(Key::Violations, &policy.violations);
+    }
+}
+
+fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
+    let hello = tls.client_hello.as_ref();
+    let (max, min) =
+        (hello.and_then(|hello| hello.max_version()), hello.and_then(|hello| hello.min_version()));
+    fields.flag(Key::Established, tls.established);
+    word(fields, Key::ProtocolName, tls.version().or(max).map(registry::protocol_name));
+    optional(fields, Key::ProtocolVersion, tls.version().map(version_text));
+    integer(fields, Key::ProtocolDraft, tls.version().and_then(registry::draft).map(u64::from));
+    optional(fields, Key::ClientMaxVersion, max.map(version_text));
+    optional(fields, Key::ClientMinVersion, min.map(version_text));
+    if let Some(suite) = tls.cipher_suite() {
+        fields.text(Key::Cipher, cipher_text(suite));
+        fields.text(Key::CipherId, Text::Hex(suite.0.into(), 4));
+    } else if let Some(kind) = tls.ssl2_cipher_kind {
+        fields.text(Key::Cipher, ssl2_text(kind));
+        fields.text(Key::CipherId, Text::Hex(kind.0, 6));
+    }
+    word(fields, Key::ForwardSecrecy, tls.forward_secrecy.map(|answer| answer.as_str()));
+    word(fields, Key::ForwardSecrecyReason, tls.forward_secrecy_reason);
+    optional(fields, Key::Curve, tls.group().map(group_text));
+    if let Some(KeyExchangeFacts::Dhe { bits, .. }) = tls.key_exchange {
+        fields.integer(Key::DhBits, bits.into());
+    }
+    if let Some(hello) = hello {
+        list(fields, Key::KeyShareGroups, groups(&hello.key_shares));
+        list(fields, Key::SupportedGroups, groups(&hello.supported_groups));
+        let suites = hello.cipher_suites.iter().copied().filter(|suite| !is_grease(suite.0)).map(cipher_text);
+        list(
+            fields,
+            Key::SupportedCiphers,
+            suites.chain(hello.ssl2_cipher_kinds.iter().copied().map(ssl2_text)),
+        );
+    }
+    if let Some(retry) = &tls.hello_retry_request {
+        fields.flag(Key::HelloRetryRequest, true);
+        optional(fields, Key::HelloRetryRequestGroup, retry.key_share.map(group_text));
+    }
+    if let Some(resumed) = tls.resumed {
+        fields.flag(Key::Resumed, resumed);
+    }
+    word(fields, Key::Resumption, tls.resumption.map(|way| way.as_str()));
+    if hello.is_some_and(|hello| hello.offers_early_data) {
+        fields.flag(Key::EarlyData, true);
+    }
+    optional(
+        fields,
+        Key::NextProtocol,
+        tls.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref()).map(Text::Bytes),
+    );
+    if let Some(hello) = hello {
+        list(fields, Key::ClientAlpn, hello.alpn.iter().map(|name| Text::Bytes(name)));
+    }
+    match tls.sni() {
+        Sni::Name(name) => fields.text(Key::ServerName, Text::Given(&name)),
+        Sni::NotSent => fields.text(Key::ServerNameReason, Text::Word("not_sent")),
+        Sni::NotSeen => fields.text(Key::ServerNameReason, Text::Word("not_seen")),
+    }
+    if hello.is_some_and(|hello| hello.has_ech) {
+        fields.flag(Key::Ech, true);
+    }
+    given(fields, Key::Ja3, tls.ja3.as_deref());
+    given(fields, Key::Ja4, tls.ja4.as_deref());
+    given(fields, Key::Ja3s, tls.ja3s.as_deref());
+    if let Some(certificate) = &tls.certificate {
+        fields.text(Key::CertificateSubject, Text::Given(&certificate.subject));
+        fields.text(Key::CertificateIssuer, Text::Given(&certificate.issuer));
+        list(fields, Key::CertificateDnsNames, certificate.dns_names.iter().map(|name| Text::Given(name)));
+        fields.text(Key::CertificateNotAfter, Text::Second(certificate.not_after));
+        integer(fields, Key::CertificateKeyBits, certificate.key_bits.map(u64::from));
+    }
+    word(fields, Key::CertificateReason, tls.certificate_error);
+    if let Some((alert, from)) = tls.alert {
+        fields.text(Key::Alert, alert_text(alert));
+        fields.text(Key::AlertFrom, Text::Word(from.as_str()));
+    }
+    word(fields, Key::Downgrade, tls.downgrade.map(|sign| sign.as_str()));
+}
+
+fn visit_http(http: &HttpFacts, fields: &mut impl Fields) {
+    given(fields, Key::HttpMethod, http.method.as_deref());
+    given(fields, Key::HttpHost, http.host.as_deref());
+    given(fields, Key::AwsTarget, http.target.as_deref());
+    word(fields, Key::AwsSignature, http.signature.map(|signature| signature.as_str()));
+    given(fields, Key::AwsSignatureRegion, http.scope_region.as_deref());
+    given(fields, Key::AwsSignatureService, http.scope_service.as_deref());
+    word(fields, Key::AwsCredentialKind, http.credential.map(|kind| kind.as_str()));
+    given(fields, Key::AwsSdk, http.sdk.as_deref());
+}
+
+fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
+    word(fields, Key::Service, endpoint.service.map(|service| service.as_str()));
+    word(fields, Key::EndpointKind, endpoint.kind.map(|kind| kind.as_str()));
+    if endpoint.fips {
+        fields.flag(Key::EndpointFips, true);
+    }
+    if endpoint.dual_stack {
+        fields.flag(Key::EndpointDualStack, true);
+    }
+    given(fields, Key::EndpointHost, endpoint.host.as_deref());
+    given(fields, Key::Region, endpoint.region.as_deref());
+    given(fields, Key::Partition, endpoint.partition.as_deref());
+    given(fields, Key::AccountId, endpoint.account_id.as_deref());
+    list(fields, Key::EndpointEvidence, endpoint.evidence.iter().map(|word| Text::Word(word.as_str())));
+    word(fields, Key::EndpointConfidence, endpoint.confidence.map(|word| word.as_str()));
+    match endpoint.conflict.as_slice() {
+        [] => {}
+        [one] => fields.text(Key::EndpointConflict, Text::Given(one)),
+        several => fields.text(Key::EndpointConflict, Text::Given(&several.join("; "))),
+    }
+}
+
+fn visit_path(path: &PathFacts, is_dynamodb: bool, fields: &mut impl Fields) {
+    let nothing = PathFacts::default();
+    if !is_dynamodb && *path == nothing {
+        return;
+    }
+    fields.text(Key::PathAccess, Text::Word(path.access.as_str()));
+    fields.text(Key::PathEntry, Text::Word(path.entry.as_str()));
+    given(fields, Key::PathName, path.name.as_deref());
+    list(fields, Key::PathEvidence, path.evidence.iter().map(|word| Text::Word(word.as_str())));
+    word(fields, Key::PathConfidence, path.confidence.map(|word| word.as_str()));
+}
+
+fn optional(fields: &mut impl Fields, key: Key, value: Option<Text<'_>>) {
+    if let Some(value) = value {
+        fields.text(key, value);
+    }
+}
+
+fn word(fields: &mut impl Fields, key: Key, value: Option<&'static str>) {
+    optional(fields, key, value.map(Text::Word));
+}
+
+fn given(fields: &mut impl Fields, key: Key, value: Option<&str>) {
+    optional(fields, key, value.map(Text::Given));
+}
+
+fn integer(fields: &mut impl Fields, key: Key, value: Option<u64>) {
+    if let Some(value) = value {
+        fields.integer(key, value);
+    }
+}
+
+fn seconds(fields: &mut impl Fields, key: Key, value: Option<Duration>) {
+    if let Some(value) = value {
+        fields.seconds(key, value);
+    }
+}
+
+/// A list that is left out where it is empty.
+fn list<'a>(fields: &mut impl Fields, key: Key, values: impl Iterator<Item = Text<'a>>) {
+    let mut values = values.peekable();
+    if values.peek().is_some() {
+        fields.list(key, values);
+    }
+}
+
+fn groups(groups: &[NamedGroup]) -> impl Iterator<Item = Text<'static>> + '_ {
+    groups.iter().copied().filter(|group| !is_grease(group.0)).map(group_text)
+}
+
+pub(crate) fn cipher_text(suite: CipherSuite) -> Text<'static> {
+    registry::cipher_name(suite).map_or(Text::Hex(suite.0.into(), 4), Text::Word)
+}
+
+pub(crate) fn ssl2_text(kind: Ssl2CipherKind) -> Text<'static> {
+    registry::ssl2_name(kind).map_or(Text::Hex(kind.0, 6), Text::Word)
+}
+
+pub(crate) fn group_text(group: NamedGroup) -> Text<'static> {
+    registry::group_name(group).map_or(Text::Hex(group.0.into(), 4), Text::Word)
+}
+
+pub(crate) fn version_text(version: TlsVersion) -> Text<'static> {
+    registry::version_name(version).map_or(Text::Hex(version.0.into(), 4), Text::Word)
+}
+
+pub(crate) fn alert_text(alert: AlertDescription) -> Text<'static> {
+    registry::alert_name(alert).map_or(Text::Hex(alert.0.into(), 2), Text::Word)
+}

@@ -1,0 +1,395 @@
+//! JSON Lines: one object per flow and line, flat dotted keys in the order of [`Key`].
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Sink;
+use super::fields::{Fields, Text, visit};
+use super::schema::Key;
+use crate::model::{Encapsulation, Record, Sighting, Violation};
+use crate::telemetry::Accounts;
+
+/// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Writes records as JSON Lines.
+pub struct Jsonl<W> {
+    output: W,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Jsonl<W> {
+    /// Writes to `output`, in chunks; no further buffer is needed around it.
+    pub fn new(output: W) -> Self {
+        Self { output, buffer: Vec::with_capacity(CHUNK_BYTES + 4_096) }
+    }
+
+    /// Writes out what is gathered, for a reader who follows the file.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.write_all(&self.buffer)?;
+        self.buffer.clear();
+        self.output.flush()
+    }
+
+    /// The output; what is gathered and not flushed is lost.
+    pub fn into_inner(self) -> W {
+        self.output
+    }
+}
+
+impl<W: Write> Sink for Jsonl<W> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        write_record(record, &mut self.buffer);
+        if self.buffer.len() >= CHUNK_BYTES {
+            self.output.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _accounts: &Accounts) -> io::Result<()> {
+        self.flush()
+    }
+}
+
+/// Appends one record and a line end.
+pub fn write_record(record: &Record, out: &mut Vec<u8>) {
+    out.push(b'{');
+    visit(record, &mut Object { out, is_first: true });
+    out.extend_from_slice(b"}\n");
+}
+
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    is_first: bool,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: Key) {
+        if !std::mem::take(&mut self.is_first) {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(key.column().json.as_bytes());
+    }
+}
+
+impl Fields for Object<'_> {
+    fn text(&mut self, key: Key, value: Text<'_>) {
+        self.key(key);
+        write_text(value, self.out);
+    }
+
+    fn integer(&mut self, key: Key, value: u64) {
+        self.key(key);
+        write_integer(value, self.out);
+    }
+
+    fn seconds(&mut self, key: Key, value: Duration) {
+        self.key(key);
+        write_seconds(value, self.out);
+    }
+
+    fn flag(&mut self, key: Key, value: bool) {
+        self.key(key);
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    fn list<'a>(&mut self, key: Key, values: impl Iterator<Item = Text<'a>>) {
+        self.key(key);
+        write_list(values, self.out, |value, out| write_text(value, out));
+    }
+
+    fn sightings(&mut self, key: Key, sightings: &[Sighting]) {
+        self.key(key);
+        write_list(sightings.iter(), self.out, |sighting, out| {
+            out.push(b'{');
+            if let Some(interface) = &sighting.interface {
+                out.extend_from_slice(b"\"interface\":");
+                write_string(interface, out);
+            }
+            if !sighting.encapsulation.is_empty() {
+                if sighting.interface.is_some() {
+                    out.push(b',');
+                }
+                out.extend_from_slice(b"\"encapsulation\":");
+                write_encapsulation(&sighting.encapsulation, out);
+            }
+            out.push(b'}');
+        });
+    }
+
+    fn translated(&mut self, key: Key, pairs: &[(SocketAddr, SocketAddr)]) {
+        self.key(key);
+        write_list(pairs.iter(), self.out, |(client, server), out| {
+            for (opening, end) in [("{\"client", client), (",\"server", server)] {
+                out.extend_from_slice(opening.as_bytes());
+                out.extend_from_slice(b".address\":");
+                write_text(Text::Ip(end.ip()), out);
+                out.push(b',');
+                out.extend_from_slice(opening.as_bytes().get(1..).unwrap_or_default());
+                out.extend_from_slice(b".port\":");
+                write_integer(end.port().into(), out);
+            }
+            out.push(b'}');
+        });
+    }
+
+    fn violations(&mut self, key: Key, violations: &[Violation]) {
+        self.key(key);
+        write_list(violations.iter(), self.out, |violation, out| {
+            out.extend_from_slice(b"{\"rule\":");
+            write_string(violation.rule, out);
+            for (name, value) in [
+                (",\"severity\":", violation.severity.as_str()),
+                (",\"offending\":", &violation.offending),
+                (",\"message\":", &violation.message),
+                (",\"remedy\":", &violation.remedy),
+            ] {
+                out.extend_from_slice(name.as_bytes());
+                write_string(value, out);
+            }
+            out.push(b'}');
+        });
+    }
+}
+
+fn write_encapsulation(encapsulation: &Encapsulation, out: &mut Vec<u8>) {
+    write_list(encapsulation.layers().iter(), out, |layer, out| write_text(Text::Layer(layer), out));
+}
+
+fn write_list<T>(values: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(value, out);
+    }
+    out.push(b']');
+}
+
+fn write_text(value: Text<'_>, out: &mut Vec<u8>) {
+    match value {
+        Text::Word(text) => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
+        Text::Given(text) => write_string(text, out),
+        Text::Bytes(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => write_string(text, out),
+            Err(_) => write_string(&value.to_string(), out),
+        },
+        Text::Hex(..)
+        | Text::Ip(_)
+        | Text::Time(_)
+        | Text::Second(_)
+        | Text::Layer(_)
+        | Text::VpcEndpoint(_) => {
+            out.push(b'"');
+            // Writing to a vector cannot fail.
+            let _ = write!(out, "{value}");
+            out.push(b'"');
+        }
+    }
+}
+
+/// A JSON string. Control characters are escaped, those of C1, DEL and the line separators
+/// too, so that no terminal acts on what a stranger sent.
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    if text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        for character in text.chars() {
+            match character {
+                '"' => out.extend_from_slice(b"\\\""),
+                '\\' => out.extend_from_slice(b"\\\\"),
+                '\n' => out.extend_from_slice(b"\\n"),
+                '\r' => out.extend_from_slice(b"\\r"),
+                '\t' => out.extend_from_slice(b"\\t"),
+                '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+                    let _ = write!(out, "\\u{:04x}", u32::from(character));
+                }
+                _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_integer(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Seconds as the shortest exact decimal, without an exponent.
+pub(super) fn write_seconds(value: Duration, out: &mut Vec<u8>) {
+    write_integer(value.as_secs(), out);
+    let mut fraction = value.subsec_nanos();
+    if fraction == 0 {
+        return;
+    }
+    let mut digits = [b'0'; 9];
+    for digit in digits.iter_mut().rev() {
+        // A digit is below ten.
+        *digit = b'0' + u8::try_from(fraction % 10).unwrap_or_default();
+        fraction /= 10;
+    }
+    let length = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    out.push(b'.');
+    out.extend_from_slice(digits.get(..length).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::export::sample;
+    use crate::export::schema::{Key, Kind};
+
+    fn line(record: &Record) -> String {
+        let mut out = Vec::new();
+        write_record(record, &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn seconds(nanoseconds: u64) -> String {
+        let mut out = Vec::new();
+        write_seconds(Duration::from_nanos(nanoseconds), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn writes_a_whole_tls12_flow() {
+        assert_eq!(
+            line(&sample::tls12()),
+            concat!(
+                r#"{"schema":"ddbwatch.flow/1","timestamp":"2026-11-23T10:00:00.000000001Z","#,
+                r#""client.address":"10.0.1.5","client.port":41234,"server.address":"192.0.2.10","server.port":443,"#,
+                r#""network.transport":"tcp","capture.source":"site.pcapng","capture.interface":"eth0","#,
+                r#""capture.encapsulation":["vlan:120"],"capture.frame.first":1,"capture.frame.client_hello":4,"#,
+                r#""capture.frame.server_hello":6,"flow.completeness":"full","tls.established":true,"#,
+                r#""tls.protocol.name":"tls","tls.protocol.version":"1.2","tls.client.max_version":"1.2","#,
+                r#""tls.cipher":"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256","tls.cipher_id":"0xc02f","#,
+                r#""tls.forward_secrecy":"yes","tls.curve":"x25519","#,
+                r#""tls.client.supported_groups":["x25519","secp256r1"],"#,
+                r#""tls.client.supported_ciphers":["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256","0xfffe"],"#,
+                r#""tls.resumed":false,"tls.next_protocol":"h2","tls.client.alpn":["h2","http/1.1"],"#,
+                r#""tls.client.server_name":"dynamodb.eu-central-1.amazonaws.com","#,
+                r#""tls.client.ja3":"b05942cf9db38edab716bba670db271f","#,
+                r#""tls.server.certificate.subject":"CN=dynamodb.eu-central-1.amazonaws.com","#,
+                r#""tls.server.certificate.issuer":"CN=Amazon RSA 2048 M01,O=Amazon,C=US","#,
+                r#""tls.server.certificate.dns_names":["dynamodb.eu-central-1.amazonaws.com"],"#,
+                r#""tls.server.certificate.not_after":"2027-01-01T00:00:00Z","tls.server.certificate.key_bits":2048,"#,
+                r#""handshake.outcome":"completed","handshake.duration_seconds":0.0421,"tcp.rtt_seconds":0.012000001,"#,
+                r#""aws.service":"dynamodb","aws.endpoint.kind":"regional","#,
+                r#""aws.endpoint.host":"dynamodb.eu-central-1.amazonaws.com","aws.region":"eu-central-1","#,
+                r#""aws.partition":"aws","aws.endpoint.evidence":["sni","prefix"],"#,
+                r#""aws.endpoint.confidence":"certain","path.access":"direct_connect_public","#,
+                r#""path.entry":"public_endpoint","path.name":"dx-frankfurt","path.evidence":["rule","vlan"],"#,
+                r#""path.confidence":"certain","policy.profile":"aws-dynamodb","policy.verdict":"pass","#,
+                r#""violations":[]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn writes_each_key_with_its_type_and_in_order() {
+        let mut seen = HashMap::new();
+        for record in sample::all() {
+            let text = line(&record);
+            let value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).expect(&text);
+            let mut last = 0;
+            for key in Key::ALL {
+                let column = key.column();
+                let Some(value) = value.get(column.name) else { continue };
+                let at = text.find(column.json).expect("written as listed");
+                assert!(at >= last, "{} stands out of order in {text}", column.name);
+                last = at;
+                *seen.entry(column.name).or_insert(0) += 1;
+                assert!(match column.kind {
+                    Kind::Text | Kind::Time => value.is_string(),
+                    Kind::Integer => value.is_u64(),
+                    Kind::Seconds => value.is_number(),
+                    Kind::Flag => value.is_boolean(),
+                    Kind::List | Kind::Objects => value.is_array(),
+                });
+            }
+            let listed = Key::ALL.iter().filter(|key| value.contains_key(key.column().name)).count();
+            assert_eq!(listed, value.len(), "a key is written twice or is not in the list");
+        }
+        let never: Vec<&str> =
+            Key::ALL.iter().map(|key| key.column().name).filter(|name| !seen.contains_key(name)).collect();
+        assert!(never.is_empty(), "no sample shows {never:?}");
+    }
+
+    #[test]
+    fn leaves_out_what_does_not_apply() {
+        let record = sample::plaintext();
+        let text = line(&record);
+        assert!(!text.contains("\"tls."), "{text}");
+        assert!(text.contains(r#""handshake.outcome":"plaintext""#));
+        let text = line(&sample::refused());
+        assert!(!text.contains("tls.protocol.version"));
+        assert!(text.contains(r#""tls.client.server_name.reason":"not_sent""#));
+    }
+
+    #[test]
+    fn names_the_gateway_endpoint_as_the_console_does() {
+        let text = line(&sample::mirrored());
+        assert!(text.contains(r#""aws.gwlb.endpoint_id":"vpce-00123456789abcdef""#), "{text}");
+        assert!(text.contains(r#""flow.sightings":[{"interface":"eth0","encapsulation":["vlan:7","geneve:0"]},{"interface":"eth1"}]"#));
+        assert!(text.contains(r#""flow.translated":[{"client.address":"198.51.100.7","client.port":1024,"server.address":"192.0.2.10","server.port":443}]"#), "{text}");
+    }
+
+    #[test]
+    fn writes_seconds_as_the_shortest_exact_decimal() {
+        for (nanoseconds, text) in [
+            (0, "0"),
+            (1, "0.000000001"),
+            (10, "0.00000001"),
+            (1_000_000_000, "1"),
+            (1_500_000_000, "1.5"),
+            (123_456_789, "0.123456789"),
+            (u64::MAX, "18446744073.709551615"),
+        ] {
+            assert_eq!(seconds(nanoseconds), text);
+        }
+    }
+
+    #[test]
+    fn ends_each_record_with_one_line_end() {
+        let mut sink = Jsonl::new(Vec::new());
+        let mut record = sample::tls12();
+        record.source = Arc::from("a\nb\u{2028}\u{9b}\u{1b}\"\\c.pcap");
+        sink.record(&record).unwrap();
+        sink.record(&record).unwrap();
+        sink.finish(&Accounts::default()).unwrap();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.contains(r#""a\nb\u2028\u009b\u001b\"\\c.pcap""#), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_any_string(name in any::<String>(), alpn in any::<Vec<u8>>()) {
+            let mut record = sample::tls12();
+            let hello = record.tls.as_mut().unwrap().client_hello.as_mut().unwrap();
+            hello.server_name = Some(name.clone());
+            hello.alpn = vec![alpn];
+            let text = line(&record);
+            prop_assert!(!text.trim_end_matches('\n').chars().any(char::is_control));
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(value["tls.client.server_name"].as_str(), Some(name.as_str()));
+        }
+    }
+}

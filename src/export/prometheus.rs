@@ -1,0 +1,591 @@
+//! Metrics in the Prometheus text format: the same from a file as from the daemon.
+//!
+//! Names, help and labels are those of [`telemetry::metrics`](crate::telemetry::metrics). A label whose
+//! value does not apply says `none` (no service, no version chosen, no key exchange); one whose value
+//! is not known, or has no name in its registry, says `unknown`. Regions come from host names, which
+//! strangers choose: only well-formed ones of recognised names count, and at most [`MAX_REGIONS`] of them.
+//! Beyond the series cap every label of a new series says `other`; both are counted in
+//! `ddbwatch_series_folded_total`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use ::prometheus::core::Collector;
+use ::prometheus::{
+    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use foldhash::fast::RandomState;
+
+use super::Sink;
+use super::registry_shim as registry;
+use crate::model::registry::TlsVersion;
+use crate::model::{
+    Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
+    Timestamp, TlsFacts, Verdict,
+};
+use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN};
+use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
+
+/// Different regions shown: AWS has fewer than 50 in all partitions together.
+pub const MAX_REGIONS: usize = 64;
+
+/// The most offenders that can be asked for; each is a series per rule it breaks.
+pub const MAX_OFFENDERS: usize = 1_000;
+
+/// Pairs of client and rule that are followed to find the worst: 1 MB.
+const FOLLOWED_OFFENDERS: usize = 16_384;
+
+/// Longest region name taken: the longest there is has 17 letters.
+const MAX_REGION_BYTES: usize = 32;
+
+/// What the metrics need to know beforehand.
+#[derive(Clone, Debug)]
+pub struct MetricsOptions {
+    /// The profile in force: its verdicts start at 0.
+    pub profile: Option<String>,
+    /// Every rule and its severity in that profile, those that are off left out: they start at 0.
+    pub rules: Vec<(&'static str, Severity)>,
+    /// The most series over all metrics; a histogram counts one for each of its lines.
+    pub max_series: usize,
+    /// How many of the worst clients are named; 0: none, and no address is shown.
+    pub offenders: usize,
+    /// When the address list in use was published.
+    pub prefix_list_published: Option<Timestamp>,
+}
+
+impl Default for MetricsOptions {
+    fn default() -> Self {
+        Self {
+            profile: None,
+            rules: Vec::new(),
+            max_series: 5_000,
+            offenders: 0,
+            prefix_list_published: None,
+        }
+    }
+}
+
+/// Gathers metrics from records and accounts.
+pub struct Metrics {
+    registry: Registry,
+    budget: Budget,
+    regions: BTreeSet<String>,
+    flows: Family<IntCounter>,
+    handshakes: Family<IntCounter>,
+    refused: Family<IntCounter>,
+    violations: Family<IntCounter>,
+    verdicts: Family<IntCounter>,
+    violating_clients: IntGaugeVec,
+    clients_by_rule: BTreeMap<&'static str, Distinct>,
+    offenders: Option<Offenders>,
+    key_exchanges: Family<IntCounter>,
+    durations: Family<Histogram>,
+    coverage: Family<IntCounter>,
+    packets: Family<IntCounter>,
+    bytes: Family<IntCounter>,
+    dropped: Family<IntCounter>,
+    decode_errors: Family<IntCounter>,
+    flow_entries: IntGauge,
+    flow_limit: IntGauge,
+    evictions: Family<IntCounter>,
+    last_packet: Family<Gauge>,
+    prefix_list_age: Option<(Timestamp, IntGauge)>,
+}
+
+impl Metrics {
+    /// Metrics at their start: what is known beforehand is there with the value 0.
+    ///
+    /// # Errors
+    /// Only for a name or label that the format does not allow: a mistake in the list, which a test would find.
+    pub fn new(options: MetricsOptions) -> Result<Self, Error> {
+        let registry = Registry::new();
+        let folded = counters(&registry, &metrics::SERIES_FOLDED)?;
+        for metric in metrics::ALL.iter().filter(|metric| is_capped(metric)) {
+            folded.get_metric_with_label_values(&[metric.name])?;
+        }
+        let build = IntGaugeVec::new(opts(&metrics::BUILD_INFO), &labels(&metrics::BUILD_INFO))?;
+        registry.register(Box::new(build.clone()))?;
+        build
+            .get_metric_with_label_values(&[
+                env!("CARGO_PKG_VERSION"),
+                option_env!("DDBWATCH_REVISION").unwrap_or(UNKNOWN),
+            ])?
+            .set(1);
+        let violating_clients =
+            IntGaugeVec::new(opts(&metrics::VIOLATING_CLIENTS), &labels(&metrics::VIOLATING_CLIENTS))?;
+        registry.register(Box::new(violating_clients.clone()))?;
+        let mut new = Self {
+            budget: Budget { left: options.max_series, folded },
+            regions: BTreeSet::new(),
+            flows: Family::counter(&registry, &metrics::FLOWS)?,
+            handshakes: Family::counter(&registry, &metrics::HANDSHAKES)?,
+            refused: Family::counter(&registry, &metrics::HANDSHAKES_REFUSED)?,
+            violations: Family::counter(&registry, &metrics::VIOLATIONS)?,
+            verdicts: Family::counter(&registry, &metrics::VERDICTS_BY_PROFILE)?,
+            violating_clients,
+            clients_by_rule: options.rules.iter().map(|(rule, _)| (*rule, Distinct::default())).collect(),
+            offenders: match options.offenders.min(MAX_OFFENDERS) {
+                0 => None,
+                shown => Some(Offenders {
+                    shown,
+                    tally: Tally::new(FOLLOWED_OFFENDERS),
+                    by_rule: BTreeMap::new(),
+                    vec: counters(&registry, &metrics::OFFENDER_FLOWS)?,
+                }),
+            },
+            key_exchanges: Family::counter(&registry, &metrics::KEY_EXCHANGE)?,
+            durations: Family::histogram(&registry, &metrics::HANDSHAKE_DURATION)?,
+            coverage: Family::counter(&registry, &metrics::COVERAGE)?,
+            packets: Family::counter(&registry, &metrics::PACKETS)?,
+            bytes: Family::counter(&registry, &metrics::BYTES)?,
+            dropped: Family::counter(&registry, &metrics::DROPPED)?,
+            decode_errors: Family::counter(&registry, &metrics::DECODE_ERRORS)?,
+            flow_entries: gauge(&registry, &metrics::FLOW_TABLE_ENTRIES)?,
+            flow_limit: gauge(&registry, &metrics::FLOW_TABLE_LIMIT)?,
+            evictions: Family::counter(&registry, &metrics::FLOW_EVICTIONS)?,
+            last_packet: Family::gauge(&registry, &metrics::LAST_PACKET)?,
+            prefix_list_age: match options.prefix_list_published {
+                Some(published) => Some((published, gauge(&registry, &metrics::PREFIX_LIST_AGE)?)),
+                None => None,
+            },
+            registry,
+        };
+        new.start(&options);
+        Ok(new)
+    }
+
+    /// Makes the series that are known beforehand.
+    fn start(&mut self, options: &MetricsOptions) {
+        let budget = &mut self.budget;
+        for completeness in Completeness::ALL {
+            self.coverage.child(&[completeness.as_str()], budget);
+        }
+        if let Some(profile) = &options.profile {
+            for verdict in Verdict::ALL {
+                self.verdicts.child(&[verdict.as_str(), profile], budget);
+            }
+        }
+        for (rule, severity) in &options.rules {
+            let (access, entry) = (Access::Unknown.as_str(), Entry::Unknown.as_str());
+            self.violations.child(&[rule, severity.as_str(), NONE, access, entry], budget);
+        }
+    }
+
+    /// Counts one record.
+    pub fn observe(&mut self, record: &Record) {
+        let region = region(&mut self.regions, record);
+        let (access, entry) = (record.path.access.as_str(), record.path.entry.as_str());
+        let budget = &mut self.budget;
+        let endpoint = &record.endpoint;
+        let kind = match (endpoint.kind, endpoint.service) {
+            (Some(kind), _) => kind.as_str(),
+            (None, Some(_)) => UNKNOWN,
+            (None, None) => NONE,
+        };
+        let service = endpoint.service.map_or(NONE, |service| service.as_str());
+        self.flows.count(&[service, region, kind, access, entry, record.outcome.as_str()], budget);
+        self.coverage.count(&[record.completeness.as_str()], budget);
+        if let Some(tls) = record.tls.as_deref() {
+            if let Some(version) = tls.version() {
+                let resumed = tls.resumed.map_or(UNKNOWN, |resumed| if resumed { "true" } else { "false" });
+                let labels =
+                    [region, version_label(Some(version)), cipher(tls), group(tls), access, entry, resumed];
+                self.handshakes.count(&labels, budget);
+                self.key_exchanges.count(&[region, key_exchange(tls)], budget);
+            }
+            if let Some(reason) = refusal(record, tls) {
+                let offered = tls.client_hello.as_ref().map(|hello| version_label(hello.max_version()));
+                self.refused.count(&[region, offered.unwrap_or(UNKNOWN), reason], budget);
+            }
+        }
+        if let Some(duration) = record.handshake_duration
+            && let Some(histogram) = self.durations.child(&[region, access], budget)
+        {
+            histogram.observe(duration.as_secs_f64());
+        }
+        let Some(policy) = &record.policy else { return };
+        self.verdicts.count(&[policy.verdict.as_str(), &policy.profile], budget);
+        for violation in &policy.violations {
+            let labels = [violation.rule, violation.severity.as_str(), region, access, entry];
+            self.violations.count(&labels, budget);
+            self.clients_by_rule.entry(violation.rule).or_default().insert(record.client.ip());
+            if let Some(offenders) = &mut self.offenders {
+                offenders.tally.count((record.client.ip(), violation.rule));
+                *offenders.by_rule.entry(violation.rule).or_default() += 1;
+            }
+        }
+    }
+
+    /// Begins a new window for the counts of distinct clients.
+    pub fn begin_window(&mut self) {
+        for clients in self.clients_by_rule.values_mut() {
+            *clients = Distinct::default();
+        }
+    }
+
+    /// Takes the counts of a run as they are now; they replace those taken before.
+    pub fn set_accounts(&mut self, accounts: &Accounts) {
+        let budget = &mut self.budget;
+        for (interface, counts) in &accounts.interfaces {
+            for (stage, StageCounts { packets, bytes }) in
+                [("seen", counts.seen), ("skipped", counts.skipped), ("parsed", counts.parsed)]
+            {
+                self.packets.set(&[interface, stage], packets, budget);
+                self.bytes.set(&[interface, stage], bytes, budget);
+            }
+            if let Some(time) = counts.last_packet
+                && let Some(gauge) = self.last_packet.child(&[interface], budget)
+            {
+                gauge.set(seconds(time));
+            }
+        }
+        for ((interface, stage, reason), count) in &accounts.dropped {
+            self.dropped.set(&[interface, stage, reason], *count, budget);
+        }
+        for ((layer, reason), count) in &accounts.decode_errors {
+            self.decode_errors.set(&[layer, reason], *count, budget);
+        }
+        for (reason, count) in &accounts.evictions {
+            self.evictions.set(&[reason], *count, budget);
+        }
+        for family in [
+            &mut self.packets,
+            &mut self.bytes,
+            &mut self.dropped,
+            &mut self.decode_errors,
+            &mut self.evictions,
+        ] {
+            family.publish();
+        }
+        self.flow_entries.set(signed(accounts.flows_open));
+        self.flow_limit.set(signed(accounts.flow_table_limit));
+        if let (Some((published, gauge)), Some(now)) = (&self.prefix_list_age, accounts.last_packet) {
+            gauge.set(signed(now.since(*published).as_secs()));
+        }
+    }
+
+    /// Everything as text, in an order that depends on names and labels only.
+    ///
+    /// # Errors
+    /// Those of the encoder, which there are none of for what this type holds.
+    pub fn encode(&self) -> Result<String, Error> {
+        for (rule, clients) in &self.clients_by_rule {
+            self.violating_clients.get_metric_with_label_values(&[*rule])?.set(signed(clients.estimate()));
+        }
+        if let Some(offenders) = &self.offenders {
+            offenders.publish()?;
+        }
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// Writes the metrics of a run at its end.
+pub struct MetricsSink<W> {
+    metrics: Metrics,
+    output: W,
+}
+
+impl<W: Write> MetricsSink<W> {
+    /// Writes to `output` once, in [`finish`](Sink::finish).
+    pub const fn new(metrics: Metrics, output: W) -> Self {
+        Self { metrics, output }
+    }
+
+    /// The output.
+    pub fn into_inner(self) -> W {
+        self.output
+    }
+}
+
+impl<W: Write> Sink for MetricsSink<W> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.metrics.observe(record);
+        Ok(())
+    }
+
+    fn finish(&mut self, accounts: &Accounts) -> io::Result<()> {
+        self.metrics.set_accounts(accounts);
+        let text = self.metrics.encode().map_err(io::Error::other)?;
+        self.output.write_all(text.as_bytes())?;
+        self.output.flush()
+    }
+}
+
+/// How many series may still be made, and who did not get one.
+struct Budget {
+    left: usize,
+    folded: IntCounterVec,
+}
+
+type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
+
+/// One metric and its series.
+struct Family<M> {
+    metric: &'static Metric,
+    make: MakeChild<M>,
+    children: HashMap<String, M, RandomState>,
+    /// Lines of text one series takes.
+    weight: usize,
+    /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
+    totals: HashMap<String, u64, RandomState>,
+    /// The label values joined, for looking up without allocating.
+    key: String,
+}
+
+impl<M> Family<M> {
+    fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>) -> Self {
+        let (children, totals) = (HashMap::default(), HashMap::default());
+        Self { metric, make, children, weight, totals, key: String::new() }
+    }
+
+    /// The series of these labels, or the one that stands for all that found no room.
+    fn child(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
+        self.resolve(labels, budget);
+        self.children.get(&self.key)
+    }
+
+    /// Leaves in `key` the series to use, which exists afterwards.
+    fn resolve(&mut self, labels: &[&str], budget: &mut Budget) {
+        join(labels, &mut self.key);
+        let is_known = self.children.contains_key(&self.key);
+        let has_room = is_known || budget.left >= self.weight;
+        if !has_room || labels.contains(&OTHER) {
+            budget.folded.with_label_values(&[self.metric.name]).inc();
+        }
+        if is_known {
+            return;
+        }
+        let folded = vec![OTHER; labels.len()];
+        let labels = if has_room { labels } else { &folded };
+        if has_room {
+            budget.left -= self.weight;
+        } else {
+            join(labels, &mut self.key);
+            if self.children.contains_key(&self.key) {
+                return;
+            }
+        }
+        if let Some(child) = (self.make)(labels) {
+            self.children.insert(self.key.clone(), child);
+        }
+    }
+}
+
+fn join(labels: &[&str], key: &mut String) {
+    key.clear();
+    for label in labels {
+        key.push_str(label);
+        key.push('\0');
+    }
+}
+
+impl Family<IntCounter> {
+    fn counter(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let vec = counters(registry, metric)?;
+        Ok(Self::new(metric, 1, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
+    }
+
+    fn count(&mut self, labels: &[&str], budget: &mut Budget) {
+        if let Some(counter) = self.child(labels, budget) {
+            counter.inc();
+        }
+    }
+
+    /// Adds to the total of a series; several may share one that was folded.
+    fn set(&mut self, labels: &[&str], count: u64, budget: &mut Budget) {
+        self.resolve(labels, budget);
+        if let Some(total) = self.totals.get_mut(&self.key) {
+            *total += count;
+        } else {
+            self.totals.insert(self.key.clone(), count);
+        }
+    }
+
+    /// Lets the series say what was set.
+    fn publish(&mut self) {
+        for (key, total) in self.totals.drain() {
+            if let Some(counter) = self.children.get(&key) {
+                counter.reset();
+                counter.inc_by(total);
+            }
+        }
+    }
+}
+
+impl Family<Gauge> {
+    fn gauge(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let vec = GaugeVec::new(opts(metric), &labels(metric))?;
+        register(registry, vec.clone())?;
+        Ok(Self::new(metric, 1, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
+    }
+}
+
+impl Family<Histogram> {
+    fn histogram(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let options = HistogramOpts::from(opts(metric)).buckets(DURATION_BUCKETS_SECONDS.to_vec());
+        let vec = HistogramVec::new(options, &labels(metric))?;
+        register(registry, vec.clone())?;
+        // Each bucket, the one without a bound, the sum and the count.
+        let weight = DURATION_BUCKETS_SECONDS.len() + 3;
+        Ok(Self::new(metric, weight, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
+    }
+}
+
+/// The clients that broke most rules.
+struct Offenders {
+    shown: usize,
+    tally: Tally<(IpAddr, &'static str)>,
+    by_rule: BTreeMap<&'static str, u64>,
+    vec: IntCounterVec,
+}
+
+impl Offenders {
+    fn publish(&self) -> Result<(), Error> {
+        let mut by_client: BTreeMap<IpAddr, u64> = BTreeMap::new();
+        for ((client, _), count) in self.tally.iter() {
+            *by_client.entry(*client).or_default() += count;
+        }
+        let mut worst: Vec<(IpAddr, u64)> = by_client.into_iter().collect();
+        worst.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        worst.truncate(self.shown);
+        let worst: BTreeSet<IpAddr> = worst.into_iter().map(|(client, _)| client).collect();
+        let mut rest = self.by_rule.clone();
+        self.vec.reset();
+        for ((client, rule), count) in self.tally.iter().filter(|((client, _), _)| worst.contains(client)) {
+            self.vec.get_metric_with_label_values(&[client.to_string().as_str(), rule])?.inc_by(count);
+            if let Some(rest) = rest.get_mut(rule) {
+                *rest = rest.saturating_sub(count);
+            }
+        }
+        for (rule, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
+            self.vec.get_metric_with_label_values(&[OTHER, rule])?.inc_by(count);
+        }
+        Ok(())
+    }
+}
+
+/// Metrics whose series are made one by one, under the cap.
+fn is_capped(metric: &Metric) -> bool {
+    let is_other = [
+        &metrics::SERIES_FOLDED,
+        &metrics::BUILD_INFO,
+        &metrics::VIOLATING_CLIENTS,
+        &metrics::OFFENDER_FLOWS,
+    ]
+    .iter()
+    .any(|other| other.name == metric.name);
+    metric.scope == metrics::Scope::Everywhere && !metric.labels.is_empty() && !is_other
+}
+
+fn opts(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help)
+}
+
+fn labels(metric: &Metric) -> Vec<&'static str> {
+    metric.labels.iter().map(|label| label.name).collect()
+}
+
+fn register(registry: &Registry, collector: impl Collector + 'static) -> Result<(), Error> {
+    registry.register(Box::new(collector))
+}
+
+fn counters(registry: &Registry, metric: &Metric) -> Result<IntCounterVec, Error> {
+    let vec = IntCounterVec::new(opts(metric), &labels(metric))?;
+    register(registry, vec.clone())?;
+    Ok(vec)
+}
+
+fn gauge(registry: &Registry, metric: &Metric) -> Result<IntGauge, Error> {
+    let gauge = IntGauge::with_opts(opts(metric))?;
+    register(registry, gauge.clone())?;
+    Ok(gauge)
+}
+
+/// The region label of a record: a recognised one, while there is room.
+fn region<'a>(regions: &mut BTreeSet<String>, record: &'a Record) -> &'a str {
+    let endpoint = &record.endpoint;
+    let Some(region) = endpoint.region.as_deref() else {
+        return if endpoint.service.is_some() { UNKNOWN } else { NONE };
+    };
+    if endpoint.kind == Some(EndpointKind::Unrecognised) || !is_region(region) {
+        return UNKNOWN;
+    }
+    if !regions.contains(region) {
+        if regions.len() >= MAX_REGIONS {
+            return OTHER;
+        }
+        regions.insert(region.to_owned());
+    }
+    region
+}
+
+/// True for the form of a region's name, e.g. `eu-central-1` or `us-gov-west-1`.
+fn is_region(name: &str) -> bool {
+    name.len() <= MAX_REGION_BYTES
+        && name.split('-').count() >= 3
+        && name.split('-').all(|part| !part.is_empty())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.ends_with(|last: char| last.is_ascii_digit())
+}
+
+fn version_label(version: Option<TlsVersion>) -> &'static str {
+    version.map_or(NONE, |version| registry::version_name(version).unwrap_or(UNKNOWN))
+}
+
+fn cipher(tls: &TlsFacts) -> &'static str {
+    match (tls.cipher_suite(), tls.ssl2_cipher_kind) {
+        (Some(suite), _) => registry::cipher_name(suite).unwrap_or(UNKNOWN),
+        (None, Some(kind)) => registry::ssl2_name(kind).unwrap_or(UNKNOWN),
+        (None, None) => NONE,
+    }
+}
+
+fn group(tls: &TlsFacts) -> &'static str {
+    match (tls.group(), tls.key_exchange) {
+        (Some(group), _) => registry::group_name(group).unwrap_or(UNKNOWN),
+        (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => UNKNOWN,
+        (None, _) => NONE,
+    }
+}
+
+fn key_exchange(tls: &TlsFacts) -> &'static str {
+    match (tls.group(), tls.key_exchange) {
+        (Some(group), _) if registry::is_post_quantum(group) => "post_quantum",
+        // A group that nobody named may be of either kind.
+        (Some(group), _) if registry::group_name(group).is_none() => UNKNOWN,
+        (Some(_), _)
+        | (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => "classical",
+        (None, _) if tls.forward_secrecy == Some(ForwardSecrecy::No) => NONE,
+        (None, _) => UNKNOWN,
+    }
+}
+
+/// Why a handshake came to nothing, where one side ended it.
+fn refusal(record: &Record, tls: &TlsFacts) -> Option<&'static str> {
+    match record.outcome {
+        Outcome::RefusedByClient | Outcome::RefusedByServer => {
+            Some(tls.alert.map_or(UNKNOWN, |(alert, _)| registry::alert_name(alert).unwrap_or(UNKNOWN)))
+        }
+        Outcome::Reset => Some("reset"),
+        Outcome::Closed => Some("closed"),
+        Outcome::Completed | Outcome::TimedOut | Outcome::NotSeen | Outcome::Plaintext => None,
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; microseconds are exact until the year 2255"
+)]
+fn seconds(time: Timestamp) -> f64 {
+    (time.as_nanos() / 1_000) as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests;

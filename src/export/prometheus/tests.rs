@@ -1,0 +1,264 @@
+use std::collections::{BTreeSet, HashMap};
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::export::sample;
+use crate::model::{Timestamp, Violation};
+use crate::telemetry::InterfaceCounts;
+use crate::telemetry::metrics::{Scope, Values};
+
+fn options() -> MetricsOptions {
+    MetricsOptions {
+        profile: Some("aws-dynamodb".into()),
+        rules: vec![("tls_version_too_low", Severity::Critical), ("sni_missing", Severity::Info)],
+        prefix_list_published: Some(Timestamp::from_seconds(1_795_341_600)),
+        ..MetricsOptions::default()
+    }
+}
+
+fn accounts() -> Accounts {
+    let count = |packets, bytes| StageCounts { packets, bytes };
+    let mut accounts = Accounts { flow_table_limit: 200_000, flows_open: 1, ..Accounts::default() };
+    accounts.last_packet = Some(Timestamp::from_nanos(1_795_428_000_250_000_000));
+    accounts.interfaces.insert(
+        "eth0\"\\\n".into(),
+        InterfaceCounts {
+            seen: count(10, 1_000),
+            skipped: count(3, 300),
+            parsed: count(7, 700),
+            last_packet: accounts.last_packet,
+        },
+    );
+    accounts.dropped.insert(("eth0".into(), "kernel", "buffer_full"), 4);
+    accounts.decode_errors.insert(("ipv4", "bad_length"), 2);
+    accounts.evictions.insert("not_tls", 5);
+    accounts
+}
+
+fn encode(metrics: &mut Metrics, records: &[Record]) -> String {
+    records.iter().for_each(|record| metrics.observe(record));
+    metrics.set_accounts(&accounts());
+    metrics.encode().expect("text")
+}
+
+/// Samples by name and labels as written; every line is a comment or a sample.
+fn samples(text: &str) -> HashMap<&str, f64> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').expect(line);
+            (series, value.parse().expect(line))
+        })
+        .collect()
+}
+
+#[test]
+fn counts_flows_handshakes_and_violations() {
+    let text = encode(&mut Metrics::new(options()).unwrap(), &sample::all());
+    let samples = samples(&text);
+    for (series, value) in [
+        (
+            r#"ddbwatch_flows_total{access="direct_connect_public",endpoint="account",entry="public_endpoint",outcome="completed",region="us-gov-west-1",service="dynamodb"}"#,
+            1.0,
+        ),
+        (
+            r#"ddbwatch_flows_total{access="unknown",endpoint="none",entry="unknown",outcome="completed",region="none",service="none"}"#,
+            1.0,
+        ),
+        (
+            r#"ddbwatch_handshakes_total{access="direct_connect_public",cipher="TLS_AES_256_GCM_SHA384",entry="public_endpoint",group="X25519MLKEM768",region="eu-central-1",resumed="true",version="1.3"}"#,
+            1.0,
+        ),
+        (
+            r#"ddbwatch_handshakes_total{access="direct_connect_public",cipher="SSL_CK_RC4_128_WITH_MD5",entry="public_endpoint",group="none",region="eu-central-1",resumed="false",version="2"}"#,
+            1.0,
+        ),
+        (
+            r#"ddbwatch_handshakes_refused_total{offered="1.0",reason="protocol_version",region="eu-central-1"}"#,
+            1.0,
+        ),
+        (
+            r#"ddbwatch_violations_total{access="direct_connect_public",entry="public_endpoint",region="eu-central-1",rule="tls_version_too_low",severity="critical"}"#,
+            2.0,
+        ),
+        (
+            r#"ddbwatch_violations_total{access="unknown",entry="unknown",region="none",rule="sni_missing",severity="info"}"#,
+            0.0,
+        ),
+        (r#"ddbwatch_flow_verdicts_total{profile="aws-dynamodb",verdict="violation"}"#, 4.0),
+        (r#"ddbwatch_violating_clients{rule="tls_version_too_low"}"#, 1.0),
+        (r#"ddbwatch_violating_clients{rule="sni_missing"}"#, 0.0),
+        (r#"ddbwatch_key_exchange_total{kind="post_quantum",region="eu-central-1"}"#, 1.0),
+        (r#"ddbwatch_key_exchange_total{kind="none",region="eu-central-1"}"#, 2.0),
+        (r#"ddbwatch_key_exchange_total{kind="classical",region="eu-central-1"}"#, 2.0),
+        (
+            r#"ddbwatch_handshake_duration_seconds_bucket{access="direct_connect_public",region="eu-central-1",le="0.05"}"#,
+            5.0,
+        ),
+        (
+            r#"ddbwatch_handshake_duration_seconds_bucket{access="direct_connect_public",region="eu-central-1",le="0.025"}"#,
+            0.0,
+        ),
+        (r#"ddbwatch_coverage_flows_total{completeness="full"}"#, 8.0),
+        (r#"ddbwatch_coverage_flows_total{completeness="mid_stream"}"#, 0.0),
+        (r#"ddbwatch_packets_total{interface="eth0\"\\\n",stage="parsed"}"#, 7.0),
+        (r#"ddbwatch_bytes_total{interface="eth0\"\\\n",stage="seen"}"#, 1_000.0),
+        (r#"ddbwatch_dropped_total{interface="eth0",reason="buffer_full",stage="kernel"}"#, 4.0),
+        (r#"ddbwatch_decode_errors_total{layer="ipv4",reason="bad_length"}"#, 2.0),
+        (r#"ddbwatch_flow_evictions_total{reason="not_tls"}"#, 5.0),
+        ("ddbwatch_flow_table_entries", 1.0),
+        ("ddbwatch_flow_table_limit", 200_000.0),
+        (r#"ddbwatch_capture_last_packet_timestamp_seconds{interface="eth0\"\\\n"}"#, 1_795_428_000.25),
+        ("ddbwatch_prefix_list_age_seconds", 86_400.0),
+        (r#"ddbwatch_series_folded_total{metric="ddbwatch_flows_total"}"#, 0.0),
+    ] {
+        assert_eq!(samples.get(series), Some(&value), "{series}\n{text}");
+    }
+    assert!(!text.contains("ddbwatch_offender_flows_total"), "addresses are shown only on request");
+    assert!(!text.contains("10.0.1."));
+}
+
+#[test]
+fn gives_the_same_text_for_the_same_input() {
+    let texts: BTreeSet<String> =
+        (0..4).map(|_| encode(&mut Metrics::new(options()).unwrap(), &sample::all())).collect();
+    assert_eq!(texts.len(), 1);
+}
+
+#[test]
+fn takes_accounts_again_without_counting_twice() {
+    let mut metrics = Metrics::new(options()).unwrap();
+    let once = encode(&mut metrics, &[]);
+    assert_eq!(encode(&mut metrics, &[]), once);
+}
+
+#[test]
+fn writes_every_listed_metric_with_its_help_kind_and_labels() {
+    let mut metrics = Metrics::new(MetricsOptions { offenders: 1, ..options() }).unwrap();
+    let text = encode(&mut metrics, &sample::all());
+    let families = metrics.registry.gather();
+    for metric in metrics::ALL {
+        let family = families.iter().find(|family| family.name() == metric.name);
+        assert_eq!(family.is_some(), metric.scope == Scope::Everywhere, "{}", metric.name);
+        if family.is_some() {
+            assert!(text.contains(&format!(
+                "# HELP {} {}\n# TYPE {0} {}\n",
+                metric.name,
+                metric.help,
+                metric.kind.as_str()
+            )));
+        }
+        for pair in family.iter().flat_map(|family| family.get_metric()).flat_map(|series| series.get_label())
+        {
+            let label = metric.labels.iter().find(|label| label.name == pair.name()).expect(pair.name());
+            if let Values::Words(sets) = label.values {
+                assert!(
+                    sets.iter().copied().flatten().any(|word| *word == pair.value()),
+                    "{}{{{}=\"{}\"}} is not of the closed set",
+                    metric.name,
+                    pair.name(),
+                    pair.value()
+                );
+            }
+        }
+    }
+    assert_eq!(
+        families.len(),
+        metrics::ALL.iter().filter(|metric| metric.scope == Scope::Everywhere).count()
+    );
+}
+
+#[test]
+fn folds_what_finds_no_room() {
+    let mut metrics = Metrics::new(MetricsOptions { max_series: 60, ..options() }).unwrap();
+    let mut record = sample::tls12();
+    for number in 0..1_000 {
+        record.endpoint.region = Some(format!("xx-attack-{number}"));
+        metrics.observe(&record);
+    }
+    let text = encode(&mut metrics, &[]);
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.contains("series_folded")).count();
+    // Beyond the cap there is one series per metric, of the histogram all its lines, and what is not capped.
+    assert!(lines < 60 + 40, "{lines} lines\n{text}");
+    let samples = samples(&text);
+    let total: f64 = samples
+        .iter()
+        .filter(|(series, _)| series.starts_with("ddbwatch_flows_total"))
+        .map(|(_, value)| value)
+        .sum();
+    assert_eq!(total, 1_000.0);
+    assert!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_flows_total"}"#] > 900.0);
+}
+
+#[test]
+fn shows_only_so_many_regions() {
+    let mut metrics = Metrics::new(options()).unwrap();
+    let mut record = sample::tls12();
+    for number in 0..100 {
+        record.endpoint.region = Some(format!("xx-attack-{number}"));
+        metrics.observe(&record);
+    }
+    let text = encode(&mut metrics, &[]);
+    let samples = samples(&text);
+    assert_eq!(samples.keys().filter(|series| series.starts_with("ddbwatch_key_exchange_total")).count(), 65);
+    assert_eq!(samples[r#"ddbwatch_key_exchange_total{kind="classical",region="other"}"#], 36.0);
+    assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 36.0);
+}
+
+#[test]
+fn takes_no_malformed_region_for_a_label() {
+    for name in
+        ["", "eu", "eu-central", "EU-CENTRAL-1", "eu--1", "eu-central-x", "1-a-1", "eu-central-1\"}", "ä-b-1"]
+    {
+        assert!(!is_region(name), "{name}");
+    }
+    for name in ["eu-central-1", "us-gov-west-1", "us-isob-east-1", "ap-southeast-10", "eusc-de-east-1"] {
+        assert!(is_region(name), "{name}");
+    }
+    let mut record = sample::tls12();
+    record.endpoint.kind = Some(EndpointKind::Unrecognised);
+    assert_eq!(region(&mut BTreeSet::new(), &record), UNKNOWN);
+}
+
+#[test]
+fn names_the_worst_clients_on_request_and_adds_up() {
+    let mut metrics = Metrics::new(MetricsOptions { offenders: 2, ..options() }).unwrap();
+    let mut record = sample::old_version();
+    for (last, flows) in [(1, 5), (2, 3), (3, 2), (4, 1)] {
+        record.client.set_ip(Ipv4Addr::new(10, 0, 0, last).into());
+        for _ in 0..flows {
+            metrics.observe(&record);
+        }
+    }
+    let text = encode(&mut metrics, &[]);
+    let samples = samples(&text);
+    for (client, value) in [("10.0.0.1", 5.0), ("10.0.0.2", 3.0), ("other", 3.0)] {
+        let series = format!(r#"ddbwatch_offender_flows_total{{client="{client}",rule="weak_cipher"}}"#);
+        assert_eq!(samples.get(series.as_str()), Some(&value), "{text}");
+    }
+    assert!(!text.contains("10.0.0.3"));
+}
+
+#[test]
+fn begins_windows_afresh() {
+    let mut metrics = Metrics::new(options()).unwrap();
+    metrics.observe(&sample::old_version());
+    metrics.begin_window();
+    let text = metrics.encode().unwrap();
+    assert!(text.contains("ddbwatch_violating_clients{rule=\"weak_cipher\"} 0"), "{text}");
+}
+
+#[test]
+fn counts_a_rule_nobody_announced() {
+    let mut record = sample::tls12();
+    let violation = Violation {
+        rule: "new_rule",
+        severity: Severity::Warning,
+        offending: String::new(),
+        message: String::new(),
+        remedy: String::new(),
+    };
+    record.policy.as_mut().unwrap().violations.push(violation);
+    let text = encode(&mut Metrics::new(options()).unwrap(), &[record]);
+    assert!(text.contains("rule=\"new_rule\",severity=\"warning\"} 1"), "{text}");
+}

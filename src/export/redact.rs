@@ -1,0 +1,495 @@
+//! Account ids out of records: each becomes `account-1`, `account-2` … or a keyed hash.
+//!
+//! An account id is what the endpoint grammar found, and any run of exactly twelve digits that no
+//! letter or digit touches. Fingerprints, addresses, ports and times are no text a stranger
+//! writes freely and stay. A file or interface name keeps twelve digits that read as a date and time
+//! (`202611231000`), unless they were met as an account id: captures are named so.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::model::Record;
+use crate::telemetry::Accounts;
+
+/// Digits of an AWS account id.
+const ACCOUNT_DIGITS: usize = 12;
+
+/// The most accounts that are told apart, about 5 MB: more than any organisation has, and the
+/// names on the wire are chosen by strangers. All further ones become [`OTHER`].
+const MAX_ACCOUNTS: usize = 65_536;
+
+/// What stands for every account beyond the limit.
+const OTHER: &str = "account-other";
+
+/// Bytes of the keyed hash that are shown, as two hexadecimal digits each.
+const SHOWN_HASH_BYTES: usize = 6;
+
+/// What becomes of account ids.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Redaction {
+    /// They stay.
+    Off,
+    /// `account-1`, `account-2` … by first appearance.
+    Numbered,
+    /// HMAC-SHA256 with this key, 12 hexadecimal digits: the same in every run.
+    Keyed(Vec<u8>),
+}
+
+/// The key is a secret: it is never shown.
+impl std::fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Off => "Off",
+            Self::Numbered => "Numbered",
+            Self::Keyed(_) => "Keyed(…)",
+        })
+    }
+}
+
+/// Replaces account ids, the same one always by the same word.
+pub struct Redactor {
+    mode: Redaction,
+    aliases: HashMap<String, String, RandomState>,
+    /// The last source name and what it became, because most records share it.
+    source: Option<(Arc<str>, Arc<str>)>,
+}
+
+impl Redactor {
+    /// A redactor that has met no account yet.
+    #[must_use]
+    pub fn new(mode: Redaction) -> Self {
+        Self { mode, aliases: HashMap::default(), source: None }
+    }
+
+    /// Replaces the account ids in every string of `record`, in the order in which its keys are written.
+    pub fn apply(&mut self, record: &mut Record) {
+        if self.mode == Redaction::Off {
+            return;
+        }
+        record.source = self.source_name(&record.source);
+        for sighting in &mut record.sightings {
+            if let Some(interface) = &mut sighting.interface
+                && find_run(interface, 0).is_some()
+            {
+                *interface = Arc::from(self.name(interface).as_ref());
+            }
+        }
+        if let Some(tls) = record.tls.as_deref_mut() {
+            for hello in [&mut tls.client_hello, &mut tls.second_client_hello].into_iter().flatten() {
+                self.optional(&mut hello.server_name);
+                hello.alpn.iter_mut().for_each(|name| self.bytes(name));
+            }
+            for hello in [&mut tls.server_hello, &mut tls.hello_retry_request].into_iter().flatten() {
+                if let Some(name) = &mut hello.alpn {
+                    self.bytes(name);
+                }
+            }
+            if let Some(certificate) = &mut tls.certificate {
+                self.string(&mut certificate.subject);
+                self.string(&mut certificate.issuer);
+                self.optional(&mut certificate.issuer_organization);
+                certificate.common_names.iter_mut().for_each(|name| self.string(name));
+                certificate.dns_names.iter_mut().for_each(|name| self.string(name));
+            }
+        }
+        if let Some(http) = record.http.as_deref_mut() {
+            for text in [
+                &mut http.method,
+                &mut http.host,
+                &mut http.target,
+                &mut http.scope_region,
+                &mut http.scope_service,
+                &mut http.sdk,
+            ] {
+                self.optional(text);
+            }
+        }
+        if let Some(proxy) = &mut record.proxy {
+            self.optional(&mut proxy.target);
+        }
+        let endpoint = &mut record.endpoint;
+        self.optional(&mut endpoint.host);
+        self.optional(&mut endpoint.region);
+        self.optional(&mut endpoint.partition);
+        self.optional(&mut endpoint.prefix_region);
+        if let Some(id) = &mut endpoint.account_id {
+            *id = self.alias(id);
+        }
+        endpoint.conflict.iter_mut().for_each(|text| self.string(text));
+        self.optional(&mut record.path.name);
+        if let Some(policy) = &mut record.policy {
+            self.string(&mut policy.profile);
+            for violation in &mut policy.violations {
+                self.string(&mut violation.offending);
+                self.string(&mut violation.message);
+                self.string(&mut violation.remedy);
+            }
+        }
+    }
+
+    /// Replaces the account ids in the interface names of the counts. Paths in notes of damage stay:
+    /// they are for the person who gave them.
+    pub fn apply_accounts(&mut self, accounts: &mut Accounts) {
+        if self.mode == Redaction::Off {
+            return;
+        }
+        for (name, counts) in std::mem::take(&mut accounts.interfaces) {
+            let name = self.name(&name).into_owned();
+            accounts.interfaces.entry(name).or_default().add(&counts);
+        }
+        for ((name, stage, reason), count) in std::mem::take(&mut accounts.dropped) {
+            let name = self.name(&name).into_owned();
+            *accounts.dropped.entry((name, stage, reason)).or_default() += count;
+        }
+    }
+
+    /// `text` with its account ids replaced.
+    pub fn text<'a>(&mut self, text: &'a str) -> Cow<'a, str> {
+        if self.mode == Redaction::Off { Cow::Borrowed(text) } else { self.replace(text, false) }
+    }
+
+    /// A file or interface name with its account ids replaced.
+    fn name<'a>(&mut self, name: &'a str) -> Cow<'a, str> {
+        self.replace(name, true)
+    }
+
+    fn source_name(&mut self, source: &Arc<str>) -> Arc<str> {
+        // A date may turn out to be an account later, so only names without any run are kept.
+        if find_run(source, 0).is_none() {
+            return Arc::clone(source);
+        }
+        if let Some((from, to)) = &self.source
+            && Arc::ptr_eq(from, source)
+            && find_run(to, 0).is_none()
+        {
+            return Arc::clone(to);
+        }
+        let replaced: Arc<str> = Arc::from(self.name(source).as_ref());
+        self.source = Some((Arc::clone(source), Arc::clone(&replaced)));
+        replaced
+    }
+
+    fn optional(&mut self, text: &mut Option<String>) {
+        if let Some(text) = text {
+            self.string(text);
+        }
+    }
+
+    fn string(&mut self, text: &mut String) {
+        if let Cow::Owned(replaced) = self.replace(text, false) {
+            *text = replaced;
+        }
+    }
+
+    fn bytes(&mut self, bytes: &mut Vec<u8>) {
+        // What is not UTF-8 is read byte by byte, so that a broken byte hides nothing.
+        let replaced = match std::str::from_utf8(bytes) {
+            Ok(text) => match self.replace(text, false) {
+                Cow::Borrowed(_) => return,
+                Cow::Owned(replaced) => replaced.into_bytes(),
+            },
+            Err(_) => {
+                let mut out = Vec::with_capacity(bytes.len());
+                for chunk in bytes.utf8_chunks() {
+                    out.extend_from_slice(self.replace(chunk.valid(), false).as_bytes());
+                    out.extend_from_slice(chunk.invalid());
+                }
+                out
+            }
+        };
+        *bytes = replaced;
+    }
+
+    fn replace<'a>(&mut self, text: &'a str, keeps_dates: bool) -> Cow<'a, str> {
+        let mut out = String::new();
+        let (mut copied, mut from) = (0, 0);
+        while let Some(start) = find_run(text, from) {
+            let end = start + ACCOUNT_DIGITS;
+            let (before, id) =
+                (text.get(copied..start).unwrap_or_default(), text.get(start..end).unwrap_or_default());
+            from = end;
+            if keeps_dates && is_date(id) && !self.aliases.contains_key(id) {
+                continue;
+            }
+            out.push_str(before);
+            out.push_str(&self.alias(id));
+            copied = end;
+        }
+        if copied == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(text.get(copied..).unwrap_or_default());
+        Cow::Owned(out)
+    }
+
+    /// The word that stands for an account.
+    fn alias(&mut self, id: &str) -> String {
+        if let Some(alias) = self.aliases.get(id) {
+            return alias.clone();
+        }
+        let alias = match &self.mode {
+            Redaction::Off => return id.to_owned(),
+            Redaction::Keyed(key) => keyed(key, id),
+            Redaction::Numbered if self.aliases.len() >= MAX_ACCOUNTS => return OTHER.to_owned(),
+            Redaction::Numbered => format!("account-{}", self.aliases.len() + 1),
+        };
+        if self.aliases.len() < MAX_ACCOUNTS {
+            self.aliases.insert(id.to_owned(), alias.clone());
+        }
+        alias
+    }
+}
+
+fn keyed(key: &[u8], id: &str) -> String {
+    // HMAC takes a key of any length; the type cannot say so.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
+    mac.update(id.as_bytes());
+    mac.finalize().into_bytes().iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the next run of exactly twelve digits begins that no letter or digit touches.
+fn find_run(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    // Only every twelfth byte is looked at until one is a digit: a run cannot hide between.
+    loop {
+        let mut probe = at + ACCOUNT_DIGITS - 1;
+        loop {
+            if bytes.get(probe)?.is_ascii_digit() {
+                break;
+            }
+            at = probe + 1;
+            probe = at + ACCOUNT_DIGITS - 1;
+        }
+        let before = bytes.get(..probe)?;
+        let start = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
+        let length = bytes.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let end = start + length;
+        if start >= from
+            && length == ACCOUNT_DIGITS
+            && !touches_letter(bytes, start)
+            && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
+        {
+            return Some(start);
+        }
+        at = end;
+    }
+}
+
+/// True where a letter stands right before `start`; the end of an escaped byte (`\x1b`) is none.
+fn touches_letter(bytes: &[u8], start: usize) -> bool {
+    let before = bytes.get(..start).unwrap_or_default();
+    let is_escape = matches!(before, [.., b'\\', b'x', high, low]
+        if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    before.last().is_some_and(u8::is_ascii_alphabetic) && !is_escape
+}
+
+/// True for digits that read as year, month, day, hour and minute of our time.
+fn is_date(digits: &str) -> bool {
+    let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u32>().ok());
+    matches!(
+        (part(0..4), part(4..6), part(6..8), part(8..10), part(10..12)),
+        (Some(1990..=2099), Some(1..=12), Some(1..=31), Some(0..=23), Some(0..=59))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::export::{jsonl::write_record, sample};
+
+    fn redacted(text: &str) -> String {
+        Redactor::new(Redaction::Numbered).text(text).into_owned()
+    }
+
+    fn line(record: &Record) -> String {
+        let mut out = Vec::new();
+        write_record(record, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_accounts_by_first_appearance() {
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        assert_eq!(redactor.text("222222222222.ddb"), "account-1.ddb");
+        assert_eq!(redactor.text("111111111111:222222222222"), "account-2:account-1");
+    }
+
+    #[test]
+    fn keeps_what_is_no_account() {
+        for text in [
+            "",
+            "vpce-0123456789abcdef0",
+            "vpce-0123456789abcdef0-abcdefgh.dynamodb.us-east-1.vpce.amazonaws.com",
+            "12345678901",
+            "1234567890123",
+            "a123456789012",
+            "123456789012a",
+            "2026-11-23T10:00:00.123456789Z",
+            "192.0.2.10:443",
+            "0.123456789012345",
+            "é12345678901",
+        ] {
+            assert_eq!(redacted(text), text);
+        }
+    }
+
+    #[test]
+    fn finds_accounts_wherever_they_stand() {
+        for (text, expected) in [
+            ("123456789012", "account-1"),
+            ("-123456789012-", "-account-1-"),
+            ("1 123456789012", "1 account-1"),
+            ("12345678901 123456789012", "12345678901 account-1"),
+            ("arn:aws:iam::123456789012:role/x", "arn:aws:iam::account-1:role/x"),
+            ("ü123456789012ü", "üaccount-1ü"),
+            ("\\x1b123456789012", "\\x1baccount-1"),
+            ("x_123456789012.", "x_account-1."),
+            ("1234567890123 987654321098", "1234567890123 account-1"),
+        ] {
+            assert_eq!(redacted(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn hashes_with_a_key() {
+        // HMAC-SHA256("key", "The quick brown fox …") is a published vector; here its beginning.
+        assert_eq!(keyed(b"key", "The quick brown fox jumps over the lazy dog"), "f7bc83f43053");
+        let mut redactor = Redactor::new(Redaction::Keyed(b"secret".to_vec()));
+        let first = redactor.text("123456789012").into_owned();
+        assert_eq!(first.len(), 12);
+        assert_eq!(Redactor::new(Redaction::Keyed(b"secret".to_vec())).text("123456789012"), first);
+        assert_ne!(Redactor::new(Redaction::Keyed(b"other".to_vec())).text("123456789012"), first);
+        assert!(!format!("{:?}", Redaction::Keyed(b"secret".to_vec())).contains("secret"));
+    }
+
+    #[test]
+    fn keeps_fingerprints_ports_times_and_addresses() {
+        for mut record in sample::all().into_iter().filter(|record| record.endpoint.account_id.is_none()) {
+            let before = line(&record);
+            Redactor::new(Redaction::Numbered).apply(&mut record);
+            assert_eq!(line(&record), before);
+        }
+    }
+
+    #[test]
+    fn names_captures_by_date_but_not_by_account() {
+        let mut record = sample::account();
+        record.source = Arc::from("dump-202611231000-123456789012.pcap");
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        redactor.apply(&mut record);
+        assert_eq!(&*record.source, "dump-202611231000-account-1.pcap");
+        redactor.text("202611231000");
+        record.source = Arc::from("dump-202611231000.pcap");
+        redactor.apply(&mut record);
+        assert_eq!(&*record.source, "dump-account-2.pcap");
+    }
+
+    #[test]
+    fn does_nothing_when_off() {
+        let mut record = sample::account();
+        Redactor::new(Redaction::Off).apply(&mut record);
+        assert_eq!(record, sample::account());
+    }
+
+    #[test]
+    fn is_bounded() {
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        for number in 0..=MAX_ACCOUNTS {
+            let alias = redactor.text(&format!("{number:012}")).into_owned();
+            assert_eq!(alias == OTHER, number == MAX_ACCOUNTS);
+        }
+        assert_eq!(redactor.text("000000000000"), "account-1");
+    }
+
+    /// Puts a text into every string of a record that somebody else may have chosen.
+    fn fill(record: &mut Record, text: &str) {
+        record.source = Arc::from(text);
+        for sighting in &mut record.sightings {
+            sighting.interface = Some(Arc::from(text));
+        }
+        if let Some(tls) = &mut record.tls {
+            let hello = tls.client_hello.get_or_insert_default();
+            hello.server_name = Some(text.into());
+            hello.alpn = vec![text.into(), [b"\xff", text.as_bytes()].concat()];
+            tls.server_hello.get_or_insert_default().alpn = Some(text.into());
+            if let Some(certificate) = &mut tls.certificate {
+                certificate.subject = format!("CN={text}");
+                certificate.issuer = format!("CN={text},O={text}");
+                certificate.dns_names = vec![text.into(); 2];
+            }
+        }
+        if let Some(http) = &mut record.http {
+            let all = [&mut http.method, &mut http.host, &mut http.target, &mut http.scope_region];
+            for field in all.into_iter().chain([&mut http.scope_service, &mut http.sdk]) {
+                *field = Some(text.into());
+            }
+        }
+        if let Some(proxy) = &mut record.proxy {
+            proxy.target = Some(format!("{text}:443"));
+        }
+        record.endpoint.host = Some(text.into());
+        record.endpoint.region = Some(text.into());
+        record.endpoint.partition = Some(text.into());
+        record.endpoint.conflict = vec![format!("{text} is not {text}")];
+        record.path.name = Some(text.into());
+        if let Some(policy) = &mut record.policy {
+            policy.profile = text.into();
+            for violation in &mut policy.violations {
+                violation.offending = text.into();
+                violation.message = format!("The name {text}.");
+                violation.remedy = format!("Not {text}!");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lets_no_account_through(id in "[3-9][0-9]{11}", left in "([a-z.:/_-]*[.:/_ -])?", right in "([.:/_ -][a-z.]*)?",
+            which in 0..9_usize, has_key in any::<bool>())
+        {
+            let mut record = sample::all().swap_remove(which);
+            if let Some(tls) = &mut record.tls {
+                tls.ja4 = None;
+            }
+            record.endpoint.account_id = Some(id.clone());
+            fill(&mut record, &format!("{left}{id}{right}"));
+            prop_assert!(line(&record).contains(&id));
+            let mode = if has_key { Redaction::Keyed(b"key".to_vec()) } else { Redaction::Numbered };
+            Redactor::new(mode).apply(&mut record);
+            let text = line(&record);
+            prop_assert!(!text.contains(&id), "{}", text);
+        }
+
+        #[test]
+        fn finds_every_run_a_plain_search_finds(text in "[0-9a-z. ]{0,60}") {
+            let bytes = text.as_bytes();
+            let plain = (0..bytes.len()).find(|start| {
+                let end = start + 12;
+                end <= bytes.len()
+                    && bytes[*start..end].iter().all(u8::is_ascii_digit)
+                    && (*start == 0 || !bytes[start - 1].is_ascii_alphanumeric())
+                    && (end == bytes.len() || !bytes[end].is_ascii_alphanumeric())
+            });
+            prop_assert_eq!(find_run(&text, 0), plain);
+        }
+
+        #[test]
+        fn finds_runs_among_digits(text in "([0-9]{10,14}[. a]){0,6}") {
+            let expected = text.split(['.', ' ']).filter(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit())).count();
+            let (mut found, mut from) = (0, 0);
+            while let Some(start) = find_run(&text, from) {
+                found += 1;
+                from = start + 12;
+            }
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

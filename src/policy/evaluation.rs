@@ -1,0 +1,101 @@
+//! All rules on one flow, exceptions, and the verdict.
+
+use super::check::{Case, Finding};
+use super::clients;
+use super::options::{Exception, Options};
+use super::rules::Rule;
+use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Verdict, Violation};
+
+/// Judges one flow.
+///
+/// A rule at `warning` or `critical` is a requirement: broken, it makes the verdict `violation`; not
+/// assessable, it keeps it from `pass`. Rules at `info` are reported and change nothing.
+#[must_use]
+pub fn evaluate(record: &Record, options: &Options) -> PolicyFacts {
+    let settings = options.settings_for(record);
+    let case = Case::new(record, settings, &options.site);
+    let mut violations = Vec::new();
+    let mut is_assessed = true;
+    for &rule in Rule::ALL {
+        let Some(severity) = settings.severities.of(rule) else { continue };
+        match case.check(rule) {
+            Finding::Kept => {}
+            Finding::Unknown => is_assessed &= severity == Severity::Info,
+            Finding::Broken { offending, message } => {
+                let (severity, message) = excuse(rule, severity, message, record, &options.exceptions);
+                violations.push(Violation {
+                    rule: rule.as_str(),
+                    severity,
+                    offending,
+                    message,
+                    remedy: remedy(rule, record),
+                });
+            }
+        }
+    }
+    let is_seen = record.completeness == Completeness::Full && record.outcome == Outcome::Completed;
+    let verdict = if violations.iter().any(|violation| violation.severity != Severity::Info) {
+        Verdict::Violation
+    } else if is_seen && is_assessed {
+        Verdict::Pass
+    } else {
+        Verdict::NotAssessable
+    };
+    PolicyFacts { profile: settings.profile.to_string(), verdict, violations }
+}
+
+/// Severity and message after exceptions.
+fn excuse(
+    rule: Rule,
+    severity: Severity,
+    mut message: String,
+    record: &Record,
+    exceptions: &[Exception],
+) -> (Severity, String) {
+    let mut expired = None;
+    for exception in exceptions {
+        if !exception.rules.contains(&rule) || !exception.matching.holds(record) {
+            continue;
+        }
+        let Exception { owner, reason, expires, .. } = exception;
+        if !expires.is_over(record.timestamp) {
+            message.push_str(&format!(" Excepted until {expires} by {owner}: {reason}."));
+            return (Severity::Info, message);
+        }
+        expired = expired.or(Some(exception));
+    }
+    if let Some(Exception { owner, expires, .. }) = expired {
+        message.push_str(&format!(" The exception of {owner} expired on {expires}."));
+    }
+    (severity, message)
+}
+
+/// The rule's remedy, and where to look in the client that was recognised.
+fn remedy(rule: Rule, record: &Record) -> String {
+    let mut text = rule.text().remedy.to_owned();
+    let Some(client) = clients::recognise(record) else { return text };
+    let place = match rule {
+        Rule::TlsVersionTooLow
+        | Rule::TlsVersionNotRecommended
+        | Rule::LegacyClientRefused
+        | Rule::NoForwardSecrecy
+        | Rule::WeakCipher
+        | Rule::CipherNotAllowed
+        | Rule::GroupNotAllowed
+        | Rule::WeakKeyExchange
+        | Rule::NotPostQuantum
+        | Rule::EarlyData
+        | Rule::TlsCompression
+        | Rule::SniMissing => client.tls,
+        Rule::PlaintextHttp | Rule::FipsEndpointRequired | Rule::CrossRegionEndpoint | Rule::DnsOverride => {
+            client.endpoint
+        }
+        _ => return text,
+    };
+    text.push_str(&format!(" The client is probably the {}; there it is decided by {place}.", client.name));
+    text
+}
+
+#[cfg(test)]
+#[path = "evaluation_tests.rs"]
+mod tests;

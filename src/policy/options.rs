@@ -1,0 +1,278 @@
+//! What evaluation may be told: thresholds and severities, for all flows or for some.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::profile;
+use super::rules::Rule;
+use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
+use crate::model::{Access, EndpointKind, Entry, Record, Service, Severity, Timestamp};
+
+/// Options of the evaluation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub site: Site,
+    /// For every flow that no override takes.
+    pub settings: Settings,
+    /// The first that matches wins. Each holds the whole of its settings, not only what differs.
+    pub overrides: Vec<Override>,
+    /// The first that matches and has not expired wins.
+    pub exceptions: Vec<Exception>,
+}
+
+/// The default profile, no exceptions, nothing known of the site.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            site: Site::default(),
+            settings: profile::default_settings(),
+            overrides: Vec::new(),
+            exceptions: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    /// The settings that hold for a flow.
+    #[must_use]
+    pub fn settings_for(&self, record: &Record) -> &Settings {
+        self.overrides
+            .iter()
+            .find(|candidate| candidate.matching.holds(record))
+            .map_or(&self.settings, |found| &found.settings)
+    }
+}
+
+/// What the rules know of the place of observation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// Home region.
+    pub region: Option<String>,
+    /// Set where the observer is a hop that a gateway endpoint's traffic never passes, as words for
+    /// a sentence: `NAT hop`.
+    pub egress_hop: Option<&'static str>,
+}
+
+/// Everything a profile decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the profile, as reported.
+    pub profile: Arc<str>,
+    pub minimum_version: TlsVersion,
+    /// At or below the minimum: no recommendation.
+    pub recommended_version: TlsVersion,
+    /// Empty: not checked.
+    pub allowed_ciphers: Vec<CipherSuite>,
+    /// Empty: not checked.
+    pub allowed_groups: Vec<NamedGroup>,
+    /// Empty: not checked.
+    pub allowed_paths: Vec<AllowedPath>,
+    /// Smallest finite-field Diffie-Hellman prime, in bits.
+    pub minimum_dh_bits: u32,
+    /// Smallest curve, in bits.
+    pub minimum_curve_bits: u32,
+    pub severities: Severities,
+}
+
+/// A severity for each rule; `None` is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Severities([Option<Severity>; Rule::ALL.len()]);
+
+impl Default for Severities {
+    fn default() -> Self {
+        let mut severities = [None; Rule::ALL.len()];
+        for (slot, rule) in severities.iter_mut().zip(Rule::ALL) {
+            *slot = rule.default_severity();
+        }
+        Self(severities)
+    }
+}
+
+impl Severities {
+    /// The severity of a rule; `None` is off.
+    #[must_use]
+    pub fn of(&self, rule: Rule) -> Option<Severity> {
+        self.0.get(rule as usize).copied().flatten()
+    }
+
+    /// Sets the severity of a rule; `None` is off.
+    pub fn set(&mut self, rule: Rule, severity: Option<Severity>) {
+        if let Some(slot) = self.0.get_mut(rule as usize) {
+            *slot = severity;
+        }
+    }
+}
+
+/// One entry of `allowed_paths`; what is left out may be anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowedPath {
+    pub access: Option<Access>,
+    pub entry: Option<Entry>,
+}
+
+/// As in messages: `internet into public_endpoint`.
+impl fmt::Display for AllowedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.access, self.entry) {
+            (Some(access), Some(entry)) => write!(f, "{access} into {entry}"),
+            (Some(access), None) => write!(f, "{access}"),
+            (None, Some(entry)) => write!(f, "any way into {entry}"),
+            (None, None) => f.write_str("any way"),
+        }
+    }
+}
+
+/// Settings for some flows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    pub matching: Match,
+    pub settings: Settings,
+}
+
+/// A violation that somebody has accepted for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    pub rules: Vec<Rule>,
+    pub matching: Match,
+    pub owner: String,
+    pub reason: String,
+    pub expires: Expiry,
+}
+
+/// The last day of an exception, in UTC. The day itself still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    day: Date,
+    /// The first moment after it.
+    end: Timestamp,
+}
+
+impl Expiry {
+    /// From `YYYY-MM-DD`; `None` for anything else, and for days that packet time cannot express.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // jiff also reads other forms of ISO 8601; one form is enough for a configuration.
+        if text.len() != "YYYY-MM-DD".len() {
+            return None;
+        }
+        let day: Date = text.parse().ok()?;
+        let end = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+        Some(Self { day, end: Timestamp::from_seconds(u64::try_from(end).ok()?) })
+    }
+
+    /// True at a moment after the day.
+    #[must_use]
+    pub fn is_over(self, at: Timestamp) -> bool {
+        at >= self.end
+    }
+}
+
+/// `YYYY-MM-DD`
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.day)
+    }
+}
+
+/// Which flows are meant: every condition given (not empty) must hold, each by any of its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Of the client, before or after address translation.
+    pub source: Vec<IpNet>,
+    /// Of the server, before or after address translation.
+    pub destination: Vec<IpNet>,
+    pub service: Vec<Service>,
+    pub region: Vec<String>,
+    pub endpoint: Vec<EndpointKind>,
+    pub access: Vec<Access>,
+    pub entry: Vec<Entry>,
+    /// Names of `[[path]]` rules.
+    pub path: Vec<String>,
+}
+
+impl Match {
+    /// True for the flows that are meant.
+    #[must_use]
+    pub fn holds(&self, record: &Record) -> bool {
+        let is_in = |nets: &[IpNet], of: &dyn Fn(&(SocketAddr, SocketAddr)) -> SocketAddr| {
+            nets.is_empty()
+                || std::iter::once(&(record.client, record.server))
+                    .chain(&record.translated)
+                    .any(|ends| nets.iter().any(|net| net.contains(&of(ends).ip().to_canonical())))
+        };
+        is_in(&self.source, &|ends| ends.0)
+            && is_in(&self.destination, &|ends| ends.1)
+            && is_one_of(&self.service, record.endpoint.service.as_ref())
+            && is_one_of(&self.region, record.endpoint.region.as_ref())
+            && is_one_of(&self.endpoint, record.endpoint.kind.as_ref())
+            && is_one_of(&self.access, Some(&record.path.access))
+            && is_one_of(&self.entry, Some(&record.path.entry))
+            && is_one_of(&self.path, record.path.name.as_ref())
+    }
+}
+
+fn is_one_of<T: PartialEq>(wanted: &[T], found: Option<&T>) -> bool {
+    wanted.is_empty() || found.is_some_and(|found| wanted.contains(found))
+}
+
+/// For people: `source 10.9.0.0/16, region eu-west-1 or eu-west-2`; `every flow` where nothing is asked.
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn words<T: fmt::Display>(values: &[T]) -> String {
+            values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+        }
+        let parts = [
+            ("source", words(&self.source)),
+            ("destination", words(&self.destination)),
+            ("service", words(&self.service)),
+            ("region", words(&self.region)),
+            ("endpoint", words(&self.endpoint)),
+            ("access", words(&self.access)),
+            ("entry", words(&self.entry)),
+            ("path", words(&self.path)),
+        ];
+        let given: Vec<String> = parts
+            .iter()
+            .filter(|(_, values)| !values.is_empty())
+            .map(|(key, values)| format!("{key} {values}"))
+            .collect();
+        if given.is_empty() { f.write_str("every flow") } else { f.write_str(&given.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_the_last_day_of_an_exception() {
+        let expiry = Expiry::parse("2027-03-31").unwrap();
+        // 2027-03-31T23:59:59Z and the second after it.
+        assert!(!expiry.is_over(Timestamp::from_seconds(1_806_537_599)));
+        assert!(expiry.is_over(Timestamp::from_seconds(1_806_537_600)));
+        assert_eq!(expiry.to_string(), "2027-03-31");
+    }
+
+    #[test]
+    fn refuses_what_is_no_day() {
+        for text in ["", "2027-02-30", "2027-3-31", "20270331", "31.03.2027", "2027-03-31T00:00", "1969-01-01"] {
+            assert_eq!(Expiry::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn keeps_a_severity_for_each_rule() {
+        let mut severities = Severities::default();
+        for rule in Rule::ALL {
+            assert_eq!(severities.of(*rule), rule.default_severity());
+        }
+        severities.set(Rule::SigningNotAssessable, None);
+        assert_eq!(severities.of(Rule::SigningNotAssessable), None);
+        assert_eq!(severities.of(Rule::SniMissing), Some(Severity::Info));
+    }
+}

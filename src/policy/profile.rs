@@ -1,0 +1,416 @@
+//! The built-in profiles: what standards and AWS ask for, as far as a passive observer can check it.
+//!
+//! A profile sets versions, lists and thresholds; the severities of all other rules are those of the
+//! default. Rows that were not read again at their source say so.
+
+mod suites;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+#[allow(unused_imports, reason = "the shim goes away when the registry has these methods itself")]
+use super::registry_shim::{CipherSuiteNames as _, GroupNames as _, VersionNames as _};
+use super::options::{Settings, Severities};
+use super::rules::Rule;
+use crate::model::Severity;
+use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
+
+/// The name of the profile that holds where none is named.
+pub const DEFAULT: &str = "aws-dynamodb";
+
+/// Smallest Diffie-Hellman prime and curve of the default, in bits: 112 bits of strength.
+const MINIMUM_DH_BITS: u32 = 2_048;
+const MINIMUM_CURVE_BITS: u32 = 224;
+
+/// A profile as it is printed and evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// For a profile of one's own: what it builds on.
+    pub extends: Option<String>,
+    pub settings: Settings,
+    /// Sentences: what the standard asks for and this cannot check, and what was not read again.
+    pub notes: Vec<&'static str>,
+    pub sources: Vec<&'static str>,
+}
+
+/// A row of the built-in table.
+struct BuiltIn {
+    name: &'static str,
+    title: &'static str,
+    minimum: TlsVersion,
+    recommended: TlsVersion,
+    ciphers: &'static [&'static [&'static str]],
+    groups: &'static [&'static str],
+    minimum_dh_bits: u32,
+    /// Where they differ from the default.
+    severities: &'static [(Rule, Severity)],
+    notes: &'static [&'static str],
+    sources: &'static [&'static str],
+}
+
+/// The default row, for the rest of a table row.
+const BASE: BuiltIn = BuiltIn {
+    name: DEFAULT,
+    title: "What the DynamoDB developer guide asks for today: TLS 1.2, better 1.3, with forward secrecy",
+    minimum: TlsVersion::TLS12,
+    recommended: TlsVersion::TLS13,
+    ciphers: &[],
+    groups: &[],
+    minimum_dh_bits: MINIMUM_DH_BITS,
+    severities: &[],
+    notes: &["The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable)."],
+    sources: &[
+        "Amazon DynamoDB developer guide, \"Securing DynamoDB connections using VPC endpoints and IAM policies\" (inter-network-traffic-privacy.html)",
+        "Amazon DynamoDB developer guide, \"Infrastructure security\" (network-isolation.html)",
+    ],
+};
+
+const NOT_REREAD_CURRENT_BSI: &str =
+    "The lists are those of edition 2023-01; the current edition (2026-01) was not re-read at the source.";
+
+static BUILT_IN: &[BuiltIn] = &[
+    BASE,
+    BuiltIn {
+        name: "aws-dynamodb-2019",
+        title: "The older text of the same page: TLS 1.0, better 1.2, with forward secrecy",
+        minimum: TlsVersion::TLS10,
+        recommended: TlsVersion::TLS12,
+        notes: &[
+            "For captures and contracts of that time: AWS endpoints no longer accept TLS 1.0 and 1.1.",
+            "The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable).",
+        ],
+        sources: &[
+            "Amazon DynamoDB developer guide, inter-network-traffic-privacy.md, text until February 2023",
+        ],
+        ..BASE
+    },
+    BuiltIn {
+        name: "nist-800-52r2",
+        title: "NIST SP 800-52 Rev. 2: TLS 1.2 or 1.3 with AES suites",
+        ciphers: &[suites::NIST_TLS13, suites::NIST_TLS12],
+        notes: &[
+            "Support of TLS 1.3 is required since 2024-01-01; what was negotiated may still be TLS 1.2.",
+            "The list has static DH and ECDH suites; the publication only recommends forward secrecy. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
+            "Groups are checked by size (112 bits of strength: DH 2048, curves 224), not by name.",
+            "Not checked: sizes of certificate keys, and the extensions the publication requires.",
+            "The text was taken from a reproduction; the original was not re-read at the source.",
+        ],
+        sources: &["NIST SP 800-52 Rev. 2, sections 3.1, 3.3.1.1 and 4 (doi.org/10.6028/NIST.SP.800-52r2)"],
+        ..BASE
+    },
+    BuiltIn {
+        name: "pci-dss-4",
+        title: "PCI DSS 4: strong cryptography, no SSL and early TLS",
+        severities: &[(Rule::NoForwardSecrecy, Severity::Info)],
+        notes: &[
+            "The standard has no list of suites: broken ones are found by weak_cipher, small keys by weak_key_exchange.",
+            "Requirement 12.3.3 asks for an inventory of all cipher suites and protocols in use, 4.2.1.1 for one of keys and certificates: the records are evidence for both, not the inventory.",
+            "The exemption of payment terminals (appendix A2) is not applied.",
+            "That strong cryptography means 112 bits was not re-read at the source.",
+        ],
+        sources: &["PCI DSS v4.0.1, requirements 4.2.1, 4.2.1.1, 12.3.3 and appendix A2"],
+        ..BASE
+    },
+    BuiltIn {
+        name: "fips-140-3",
+        title: "FIPS endpoints with approved algorithms",
+        ciphers: &[suites::FIPS_TLS13, suites::FIPS_TLS12],
+        groups: &[
+            "secp256r1",
+            "secp384r1",
+            "secp521r1",
+            "X25519MLKEM768",
+            "SecP256r1MLKEM768",
+            "SecP384r1MLKEM1024",
+        ],
+        severities: &[(Rule::FipsEndpointRequired, Severity::Critical)],
+        notes: &[
+            "Algorithms can be seen, validation cannot: nothing here says that a module is validated.",
+            "The suites are those of nist-800-52r2 without CCM_8; the groups are those of s2n-tls's FIPS policy.",
+        ],
+        sources: &[
+            "s2n-tls, policy snapshot default_fips",
+            "NIST SP 800-52 Rev. 2, section 3.3.1.1",
+            "AWS SDK endpoint rule sets (dynamodb-fips hosts)",
+        ],
+        ..BASE
+    },
+    BuiltIn {
+        name: "bsi-tr-02102-2",
+        title: "BSI TR-02102-2: TLS 1.2 or 1.3 with forward secrecy, AES and larger keys",
+        ciphers: &[suites::BSI_TLS13, suites::BSI_TLS12],
+        groups: &[
+            "secp256r1",
+            "secp384r1",
+            "secp521r1",
+            "brainpoolP256r1",
+            "brainpoolP384r1",
+            "brainpoolP512r1",
+            "brainpoolP256r1tls13",
+            "brainpoolP384r1tls13",
+            "brainpoolP512r1tls13",
+            "ffdhe3072",
+            "ffdhe4096",
+        ],
+        minimum_dh_bits: 3_000,
+        notes: &[
+            NOT_REREAD_CURRENT_BSI,
+            "That DH needs 3000 bits was not re-read at the source. A prime that is no named group of RFC 7919 counts as not in the list.",
+            "Not checked: RSA certificate keys of at least 3000 bits, and that CBC suites are used with encrypt_then_mac (not re-read at the source).",
+        ],
+        sources: &["BSI TR-02102-2, edition 2023-01, tables 1 and 11; machine-readable TLS 1.3 parameters"],
+        ..BASE
+    },
+    BuiltIn {
+        name: "cnsa-1.0",
+        title: "CNSA 1.0 (RFC 9151): AES-256-GCM with P-384 or large DH",
+        ciphers: &[&["TLS_AES_256_GCM_SHA384"], suites::CNSA_TLS12],
+        groups: &["secp384r1", "ffdhe3072", "ffdhe4096"],
+        minimum_dh_bits: 3_072,
+        notes: &[
+            "RFC 9151 also allows RSA key transport in TLS 1.2. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
+            "Not checked: certificate keys (RSA 3072 or 4096, P-384) and signature algorithms. Early data, which RFC 9151 does not allow, stays at info.",
+        ],
+        sources: &["RFC 9151"],
+        ..BASE
+    },
+    BuiltIn {
+        name: "cnsa-2.0",
+        title: "CNSA 2.0: TLS 1.3 with AES-256-GCM and ML-KEM-1024",
+        minimum: TlsVersion::TLS13,
+        ciphers: &[&["TLS_AES_256_GCM_SHA384"]],
+        groups: &["MLKEM1024"],
+        notes: &[
+            "The source is a draft; it may change.",
+            "Not checked: ML-DSA-87 certificates, which TLS 1.3 encrypts.",
+            "The dates of the transition were not re-read at the source.",
+        ],
+        sources: &["draft-becker-cnsa2-tls-profile-03", "s2n-tls, policy snapshot cnsa_2"],
+        ..BASE
+    },
+    BuiltIn {
+        name: "pq-ready",
+        title: "TLS 1.3 with ML-KEM, alone or in a hybrid",
+        minimum: TlsVersion::TLS13,
+        severities: &[(Rule::NotPostQuantum, Severity::Warning)],
+        notes: &["The group is judged by the rule not_post_quantum; there is no list beside it."],
+        sources: &[
+            "AWS Security Blog, \"AWS post-quantum cryptography migration plan\"",
+            "IANA TLS Supported Groups registry",
+        ],
+        ..BASE
+    },
+];
+
+/// Names of the built-in profiles, the default first.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|row| row.name)
+}
+
+/// Every built-in profile, the default first.
+#[must_use]
+pub fn all() -> Vec<Profile> {
+    BUILT_IN.iter().map(BuiltIn::to_profile).collect()
+}
+
+/// The built-in profile of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<Profile> {
+    BUILT_IN.iter().find(|row| row.name == name).map(BuiltIn::to_profile)
+}
+
+/// The settings of the default profile.
+#[must_use]
+pub fn default_settings() -> Settings {
+    BASE.to_settings()
+}
+
+impl BuiltIn {
+    fn to_settings(&self) -> Settings {
+        let mut severities = Severities::default();
+        if !self.ciphers.is_empty() {
+            severities.set(Rule::CipherNotAllowed, Some(Severity::Critical));
+        }
+        if !self.groups.is_empty() {
+            severities.set(Rule::GroupNotAllowed, Some(Severity::Critical));
+        }
+        for &(rule, severity) in self.severities {
+            severities.set(rule, Some(severity));
+        }
+        Settings {
+            profile: Arc::from(self.name),
+            minimum_version: self.minimum,
+            recommended_version: self.recommended,
+            // That each name is in the registry is what a test sees to.
+            allowed_ciphers: self
+                .ciphers
+                .iter()
+                .flat_map(|list| list.iter())
+                .filter_map(|name| CipherSuite::from_name(name))
+                .collect(),
+            allowed_groups: self.groups.iter().filter_map(|name| NamedGroup::from_name(name)).collect(),
+            allowed_paths: Vec::new(),
+            minimum_dh_bits: self.minimum_dh_bits,
+            minimum_curve_bits: MINIMUM_CURVE_BITS,
+            severities,
+        }
+    }
+
+    fn to_profile(&self) -> Profile {
+        Profile {
+            name: self.name.to_owned(),
+            title: self.title.to_owned(),
+            extends: None,
+            settings: self.to_settings(),
+            notes: self.notes.to_vec(),
+            sources: self.sources.to_vec(),
+        }
+    }
+}
+
+impl Settings {
+    /// Everything that is decided, for people: one `key: value` a line, lists one entry a line.
+    #[must_use]
+    pub fn describe(&self, indent: &str) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let mut line = |key: &str, value: &dyn std::fmt::Display| {
+            let _ = writeln!(text, "{indent}{key}: {value}");
+        };
+        line("minimum version", &version_text(self.minimum_version));
+        if self.recommended_version.rank() > self.minimum_version.rank() {
+            line("recommended version", &version_text(self.recommended_version));
+        }
+        line("smallest DH prime", &format_args!("{} bits", self.minimum_dh_bits));
+        line("smallest curve", &format_args!("{} bits", self.minimum_curve_bits));
+        list(&mut text, indent, "cipher suites", &self.allowed_ciphers);
+        list(&mut text, indent, "groups", &self.allowed_groups);
+        list(&mut text, indent, "paths", &self.allowed_paths);
+        let _ = writeln!(text, "{indent}severities:");
+        for rule in Rule::ALL {
+            let severity = self.severities.of(*rule).map_or("off", Severity::as_str);
+            let _ = writeln!(text, "{indent}  {rule:<28} {severity}");
+        }
+        text
+    }
+}
+
+fn list<T: std::fmt::Display>(text: &mut String, indent: &str, key: &str, values: &[T]) {
+    if values.is_empty() {
+        let _ = writeln!(text, "{indent}{key}: not checked against a list");
+        return;
+    }
+    let _ = writeln!(text, "{indent}{key}:");
+    for value in values {
+        let _ = writeln!(text, "{indent}  {value}");
+    }
+}
+
+impl Profile {
+    /// All of it, for `profiles NAME`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = format!("{}: {}\n", self.name, self.title);
+        if let Some(base) = &self.extends {
+            let _ = writeln!(text, "extends: {base}");
+        }
+        text.push_str(&self.settings.describe(""));
+        for (title, lines) in [("notes", &self.notes), ("sources", &self.sources)] {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "{title}:");
+            }
+            for line in lines {
+                let _ = writeln!(text, "  - {line}");
+            }
+        }
+        text
+    }
+}
+
+/// For people: `TLS 1.2`, `SSL 3`.
+#[must_use]
+pub(crate) fn version_text(version: TlsVersion) -> String {
+    format!("{} {}", version.protocol_name().to_uppercase(), version.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_only_suites_and_groups_of_the_registry() {
+        for row in BUILT_IN {
+            for name in row.ciphers.iter().flat_map(|list| list.iter()) {
+                let suite = CipherSuite::from_name(name).unwrap_or_else(|| panic!("{}: {name}", row.name));
+                assert_eq!(suite.to_string(), *name);
+                assert!(suite.info().unwrap().weakness().is_none(), "{name}");
+            }
+            for name in row.groups {
+                assert!(NamedGroup::from_name(name).is_some(), "{}: {name}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn lists_no_suite_twice() {
+        for profile in all() {
+            let mut seen = std::collections::HashSet::new();
+            for suite in &profile.settings.allowed_ciphers {
+                assert!(seen.insert(*suite), "{}: {suite}", profile.name);
+            }
+        }
+    }
+
+    #[test]
+    fn has_the_nine_profiles_of_the_contract() {
+        let expected = [
+            ("aws-dynamodb", TlsVersion::TLS12, 0, 0),
+            ("aws-dynamodb-2019", TlsVersion::TLS10, 0, 0),
+            ("nist-800-52r2", TlsVersion::TLS12, 60, 0),
+            ("pci-dss-4", TlsVersion::TLS12, 0, 0),
+            ("fips-140-3", TlsVersion::TLS12, 55, 6),
+            ("bsi-tr-02102-2", TlsVersion::TLS12, 23, 11),
+            ("cnsa-1.0", TlsVersion::TLS12, 5, 3),
+            ("cnsa-2.0", TlsVersion::TLS13, 1, 1),
+            ("pq-ready", TlsVersion::TLS13, 0, 0),
+        ];
+        assert_eq!(names().collect::<Vec<_>>(), expected.map(|row| row.0));
+        for (name, minimum, ciphers, groups) in expected {
+            let settings = find(name).unwrap().settings;
+            assert_eq!(settings.minimum_version, minimum, "{name}");
+            assert_eq!(settings.allowed_ciphers.len(), ciphers, "{name}");
+            assert_eq!(settings.allowed_groups.len(), groups, "{name}");
+            let lists = [Rule::CipherNotAllowed, Rule::GroupNotAllowed].map(|rule| settings.severities.of(rule));
+            let critical = |is_set: bool| is_set.then_some(Severity::Critical);
+            assert_eq!(lists, [critical(ciphers > 0), critical(groups > 0)], "{name}");
+        }
+    }
+
+    #[test]
+    fn differs_from_the_default_severities_only_where_said() {
+        for profile in all() {
+            for rule in Rule::ALL {
+                let found = profile.settings.severities.of(*rule);
+                let expected = match (profile.name.as_str(), rule) {
+                    (_, Rule::CipherNotAllowed | Rule::GroupNotAllowed) => continue,
+                    ("pci-dss-4", Rule::NoForwardSecrecy) => Some(Severity::Info),
+                    ("fips-140-3", Rule::FipsEndpointRequired) => Some(Severity::Critical),
+                    ("pq-ready", Rule::NotPostQuantum) => Some(Severity::Warning),
+                    _ => rule.default_severity(),
+                };
+                assert_eq!(found, expected, "{} {rule}", profile.name);
+            }
+        }
+    }
+
+    #[test]
+    fn prints_all_of_a_profile_with_its_sources() {
+        let text = find("bsi-tr-02102-2").unwrap().describe();
+        for part in ["TLS 1.2", "3000 bits", "brainpoolP256r1tls13", "not re-read", "TR-02102-2, edition 2023-01"] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+}

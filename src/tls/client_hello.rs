@@ -1,0 +1,193 @@
+//! The ClientHello [RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2].
+
+use tls_parser::parse_tls_handshake_client_hello;
+
+use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
+use super::extensions::{self, Extension};
+use super::numbers::extension as id;
+use super::reader::{Reader, u16_list};
+use crate::model::ClientHello;
+use crate::model::registry::{
+    CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion,
+};
+
+/// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
+///
+/// `None` where not even version and random are there. A whole body that contradicts its own lengths
+/// is read as far as it goes and counts as truncated.
+pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<ClientHello> {
+    let (mut hello, block) = match is_whole.then(|| read_whole(body)).flatten() {
+        Some((hello, block)) => (hello, Some((block, true))),
+        None => read_partial(body)?,
+    };
+    if let Some((block, is_block_whole)) = block {
+        let is_list_whole = extensions::read(block, |extension| take(&mut hello, &extension, errors));
+        hello.is_truncated |= !is_block_whole || !is_list_whole;
+    }
+    if hello.key_shares.is_empty() && !hello.supported_versions.is_empty() {
+        take_old_key_share(&mut hello, block.map(|(block, _)| block).unwrap_or_default());
+    }
+    if is_whole && hello.is_truncated {
+        errors.insert(TlsError::MalformedHello);
+    }
+    hello.is_truncated |= !is_whole;
+    Some(hello)
+}
+
+/// The fixed part of a well-formed body, and its extensions.
+fn read_whole(body: &[u8]) -> Option<(ClientHello, &[u8])> {
+    let (rest, parsed) = parse_tls_handshake_client_hello(body).ok()?;
+    if parsed.ext.is_none() && !rest.is_empty() {
+        // Extensions whose length runs past the end: not for a parser that knows all or nothing.
+        return None;
+    }
+    let hello = ClientHello {
+        legacy_version: TlsVersion(parsed.version.0),
+        random: parsed.random.first_chunk().copied()?,
+        session_id: parsed.session_id.unwrap_or_default().to_vec(),
+        cipher_suites: parsed.ciphers.into_iter().map(|suite| CipherSuite(suite.0)).collect(),
+        compression_methods: parsed.comp.into_iter().map(|method| CompressionMethod(method.0)).collect(),
+        ..ClientHello::default()
+    };
+    Some((hello, parsed.ext.unwrap_or_default()))
+}
+
+type PartialHello<'a> = (ClientHello, Option<(&'a [u8], bool)>);
+
+/// The fixed part of a body that may end anywhere, and what there is of its extensions.
+fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
+    let mut reader = Reader::new(body);
+    let mut hello = ClientHello {
+        legacy_version: TlsVersion(reader.u16()?),
+        random: reader.array()?,
+        is_truncated: true,
+        ..ClientHello::default()
+    };
+    let block = (|| {
+        let session_id = reader.vector8()?;
+        if session_id.len() > 32 {
+            return None;
+        }
+        hello.session_id = session_id.to_vec();
+        let (suites, is_list_whole) = reader.vector16_at_most()?;
+        hello.cipher_suites = u16_list(suites).map(CipherSuite).collect();
+        if !is_list_whole {
+            return None;
+        }
+        hello.compression_methods = reader.vector8()?.iter().copied().map(CompressionMethod).collect();
+        if reader.is_empty() {
+            // As far as anybody can tell there are no extensions.
+            hello.is_truncated = false;
+            return None;
+        }
+        reader.vector16_at_most()
+    })();
+    if block.is_some() {
+        hello.is_truncated = false;
+    }
+    Some((hello, block))
+}
+
+/// Takes what one extension says. One that contradicts itself gives what can be read of it.
+fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErrors) {
+    hello.extensions.push(ExtensionId(extension.id));
+    hello.has_ech |= id::is_encrypted_hello(extension.id);
+    if !extension.is_whole {
+        // Half a name or list must not pass for the whole.
+        return;
+    }
+    let mut body = Reader::new(extension.body);
+    match extension.id {
+        id::SERVER_NAME => hello.server_name = server_name(body, errors),
+        id::SUPPORTED_GROUPS => {
+            hello.supported_groups = list16(&mut body).map(NamedGroup).collect();
+        }
+        id::EC_POINT_FORMATS => hello.ec_point_formats = body.vector8().unwrap_or_default().to_vec(),
+        id::SIGNATURE_ALGORITHMS => {
+            hello.signature_schemes = list16(&mut body).map(SignatureScheme).collect();
+        }
+        id::ALPN => {
+            let mut names = Reader::new(body.vector16().unwrap_or_default());
+            hello.alpn = std::iter::from_fn(|| names.vector8().map(<[u8]>::to_vec)).collect();
+        }
+        id::ENCRYPT_THEN_MAC => hello.offers_encrypt_then_mac = true,
+        id::SESSION_TICKET => hello.has_session_ticket = !extension.body.is_empty(),
+        id::PRE_SHARED_KEY => hello.offers_psk = true,
+        id::EARLY_DATA => hello.offers_early_data = true,
+        id::SUPPORTED_VERSIONS => {
+            hello.supported_versions = u16_list(body.vector8().unwrap_or_default()).map(TlsVersion).collect();
+        }
+        id::PSK_KEY_EXCHANGE_MODES => hello.psk_modes = body.vector8().unwrap_or_default().to_vec(),
+        id::KEY_SHARE => hello.key_shares = key_shares(body),
+        _ => {}
+    }
+}
+
+/// Drafts of TLS 1.3 up to 22 had key_share at another number, which others used too: only a
+/// hello that offers such a draft means it so.
+fn take_old_key_share(hello: &mut ClientHello, block: &[u8]) {
+    if !hello.extensions.contains(&ExtensionId(id::KEY_SHARE_OLD)) {
+        return;
+    }
+    let mut shares = Vec::new();
+    extensions::read(block, |extension| {
+        if extension.id == id::KEY_SHARE_OLD && extension.is_whole {
+            shares = key_shares(Reader::new(extension.body));
+        }
+    });
+    hello.key_shares = shares;
+}
+
+fn list16<'a>(body: &mut Reader<'a>) -> impl Iterator<Item = u16> + use<'a> {
+    u16_list(body.vector16().unwrap_or_default())
+}
+
+fn key_shares(mut body: Reader<'_>) -> Vec<NamedGroup> {
+    let mut entries = Reader::new(body.vector16().unwrap_or_default());
+    std::iter::from_fn(|| {
+        let group = entries.u16()?;
+        entries.vector16()?;
+        Some(NamedGroup(group))
+    })
+    .collect()
+}
+
+/// The first host_name of the list [RFC 6066 section 3].
+fn server_name(mut body: Reader<'_>, errors: &mut TlsErrors) -> Option<String> {
+    let mut entries = Reader::new(body.vector16()?);
+    loop {
+        let kind = entries.u8()?;
+        let name = entries.vector16()?;
+        if kind == 0 {
+            if name.len() > MAX_SERVER_NAME_BYTES {
+                errors.insert(TlsError::ServerNameTooLong);
+            }
+            let name = Reader::new(name).take_at_most(MAX_SERVER_NAME_BYTES);
+            return (!name.is_empty()).then(|| escape(name));
+        }
+    }
+}
+
+/// As sent; control bytes and bytes that are no UTF-8 as `\xNN`.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                let mut buffer = [0; 4];
+                character.encode_utf8(&mut buffer).bytes().for_each(|byte| push_escaped(&mut text, byte));
+            } else {
+                text.push(character);
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| push_escaped(&mut text, *byte));
+    }
+    text
+}
+
+fn push_escaped(text: &mut String, byte: u8) {
+    text.push_str("\\x");
+    for nibble in [byte >> 4, byte & 0xf] {
+        text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
+    }
+}

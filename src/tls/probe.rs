@@ -1,0 +1,247 @@
+//! Is this the beginning of a TLS or SSL handshake? Asked of the first bytes of every stream, and
+//! of clear-text dialogues that may turn into one.
+
+use memchr::memchr_iter;
+
+use super::error::MAX_RECORD_BYTES;
+use super::numbers::{content, handshake, is_hello_version};
+use super::reader::Reader;
+
+/// What the beginning of a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    ClientHello,
+    ServerHello,
+    /// A hello as far as it goes; more bytes will tell.
+    NeedMore,
+    No,
+}
+
+/// Shorter than any hello with its fixed fields [RFC 5246 section 7.4.1.2; RFC 8446 drafts up to 21
+/// leave out two fields of the ServerHello].
+const MIN_HELLO_BYTES: u32 = 36;
+
+/// No hello is longer: its longest field has a 16-bit length, and the others fit into as much again.
+const MAX_HELLO_BYTES: u32 = 1 << 17;
+
+/// Looks at the first bytes of one direction.
+///
+/// An alert alone is no hello. A first record of a few bytes, as some clients send to avoid middleboxes,
+/// is looked through.
+#[inline]
+#[must_use]
+pub fn probe(bytes: &[u8]) -> Probe {
+    match bytes.first() {
+        None => Probe::NeedMore,
+        Some(&content::HANDSHAKE) => probe_tls(bytes),
+        Some(first) if first & 0x80 != 0 => probe_ssl2(bytes),
+        Some(_) => Probe::No,
+    }
+}
+
+fn probe_tls(bytes: &[u8]) -> Probe {
+    // The first bytes of the handshake message, put together from as many records as they take.
+    let mut message = [0_u8; 6];
+    let mut have = 0;
+    let mut reader = Reader::new(bytes);
+    while have < message.len() {
+        let Some(kind) = reader.u8() else { return Probe::NeedMore };
+        if kind != content::HANDSHAKE {
+            return Probe::No;
+        }
+        match reader.u8() {
+            None => return Probe::NeedMore,
+            Some(3) => {}
+            Some(_) => return Probe::No,
+        }
+        match reader.u8() {
+            None => return Probe::NeedMore,
+            Some(0..=0x0f) => {}
+            Some(_) => return Probe::No,
+        }
+        let Some(length) = reader.u16() else {
+            return match reader.rest() {
+                [] | [0..=0x48] => Probe::NeedMore,
+                _ => Probe::No,
+            };
+        };
+        let length = usize::from(length);
+        if length == 0 || length > MAX_RECORD_BYTES {
+            return Probe::No;
+        }
+        let payload = reader.take_at_most(length);
+        for &byte in payload {
+            let Some(slot) = message.get_mut(have) else { break };
+            *slot = byte;
+            have += 1;
+        }
+        match probe_message(&message, have) {
+            Probe::NeedMore if payload.len() < length => return Probe::NeedMore,
+            Probe::NeedMore => {}
+            decided => return decided,
+        }
+    }
+    Probe::NeedMore
+}
+
+/// Looks at the first `have` bytes of a handshake message.
+fn probe_message(message: &[u8; 6], have: usize) -> Probe {
+    let [kind, a, b, c, major, minor] = *message;
+    let hello = match kind {
+        handshake::CLIENT_HELLO => Probe::ClientHello,
+        handshake::SERVER_HELLO | handshake::HELLO_RETRY_REQUEST => Probe::ServerHello,
+        _ if have == 0 => return Probe::NeedMore,
+        _ => return Probe::No,
+    };
+    if have >= 2 && a > 1 {
+        return Probe::No;
+    }
+    if have >= 4 {
+        let length = u32::from_be_bytes([0, a, b, c]);
+        let least = if kind == handshake::HELLO_RETRY_REQUEST { 4 } else { MIN_HELLO_BYTES };
+        if !(least..=MAX_HELLO_BYTES).contains(&length) {
+            return Probe::No;
+        }
+    }
+    if have >= 5 && !is_hello_version(u16::from(major) << 8 | u16::from(minor)) {
+        return Probe::No;
+    }
+    if have >= 6 { hello } else { Probe::NeedMore }
+}
+
+/// Messages of SSLv2 in a record with a 2-byte header [RFC 5246 appendix E.2].
+fn probe_ssl2(bytes: &[u8]) -> Probe {
+    let mut reader = Reader::new(bytes);
+    let Some(length) = reader.u16() else { return Probe::NeedMore };
+    let length = u32::from(length & 0x7fff);
+    let Some(kind) = reader.u8() else { return Probe::NeedMore };
+    match kind {
+        1 => {
+            let Some(version) = reader.u16() else {
+                return if matches!(reader.rest(), [] | [0 | 3]) { Probe::NeedMore } else { Probe::No };
+            };
+            if version != 2 && version >> 8 != 3 {
+                return Probe::No;
+            }
+            let (Some(specs), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16()) else {
+                return Probe::NeedMore;
+            };
+            let is_consistent = specs > 0
+                && specs.is_multiple_of(3)
+                && matches!(session, 0 | 16 | 32)
+                && (16..=32).contains(&challenge)
+                && 9 + u32::from(specs) + u32::from(session) + u32::from(challenge) == length;
+            if is_consistent { Probe::ClientHello } else { Probe::No }
+        }
+        4 => {
+            let (Some(hit), Some(certificate_kind)) = (reader.u8(), reader.u8()) else { return Probe::NeedMore };
+            if hit > 1 || certificate_kind > 3 {
+                return Probe::No;
+            }
+            let Some(version) = reader.u16() else { return Probe::NeedMore };
+            if version != 2 {
+                return Probe::No;
+            }
+            let (Some(certificate), Some(specs), Some(connection)) = (reader.u16(), reader.u16(), reader.u16())
+            else {
+                return Probe::NeedMore;
+            };
+            let is_consistent = specs.is_multiple_of(3)
+                && connection <= 32
+                && 11 + u32::from(certificate) + u32::from(specs) + u32::from(connection) == length;
+            if is_consistent { Probe::ServerHello } else { Probe::No }
+        }
+        _ => Probe::No,
+    }
+}
+
+/// How much of a hello must be there to be found inside other bytes.
+const MIN_VISIBLE_BYTES: usize = 12;
+
+/// Where a ClientHello begins within a clear-text dialogue (STARTTLS, proxies, protocols that wrap TLS).
+///
+/// Strict: the lengths of record and message must agree and every field that is there must be possible, so
+/// that bytes of other protocols are not taken for one. The beginning of a hello is found once 12 bytes
+/// of it are there.
+#[must_use]
+pub fn find_client_hello(bytes: &[u8]) -> Option<usize> {
+    find_hello(bytes, handshake::CLIENT_HELLO)
+}
+
+/// The same for a ServerHello (after a proxy's answer in the same segment).
+pub(super) fn find_server_hello(bytes: &[u8]) -> Option<usize> {
+    find_hello(bytes, handshake::SERVER_HELLO)
+}
+
+fn find_hello(bytes: &[u8], kind: u8) -> Option<usize> {
+    memchr_iter(content::HANDSHAKE, bytes).find(|&at| {
+        bytes
+            .get(at..)
+            .filter(|tail| tail.len() >= MIN_VISIBLE_BYTES)
+            .is_some_and(|tail| is_certain_hello(tail, kind).unwrap_or(false))
+    })
+}
+
+/// `None` where a field that must be visible is not.
+fn is_certain_hello(bytes: &[u8], kind: u8) -> Option<bool> {
+    let mut reader = Reader::new(bytes);
+    let [_, major, minor] = reader.array()?;
+    let record_length = u32::from(reader.u16()?);
+    let message_kind = reader.u8()?;
+    let length = reader.u24()?;
+    let version = reader.u16()?;
+    // A client sends its hello alone; a server may send more in the same record. A hello that goes
+    // on in a further record fills its first one well.
+    let is_length_possible = (MIN_HELLO_BYTES..=MAX_HELLO_BYTES).contains(&length)
+        && record_length as usize <= MAX_RECORD_BYTES
+        && (length + 4 == record_length
+            || length + 4 > record_length && record_length >= 256
+            || kind == handshake::SERVER_HELLO && length + 4 < record_length);
+    let is_version_possible = if kind == handshake::CLIENT_HELLO {
+        matches!(version, 0x0300..=0x0304)
+    } else {
+        matches!(version, 0x0300..=0x0304 | 0x7f00..=0x7fff)
+    };
+    if major != 3 || minor > 4 || message_kind != kind || !is_length_possible || !is_version_possible {
+        return Some(false);
+    }
+    // What follows may be cut off; where it is there it must fit.
+    let Some(_random) = reader.array::<32>() else { return Some(true) };
+    if version >= 0x7f00 {
+        return Some(true);
+    }
+    let Some(session_length) = reader.u8() else { return Some(true) };
+    if session_length > 32 {
+        return Some(false);
+    }
+    let (Some(_), Some(number)) = (reader.take(session_length.into()), reader.u16()) else { return Some(true) };
+    // The length of the suites; a ServerHello has the suite itself there.
+    let is_possible =
+        kind != handshake::CLIENT_HELLO || number > 0 && number.is_multiple_of(2) && u32::from(number) < length;
+    Some(is_possible)
+}
+
+/// True where `bytes` begin as a record does and, as far as they go, another record follows it. For
+/// finding the boundary again after bytes were lost.
+#[must_use]
+pub fn looks_like_record(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes);
+    if !is_record_header(&mut reader) {
+        return false;
+    }
+    // The next one, where enough of it is there.
+    reader.rest().len() < 5 || is_record_header(&mut reader)
+}
+
+/// Reads a whole record, or as much of it as there is.
+fn is_record_header(reader: &mut Reader<'_>) -> bool {
+    let (Some([kind, major, minor]), Some(length)) = (reader.array::<3>(), reader.u16()) else { return false };
+    let is_length_possible = match kind {
+        content::CHANGE_CIPHER_SPEC => length == 1,
+        content::ALERT => length == 2 || (10..=512).contains(&length),
+        content::HANDSHAKE | content::APPLICATION_DATA => length > 0 && usize::from(length) <= MAX_RECORD_BYTES,
+        _ => false,
+    };
+    reader.take_at_most(length.into());
+    major == 3 && minor <= 4 && is_length_possible
+}

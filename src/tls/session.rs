@@ -1,0 +1,609 @@
+//! Both directions of one connection → [`TlsFacts`].
+
+use super::certificate;
+use super::error::{TlsError, TlsErrors};
+use super::message::{End, Message, Messages};
+use super::numbers::{content, handshake, is_tls13};
+use super::record::{Layer, Opening, Piece, Records};
+use super::{client_hello, downgrade, fingerprint, forward_secrecy, key_exchange, server_hello, ssl2};
+use crate::model::registry::AlertDescription;
+use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
+
+/// The least payload of a record that can hold an encrypted Finished of TLS 1.3: header 4, verify
+/// data 32, content type 1, the shortest tag 8. An encrypted alert is shorter.
+const MIN_FINISHED_BYTES: usize = 45;
+
+const FATAL: u8 = 2;
+
+/// One direction.
+#[derive(Debug)]
+struct Direction {
+    records: Records,
+    messages: Messages,
+    /// The SSLv2 message under way.
+    ssl2_message: Vec<u8>,
+    ssl2_records: u32,
+    /// ChangeCipherSpec was seen: what follows is encrypted (TLS 1.2 and older).
+    has_changed_cipher: bool,
+    /// A handshake record came after it: Finished (TLS 1.2 and older).
+    has_finished: bool,
+    has_application_data: bool,
+    /// Application data that can hold the Finished of TLS 1.3.
+    has_finished_size: bool,
+    /// The alert under way: level and description; its record is two bytes long.
+    alert: [u8; 2],
+    alert_bytes: Option<usize>,
+    has_gap: bool,
+}
+
+impl Direction {
+    fn new(opening: Opening) -> Self {
+        Self {
+            records: Records::new(opening),
+            messages: Messages::default(),
+            ssl2_message: Vec::new(),
+            ssl2_records: 0,
+            has_changed_cipher: false,
+            has_finished: false,
+            has_application_data: false,
+            has_finished_size: false,
+            alert: [0; 2],
+            alert_bytes: None,
+            has_gap: false,
+        }
+    }
+
+    const fn held_bytes(&self) -> usize {
+        self.messages.held_bytes() + self.ssl2_message.capacity()
+    }
+}
+
+/// The observer of one connection's handshake.
+///
+/// Bytes of each direction are given in order, as they come; what is missing is told by the `gap`
+/// calls. Nothing is held but messages that are cut and the leaf certificate.
+#[derive(Debug)]
+pub struct Session {
+    client: Direction,
+    server: Direction,
+    facts: Box<TlsFacts>,
+    leaf: Option<Vec<u8>>,
+    errors: TlsErrors,
+    /// The server's clear flight is over: ServerHelloDone, ChangeCipherSpec, or TLS 1.3.
+    is_flight_over: bool,
+    /// Bytes of the flight between ServerHello and its end are missing.
+    has_flight_gap: bool,
+    has_fatal_alert: bool,
+    is_ssl2_session_hit: bool,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
+}
+
+impl Session {
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            client: Direction::new(Opening::Client),
+            server: Direction::new(Opening::Server),
+            facts: Box::default(),
+            leaf: None,
+            errors: TlsErrors::default(),
+            is_flight_over: false,
+            has_flight_gap: false,
+            has_fatal_alert: false,
+            is_ssl2_session_hit: false,
+        }
+    }
+
+    /// Takes the next bytes of the client, seen at `at`.
+    pub fn client(&mut self, bytes: &[u8], at: Timestamp) {
+        if self.facts.client_hello.is_none() && self.facts.client_hello_at.is_none() && !bytes.is_empty() {
+            self.facts.client_hello_at = Some(at);
+        }
+        self.push(Sender::Client, bytes, at);
+        if !self.client.records.is_under_way() {
+            // It was not the hello yet.
+            self.facts.client_hello_at = None;
+        }
+    }
+
+    /// Takes the next bytes of the server, seen at `at`.
+    pub fn server(&mut self, bytes: &[u8], at: Timestamp) {
+        self.push(Sender::Server, bytes, at);
+    }
+
+    /// Learns that bytes of the client are missing here.
+    pub fn client_gap(&mut self) {
+        self.gap(Sender::Client);
+    }
+
+    /// Learns that bytes of the server are missing here.
+    pub fn server_gap(&mut self) {
+        self.gap(Sender::Server);
+    }
+
+    #[must_use]
+    pub fn has_client_hello(&self) -> bool {
+        self.facts.client_hello.is_some()
+    }
+
+    /// True for a ServerHello or a HelloRetryRequest.
+    #[must_use]
+    pub fn has_server_hello(&self) -> bool {
+        self.facts.server_hello.is_some() || self.facts.hello_retry_request.is_some()
+    }
+
+    /// True once nothing more can be learned: both sides have finished, an alert has ended it, or neither
+    /// stream is TLS any longer.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.facts.established
+            || self.has_fatal_alert && self.is_refused()
+            || self.client.records.has_ended() && self.server.records.has_ended()
+    }
+
+    /// Bytes held on the heap.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let hello = |hello: &crate::model::ClientHello| {
+            2 * (hello.cipher_suites.capacity()
+                + hello.extensions.capacity()
+                + hello.supported_groups.capacity()
+                + hello.signature_schemes.capacity()
+                + hello.key_shares.capacity())
+                + hello.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
+                + hello.server_name.as_ref().map_or(0, String::capacity)
+        };
+        size_of::<TlsFacts>()
+            + self.client.held_bytes()
+            + self.server.held_bytes()
+            + self.leaf.as_ref().map_or(0, Vec::capacity)
+            + self.facts.client_hello.as_ref().map_or(0, hello)
+            + self.facts.second_client_hello.as_ref().map_or(0, hello)
+    }
+
+    /// The server's leaf certificate, DER, where it was in clear.
+    #[must_use]
+    pub fn leaf_certificate(&self) -> Option<&[u8]> {
+        self.leaf.as_deref()
+    }
+
+    /// What was not as it should be, so far; [`Session::finish`] may add to it, so ask after
+    /// [`Session::close`].
+    #[must_use]
+    pub const fn errors(&self) -> TlsErrors {
+        self.errors
+    }
+
+    /// Takes note that no more bytes will come: what is there of a message under way is read.
+    pub fn close(&mut self) {
+        for sender in [Sender::Client, Sender::Server] {
+            if self.direction(sender).messages.is_within_message() || !self.direction(sender).ssl2_message.is_empty() {
+                self.gap(sender);
+            }
+        }
+    }
+
+    /// The facts, at the end of the connection or as soon as it is decided.
+    #[must_use]
+    pub fn finish(mut self) -> TlsFacts {
+        self.close();
+        let mut facts = *self.facts;
+        if facts.client_hello.is_none() {
+            facts.client_hello_at = None;
+        }
+        if let Some(hello) = &facts.server_hello
+            && facts.hello_retry_request.is_none()
+            && !hello.is_truncated
+        {
+            facts.second_client_hello = None;
+        }
+        let first_error = [TlsError::CertificateTooLong, TlsError::CertificateTruncated, TlsError::MalformedCertificate]
+            .into_iter()
+            .find(|error| self.errors.contains(*error));
+        if self.leaf.is_none() {
+            facts.certificate_error = first_error.map(TlsError::reason);
+        }
+        let cannot_be_resumed = cannot_be_resumed(&facts);
+        (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, cannot_be_resumed);
+        facts.downgrade = downgrade::judge(&facts);
+        facts.ja3 = facts.client_hello.as_ref().and_then(fingerprint::ja3);
+        facts.ja4 = facts.client_hello.as_ref().and_then(fingerprint::ja4);
+        facts.ja3s = facts.server_hello.as_ref().and_then(fingerprint::ja3s);
+        facts
+    }
+
+    const fn direction(&mut self, sender: Sender) -> &mut Direction {
+        match sender {
+            Sender::Client => &mut self.client,
+            Sender::Server => &mut self.server,
+        }
+    }
+
+    fn push(&mut self, sender: Sender, bytes: &[u8], at: Timestamp) {
+        if self.is_decided() {
+            return;
+        }
+        let mut rest = bytes;
+        self.direction(sender).records.begin_input(&mut rest);
+        while let Some(piece) = self.direction(sender).records.next(&mut rest) {
+            match piece {
+                Piece::Start { layer, length } => self.begin_record(sender, layer, length),
+                Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => self.ssl2_payload(sender, bytes, is_last),
+                Piece::Payload { layer: Layer::Tls(content::HANDSHAKE), bytes, .. } => {
+                    self.handshake_payload(sender, bytes);
+                }
+                Piece::Payload { layer: Layer::Tls(content::ALERT), bytes, .. } => self.alert_payload(sender, bytes),
+                Piece::Payload { .. } => {}
+                Piece::Garbage => self.errors.insert(TlsError::NotTls),
+            }
+            self.note_established(at);
+            if self.is_decided() {
+                return;
+            }
+        }
+    }
+
+    fn gap(&mut self, sender: Sender) {
+        if self.is_decided() {
+            return;
+        }
+        if let Some(message) = self.direction(sender).messages.cut() {
+            match sender {
+                Sender::Client => self.client_message(&message),
+                Sender::Server => self.server_message(&message),
+            }
+        }
+        if !self.direction(sender).ssl2_message.is_empty() {
+            let message = std::mem::take(&mut self.direction(sender).ssl2_message);
+            self.ssl2_message(sender, &message, false);
+        }
+        let direction = self.direction(sender);
+        direction.records.gap();
+        direction.alert_bytes = None;
+        direction.has_gap = true;
+        if self.is_gap_in_handshake(sender) {
+            self.facts.is_truncated = true;
+            self.errors.insert(TlsError::HandshakeGap);
+            self.has_flight_gap |= sender == Sender::Server;
+        }
+    }
+
+    /// True where what comes next of `sender` may be a part of the handshake that is of interest.
+    fn is_gap_in_handshake(&self, sender: Sender) -> bool {
+        match sender {
+            Sender::Client => {
+                self.facts.client_hello.as_ref().is_none_or(|hello| hello.is_truncated)
+                    || self.facts.hello_retry_request.is_some()
+                        && self.facts.second_client_hello.is_none()
+                        && self.facts.server_hello.is_none()
+            }
+            Sender::Server => !self.is_flight_over,
+        }
+    }
+
+    fn is_tls12_or_older(&self) -> bool {
+        self.facts.version().is_some_and(|version| !is_tls13(version))
+    }
+
+    fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize) {
+        match layer {
+            Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
+            Layer::Tls(content::ALERT) => {
+                let direction = self.direction(sender);
+                // Encrypted ones are longer: there is at least a tag.
+                direction.alert_bytes = (length == 2).then_some(0);
+            }
+            Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
+            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length),
+            Layer::Tls(_) => {}
+            Layer::Ssl2 => {
+                let direction = self.direction(sender);
+                direction.ssl2_message.clear();
+                // A message of three bytes is an error in clear.
+                if length != 3 {
+                    direction.ssl2_records = direction.ssl2_records.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    fn change_cipher_spec(&mut self, sender: Sender) {
+        match sender {
+            Sender::Client => {
+                self.client.has_changed_cipher = true;
+                // In TLS 1.3 it is for show, and a second ClientHello may follow it.
+                self.client.messages.expect_only_hello();
+            }
+            Sender::Server => {
+                let is_tls13_so_far = self.facts.server_hello.is_none() && self.facts.hello_retry_request.is_some();
+                if is_tls13_so_far || self.facts.version().is_some_and(is_tls13) {
+                    return;
+                }
+                self.server.has_changed_cipher = true;
+                self.is_flight_over = true;
+                if self.facts.resumed.is_none() && !self.has_flight_gap && echoes_session_id(&self.facts) {
+                    self.facts.resumed = Some(true);
+                    let has_ticket =
+                        self.facts.client_hello.as_ref().is_some_and(|hello| hello.has_session_ticket);
+                    self.facts.resumption =
+                        Some(if has_ticket { Resumption::Ticket } else { Resumption::SessionId });
+                }
+            }
+        }
+    }
+
+    fn begin_handshake_record(&mut self, sender: Sender) {
+        let is_old = self.is_tls12_or_older();
+        let direction = self.direction(sender);
+        if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
+            direction.has_finished = true;
+        }
+    }
+
+    fn application_data(&mut self, sender: Sender, length: usize) {
+        let server_has_spoken = self.server.has_application_data;
+        // With early data on offer, what the client sends counts once the server has answered it;
+        // otherwise it has no keys before the ServerHello.
+        let is_early_possible = self.facts.client_hello.as_ref().is_none_or(|hello| hello.offers_early_data);
+        let direction = self.direction(sender);
+        direction.has_application_data = true;
+        direction.has_finished_size |= length >= MIN_FINISHED_BYTES
+            && (sender == Sender::Server || server_has_spoken || !is_early_possible);
+    }
+
+    fn note_established(&mut self, at: Timestamp) {
+        if self.facts.established {
+            return;
+        }
+        let (client, server) = (&self.client, &self.server);
+        let is_established = match &self.facts.server_hello {
+            Some(hello) if hello.is_ssl2_form => {
+                // CLIENT-HELLO, CLIENT-MASTER-KEY (unless the session is known), CLIENT-FINISHED;
+                // SERVER-HELLO, SERVER-VERIFY, SERVER-FINISHED.
+                client.ssl2_records >= if self.is_ssl2_session_hit { 2 } else { 3 } && server.ssl2_records >= 3
+            }
+            Some(hello) if !is_tls13(hello.version()) => {
+                client.has_finished && server.has_finished
+                    || client.has_application_data && server.has_application_data
+            }
+            Some(_) | None => client.has_finished_size && server.has_finished_size,
+        };
+        if is_established {
+            self.facts.established = true;
+            self.facts.established_at = Some(at);
+        }
+    }
+
+    fn alert_payload(&mut self, sender: Sender, bytes: &[u8]) {
+        let direction = self.direction(sender);
+        let Some(mut have) = direction.alert_bytes else { return };
+        for byte in bytes {
+            if let Some(slot) = direction.alert.get_mut(have) {
+                *slot = *byte;
+            }
+            have += 1;
+        }
+        direction.alert_bytes = Some(have);
+        if have == 2 {
+            direction.alert_bytes = None;
+            let [level, description] = direction.alert;
+            if level == FATAL {
+                let from = match sender {
+                    Sender::Client => AlertFrom::Client,
+                    Sender::Server => AlertFrom::Server,
+                };
+                self.facts.alert = Some((AlertDescription(description), from));
+                self.has_fatal_alert = true;
+            }
+        }
+    }
+
+    /// After a fatal alert: what could still come was seen already. The two directions may have
+    /// been delivered out of step, so that a hello sent before the alert comes after it.
+    fn is_refused(&self) -> bool {
+        match self.facts.alert {
+            Some((_, AlertFrom::Server)) => self.has_client_hello(),
+            Some((_, AlertFrom::Client)) => {
+                self.has_client_hello() && self.facts.server_hello.is_some() && self.is_flight_over
+            }
+            None => false,
+        }
+    }
+
+    fn handshake_payload(&mut self, sender: Sender, payload: &[u8]) {
+        let is_old = self.is_tls12_or_older();
+        let direction = self.direction(sender);
+        if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
+            return;
+        }
+        let mut rest = payload;
+        while let Some(message) = self.direction(sender).messages.next(&mut rest) {
+            match sender {
+                Sender::Client => self.client_message(&message),
+                Sender::Server => self.server_message(&message),
+            }
+        }
+    }
+
+    fn client_message(&mut self, message: &Message<'_>) {
+        match (message.kind, message.end) {
+            (_, End::Foreign) => self.client.has_finished |= self.client.has_changed_cipher,
+            (handshake::CLIENT_HELLO, end) => {
+                self.note_end(end);
+                let hello = client_hello::read(&message.body, end == End::Whole, &mut self.errors);
+                if self.facts.client_hello.is_none() {
+                    self.facts.is_truncated |= hello.is_none();
+                    self.facts.client_hello = hello;
+                } else if self.facts.second_client_hello.is_none() && self.facts.server_hello.is_none() {
+                    self.facts.second_client_hello = hello;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn server_message(&mut self, message: &Message<'_>) {
+        let is_whole = message.end == End::Whole;
+        match message.kind {
+            _ if message.end == End::Foreign => {}
+            handshake::SERVER_HELLO | handshake::HELLO_RETRY_REQUEST => {
+                self.note_end(message.end);
+                let hello = if message.kind == handshake::SERVER_HELLO {
+                    server_hello::read(&message.body, is_whole, &mut self.errors)
+                } else {
+                    server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
+                };
+                match hello {
+                    None => {
+                        self.facts.is_truncated = true;
+                        if is_whole {
+                            self.errors.insert(TlsError::MalformedHello);
+                        }
+                    }
+                    Some(hello) if hello.is_hello_retry_request => {
+                        if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
+                            self.facts.hello_retry_request = Some(hello);
+                        }
+                    }
+                    Some(hello) => self.take_server_hello(hello),
+                }
+            }
+            handshake::CERTIFICATE => {
+                self.note_full_handshake();
+                if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
+                    match certificate::leaf(&message.body, message.end) {
+                        Ok(leaf) => self.leaf = leaf.map(<[u8]>::to_vec),
+                        Err(error) => self.errors.insert(error),
+                    }
+                }
+            }
+            handshake::SERVER_KEY_EXCHANGE => {
+                self.note_full_handshake();
+                let exchange = self
+                    .facts
+                    .server_hello
+                    .as_ref()
+                    .and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
+                let read = key_exchange::read(&message.body, exchange);
+                if read.is_none() && exchange.is_some_and(forward_secrecy::KeyExchange::is_ephemeral) {
+                    self.errors.insert(TlsError::MalformedKeyExchange);
+                }
+                if self.facts.key_exchange.is_none() {
+                    self.facts.key_exchange = read;
+                }
+            }
+            handshake::CERTIFICATE_REQUEST => self.facts.client_certificate_requested = true,
+            handshake::SERVER_HELLO_DONE => {
+                self.note_full_handshake();
+                self.is_flight_over = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn take_server_hello(&mut self, hello: crate::model::ServerHello) {
+        if self.facts.server_hello.is_some() {
+            return;
+        }
+        if is_tls13(hello.version()) {
+            self.is_flight_over = true;
+            self.facts.resumed = (hello.selected_psk || !hello.is_truncated).then_some(hello.selected_psk);
+            self.facts.resumption = hello.selected_psk.then_some(Resumption::Psk);
+        }
+        self.facts.server_hello = Some(hello);
+        // What the client sent after ChangeCipherSpec is told apart only now.
+        self.client.has_finished |=
+            self.client.has_changed_cipher && self.client.messages.is_foreign() && self.is_tls12_or_older();
+    }
+
+    /// Certificate, ServerKeyExchange or ServerHelloDone: nothing was resumed.
+    fn note_full_handshake(&mut self) {
+        if self.is_tls12_or_older() && self.facts.resumed.is_none() {
+            self.facts.resumed = Some(false);
+        }
+    }
+
+    fn note_end(&mut self, end: End) {
+        match end {
+            End::TooLong => {
+                self.errors.insert(TlsError::HandshakeTooLong);
+                self.facts.is_truncated = true;
+            }
+            End::Cut => self.facts.is_truncated = true,
+            End::Whole | End::Foreign => {}
+        }
+    }
+
+    fn ssl2_payload(&mut self, sender: Sender, bytes: &[u8], is_last: bool) {
+        let direction = self.direction(sender);
+        // Hello and master key are in clear, ciphertext is not kept.
+        let is_wanted = direction.ssl2_records <= if sender == Sender::Client { 2 } else { 1 };
+        if !is_wanted {
+            return;
+        }
+        if direction.ssl2_message.is_empty() && is_last {
+            return self.ssl2_message(sender, bytes, true);
+        }
+        let room = ssl2::MAX_RECORD_BYTES.saturating_sub(direction.ssl2_message.len());
+        direction.ssl2_message.extend(bytes.iter().take(room));
+        if is_last {
+            let message = std::mem::take(&mut self.direction(sender).ssl2_message);
+            self.ssl2_message(sender, &message, true);
+        }
+    }
+
+    fn ssl2_message(&mut self, sender: Sender, body: &[u8], is_whole: bool) {
+        match sender {
+            Sender::Client if self.facts.client_hello.is_none() => match ssl2::client_hello(body, is_whole) {
+                Some(hello) => self.facts.client_hello = Some(hello),
+                None => self.errors.insert(TlsError::MalformedSsl2),
+            },
+            Sender::Client => {
+                if self.facts.ssl2_cipher_kind.is_none() {
+                    self.facts.ssl2_cipher_kind = ssl2::master_key_kind(body);
+                }
+            }
+            Sender::Server if self.facts.server_hello.is_none() => match ssl2::server_hello(body, is_whole) {
+                Some(server) => {
+                    self.is_flight_over = true;
+                    self.is_ssl2_session_hit = server.is_session_hit;
+                    self.facts.resumed = Some(server.is_session_hit);
+                    self.facts.resumption = server.is_session_hit.then_some(Resumption::SessionId);
+                    if !server.certificate.is_empty() {
+                        self.leaf = Some(server.certificate.to_vec());
+                    }
+                    self.facts.server_hello = Some(server.hello);
+                }
+                None => self.errors.insert(TlsError::MalformedSsl2),
+            },
+            Sender::Server => {}
+        }
+    }
+}
+
+/// The server answers with the client's session id; where it offered a ticket it may have left the id empty
+/// [RFC 5077 section 3.4].
+fn echoes_session_id(facts: &TlsFacts) -> bool {
+    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
+    client.session_id == server.session_id && (!client.session_id.is_empty() || client.has_session_ticket)
+}
+
+/// The hellos alone show that nothing is resumed: the client had nothing to resume, or the server chose a new
+/// session id.
+fn cannot_be_resumed(facts: &TlsFacts) -> bool {
+    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
+    let had_nothing = client.session_id.is_empty() && !client.has_session_ticket;
+    let has_new_id = !client.session_id.is_empty() && client.session_id != server.session_id;
+    !client.is_truncated && (had_nothing || has_new_id)
+}

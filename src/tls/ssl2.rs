@@ -1,0 +1,148 @@
+//! Messages of SSLv2 ["The SSL Protocol", Hickman 1995; the ClientHello also RFC 5246 appendix E.2].
+
+use super::reader::Reader;
+use crate::model::registry::{CipherSuite, Ssl2CipherKind, TlsVersion};
+use crate::model::{ClientHello, ServerHello};
+
+const CLIENT_HELLO: u8 = 1;
+const CLIENT_MASTER_KEY: u8 = 2;
+const SERVER_HELLO: u8 = 4;
+
+/// The most of an SSLv2 record that is kept: its length has 15 bits.
+pub const MAX_RECORD_BYTES: usize = 0x7fff;
+
+/// Reads CLIENT-HELLO; `None` where its lengths do not fit together. Of a body cut short there is
+/// what its fixed fields and the kinds before the cut say.
+pub fn client_hello(body: &[u8], is_whole: bool) -> Option<ClientHello> {
+    let mut reader = Reader::new(body);
+    if reader.u8()? != CLIENT_HELLO {
+        return None;
+    }
+    let version = reader.u16()?;
+    if version != TlsVersion::SSL2.0 && version >> 8 != 3 {
+        return None;
+    }
+    let specs_length = usize::from(reader.u16()?);
+    let session_length = usize::from(reader.u16()?);
+    let challenge_length = usize::from(reader.u16()?);
+    if specs_length == 0 || !specs_length.is_multiple_of(3) || session_length > 32 || !(16..=32).contains(&challenge_length)
+    {
+        return None;
+    }
+    let mut hello = ClientHello {
+        is_ssl2_form: true,
+        legacy_version: TlsVersion(version),
+        ..ClientHello::default()
+    };
+    let specs = reader.take_at_most(specs_length);
+    let mut kinds = Reader::new(specs);
+    while let Some(kind) = kinds.u24() {
+        // A first byte of zero marks a TLS suite in two bytes.
+        match u16::try_from(kind) {
+            Ok(suite) => hello.cipher_suites.push(CipherSuite(suite)),
+            Err(_) => hello.ssl2_cipher_kinds.push(Ssl2CipherKind(kind)),
+        }
+    }
+    let session_id = reader.take(session_length);
+    let challenge = session_id.and_then(|_| reader.take(challenge_length));
+    match (session_id, challenge) {
+        (Some(session_id), Some(challenge)) => {
+            hello.session_id = session_id.to_vec();
+            // The challenge stands at the end of the random, zeros before it.
+            for (slot, byte) in hello.random.iter_mut().rev().zip(challenge.iter().rev()) {
+                *slot = *byte;
+            }
+        }
+        _ if is_whole => return None,
+        _ => hello.is_truncated = true,
+    }
+    Some(hello)
+}
+
+/// What SERVER-HELLO says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ssl2ServerHello<'a> {
+    pub hello: ServerHello,
+    /// The server knows the session: no key is sent.
+    pub is_session_hit: bool,
+    /// The server's certificate, DER; empty where the session is known.
+    pub certificate: &'a [u8],
+}
+
+/// Reads SERVER-HELLO.
+pub fn server_hello(body: &[u8], is_whole: bool) -> Option<Ssl2ServerHello<'_>> {
+    let mut reader = Reader::new(body);
+    if reader.u8()? != SERVER_HELLO {
+        return None;
+    }
+    let is_session_hit = reader.u8()? != 0;
+    let _certificate_kind = reader.u8()?;
+    let version = reader.u16()?;
+    let certificate_length = usize::from(reader.u16()?);
+    let _kinds_length = reader.u16()?;
+    let _connection_id_length = reader.u16()?;
+    if version != TlsVersion::SSL2.0 {
+        return None;
+    }
+    let certificate = reader.take(certificate_length);
+    if certificate.is_none() && is_whole {
+        return None;
+    }
+    Some(Ssl2ServerHello {
+        hello: ServerHello {
+            is_ssl2_form: true,
+            is_truncated: !is_whole,
+            legacy_version: TlsVersion::SSL2,
+            ..ServerHello::default()
+        },
+        is_session_hit,
+        certificate: certificate.unwrap_or_default(),
+    })
+}
+
+/// The cipher kind of CLIENT-MASTER-KEY; nothing else of it is looked at.
+pub fn master_key_kind(body: &[u8]) -> Option<Ssl2CipherKind> {
+    let mut reader = Reader::new(body);
+    (reader.u8()? == CLIENT_MASTER_KEY).then_some(())?;
+    reader.u24().map(Ssl2CipherKind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Version 3.1 with one TLS suite and one kind of SSLv2, a challenge of 16 bytes.
+    fn hello() -> Vec<u8> {
+        [&[1, 3, 1, 0, 6, 0, 0, 0, 16, 0, 0, 0x2f, 1, 0, 0x80][..], &[9; 16]].concat()
+    }
+
+    #[test]
+    fn reads_suites_and_kinds() {
+        let hello = client_hello(&hello(), true).unwrap();
+        assert_eq!(hello.cipher_suites, [CipherSuite(0x2f)]);
+        assert_eq!(hello.ssl2_cipher_kinds, [Ssl2CipherKind(0x01_0080)]);
+        assert_eq!(hello.legacy_version, TlsVersion::TLS10);
+        assert_eq!((&hello.random[..16], &hello.random[16..]), (&[0; 16][..], &[9; 16][..]));
+        assert!(!hello.is_truncated);
+    }
+
+    #[test]
+    fn reads_every_prefix_as_truncated_or_nothing() {
+        let whole = hello();
+        for length in 0..whole.len() {
+            let prefix = &whole[..length];
+            assert_eq!(client_hello(prefix, true), None, "{length}");
+            assert_eq!(client_hello(prefix, false).is_some_and(|hello| hello.is_truncated), length >= 9, "{length}");
+        }
+    }
+
+    #[test]
+    fn reads_the_server_side() {
+        let body = [&[4, 0, 1, 0, 2, 0, 3, 0, 3, 0, 1][..], b"DER", &[1, 0, 0x80], &[7]].concat();
+        let server = server_hello(&body, true).unwrap();
+        assert_eq!((server.certificate, server.is_session_hit), (&b"DER"[..], false));
+        assert_eq!(server.hello.version(), TlsVersion::SSL2);
+        assert_eq!(master_key_kind(&[2, 7, 0, 0xc0, 1]), Some(Ssl2CipherKind(0x07_00c0)));
+        assert_eq!(master_key_kind(&[3, 7, 0, 0xc0]), None);
+    }
+}

@@ -1,0 +1,574 @@
+//! The picture of a run on one screen: findings first, then flows, sums, and last what was not seen.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement};
+
+use super::page::{Page, Piece, Tone, piece};
+use super::summary::{Finding, Grade, Line, Summary};
+use super::text::{bytes, count, fit, plain, thousands, width};
+use crate::export::Sink;
+use crate::model::{Completeness, Record, Service, Severity, Timestamp, Verdict};
+use crate::telemetry::{Accounts, Tally};
+
+/// Columns where the output is no terminal.
+const DEFAULT_WIDTH: usize = 100;
+/// Below this nothing can be laid out; above, lines are too long to read.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=200;
+/// Findings that are told in full; further ones get one line.
+const FULL_FINDINGS: usize = 8;
+/// Values and clients named in one line.
+const NAMED: usize = 4;
+/// Values named in the sums.
+const NAMED_IN_SUMS: usize = 6;
+/// Notes of damage and names of files passed over that are shown.
+const NAMED_FILES: usize = 10;
+/// Lines a remedy may take.
+const REMEDY_LINES: usize = 3;
+/// Columns of the labels in front of sums.
+const LABEL: usize = 14;
+
+/// How the table is drawn.
+#[derive(Clone, Debug)]
+pub struct TableOptions {
+    /// Columns of the screen.
+    pub width: usize,
+    pub has_color: bool,
+    /// Signs beyond ASCII may be used.
+    pub is_unicode: bool,
+    /// Lines of the flow table.
+    pub rows: usize,
+    /// Flows to other services are in the records.
+    pub all_services: bool,
+    /// Sentences about what else the judgement rests on, e.g. the age of the address list.
+    pub facts: Vec<String>,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self {
+            width: DEFAULT_WIDTH,
+            has_color: false,
+            is_unicode: true,
+            rows: 12,
+            all_services: false,
+            facts: Vec::new(),
+        }
+    }
+}
+
+impl TableOptions {
+    /// What standard output can show: the width of the terminal (`COLUMNS` where it says another),
+    /// colour unless `NO_COLOR` or no terminal, and signs by the locale.
+    #[must_use]
+    pub fn of_stdout() -> Self {
+        let stdout = io::stdout();
+        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let measured = || terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        Self {
+            width: columns.or_else(measured).unwrap_or(DEFAULT_WIDTH),
+            has_color: stdout.is_terminal()
+                && anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
+            is_unicode: locale.is_some_and(|locale| {
+                let locale = locale.to_ascii_lowercase();
+                locale.contains("utf-8") || locale.contains("utf8")
+            }),
+            ..Self::default()
+        }
+    }
+}
+
+/// Gathers a run and writes the table at its end.
+pub struct Table<W> {
+    options: TableOptions,
+    summary: Summary,
+    output: W,
+}
+
+impl<W: Write> Table<W> {
+    /// Writes to `output` once, in [`finish`](Sink::finish).
+    pub fn new(options: TableOptions, output: W) -> Self {
+        Self { options, summary: Summary::default(), output }
+    }
+
+    /// The output.
+    pub fn into_inner(self) -> W {
+        self.output
+    }
+}
+
+impl<W: Write> Sink for Table<W> {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.summary.take(record);
+        Ok(())
+    }
+
+    fn finish(&mut self, accounts: &Accounts) -> io::Result<()> {
+        let text = render(&self.summary, accounts, &self.options);
+        self.output.write_all(text.as_bytes())?;
+        self.output.flush()
+    }
+}
+
+fn render(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> String {
+    let width = options.width.clamp(*WIDTHS.start(), *WIDTHS.end());
+    let mut page = Page::new(width, options.has_color, options.is_unicode);
+    headline(&mut page, summary, accounts, options);
+    findings(&mut page, summary);
+    flows(&mut page, summary, options);
+    sums(&mut page, summary);
+    coverage(&mut page, summary, accounts, options);
+    page.into_text()
+}
+
+/// What it all comes to, in a sentence or two.
+fn headline(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &TableOptions) {
+    let dynamodb: u64 =
+        summary.services.iter().filter(|(service, _)| service.is_some()).map(|(_, flows)| flows).sum();
+    if dynamodb == 0 {
+        let there = what_was_there(summary, accounts, options);
+        let unclear = page.signs().unclear;
+        page.paragraph(0, 2, &format!("{unclear} No DynamoDB flow was found. {there}"), Tone::Unclear, 4);
+    } else {
+        let judged = |verdict| summary.verdicts.get(&Some(verdict)).copied().unwrap_or_default();
+        let (broken, unclear) = (judged(Verdict::Violation), judged(Verdict::NotAssessable));
+        let all = broken + unclear + judged(Verdict::Pass);
+        let profile = summary.profile.as_deref().unwrap_or_default();
+        let (sign, tone, text) = if all == 0 {
+            (
+                page.signs().unclear,
+                Tone::Unclear,
+                format!("{}, not judged.", count(dynamodb, "DynamoDB flow")),
+            )
+        } else if broken > 0 {
+            let rest = if unclear > 0 {
+                format!(" {} cannot be assessed.", thousands(unclear))
+            } else {
+                String::new()
+            };
+            let verb = if broken == 1 { "breaks" } else { "break" };
+            let of = format!("{} of {}", thousands(broken), count(all, "DynamoDB flow"));
+            (page.signs().critical, Tone::Critical, format!("{of} {verb} the profile {profile}.{rest}"))
+        } else if unclear > 0 {
+            let of = format!("{} of {}", thousands(unclear), count(all, "DynamoDB flow"));
+            (
+                page.signs().unclear,
+                Tone::Warning,
+                format!("{of} cannot be assessed by the profile {profile}; no other breaks it."),
+            )
+        } else {
+            let verb = if all == 1 { "keeps" } else { "keep" };
+            (
+                page.signs().good,
+                Tone::Good,
+                format!("{} {verb} the profile {profile}.", count(all, "DynamoDB flow")),
+            )
+        };
+        page.paragraph(0, 2, &format!("{sign} {text}"), tone, 3);
+    }
+    if let (Some(first), Some(last)) = (accounts.first_packet, accounts.last_packet) {
+        let files =
+            if accounts.files > 0 { format!(", {}", count(accounts.files, "file")) } else { String::new() };
+        let text =
+            format!("{} to {}{files}, {}", second(first), second(last), count(packets(accounts), "packet"));
+        page.paragraph(2, 2, &text, Tone::Quiet, 2);
+    }
+}
+
+fn what_was_there(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> String {
+    let other = accounts.other_services.max(summary.flows);
+    if other > 0 {
+        let hint = if options.all_services { "" } else { "; --all-services shows them" };
+        let verb = if other == 1 { "was" } else { "were" };
+        return format!("There {verb} {} to other services{hint}.", count(other, "TLS or HTTP flow"));
+    }
+    let opened = accounts.flows_opened;
+    if opened > 0 {
+        return format!("There were {}, none of them TLS or DynamoDB over HTTP.", count(opened, "TCP flow"));
+    }
+    match packets(accounts) {
+        0 => "There was no packet at all.".into(),
+        seen => format!("There were {}, and no TCP flow that could be followed.", count(seen, "packet")),
+    }
+}
+
+/// Broken rules, the gravest first.
+fn findings(page: &mut Page, summary: &Summary) {
+    if summary.findings.is_empty() {
+        return;
+    }
+    page.heading("Findings");
+    for (number, ((severity, rule), finding)) in summary.findings.iter().enumerate() {
+        let severity = severity.0;
+        let (sign, tone) = match severity {
+            Severity::Critical => (page.signs().critical, Tone::Critical),
+            Severity::Warning => (page.signs().warning, Tone::Warning),
+            Severity::Info => (page.signs().info, Tone::Quiet),
+        };
+        let dot = page.signs().dot;
+        let values = named(&finding.offending, NAMED, |value| value.clone());
+        let values = if values.is_empty() { String::new() } else { format!("{dot}{values}") };
+        page.line(
+            0,
+            &[
+                piece(format!("{sign} {rule}"), tone),
+                piece(format!(" {severity}{dot}{}{values}", count(finding.flows, "flow")), Tone::Plain),
+            ],
+        );
+        if severity > Severity::Info && number < FULL_FINDINGS {
+            details(page, finding);
+        }
+    }
+}
+
+fn details(page: &mut Page, finding: &Finding) {
+    let number = finding.clients.len() as u64;
+    let more = if finding.clients.folded() > 0 { "more than " } else { "" };
+    let clients = named(&finding.clients, NAMED, ToString::to_string);
+    page.line(
+        4,
+        &[piece(format!("{more}{}: ", count(number, "client")), Tone::Quiet), piece(clients, Tone::Plain)],
+    );
+    if !finding.remedy.is_empty() {
+        let text = format!("{} {}", page.signs().arrow, finding.remedy);
+        page.paragraph(4, 6, &text, Tone::Plain, REMEDY_LINES);
+    }
+}
+
+/// The most frequent values with their counts, and how many more there are.
+fn named<K: Ord + Clone>(tally: &Tally<K>, number: usize, text: impl Fn(&K) -> String) -> String {
+    let mut parts: Vec<String> = tally
+        .top(number)
+        .into_iter()
+        .map(|(key, flows)| format!("{} ({})", text(key), thousands(flows)))
+        .collect();
+    if tally.len() > number {
+        parts.push(format!("{} more", thousands((tally.len() - number) as u64)));
+    }
+    parts.join(", ")
+}
+
+/// One column of the flow table.
+struct Column {
+    title: &'static str,
+    /// Below this the column says nothing any more; it is then left out.
+    least: usize,
+    /// The columns with the highest number go first where there is no room.
+    keep: u8,
+    cells: Vec<String>,
+}
+
+impl Column {
+    fn natural(&self) -> usize {
+        self.cells.iter().map(|cell| width(cell)).chain([width(self.title)]).max().unwrap_or_default()
+    }
+}
+
+fn flows(page: &mut Page, summary: &Summary, options: &TableOptions) {
+    let mut rows: Vec<(Grade, &Line, u64)> = Vec::new();
+    for grade in Grade::ALL {
+        if let Some(lines) = summary.lines.get(&grade) {
+            rows.extend(
+                lines
+                    .top(options.rows - rows.len().min(options.rows))
+                    .into_iter()
+                    .map(|(line, flows)| (grade, line, flows)),
+            );
+        }
+    }
+    if rows.is_empty() {
+        return;
+    }
+    page.heading("Flows");
+    let shown: u64 = rows.iter().map(|(_, _, flows)| flows).sum();
+    draw(page, &rows);
+    if shown < summary.flows {
+        let more = count(summary.flows - shown, "more flow");
+        let text = format!("{} and {more}; --format jsonl shows all", page.signs().ellipsis);
+        page.line(2, &[piece(text, Tone::Quiet)]);
+    }
+}
+
+fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
+    let of = |text: &dyn Fn(&(Grade, &Line, u64)) -> String| -> Vec<String> {
+        rows.iter().map(|row| plain(&text(row)).into_owned()).collect()
+    };
+    let signs = page.signs();
+    let column = |title, least, keep, cells| Column { title, least, keep, cells };
+    let mut columns = vec![
+        column("", 1, 0, of(&|(grade, ..)| sign(signs, *grade).0.to_owned())),
+        column("#", 1, 0, of(&|(_, _, flows)| thousands(*flows))),
+        column("Client", 12, 0, of(&|(_, line, _)| line.client.to_string())),
+        column("Endpoint", 20, 2, of(&|(_, line, _)| line.endpoint.clone())),
+        column("Version", 7, 1, of(&|(_, line, _)| line.version.clone())),
+        column("Cipher", 18, 5, of(&|(_, line, _)| short_cipher(&line.cipher))),
+        column("Group", 10, 7, of(&|(_, line, _)| line.group.clone())),
+        column("FS", 3, 6, of(&|(_, line, _)| line.forward_secrecy.to_owned())),
+        column("Path", 18, 3, of(&|(_, line, _)| line.path.clone())),
+        column("Outcome", 9, 4, of(&|(_, line, _)| line.outcome.clone())),
+    ];
+    let widths = layout(&mut columns, page.width());
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    if page.has_color() {
+        table.enforce_styling()
+    } else {
+        table.force_no_tty()
+    };
+    let cut = |text: &str, room: usize| Cell::new(fit(text, room, signs.ellipsis));
+    table.style_text_only();
+    table.set_header(
+        columns
+            .iter()
+            .zip(&widths)
+            .map(|(column, room)| cut(column.title, *room).add_attribute(Attribute::Dim)),
+    );
+    for (number, (grade, ..)) in rows.iter().enumerate() {
+        table.add_row(columns.iter().zip(&widths).map(|(column, room)| {
+            let cell = cut(column.cells.get(number).map_or("", String::as_str), *room);
+            match (column.title, sign(signs, *grade).1) {
+                ("", Some(color)) => cell.fg(color),
+                _ => cell,
+            }
+        }));
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if let Some(drawn) = table.column_mut(index) {
+            drawn.set_padding((0, if index + 1 == columns.len() { 0 } else { GAP }));
+            if column.title == "#" {
+                drawn.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    for line in table.lines() {
+        page.ready(&line);
+    }
+}
+
+/// The name of a suite without what all names have in common.
+fn short_cipher(name: &str) -> String {
+    name.strip_prefix("TLS_").unwrap_or(name).replacen("_WITH_", "_", 1)
+}
+
+/// Columns between two columns.
+const GAP: u16 = 2;
+
+/// Leaves out columns and gives each of the rest its width, so that all fit into `room`.
+fn layout(columns: &mut Vec<Column>, room: usize) -> Vec<usize> {
+    // A column in which nothing stands says nothing.
+    columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
+    loop {
+        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
+        let mut widths: Vec<usize> = columns.iter().map(Column::natural).collect();
+        let least =
+            |column: &Column, width: usize| width.min(column.least.max(super::text::width(column.title)));
+        let smallest: usize = columns.iter().zip(&widths).map(|(column, width)| least(column, *width)).sum();
+        let last = columns
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, column)| column.keep)
+            .map(|(index, column)| (index, column.keep));
+        if smallest + gaps > room
+            && let Some((index, keep)) = last
+            && keep > 0
+        {
+            columns.remove(index);
+            continue;
+        }
+        while widths.iter().sum::<usize>() + gaps > room {
+            // The column with most to give gives one.
+            let widest = columns
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(index, (column, width))| (width - least(column, *width), index))
+                .max_by_key(|(spare, index)| (*spare, std::cmp::Reverse(*index)));
+            match widest.and_then(|(spare, index)| Some((spare, widths.get_mut(index)?))) {
+                Some((spare, width)) if spare > 0 => *width -= 1,
+                _ => break,
+            }
+        }
+        return widths;
+    }
+}
+
+fn sign(signs: &'static super::page::Signs, grade: Grade) -> (&'static str, Option<Color>) {
+    match grade {
+        Grade::Critical => (signs.critical, Some(Color::Red)),
+        Grade::Warning => (signs.warning, Some(Color::Yellow)),
+        Grade::Unclear => (signs.unclear, Some(Color::Cyan)),
+        Grade::Good => (signs.good, Some(Color::Green)),
+        Grade::NotJudged => ("", None),
+    }
+}
+
+/// Sums by verdict, version, suite, path and client.
+fn sums(page: &mut Page, summary: &Summary) {
+    if summary.flows == 0 {
+        return;
+    }
+    page.heading("Summary");
+    let signs = page.signs();
+    let verdicts: Vec<Piece> =
+        [Some(Verdict::Violation), Some(Verdict::NotAssessable), Some(Verdict::Pass), None]
+            .into_iter()
+            .filter_map(|verdict| {
+                let flows = thousands(*summary.verdicts.get(&verdict)?);
+                Some(match verdict {
+                    Some(Verdict::Violation) => piece(
+                        format!("{}{} violation ({flows})", signs.critical, signs.warning),
+                        Tone::Critical,
+                    ),
+                    Some(Verdict::NotAssessable) => {
+                        piece(format!("{} not assessable ({flows})", signs.unclear), Tone::Unclear)
+                    }
+                    Some(Verdict::Pass) => piece(format!("{} pass ({flows})", signs.good), Tone::Good),
+                    None => piece(format!("not judged ({flows})"), Tone::Plain),
+                })
+            })
+            .collect();
+    page.items("Verdict", LABEL, &verdicts);
+    let services = summary.services.iter().map(|(service, flows)| {
+        piece(
+            format!("{} ({})", service.map_or("other services", Service::as_str), thousands(*flows)),
+            Tone::Plain,
+        )
+    });
+    page.items("Service", LABEL, &services.collect::<Vec<_>>());
+    page.items("Version", LABEL, &top(&summary.versions, Clone::clone));
+    page.items("Cipher", LABEL, &top(&summary.ciphers, Clone::clone));
+    page.items("Path", LABEL, &top(&summary.paths, Clone::clone));
+    page.items("Client", LABEL, &top(&summary.clients, ToString::to_string));
+}
+
+fn top<K: Ord + Clone>(tally: &Tally<K>, text: impl Fn(&K) -> String) -> Vec<Piece> {
+    let shown = tally.top(NAMED_IN_SUMS);
+    let rest = tally.total() - shown.iter().map(|(_, flows)| flows).sum::<u64>();
+    let mut pieces: Vec<Piece> = shown
+        .into_iter()
+        .map(|(key, flows)| piece(format!("{} ({})", text(key), thousands(flows)), Tone::Plain))
+        .collect();
+    if rest > 0 {
+        pieces.push(piece(format!("all others ({})", thousands(rest)), Tone::Quiet));
+    }
+    pieces
+}
+
+/// What was seen and what was not; losses last.
+fn coverage(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &TableOptions) {
+    page.heading("Coverage");
+    let handshakes = Completeness::ALL.iter().filter_map(|completeness| {
+        let flows = summary.completeness.get(completeness)?;
+        let tone = if *completeness == Completeness::Full { Tone::Plain } else { Tone::Unclear };
+        Some(piece(format!("{} ({})", completeness.as_str().replace('_', " "), thousands(*flows)), tone))
+    });
+    page.items("Handshakes", LABEL, &handshakes.collect::<Vec<_>>());
+    let sum = |of: &dyn Fn(&crate::telemetry::InterfaceCounts) -> u64| -> u64 {
+        accounts.interfaces.values().map(of).sum()
+    };
+    let packets = format!(
+        "{} seen = {} parsed + {} skipped, {}",
+        thousands(sum(&|counts| counts.seen.packets)),
+        thousands(sum(&|counts| counts.parsed.packets)),
+        thousands(sum(&|counts| counts.skipped.packets)),
+        bytes(sum(&|counts| counts.seen.bytes))
+    );
+    page.items("Packets", LABEL, &[piece(packets, Tone::Plain)]);
+    let counted =
+        |(reason, number): (String, u64)| piece(format!("{reason} ({})", thousands(number)), Tone::Plain);
+    let by_count = |mut all: Vec<(String, u64)>| -> Vec<Piece> {
+        all.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        all.into_iter().map(counted).collect()
+    };
+    let reasons = |all: &std::collections::BTreeMap<&'static str, u64>| {
+        by_count(all.iter().map(|(reason, number)| (reason.replace('_', " "), *number)).collect())
+    };
+    page.items("Skipped", LABEL, &reasons(&accounts.skipped));
+    let errors = accounts.decode_errors.iter();
+    page.items(
+        "Unreadable",
+        LABEL,
+        &by_count(
+            errors
+                .map(|((layer, reason), number)| (format!("{layer} {}", reason.replace('_', " ")), *number))
+                .collect(),
+        ),
+    );
+    let evicted: u64 = accounts.evictions.values().sum();
+    let mut flows = format!(
+        "{} opened = {} reported + {} left out",
+        thousands(accounts.flows_opened),
+        thousands(accounts.records),
+        thousands(evicted)
+    );
+    if accounts.flows_open > 0 {
+        flows.push_str(&format!(" + {} open", thousands(accounts.flows_open)));
+    }
+    page.items("Flows", LABEL, &[piece(flows, Tone::Plain)]);
+    page.items("Left out", LABEL, &reasons(&accounts.evictions));
+    if accounts.other_services > 0 && !options.all_services {
+        let text = format!(
+            "{} left out; --all-services shows them",
+            count(accounts.other_services, "TLS or HTTP flow")
+        );
+        page.items("Others", LABEL, &[piece(text, Tone::Plain)]);
+    }
+    for fact in &options.facts {
+        page.labelled("Basis", LABEL, fact, Tone::Plain);
+    }
+    losses(page, accounts);
+}
+
+fn losses(page: &mut Page, accounts: &Accounts) {
+    let passed_over: Vec<Piece> =
+        accounts.files_passed_over.iter().take(NAMED_FILES).map(|file| piece(file, Tone::Plain)).collect();
+    page.items("No capture", LABEL, &with_rest(passed_over, accounts.files_passed_over.len()));
+    for (number, note) in accounts.damage.iter().take(NAMED_FILES).enumerate() {
+        let label = if number == 0 { "Damaged" } else { "" };
+        page.labelled(
+            label,
+            LABEL,
+            &format!("{} at byte {}: {}", note.file, thousands(note.offset), note.what),
+            Tone::Warning,
+        );
+    }
+    if accounts.damage.len() > NAMED_FILES {
+        let more = format!("{} more places", thousands((accounts.damage.len() - NAMED_FILES) as u64));
+        page.labelled("", LABEL, &more, Tone::Warning);
+    }
+    let lost: Vec<Piece> = accounts
+        .dropped
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|((interface, stage, reason), number)| {
+            let text = format!("{} {stage} {} ({interface})", thousands(*number), reason.replace('_', " "));
+            piece(text, Tone::Warning)
+        })
+        .collect();
+    let number = lost.len();
+    let nothing = piece("nothing that was noticed", Tone::Plain);
+    let lost = if lost.is_empty() { vec![nothing] } else { lost.into_iter().take(NAMED_FILES).collect() };
+    page.items("Lost", LABEL, &with_rest(lost, number));
+}
+
+fn with_rest(mut pieces: Vec<Piece>, all: usize) -> Vec<Piece> {
+    if all > pieces.len() {
+        pieces.push(piece(format!("{} more", thousands((all - pieces.len()) as u64)), Tone::Quiet));
+    }
+    pieces
+}
+
+fn packets(accounts: &Accounts) -> u64 {
+    accounts.interfaces.values().map(|counts| counts.seen.packets).sum()
+}
+
+fn second(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split('.').next().unwrap_or_default().replace('T', " ")
+}
+
+#[cfg(test)]
+mod tests;
