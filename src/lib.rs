@@ -49,7 +49,7 @@ pub mod decode;
 pub mod export;
 pub mod flow;
 pub mod model;
-// pub mod pipeline;
+pub mod pipeline;
 pub mod policy;
 pub mod telemetry;
 pub mod tls;

@@ -29,8 +29,8 @@ fn packets_seen_are_skipped_or_parsed() {
     for name in golden::names() {
         let series = series(&golden::analyze(&name, &["--format", "prometheus"]));
         for metric in ["ddbwatch_packets_total", "ddbwatch_bytes_total"] {
-            let [seen, skipped, parsed] =
-                ["seen", "skipped", "parsed"].map(|stage| sum(&series, metric, &format!("stage=\"{stage}\"")));
+            let [seen, skipped, parsed] = ["seen", "skipped", "parsed"]
+                .map(|stage| sum(&series, metric, &format!("stage=\"{stage}\"")));
             assert_eq!(seen, skipped + parsed, "{name}: {metric}");
             packets += seen;
         }

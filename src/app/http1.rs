@@ -239,10 +239,8 @@ impl Head {
             self.signing.has_token |= !value.is_empty();
         } else if is("X-Amz-Target") {
             facts.target = aws::target(value);
-        } else if is("User-Agent") || is("X-Amz-User-Agent") {
-            if facts.sdk.is_none() {
-                facts.sdk = aws::sdk(value);
-            }
+        } else if facts.sdk.is_none() && (is("User-Agent") || is("X-Amz-User-Agent")) {
+            facts.sdk = aws::sdk(value);
         }
     }
 

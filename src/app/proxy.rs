@@ -354,5 +354,4 @@ fn is_printable(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "proxy_tests.rs"]
 mod tests;

@@ -267,5 +267,4 @@ fn matches_glob(glob: &str, name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

@@ -119,6 +119,19 @@ impl Stream {
         }
     }
 
+    /// True where no byte was delivered yet.
+    #[must_use]
+    pub fn is_at_beginning(&self) -> bool {
+        self.next == self.base
+    }
+
+    /// Forgets a beginning that turned out to be disputed; only sensible at the beginning.
+    pub fn forget_beginning(&mut self) {
+        self.next = None;
+        self.base = None;
+        self.is_base_from_syn = false;
+    }
+
     /// True while the beginning is not known.
     #[must_use]
     pub const fn is_unanchored(&self) -> bool {

@@ -83,6 +83,8 @@ struct Active<S> {
     syn_at: Option<Timestamp>,
     syn_ack_at: Option<Timestamp>,
     closing: Option<(Ending, Timestamp)>,
+    /// The opener was answered with different numbers; it has not said yet which it took.
+    is_answer_disputed: bool,
     held_bytes: usize,
 }
 
@@ -275,6 +277,7 @@ impl<C: Consumer> Table<C> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
+            is_answer_disputed: false,
             held_bytes: 0,
         });
         let slot = Slot {
@@ -362,7 +365,14 @@ impl<C: Consumer> Table<C> {
         let mut sequence = segment.sequence;
         if flags.has(TcpFlags::SYN) {
             sequence = sequence.wrapping_add(1);
-            active.streams[mine].anchor(sequence, true);
+            let stream = &mut active.streams[mine];
+            if stream.base().is_some_and(|base| base != sequence) && stream.is_at_beginning() {
+                stream.forget_beginning();
+                slot.has_base[mine] = false;
+                active.is_answer_disputed = true;
+            } else if !active.is_answer_disputed {
+                stream.anchor(sequence, true);
+            }
             if flags.has(TcpFlags::ACK) {
                 // Acknowledges the peer's SYN, and its Fast Open data, whose length is not known here.
                 if active.streams[other].is_unanchored() && !active.streams[other].has_held() {
@@ -377,6 +387,10 @@ impl<C: Consumer> Table<C> {
             }
         } else if flags.has(TcpFlags::ACK) {
             active.streams[other].acknowledge(segment.acknowledgment);
+            if active.is_answer_disputed && active.streams[other].is_unanchored() {
+                // The number that the opener acknowledges is that of the answer it took.
+                active.streams[other].anchor(segment.acknowledgment, true);
+            }
             if active.view.round_trip.is_none()
                 && active.view.originator == Some(side)
                 && active.syn_ack_at.is_some()

@@ -160,7 +160,7 @@ impl<'a> Engine<'a> {
             flows: Flows {
                 config,
                 all_services,
-                names: NameCache::default(),
+                names: NameCache::new(&config.endpoint),
                 source,
                 interface_names: Vec::new(),
                 sightings: Vec::new(),
@@ -335,9 +335,14 @@ impl<'a> Engine<'a> {
         for (reason, count) in &self.flows.evictions.0 {
             *accounts.evictions.entry(reason).or_default() += count;
         }
+        let fragments = self.decoder.counts();
         for (reason, count) in [
-            ("no_room_for_segment", counts.segments_refused),
+            ("fragment_evicted", fragments.fragment_evicted),
+            ("fragment_timeout", fragments.fragment_timeout),
+            ("fragment_unfinished", fragments.waiting),
             ("no_room_for_context", counts.contexts_refused + self.contexts.refused),
+            ("no_room_for_name", self.flows.names.evictions()),
+            ("no_room_for_segment", counts.segments_refused),
         ] {
             if count > 0 {
                 *accounts.dropped.entry((self.flows.source.to_string(), "reassembly", reason)).or_default() += count;
@@ -362,6 +367,7 @@ impl<'a> Engine<'a> {
 }
 
 impl Flows<'_> {
+    /// False where the datagram was no answer.
     fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> bool {
         self.observe_answers(datagram.payload, datagram.destination.ip(), at)
     }
@@ -372,6 +378,8 @@ impl Flows<'_> {
                 self.names.observe(client, &resolutions, at);
                 true
             }
+            // A query on its way to a resolver that also asks from port 53: right, but nothing to learn.
+            Err(dns::DnsError::NotResponse) => false,
             Err(error) => {
                 self.dns_errors.add(error.reason());
                 false
@@ -444,6 +452,7 @@ impl Consumer for Flows<'_> {
         let Self { names, dns_errors, .. } = self;
         let mut answers = |message: &[u8]| match dns::parse_response(message) {
             Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
+            Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
         state.data(view, side, bytes, moment, &mut answers);

@@ -12,7 +12,8 @@ pub fn leaf(body: &[u8], end: End) -> Result<Option<&[u8]>, TlsError> {
     if end == End::TooLong {
         return Err(TlsError::CertificateTooLong);
     }
-    let missing = if end == End::Cut { TlsError::CertificateTruncated } else { TlsError::MalformedCertificate };
+    let missing =
+        if end == End::Cut { TlsError::CertificateTruncated } else { TlsError::MalformedCertificate };
     let mut reader = Reader::new(body);
     let list = reader.u24().ok_or(missing)?;
     if list == 0 {

@@ -40,7 +40,11 @@ mod tests {
                 supported_versions: vec![TlsVersion(0x0a0a), offered],
                 ..ClientHello::default()
             }),
-            server_hello: Some(ServerHello { legacy_version: TlsVersion::TLS12, random, ..ServerHello::default() }),
+            server_hello: Some(ServerHello {
+                legacy_version: TlsVersion::TLS12,
+                random,
+                ..ServerHello::default()
+            }),
             ..TlsFacts::default()
         }
     }

@@ -40,9 +40,16 @@ pub enum End {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Header { have: usize },
-    Body { kind: u8, length: usize },
-    Skip { remaining: usize },
+    Header {
+        have: usize,
+    },
+    Body {
+        kind: u8,
+        length: usize,
+    },
+    Skip {
+        remaining: usize,
+    },
     /// What follows is encrypted.
     Foreign,
 }
@@ -55,6 +62,8 @@ pub struct Messages {
     buffer: Vec<u8>,
     /// After ChangeCipherSpec: only a ClientHello (the answer to a HelloRetryRequest) can still be in clear.
     is_only_hello: bool,
+    /// Bytes were missing: a record may begin in the middle of a message.
+    is_after_gap: bool,
 }
 
 impl Default for Messages {
@@ -64,6 +73,7 @@ impl Default for Messages {
             header: [0; HEADER_BYTES],
             buffer: Vec::new(),
             is_only_hello: false,
+            is_after_gap: false,
         }
     }
 }
@@ -80,6 +90,7 @@ impl Messages {
 
     /// Ends the message under way, if enough of it is there to be of interest, and begins anew.
     pub fn cut(&mut self) -> Option<Message<'static>> {
+        self.is_after_gap = true;
         let state = std::mem::replace(&mut self.state, State::Header { have: 0 });
         let body = std::mem::take(&mut self.buffer);
         match state {
@@ -89,6 +100,14 @@ impl Messages {
                 None
             }
             State::Header { .. } | State::Skip { .. } => None,
+        }
+    }
+
+    /// A handshake record begins. After a gap what came before it may have been taken for ciphertext
+    /// because it began within a message: this one may begin with one.
+    pub const fn begin_record(&mut self) {
+        if self.is_after_gap && !self.is_only_hello && matches!(self.state, State::Foreign) {
+            self.state = State::Header { have: 0 };
         }
     }
 
@@ -152,7 +171,7 @@ impl Messages {
         let is_foreign = if self.is_only_hello {
             kind != handshake::CLIENT_HELLO || !(36..=MAX_HANDSHAKE_BYTES).contains(&length)
         } else {
-            !handshake::is_known(kind)
+            !handshake::is_known(kind) || self.is_after_gap && length > MAX_HANDSHAKE_BYTES
         };
         if is_foreign {
             self.state = State::Foreign;
@@ -246,8 +265,14 @@ mod tests {
 
     fn flight() -> Vec<u8> {
         let leaf = [&[0, 0, 9, 0, 0, 3][..], b"abc", &[0, 0, 0]].concat();
-        [message(2, b"hello"), message(11, &leaf), message(25, b"compressed"), message(12, b"kx"), message(14, b"")]
-            .concat()
+        [
+            message(2, b"hello"),
+            message(11, &leaf),
+            message(25, b"compressed"),
+            message(12, b"kx"),
+            message(14, b""),
+        ]
+        .concat()
     }
 
     #[test]
@@ -296,6 +321,18 @@ mod tests {
         assert_eq!(collect(&mut messages, &message(2, b"hello")[..6]), []);
         let cut = messages.cut().unwrap();
         assert_eq!((cut.kind, &*cut.body, cut.end), (2, &b"he"[..], End::Cut));
+        assert_eq!(collect(&mut messages, &message(14, b"")), [(14, Vec::new(), End::Whole)]);
+    }
+
+    #[test]
+    fn finds_a_message_again_after_a_gap() {
+        let mut messages = Messages::default();
+        collect(&mut messages, &message(11, &[0, 0, 99, 0, 0, 90, 1, 2])[..10]);
+        messages.cut();
+        messages.begin_record();
+        let rest_of_certificate = [4, 9, 9, 9, 9, 9];
+        assert_eq!(collect(&mut messages, &rest_of_certificate)[0].2, End::Foreign);
+        messages.begin_record();
         assert_eq!(collect(&mut messages, &message(14, b"")), [(14, Vec::new(), End::Whole)]);
     }
 

@@ -32,8 +32,8 @@ mod ssl2;
 mod tests;
 
 pub use error::{
-    MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES, TlsError,
-    TlsErrors,
+    MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES,
+    TlsError, TlsErrors,
 };
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;

@@ -123,7 +123,8 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
             if version != 2 && version >> 8 != 3 {
                 return Probe::No;
             }
-            let (Some(specs), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16()) else {
+            let (Some(specs), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16())
+            else {
                 return Probe::NeedMore;
             };
             let is_consistent = specs > 0
@@ -134,7 +135,9 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
             if is_consistent { Probe::ClientHello } else { Probe::No }
         }
         4 => {
-            let (Some(hit), Some(certificate_kind)) = (reader.u8(), reader.u8()) else { return Probe::NeedMore };
+            let (Some(hit), Some(certificate_kind)) = (reader.u8(), reader.u8()) else {
+                return Probe::NeedMore;
+            };
             if hit > 1 || certificate_kind > 3 {
                 return Probe::No;
             }
@@ -142,7 +145,8 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
             if version != 2 {
                 return Probe::No;
             }
-            let (Some(certificate), Some(specs), Some(connection)) = (reader.u16(), reader.u16(), reader.u16())
+            let (Some(certificate), Some(specs), Some(connection)) =
+                (reader.u16(), reader.u16(), reader.u16())
             else {
                 return Probe::NeedMore;
             };
@@ -214,10 +218,12 @@ fn is_certain_hello(bytes: &[u8], kind: u8) -> Option<bool> {
     if session_length > 32 {
         return Some(false);
     }
-    let (Some(_), Some(number)) = (reader.take(session_length.into()), reader.u16()) else { return Some(true) };
+    let (Some(_), Some(number)) = (reader.take(session_length.into()), reader.u16()) else {
+        return Some(true);
+    };
     // The length of the suites; a ServerHello has the suite itself there.
-    let is_possible =
-        kind != handshake::CLIENT_HELLO || number > 0 && number.is_multiple_of(2) && u32::from(number) < length;
+    let is_possible = kind != handshake::CLIENT_HELLO
+        || number > 0 && number.is_multiple_of(2) && u32::from(number) < length;
     Some(is_possible)
 }
 
@@ -235,11 +241,15 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
 
 /// Reads a whole record, or as much of it as there is.
 fn is_record_header(reader: &mut Reader<'_>) -> bool {
-    let (Some([kind, major, minor]), Some(length)) = (reader.array::<3>(), reader.u16()) else { return false };
+    let (Some([kind, major, minor]), Some(length)) = (reader.array::<3>(), reader.u16()) else {
+        return false;
+    };
     let is_length_possible = match kind {
         content::CHANGE_CIPHER_SPEC => length == 1,
         content::ALERT => length == 2 || (10..=512).contains(&length),
-        content::HANDSHAKE | content::APPLICATION_DATA => length > 0 && usize::from(length) <= MAX_RECORD_BYTES,
+        content::HANDSHAKE | content::APPLICATION_DATA => {
+            length > 0 && usize::from(length) <= MAX_RECORD_BYTES
+        }
         _ => false,
     };
     reader.take_at_most(length.into());

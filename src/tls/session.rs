@@ -33,7 +33,6 @@ struct Direction {
     /// The alert under way: level and description; its record is two bytes long.
     alert: [u8; 2],
     alert_bytes: Option<usize>,
-    has_gap: bool,
 }
 
 impl Direction {
@@ -49,7 +48,6 @@ impl Direction {
             has_finished_size: false,
             alert: [0; 2],
             alert_bytes: None,
-            has_gap: false,
         }
     }
 
@@ -188,7 +186,9 @@ impl Session {
     /// Takes note that no more bytes will come: what is there of a message under way is read.
     pub fn close(&mut self) {
         for sender in [Sender::Client, Sender::Server] {
-            if self.direction(sender).messages.is_within_message() || !self.direction(sender).ssl2_message.is_empty() {
+            if self.direction(sender).messages.is_within_message()
+                || !self.direction(sender).ssl2_message.is_empty()
+            {
                 self.gap(sender);
             }
         }
@@ -208,14 +208,16 @@ impl Session {
         {
             facts.second_client_hello = None;
         }
-        let first_error = [TlsError::CertificateTooLong, TlsError::CertificateTruncated, TlsError::MalformedCertificate]
-            .into_iter()
-            .find(|error| self.errors.contains(*error));
+        let first_error =
+            [TlsError::CertificateTooLong, TlsError::CertificateTruncated, TlsError::MalformedCertificate]
+                .into_iter()
+                .find(|error| self.errors.contains(*error));
         if self.leaf.is_none() {
             facts.certificate_error = first_error.map(TlsError::reason);
         }
         let cannot_be_resumed = cannot_be_resumed(&facts);
-        (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, cannot_be_resumed);
+        (facts.forward_secrecy, facts.forward_secrecy_reason) =
+            forward_secrecy::judge(&facts, cannot_be_resumed);
         facts.downgrade = downgrade::judge(&facts);
         facts.ja3 = facts.client_hello.as_ref().and_then(fingerprint::ja3);
         facts.ja4 = facts.client_hello.as_ref().and_then(fingerprint::ja4);
@@ -239,11 +241,15 @@ impl Session {
         while let Some(piece) = self.direction(sender).records.next(&mut rest) {
             match piece {
                 Piece::Start { layer, length } => self.begin_record(sender, layer, length),
-                Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => self.ssl2_payload(sender, bytes, is_last),
+                Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => {
+                    self.ssl2_payload(sender, bytes, is_last)
+                }
                 Piece::Payload { layer: Layer::Tls(content::HANDSHAKE), bytes, .. } => {
                     self.handshake_payload(sender, bytes);
                 }
-                Piece::Payload { layer: Layer::Tls(content::ALERT), bytes, .. } => self.alert_payload(sender, bytes),
+                Piece::Payload { layer: Layer::Tls(content::ALERT), bytes, .. } => {
+                    self.alert_payload(sender, bytes)
+                }
                 Piece::Payload { .. } => {}
                 Piece::Garbage => self.errors.insert(TlsError::NotTls),
             }
@@ -271,7 +277,6 @@ impl Session {
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alert_bytes = None;
-        direction.has_gap = true;
         if self.is_gap_in_handshake(sender) {
             self.facts.is_truncated = true;
             self.errors.insert(TlsError::HandshakeGap);
@@ -326,7 +331,8 @@ impl Session {
                 self.client.messages.expect_only_hello();
             }
             Sender::Server => {
-                let is_tls13_so_far = self.facts.server_hello.is_none() && self.facts.hello_retry_request.is_some();
+                let is_tls13_so_far =
+                    self.facts.server_hello.is_none() && self.facts.hello_retry_request.is_some();
                 if is_tls13_so_far || self.facts.version().is_some_and(is_tls13) {
                     return;
                 }
@@ -348,6 +354,8 @@ impl Session {
         let direction = self.direction(sender);
         if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
             direction.has_finished = true;
+        } else {
+            direction.messages.begin_record();
         }
     }
 
@@ -371,7 +379,8 @@ impl Session {
             Some(hello) if hello.is_ssl2_form => {
                 // CLIENT-HELLO, CLIENT-MASTER-KEY (unless the session is known), CLIENT-FINISHED;
                 // SERVER-HELLO, SERVER-VERIFY, SERVER-FINISHED.
-                client.ssl2_records >= if self.is_ssl2_session_hit { 2 } else { 3 } && server.ssl2_records >= 3
+                client.ssl2_records >= if self.is_ssl2_session_hit { 2 } else { 3 }
+                    && server.ssl2_records >= 3
             }
             Some(hello) if !is_tls13(hello.version()) => {
                 client.has_finished && server.has_finished

@@ -25,15 +25,15 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<ClientHello> {
     let specs_length = usize::from(reader.u16()?);
     let session_length = usize::from(reader.u16()?);
     let challenge_length = usize::from(reader.u16()?);
-    if specs_length == 0 || !specs_length.is_multiple_of(3) || session_length > 32 || !(16..=32).contains(&challenge_length)
+    if specs_length == 0
+        || !specs_length.is_multiple_of(3)
+        || session_length > 32
+        || !(16..=32).contains(&challenge_length)
     {
         return None;
     }
-    let mut hello = ClientHello {
-        is_ssl2_form: true,
-        legacy_version: TlsVersion(version),
-        ..ClientHello::default()
-    };
+    let mut hello =
+        ClientHello { is_ssl2_form: true, legacy_version: TlsVersion(version), ..ClientHello::default() };
     let specs = reader.take_at_most(specs_length);
     let mut kinds = Reader::new(specs);
     while let Some(kind) = kinds.u24() {
@@ -132,7 +132,11 @@ mod tests {
         for length in 0..whole.len() {
             let prefix = &whole[..length];
             assert_eq!(client_hello(prefix, true), None, "{length}");
-            assert_eq!(client_hello(prefix, false).is_some_and(|hello| hello.is_truncated), length >= 9, "{length}");
+            assert_eq!(
+                client_hello(prefix, false).is_some_and(|hello| hello.is_truncated),
+                length >= 9,
+                "{length}"
+            );
         }
     }
 

@@ -344,11 +344,12 @@ fn account_label(label: &str) -> Option<(Service, bool)> {
 
 /// A region, or the deprecated pseudo-region of a FIPS endpoint (`us-east-1-fips`, `fips-us-east-1`).
 fn region_and_fips(label: &str) -> Option<(&str, bool)> {
-    if is_region(label) {
-        return Some((label, false));
+    // First the pseudo-regions: `fips` has the shape of an area.
+    let pseudo = label.strip_suffix("-fips").or_else(|| label.strip_prefix("fips-"));
+    if let Some(region) = pseudo {
+        return is_region(region).then_some((region, true));
     }
-    let region = label.strip_suffix("-fips").or_else(|| label.strip_prefix("fips-"))?;
-    is_region(region).then_some((region, true))
+    is_region(label).then_some((label, false))
 }
 
 /// What is left: a DynamoDB-looking name of no known form, or a name of another service.
@@ -408,5 +409,4 @@ fn blank(service: Service, kind: EndpointKind) -> Endpoint {
 }
 
 #[cfg(test)]
-#[path = "grammar_tests.rs"]
 mod tests;

@@ -204,7 +204,7 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
             None if is_outer => {}
             None => spoken.strangers.push(Stranger {
                 evidence,
-                host: host.to_ascii_lowercase(),
+                host: shown(host),
                 is_aws: recognise(host).why == Why::OtherAwsService,
             }),
         }
@@ -219,6 +219,14 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
         spoken.claims.push(claim);
     }
     spoken
+}
+
+/// A name as a sentence may repeat it, however long or strange it is.
+fn shown(host: &str) -> String {
+    canonical(host).map_or_else(
+        || host.chars().take(grammar::MAX_NAME_BYTES).collect::<String>().to_ascii_lowercase(),
+        |host| host.to_string(),
+    )
 }
 
 /// A DynamoDB call or a DAX greeting in clear, whatever name the server has.

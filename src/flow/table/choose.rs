@@ -20,6 +20,17 @@ pub(super) enum Choice {
     OutOfWindow,
 }
 
+/// True for a flow whose opener was answered, but with nothing beyond SYN-ACK so far. A second answer
+/// with another number is then one more answer to the same SYN: the server forgot the first one, and
+/// the client will say which it took.
+fn is_unheard<S>(slot: &Slot<S>, side: Side) -> bool {
+    slot.has_base[side.other().index()]
+        && slot.active.as_ref().is_some_and(|active| {
+            let stream = &active.streams[side.index()];
+            !stream.has_held() && stream.is_at_beginning()
+        })
+}
+
 impl<C: Consumer> Table<C> {
     /// Which instance a SYN or SYN-ACK belongs to: the one with this initial sequence number, or
     /// one that has seen nothing from this side that contradicts it.
@@ -34,7 +45,7 @@ impl<C: Consumer> Table<C> {
                 || !slot.has_base[other]
                 || (0..=65_535).contains(&distance(slot.base[other], segment.acknowledgment));
             if slot.has_base[mine] {
-                if slot.base[mine] == base && answers_peer {
+                if answers_peer && (slot.base[mine] == base || (is_answer && is_unheard(slot, side))) {
                     return Choice::Instance(index);
                 }
                 continue;

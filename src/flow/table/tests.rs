@@ -384,3 +384,19 @@ fn goes_on_after_bytes_that_were_lost() {
     let ended = wire.finish();
     assert_eq!((&ended[0].streams[FROM_CLIENT][..], ended[0].gaps), (&b"abcxyz!"[..], 1));
 }
+
+#[test]
+fn follows_the_answer_the_opener_took() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 5_000, 101, b"");
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 0x9000_0000, 101, b"");
+    wire.send(true, TcpFlags::ACK, 101, 0x9000_0001, &hello(1));
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 5_000, 101, b"");
+    wire.send(true, TcpFlags::ACK, 101, 0x9000_0001, &hello(1));
+    wire.send(false, TcpFlags::ACK, 0x9000_0001, 144, b"answer");
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].streams, [b"answer".to_vec(), hello(1)]);
+}

@@ -31,7 +31,7 @@ fn summary(host: &str) -> String {
 
 #[test]
 fn agrees_with_the_endpoint_rules_of_the_sdk() {
-    let vectors = include_str!("../../../tests/vectors/endpoints.tsv");
+    let vectors = include_str!("../../../../tests/vectors/endpoints.tsv");
     let mut count = 0;
     for line in vectors.lines().filter(|line| !line.starts_with('#')) {
         let columns: Vec<&str> = line.split('\t').collect();

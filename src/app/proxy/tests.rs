@@ -19,41 +19,41 @@ fn summary(bytes: &[u8]) -> String {
     }
 }
 
+/// Whole preambles, with their kind and target.
 fn valid() -> Vec<(Vec<u8>, &'static str)> {
     let connect = b"CONNECT DynamoDB.us-east-1.amazonaws.com:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n";
     vec![
-        (connect.to_vec(), "http_connect dynamodb.us-east-1.amazonaws.com:443 107"),
-        (b"CONNECT [2001:DB8::1]:443 HTTP/1.0\n\n".to_vec(), "http_connect [2001:db8::1]:443 36"),
-        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 52.94.5.1:443 13"),
+        (connect.to_vec(), "http_connect dynamodb.us-east-1.amazonaws.com:443"),
+        (b"CONNECT [2001:DB8::1]:443 HTTP/1.0\n\n".to_vec(), "http_connect [2001:db8::1]:443"),
+        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 52.94.5.1:443"),
         (
             b"\x05\x02\x00\x02\x01\x04user\x06secret\x05\x01\x00\x03\x0bdb.example.\x01\xbb".to_vec(),
-            "socks5 db.example.:443 35",
+            "socks5 db.example.:443",
         ),
         (
             b"\x05\x01\x00\x05\x01\x00\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x01\xbb".to_vec(),
-            "socks5 [2001:db8::1]:443 25",
+            "socks5 [2001:db8::1]:443",
         ),
-        (b"\x05\x01\x00\x05\x02\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 ? 13"),
-        (b"\x04\x01\x01\xbb\x34\x5e\x05\x01user\0".to_vec(), "- 13"),
-        (b"\x04\x01\x01\xbb\x00\x00\x00\x01user\0db.example\0".to_vec(), "- 24"),
-        (b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443\r\n".to_vec(), "proxy_protocol 52.94.5.1:443 42"),
-        (b"PROXY TCP6 2001:db8::2 2001:db8::1 1 443\r\n".to_vec(), "proxy_protocol [2001:db8::1]:443 42"),
-        (b"PROXY UNKNOWN\r\n".to_vec(), "proxy_protocol ? 15"),
-        (V2_TCP4.to_vec(), "proxy_protocol 52.94.5.1:1025 28"),
-        (b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00".to_vec(), "proxy_protocol ? 16"),
+        (b"\x05\x01\x00\x05\x02\x00\x01\x34\x5e\x05\x01\x01\xbb".to_vec(), "socks5 ?"),
+        (b"\x04\x01\x01\xbb\x34\x5e\x05\x01user\0".to_vec(), "-"),
+        (b"\x04\x01\x01\xbb\x00\x00\x00\x01user\0db.example\0".to_vec(), "-"),
+        (b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443\r\n".to_vec(), "proxy_protocol 52.94.5.1:443"),
+        (b"PROXY TCP6 2001:db8::2 2001:db8::1 1 443\r\n".to_vec(), "proxy_protocol [2001:db8::1]:443"),
+        (b"PROXY UNKNOWN\r\n".to_vec(), "proxy_protocol ?"),
+        (V2_TCP4.to_vec(), "proxy_protocol 52.94.5.1:443"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00".to_vec(), "proxy_protocol ?"),
     ]
 }
 
 #[test]
 fn reads_every_kind_of_preamble() {
-    let mut v2 = V2_TCP4.to_vec();
-    v2.truncate(26);
-    v2.extend_from_slice(b"\x01\xbb");
     for (bytes, expected) in valid() {
-        if bytes == V2_TCP4 {
-            continue;
-        }
-        assert_eq!(summary(&bytes), expected, "{:?}", String::from_utf8_lossy(&bytes));
+        assert_eq!(
+            summary(&bytes),
+            format!("{expected} {}", bytes.len()),
+            "{:?}",
+            String::from_utf8_lossy(&bytes)
+        );
     }
 }
 

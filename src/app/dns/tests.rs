@@ -1,0 +1,240 @@
+use simple_dns::rdata::{A, AAAA, CNAME, HTTPS, TXT};
+use simple_dns::{QCLASS, QTYPE, Question, ResourceRecord, TYPE};
+
+use super::*;
+
+fn name(text: &str) -> Name<'_> {
+    Name::new_unchecked(text)
+}
+
+fn record<'a>(owner: &'a str, ttl: u32, rdata: RData<'a>) -> ResourceRecord<'a> {
+    ResourceRecord::new(name(owner), CLASS::IN, ttl, rdata)
+}
+
+fn v4(address: [u8; 4]) -> RData<'static> {
+    RData::A(A { address: u32::from_be_bytes(address) })
+}
+
+fn alias(target: &str) -> RData<'_> {
+    RData::CNAME(CNAME(name(target)))
+}
+
+fn message(question: &str, answers: Vec<ResourceRecord<'_>>) -> Vec<u8> {
+    let mut packet = Packet::new_reply(7);
+    packet.questions.push(Question::new(
+        name(question),
+        QTYPE::TYPE(TYPE::A),
+        QCLASS::CLASS(CLASS::IN),
+        false,
+    ));
+    packet.answers = answers;
+    packet.build_bytes_vec_compressed().unwrap()
+}
+
+fn chain() -> Vec<u8> {
+    message(
+        "API.corp.example",
+        vec![
+            record("api.corp.example", 300, alias("Dynamodb.us-east-1.amazonaws.com")),
+            record("dynamodb.us-east-1.amazonaws.com", 5, v4([52, 94, 0, 1])),
+            record("dynamodb.us-east-1.amazonaws.com", 400, v4([52, 94, 0, 2])),
+        ],
+    )
+}
+
+/// `name address ttl`, sorted.
+fn said(message: &[u8]) -> Vec<String> {
+    let mut said: Vec<String> = parse_response(message)
+        .unwrap()
+        .iter()
+        .map(|found| format!("{} {} {}", found.name, found.address, found.ttl_seconds))
+        .collect();
+    said.sort();
+    said
+}
+
+#[test]
+fn gives_each_name_on_the_way_with_the_least_time_to_live() {
+    assert_eq!(
+        said(&chain()),
+        [
+            "api.corp.example 52.94.0.1 5",
+            "api.corp.example 52.94.0.2 300",
+            "dynamodb.us-east-1.amazonaws.com 52.94.0.1 5",
+            "dynamodb.us-east-1.amazonaws.com 52.94.0.2 400",
+        ]
+    );
+}
+
+#[test]
+fn reads_ipv6_and_service_bindings() {
+    let address = "2600:1f00::5".parse::<Ipv6Addr>().unwrap();
+    let mut binding = SVCB::new(1, name(""));
+    binding.set_ipv4hint(&[u32::from_be_bytes([52, 94, 0, 3])]);
+    let message = message(
+        "a.example",
+        vec![
+            record("a.example", 60, RData::AAAA(AAAA { address: address.into() })),
+            record("a.example", 30, RData::HTTPS(HTTPS(binding))),
+            record("a.example", 30, RData::TXT(TXT::new().with_string("v=1").unwrap())),
+        ],
+    );
+    assert_eq!(said(&message), ["a.example 2600:1f00::5 60", "a.example 52.94.0.3 30"]);
+}
+
+#[test]
+fn takes_a_time_to_live_with_the_highest_bit_for_zero() {
+    let message = message("a.example", vec![record("a.example", 0x8000_0001, v4([192, 0, 2, 1]))]);
+    assert_eq!(said(&message), ["a.example 192.0.2.1 0"]);
+}
+
+#[test]
+fn escapes_odd_bytes_of_names() {
+    let message = message("a b\u{7}.example", vec![record("a b\u{7}.example", 1, v4([192, 0, 2, 1]))]);
+    assert_eq!(said(&message), ["a\\x20b\\x07.example 192.0.2.1 1"]);
+}
+
+#[test]
+fn refuses_queries_and_reads_no_answers_from_errors() {
+    let mut query = chain();
+    query[2] &= 0x7f;
+    assert_eq!(parse_response(&query), Err(DnsError::NotResponse));
+    let mut update = chain();
+    update[2] |= 5 << 3;
+    assert_eq!(parse_response(&update), Err(DnsError::NotResponse));
+    let mut missing = chain();
+    missing[3] |= 3;
+    assert_eq!(parse_response(&missing), Ok(Vec::new()));
+    assert_eq!(parse_response(&message("a.example", Vec::new())), Ok(Vec::new()));
+}
+
+#[test]
+fn uses_the_answers_of_a_truncated_response_and_ignores_what_follows_them() {
+    let mut message = chain();
+    message[2] |= 0x02;
+    // One authority record is announced that is not there.
+    message[9] = 1;
+    assert_eq!(said(&message).len(), 4);
+}
+
+#[test]
+fn ends_in_loops_of_aliases() {
+    let message = message(
+        "a.example",
+        vec![
+            record("a.example", 9, alias("b.example")),
+            record("b.example", 9, alias("a.example")),
+            record("b.example", 9, alias("b.example")),
+            record("a.example", 9, v4([192, 0, 2, 1])),
+        ],
+    );
+    assert_eq!(said(&message), ["a.example 192.0.2.1 9", "b.example 192.0.2.1 9"]);
+}
+
+#[test]
+fn follows_a_bounded_number_of_aliases() {
+    let names: Vec<String> = (0..40).map(|number| format!("n{number}.example")).collect();
+    let mut answers: Vec<ResourceRecord<'_>> =
+        names.windows(2).map(|pair| record(&pair[0], 9, alias(&pair[1]))).collect();
+    answers.push(record("n39.example", 9, v4([192, 0, 2, 1])));
+    assert_eq!(parse_response(&message("n0.example", answers)).unwrap().len(), MAX_CHAIN + 1);
+}
+
+#[test]
+fn refuses_more_answers_than_it_looks_at() {
+    let answers = |count| vec![record("a.example", 1, v4([192, 0, 2, 1])); count];
+    assert_eq!(said(&message("a.example", answers(MAX_ANSWERS))).len(), MAX_ANSWERS);
+    let error = parse_response(&message("a.example", answers(MAX_ANSWERS + 1))).unwrap_err();
+    assert_eq!(error.reason(), "too_many_answers");
+    // Counts without the bytes for them make no room.
+    let mut lying = chain();
+    lying[4..6].copy_from_slice(&[0xff, 0xff]);
+    assert_eq!(parse_response(&lying), Err(DnsError::Malformed));
+}
+
+#[test]
+fn refuses_compression_loops() {
+    for pointer in [[0xc0, 12], [0xc0, 0xff], [0xff, 0xff], [0xc0, 14]] {
+        let mut message = vec![0, 7, 0x80, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+        message.extend(pointer);
+        message.extend([0, 1, 0, 1]);
+        message.extend(pointer);
+        message.extend([0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1]);
+        assert_eq!(parse_response(&message), Err(DnsError::Malformed), "{pointer:?}");
+    }
+}
+
+#[test]
+fn calls_every_prefix_malformed() {
+    let whole = chain();
+    for end in 0..whole.len() {
+        assert_eq!(parse_response(&whole[..end]), Err(DnsError::Malformed), "{end}");
+    }
+}
+
+#[test]
+fn survives_any_change_of_one_byte() {
+    let whole = chain();
+    for at in 0..whole.len() {
+        for value in 0..=255 {
+            let mut changed = whole.clone();
+            changed[at] = value;
+            fuzz_dns(&changed);
+        }
+    }
+}
+
+fn framed() -> Vec<u8> {
+    let mut stream = Vec::new();
+    for message in [chain(), message("a.example", vec![record("a.example", 1, v4([192, 0, 2, 1]))])] {
+        stream.extend((message.len() as u16).to_be_bytes());
+        stream.extend(message);
+    }
+    stream
+}
+
+#[test]
+fn cuts_a_stream_into_the_same_messages_however_it_is_split() {
+    let stream = framed();
+    let expected = vec![chain(), message("a.example", vec![record("a.example", 1, v4([192, 0, 2, 1]))])];
+    for at in 0..=stream.len() {
+        let (mut messages, mut found) = (TcpMessages::default(), Vec::new());
+        for part in [&stream[..at], &stream[at..]] {
+            messages.push(part, &mut |message| found.push(message.to_vec()));
+        }
+        assert_eq!(found, expected, "{at}");
+    }
+    let (mut messages, mut found) = (TcpMessages::default(), Vec::new());
+    for byte in &stream {
+        messages.push(&[*byte], &mut |message| found.push(message.to_vec()));
+    }
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn passes_over_messages_that_are_too_long() {
+    let mut stream = vec![0xff, 0xff];
+    stream.resize(2 + 0xffff, 0);
+    stream.extend(framed());
+    for step in [1, 7, 1460, stream.len()] {
+        let (mut messages, mut found) = (TcpMessages::default(), 0);
+        for part in stream.chunks(step) {
+            messages.push(part, &mut |_| found += 1);
+            assert!(messages.held_bytes() <= 2 * MAX_TCP_MESSAGE_BYTES);
+        }
+        assert_eq!((found, messages.skipped()), (2, 1), "{step}");
+    }
+}
+
+#[test]
+fn says_nothing_after_a_gap_or_bytes_that_are_no_dns() {
+    let (mut messages, mut found) = (TcpMessages::default(), 0);
+    messages.push(&framed()[..9], &mut |_| found += 1);
+    messages.gap();
+    assert_eq!(messages.held_bytes(), 0);
+    messages.push(&framed(), &mut |_| found += 1);
+    let mut other = TcpMessages::default();
+    other.push(&[0, 3, 1, 2, 3], &mut |_| found += 1);
+    other.push(&framed(), &mut |_| found += 1);
+    assert_eq!(found, 0);
+}

@@ -1,0 +1,134 @@
+//! Distinguished names as text [RFC 4514].
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use x509_parser::asn1_rs::{Any, Tag};
+use x509_parser::oid_registry::{
+    OID_DOMAIN_COMPONENT, OID_PKCS9_EMAIL_ADDRESS, OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME,
+    OID_X509_LOCALITY_NAME, OID_X509_ORGANIZATION_NAME, OID_X509_ORGANIZATIONAL_UNIT, OID_X509_SERIALNUMBER,
+    OID_X509_STATE_OR_PROVINCE_NAME, OID_X509_STREET_ADDRESS, Oid,
+};
+use x509_parser::x509::X509Name;
+
+/// Bytes of a name kept as text. Real ones have about 100.
+const MAX_NAME_BYTES: usize = 1_024;
+
+/// Bytes of one value kept. RFC 5280 appendix A.1 allows 64 to 32,768 by type; common names 64.
+const MAX_VALUE_BYTES: usize = 255;
+
+/// The name as RFC 4514 writes it: last part first. Control characters and what is no text are
+/// escaped, what is too long ends in `…`.
+pub(super) fn to_text(name: &X509Name<'_>) -> String {
+    let mut text = String::new();
+    let parts: Vec<_> = name.iter_rdn().collect();
+    for part in parts.into_iter().rev() {
+        for (at, attribute) in part.iter().enumerate() {
+            if text.len() > MAX_NAME_BYTES {
+                text.push('…');
+                return text;
+            }
+            if !text.is_empty() {
+                text.push(if at == 0 { ',' } else { '+' });
+            }
+            match keyword(attribute.attr_type()) {
+                Some(keyword) => text.push_str(keyword),
+                None => {
+                    let _ = write!(text, "{}", attribute.attr_type());
+                }
+            }
+            text.push('=');
+            push_value(&mut text, attribute.attr_value());
+        }
+    }
+    text
+}
+
+/// A value alone, not escaped for its place in a name; control characters are written `\xNN`.
+/// `None` where it is no text or too long.
+pub(super) fn value(any: &Any<'_>) -> Option<String> {
+    let text = decode(any)?;
+    (any.data.len() <= MAX_VALUE_BYTES).then(|| escape_controls(&text))
+}
+
+/// Control characters as `\xNN`, so that a name can be printed.
+pub(super) fn escape_controls(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            let _ = write!(escaped, "\\x{:02x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// The short names of RFC 4514 section 3, and two more in wide use.
+fn keyword(kind: &Oid<'_>) -> Option<&'static str> {
+    const KEYWORDS: [(Oid<'static>, &str); 10] = [
+        (OID_X509_COMMON_NAME, "CN"),
+        (OID_X509_LOCALITY_NAME, "L"),
+        (OID_X509_STATE_OR_PROVINCE_NAME, "ST"),
+        (OID_X509_ORGANIZATION_NAME, "O"),
+        (OID_X509_ORGANIZATIONAL_UNIT, "OU"),
+        (OID_X509_COUNTRY_NAME, "C"),
+        (OID_X509_STREET_ADDRESS, "STREET"),
+        (OID_DOMAIN_COMPONENT, "DC"),
+        (OID_X509_SERIALNUMBER, "serialNumber"),
+        (OID_PKCS9_EMAIL_ADDRESS, "emailAddress"),
+    ];
+    KEYWORDS.iter().find(|(known, _)| known == kind).map(|(_, keyword)| *keyword)
+}
+
+fn push_value(text: &mut String, any: &Any<'_>) {
+    let Some(value) = decode(any) else {
+        // [RFC 4514 section 2.4]: what has no string form is written in hexadecimal.
+        text.push('#');
+        for byte in any.data.iter().take(MAX_VALUE_BYTES) {
+            let _ = write!(text, "{byte:02X}");
+        }
+        return;
+    };
+    let start = text.len();
+    let last = value.chars().count().saturating_sub(1);
+    for (at, character) in value.chars().enumerate() {
+        if text.len() - start > MAX_VALUE_BYTES {
+            text.push('…');
+            return;
+        }
+        match character {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => text.extend(['\\', character]),
+            ' ' if at == 0 || at == last => text.push_str("\\ "),
+            '#' if at == 0 => text.push_str("\\#"),
+            _ if character.is_control() => {
+                let mut bytes = [0; 4];
+                for byte in character.encode_utf8(&mut bytes).bytes() {
+                    let _ = write!(text, "\\{byte:02X}");
+                }
+            }
+            _ => text.push(character),
+        }
+    }
+}
+
+/// The string types of X.520; Teletex as Latin-1, as everybody does.
+fn decode<'a>(any: &'a Any<'_>) -> Option<Cow<'a, str>> {
+    // Longer ones are cut for the text anyway; BMP and Universal strings have 2 and 4 bytes a character.
+    let data = any.data.get(..4 * MAX_VALUE_BYTES).unwrap_or(any.data);
+    match any.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
+            Some(String::from_utf8_lossy(data))
+        }
+        Tag::T61String => Some(data.iter().copied().map(char::from).collect()),
+        Tag::BmpString => {
+            let units = data.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit));
+            Some(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect())
+        }
+        Tag::UniversalString => {
+            let units = data.as_chunks::<4>().0.iter().map(|unit| u32::from_be_bytes(*unit));
+            Some(units.map(|unit| char::from_u32(unit).unwrap_or('\u{fffd}')).collect())
+        }
+        _ => None,
+    }
+}

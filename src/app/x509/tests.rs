@@ -1,0 +1,220 @@
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, IsCa, Issuer,
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SanType, SerialNumber,
+    date_time_ymd,
+};
+
+use super::*;
+use crate::model::Timestamp;
+
+fn name(parts: &[(DnType, &str)]) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    for (kind, value) in parts {
+        name.push(kind.clone(), *value);
+    }
+    name
+}
+
+fn params(sans: &[&str]) -> CertificateParams {
+    let mut params =
+        CertificateParams::new(sans.iter().map(|san| (*san).to_owned()).collect::<Vec<_>>()).unwrap();
+    params.distinguished_name = name(&[(DnType::CommonName, "dynamodb.us-east-1.amazonaws.com")]);
+    params.not_before = date_time_ymd(2026, 1, 2);
+    params.not_after = date_time_ymd(2055, 3, 4);
+    params
+}
+
+/// Issued by `Amazon RSA 2048 M02`.
+fn issued(params: &CertificateParams) -> Vec<u8> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name = name(&[
+        (DnType::CountryName, "US"),
+        (DnType::OrganizationName, "Amazon"),
+        (DnType::CommonName, "Amazon RSA 2048 M02"),
+    ]);
+    let issuer = Issuer::new(authority, KeyPair::generate().unwrap());
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    params.signed_by(&key, &issuer).unwrap().der().to_vec()
+}
+
+fn self_signed(params: &CertificateParams) -> Vec<u8> {
+    params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+}
+
+const SANS: &[&str] =
+    &["dynamodb.us-east-1.amazonaws.com", "*.ddb.us-east-1.amazonaws.com", "192.0.2.7", "2001:db8::7"];
+
+#[test]
+fn reads_a_leaf() {
+    let facts = parse_leaf(&issued(&params(SANS))).unwrap();
+    assert_eq!(facts.subject, "CN=dynamodb.us-east-1.amazonaws.com");
+    assert_eq!(facts.issuer, "CN=Amazon RSA 2048 M02,O=Amazon,C=US");
+    assert_eq!(facts.common_names, ["dynamodb.us-east-1.amazonaws.com"]);
+    assert_eq!(facts.issuer_organization.as_deref(), Some("Amazon"));
+    assert_eq!(facts.dns_names, SANS[..2]);
+    assert_eq!(facts.ip_addresses, [SANS[2].parse::<IpAddr>().unwrap(), SANS[3].parse().unwrap()]);
+    assert_eq!(facts.not_before, Timestamp::from_seconds(1_767_312_000));
+    assert_eq!(facts.not_after, Timestamp::from_seconds(2_687_731_200));
+    assert_eq!(facts.key_bits, Some(256));
+    assert!(!facts.is_self_signed);
+    assert!(is_amazon_trust_services(&facts));
+}
+
+#[test]
+fn measures_keys() {
+    for (kind, bits) in [(&PKCS_ECDSA_P256_SHA256, 256), (&PKCS_ECDSA_P384_SHA384, 384), (&PKCS_ED25519, 255)]
+    {
+        let key = KeyPair::generate_for(kind).unwrap();
+        let der = params(SANS).self_signed(&key).unwrap().der().to_vec();
+        assert_eq!(parse_leaf(&der).unwrap().key_bits, Some(bits));
+    }
+}
+
+#[test]
+fn knows_what_is_issued_in_its_own_name() {
+    let facts = parse_leaf(&self_signed(&params(SANS))).unwrap();
+    assert!(facts.is_self_signed);
+    assert!(!is_amazon_trust_services(&facts));
+}
+
+#[test]
+fn recognises_the_starfield_root_by_both_names() {
+    let mut facts = parse_leaf(&issued(&params(SANS))).unwrap();
+    facts.issuer_organization = Some("Starfield Technologies, Inc.".to_owned());
+    assert!(!is_amazon_trust_services(&facts));
+    facts.issuer =
+        "CN=Starfield Services Root Certificate Authority - G2,O=Starfield Technologies\\, Inc.".to_owned();
+    assert!(is_amazon_trust_services(&facts));
+    facts.issuer_organization = Some("Amazon Interception Ltd".to_owned());
+    assert!(!is_amazon_trust_services(&facts));
+}
+
+#[test]
+fn matches_hosts_as_rfc_9525_says() {
+    let facts = parse_leaf(&issued(&params(SANS))).unwrap();
+    for host in [
+        "dynamodb.us-east-1.amazonaws.com",
+        "DynamoDB.us-east-1.amazonaws.com.",
+        "123456789012.ddb.us-east-1.amazonaws.com",
+        "192.0.2.7",
+        "[2001:db8::7]",
+    ] {
+        assert!(matches_host(&facts, host), "{host}");
+    }
+    for host in [
+        "",
+        ".",
+        "dynamodb.us-west-2.amazonaws.com",
+        "ddb.us-east-1.amazonaws.com",
+        ".ddb.us-east-1.amazonaws.com",
+        "a.b.ddb.us-east-1.amazonaws.com",
+        "192.0.2.8",
+    ] {
+        assert!(!matches_host(&facts, host), "{host}");
+    }
+}
+
+#[test]
+fn looks_at_common_names_only_without_dns_names() {
+    let without = parse_leaf(&issued(&params(&["192.0.2.7"]))).unwrap();
+    assert!(matches_host(&without, "dynamodb.us-east-1.amazonaws.com"));
+    let with = parse_leaf(&issued(&params(&["other.example"]))).unwrap();
+    assert!(!matches_host(&with, "dynamodb.us-east-1.amazonaws.com"));
+}
+
+#[test]
+fn gives_wildcards_one_whole_label_below_a_domain() {
+    assert!(matches_name("*.a.example", "b.a.example"));
+    assert!(!matches_name("*.example", "a.example"));
+    assert!(!matches_name("*", "example"));
+    assert!(!matches_name("d*.a.example", "db.a.example"));
+    assert!(!matches_name("b.*.example", "b.a.example"));
+}
+
+#[test]
+fn escapes_what_cannot_be_printed() {
+    let mut params = params(SANS);
+    params.distinguished_name =
+        name(&[(DnType::OrganizationName, " a,b\u{1b}[2J \"#"), (DnType::CommonName, "#x\n")]);
+    let facts = parse_leaf(&self_signed(&params)).unwrap();
+    assert_eq!(facts.subject, "CN=\\#x\\0A,O=\\ a\\,b\\1B[2J \\\"#");
+    assert_eq!(facts.common_names, ["#x\\x0a"]);
+}
+
+#[test]
+fn reads_every_kind_of_string() {
+    let mut params = params(SANS);
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, DnValue::BmpString("Zoë".try_into().unwrap()));
+    subject.push(DnType::OrganizationName, DnValue::UniversalString("Łódź".try_into().unwrap()));
+    subject.push(DnType::LocalityName, DnValue::PrintableString("Place".try_into().unwrap()));
+    subject.push(DnType::CustomDnType(vec![1, 2, 3, 4]), "v");
+    params.distinguished_name = subject;
+    let facts = parse_leaf(&self_signed(&params)).unwrap();
+    assert_eq!(facts.subject, "1.2.3.4=v,L=Place,O=Łódź,CN=Zoë");
+    assert_eq!(facts.common_names, ["Zoë"]);
+}
+
+#[test]
+fn cuts_long_names() {
+    let mut params = params(&[]);
+    params.distinguished_name =
+        name(&[(DnType::CommonName, &"x".repeat(5_000)), (DnType::OrganizationName, "o")]);
+    let facts = parse_leaf(&self_signed(&params)).unwrap();
+    assert!(facts.subject.len() < 300 && facts.subject.ends_with('…'));
+    assert!(facts.common_names.is_empty());
+}
+
+#[test]
+fn reads_odd_but_readable_certificates() {
+    let mut params = params(&[]);
+    params.distinguished_name = DistinguishedName::new();
+    // Negative, and longer than RFC 5280 allows.
+    params.serial_number = Some(SerialNumber::from_slice(&[0xff; 40]));
+    params.not_after = date_time_ymd(9999, 12, 31);
+    let facts = parse_leaf(&self_signed(&params)).unwrap();
+    assert_eq!((facts.subject.as_str(), facts.common_names.len(), facts.dns_names.len()), ("", 0, 0));
+    assert_eq!(facts.not_after.as_seconds(), Timestamp::MAX.as_seconds());
+    assert!(!matches_host(&facts, "dynamodb.us-east-1.amazonaws.com"));
+}
+
+#[test]
+fn passes_over_other_extensions_whatever_is_in_them() {
+    let mut params = params(SANS);
+    params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![0xde, 0xad])];
+    assert_eq!(parse_leaf(&self_signed(&params)).unwrap().dns_names.len(), 2);
+}
+
+#[test]
+fn refuses_more_names_than_it_keeps() {
+    let mut params = params(&[]);
+    params.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap()); 1_024];
+    assert_eq!(parse_leaf(&self_signed(&params)).unwrap().dns_names.len(), 1_024);
+    params.subject_alt_names.push(SanType::DnsName("b.example".try_into().unwrap()));
+    let error = parse_leaf(&self_signed(&params)).unwrap_err();
+    assert_eq!(error.reason(), "certificate_too_many_names");
+}
+
+#[test]
+fn calls_every_prefix_malformed() {
+    let der = issued(&params(SANS));
+    for end in 0..der.len() {
+        assert_eq!(parse_leaf(&der[..end]), Err(CertificateError::Malformed), "{end}");
+    }
+    let mut longer = der.clone();
+    longer.extend([0; 9]);
+    assert_eq!(parse_leaf(&longer), parse_leaf(&der));
+}
+
+#[test]
+fn survives_any_change_of_one_byte() {
+    let der = issued(&params(SANS));
+    for at in 0..der.len() {
+        for value in 0..=255 {
+            let mut changed = der.clone();
+            changed[at] = value;
+            fuzz_x509(&changed);
+        }
+    }
+}
