@@ -56,8 +56,19 @@ const PROFILES: [&str; 9] = [
     "pq-ready",
 ];
 
-const COMMANDS: [&str; 11] =
-    ["watch", "analyze", "report", "top", "check", "explain", "rules", "profiles", "doctor", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "watch",
+    "analyze",
+    "report",
+    "top",
+    "check",
+    "explain",
+    "rules",
+    "profiles",
+    "doctor",
+    "completions",
+    "man",
+];
 
 /// The configuration of the public contract; the files it names are in `{folder}`.
 const CONFIGURATION: &str = r#"
@@ -161,7 +172,13 @@ fn example(folder: &Path) -> String {
 
 #[track_caller]
 fn expect(ran: &Ran, code: i32) {
-    assert_eq!(ran.code, Some(code), "stdout: {}\nstderr: {}", String::from_utf8_lossy(&ran.stdout), ran.stderr);
+    assert_eq!(
+        ran.code,
+        Some(code),
+        "stdout: {}\nstderr: {}",
+        String::from_utf8_lossy(&ran.stdout),
+        ran.stderr
+    );
 }
 
 /// An error is told on standard error and names these; nothing is on standard output.
@@ -317,14 +334,21 @@ fn damage_gives_four_file_and_offset() {
     let offsets: Vec<usize> =
         line.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
     // The record that is cut short begins in the last 76 bytes.
-    assert!(offsets.iter().any(|offset| (bytes.len() - 76..=bytes.len()).contains(offset)), "{line}: {}", bytes.len());
+    assert!(
+        offsets.iter().any(|offset| (bytes.len() - 76..=bytes.len()).contains(offset)),
+        "{line}: {}",
+        bytes.len()
+    );
     expect(&run(&["analyze", "damaged-pcapng.pcapng"]), 4);
     expect(&run(&["analyze", CLEAN, DAMAGED]), 4);
 }
 
 #[test]
 fn unsupported_link_type_gives_four() {
-    for arguments in [&["analyze", "--format", "jsonl", UNSUPPORTED][..], &["analyze", "--format", "jsonl", UNSUPPORTED, CLEAN]] {
+    for arguments in [
+        &["analyze", "--format", "jsonl", UNSUPPORTED][..],
+        &["analyze", "--format", "jsonl", UNSUPPORTED, CLEAN],
+    ] {
         let ran = run(arguments);
         expect(&ran, 4);
         assert!(ran.stderr.contains(UNSUPPORTED) && ran.stderr.contains("195"), "{}", ran.stderr);
@@ -345,7 +369,13 @@ fn closed_pipe_is_success() {
     let formats = formats();
     let mut commands: Vec<Vec<&str>> =
         formats.iter().map(|format| vec!["analyze", "--format", format, CLEAN, VIOLATING]).collect();
-    commands.extend([vec!["man"], vec!["completions", "bash"], vec!["rules"], vec!["profiles"], vec!["--help"]]);
+    commands.extend([
+        vec!["man"],
+        vec!["completions", "bash"],
+        vec!["rules"],
+        vec!["profiles"],
+        vec!["--help"],
+    ]);
     for arguments in commands {
         let mut child =
             ddbwatch().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -361,7 +391,8 @@ fn closed_pipe_is_success() {
 fn reader_may_leave_in_the_middle() {
     let mut arguments = vec!["analyze", "--format", "jsonl", "--jobs", "1"];
     arguments.extend(std::iter::repeat_n("many-flows.pcap", 30));
-    let mut child = ddbwatch().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        ddbwatch().args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut start = [0; 100];
     stdout.read_exact(&mut start).unwrap();
@@ -377,7 +408,9 @@ fn no_colour_without_a_terminal() {
         let ran = run(&["analyze", "--format", &format, "--all-services", "many-flows.pcap", DAMAGED]);
         assert!(!ran.stdout.contains(&0x1b) && !ran.stderr.contains('\x1b'), "{format}");
     }
-    for arguments in [&["--help"][..], &["rules"], &["profiles"], &["explain", "weak_cipher"], &["no-such-command"]] {
+    for arguments in
+        [&["--help"][..], &["rules"], &["profiles"], &["explain", "weak_cipher"], &["no-such-command"]]
+    {
         let ran = run(arguments);
         assert!(!ran.stdout.contains(&0x1b) && !ran.stderr.contains('\x1b'), "{arguments:?}");
     }
@@ -439,7 +472,11 @@ fn output_of_a_damaged_capture_is_kept() {
 fn output_that_cannot_be_written_gives_one() {
     expect_error(&run(&["analyze", "-o", "/nowhere/at/all/out", CLEAN]), 1, &["/nowhere/at/all/out"]);
     let folder = folder();
-    expect_error(&run(&["analyze", "-o", folder.path().to_str().unwrap(), CLEAN]), 1, &[folder.path().to_str().unwrap()]);
+    expect_error(
+        &run(&["analyze", "-o", folder.path().to_str().unwrap(), CLEAN]),
+        1,
+        &[folder.path().to_str().unwrap()],
+    );
     if Path::new("/dev/full").exists() {
         expect(&run(&["analyze", "-o", "/dev/full", CLEAN]), 1);
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -475,7 +512,8 @@ fn standard_input_is_read_in_each_form() {
 }
 
 fn sources(ran: &Ran) -> Vec<String> {
-    let mut sources: Vec<String> = ran.records().iter().map(|record| shown(&record["capture.source"])).collect();
+    let mut sources: Vec<String> =
+        ran.records().iter().map(|record| shown(&record["capture.source"])).collect();
     sources.dedup();
     sources
 }
@@ -483,7 +521,10 @@ fn sources(ran: &Ran) -> Vec<String> {
 #[test]
 fn files_come_in_the_order_given() {
     for jobs in ["1", "2", "4"] {
-        for names in [[CLEAN, VIOLATING, "many-flows.pcap", WARNING_ONLY], [WARNING_ONLY, "many-flows.pcap", VIOLATING, CLEAN]] {
+        for names in [
+            [CLEAN, VIOLATING, "many-flows.pcap", WARNING_ONLY],
+            [WARNING_ONLY, "many-flows.pcap", VIOLATING, CLEAN],
+        ] {
             let ran = run(&[&["analyze", "--format", "jsonl", "--jobs", jobs][..], &names].concat());
             expect(&ran, 0);
             assert_eq!(sources(&ran), names, "--jobs {jobs}");
@@ -494,7 +535,12 @@ fn files_come_in_the_order_given() {
 #[test]
 fn folder_is_read_in_order_and_other_files_are_noted() {
     let folder = folder();
-    for (name, from) in [("c.pcap", CLEAN), ("a.pcap", VIOLATING), ("b.pcap.gz", "gzip.pcap.gz"), ("B.pcapng", "seen-twice.pcapng")] {
+    for (name, from) in [
+        ("c.pcap", CLEAN),
+        ("a.pcap", VIOLATING),
+        ("b.pcap.gz", "gzip.pcap.gz"),
+        ("B.pcapng", "seen-twice.pcapng"),
+    ] {
         fs::copy(capture(from), folder.path().join(name)).unwrap();
     }
     write(folder.path(), "notes.txt", "these are notes, no packets\n");
@@ -510,7 +556,12 @@ fn odd_file_names_are_taken() {
     use std::os::unix::ffi::OsStringExt;
 
     let folder = folder();
-    for name in [b"with space.pcap".to_vec(), b"-dash.pcap".to_vec(), b"not-utf8-\xff.pcap".to_vec(), b"new\nline.pcap".to_vec()] {
+    for name in [
+        b"with space.pcap".to_vec(),
+        b"-dash.pcap".to_vec(),
+        b"not-utf8-\xff.pcap".to_vec(),
+        b"new\nline.pcap".to_vec(),
+    ] {
         let path = folder.path().join(OsString::from_vec(name));
         fs::copy(capture(CLEAN), &path).unwrap();
         let ran = run(&["analyze".into(), "--format".into(), "jsonl".into(), path.into_os_string()]);
@@ -586,29 +637,41 @@ fn account_ids_become_numbers_or_keyed_hashes() {
         assert_eq!(keyed.iter().map(|other| other == hash).collect::<Vec<_>>(), same);
     }
     let off = write(folder.path(), "off.toml", "[privacy]\nredact = false\n");
-    assert!(accounts(&run(&["analyze", "--format", "jsonl", "--config", &off, "endpoint-names.pcap"])).contains(&"123456789012".to_owned()));
+    assert!(
+        accounts(&run(&["analyze", "--format", "jsonl", "--config", &off, "endpoint-names.pcap"]))
+            .contains(&"123456789012".to_owned())
+    );
     // The flag wins over the configuration.
-    let ran = run(&["analyze", "--format", "jsonl", "--config", &off, "--redact", "on", "endpoint-names.pcap"]);
+    let ran =
+        run(&["analyze", "--format", "jsonl", "--config", &off, "--redact", "on", "endpoint-names.pcap"]);
     assert_eq!(accounts(&ran), numbered);
 }
 
 #[test]
 fn no_secret_of_a_request_is_written() {
     for format in formats() {
-        for name in crate::golden::names().iter().filter(|name| name.starts_with("http-") || name.contains("-http")) {
+        for name in
+            crate::golden::names().iter().filter(|name| name.starts_with("http-") || name.contains("-http"))
+        {
             let bytes = support::capture_bytes(&capture(name));
             let ran = run(&["analyze", "--format", &format, "--redact", "off", name]);
             for start in [&b"AKIA"[..], b"ASIA"] {
                 for at in memchr::memmem::find_iter(&bytes, start) {
                     let key = &bytes[at..at + 20];
                     if key.iter().all(u8::is_ascii_alphanumeric) {
-                        assert!(memchr::memmem::find(&ran.stdout, key).is_none(), "{format} {name} shows a key id");
+                        assert!(
+                            memchr::memmem::find(&ran.stdout, key).is_none(),
+                            "{format} {name} shows a key id"
+                        );
                     }
                 }
             }
             for at in memchr::memmem::find_iter(&bytes, b"Signature=") {
                 let signature = &bytes[at + 10..at + 74];
-                assert!(memchr::memmem::find(&ran.stdout, signature).is_none(), "{format} {name} shows a signature");
+                assert!(
+                    memchr::memmem::find(&ran.stdout, signature).is_none(),
+                    "{format} {name} shows a signature"
+                );
             }
         }
     }
@@ -650,7 +713,17 @@ fn help_lists_the_commands_that_exist() {
 #[test]
 fn help_names_the_flags_of_analyze() {
     let ran = run(&["analyze", "--help"]);
-    for flag in ["--format", "-o", "--profile", "--config", "--all-services", "--fail-on", "--jobs", "--no-progress", "--redact"] {
+    for flag in [
+        "--format",
+        "-o",
+        "--profile",
+        "--config",
+        "--all-services",
+        "--fail-on",
+        "--jobs",
+        "--no-progress",
+        "--redact",
+    ] {
         assert!(ran.text().contains(flag), "{flag}");
     }
 }
@@ -713,7 +786,14 @@ fn configuration_is_checked_and_printed() {
     let path = example(folder.path());
     let ran = run(&["check", "--config", &path]);
     expect(&ran, 0);
-    for word in ["aws-dynamodb", "dx-frankfurt", "direct_connect_public", "eu-central-1", "payments team", "2027-03-31"] {
+    for word in [
+        "aws-dynamodb",
+        "dx-frankfurt",
+        "direct_connect_public",
+        "eu-central-1",
+        "payments team",
+        "2027-03-31",
+    ] {
         assert!(ran.text().contains(word), "{word} is not printed: {}", ran.text());
     }
     let ran = run(&["analyze", "--format", "jsonl", "--config", &path, "--profile", "house", CLEAN]);
@@ -758,7 +838,9 @@ fn completions_are_scripts() {
         let folder = folder();
         let path = write(folder.path(), "script", &ran.stdout);
         match Command::new(program).args([flag, &path]).output() {
-            Ok(output) => assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr)),
+            Ok(output) => {
+                assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr))
+            }
             Err(_) => println!("skipped: {program} is not installed"),
         }
     }
@@ -771,9 +853,18 @@ fn manual_page_can_be_typeset() {
     assert!(ran.text().contains(".TH") && ran.text().contains("analyze"));
     let folder = folder();
     let path = write(folder.path(), "ddbwatch.1", &ran.stdout);
-    match Command::new("man").args(["-l", "--warnings", &path]).env("MANPAGER", "cat").env("LC_ALL", "C.UTF-8").output() {
+    match Command::new("man")
+        .args(["-l", "--warnings", &path])
+        .env("MANPAGER", "cat")
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+    {
         Ok(output) => {
-            assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success() && output.stderr.is_empty(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             assert!(String::from_utf8_lossy(&output.stdout).contains("analyze"));
         }
         Err(_) => println!("skipped: man is not installed"),

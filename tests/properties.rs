@@ -41,7 +41,9 @@ static BASES: LazyLock<Vec<Base>> = LazyLock::new(|| {
 
 fn analyze(files: &[PathBuf]) -> Vec<Record> {
     let mut command = support::ddbwatch();
-    let ran = support::finish(command.args(["analyze", "--all-services", "--format", "jsonl", "--jobs", "1"]).args(files));
+    let ran = support::finish(
+        command.args(["analyze", "--all-services", "--format", "jsonl", "--jobs", "1"]).args(files),
+    );
     assert!(matches!(ran.code, Some(0 | 4)), "{ran:?}");
     ran.records()
 }
@@ -62,7 +64,11 @@ fn without(records: &[Record], keys: &[&str]) -> Vec<Record> {
     records
         .iter()
         .map(|record| {
-            record.iter().filter(|(key, _)| !is_about(key, keys)).map(|(key, value)| (key.clone(), value.clone())).collect()
+            record
+                .iter()
+                .filter(|(key, _)| !is_about(key, keys))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
         })
         .collect()
 }
@@ -233,11 +239,23 @@ fn cuts(folder: &Path, bytes: &[u8], lengths: impl Iterator<Item = usize>) {
 
 #[test]
 fn truncation_at_any_byte_is_survived() {
-    for (name, step) in [("tls12-ecdhe-rsa.pcap", 1), ("many-flows.pcap", 37), ("seen-twice.pcapng", 7), ("gzip.pcap.gz", 7), ("zstd.pcapng.zst", 7)] {
+    for (name, step) in [
+        ("tls12-ecdhe-rsa.pcap", 1),
+        ("many-flows.pcap", 37),
+        ("seen-twice.pcapng", 7),
+        ("gzip.pcap.gz", 7),
+        ("zstd.pcapng.zst", 7),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let bytes = fs::read(support::capture(name)).unwrap();
         cuts(folder.path(), &bytes, (0..bytes.len()).step_by(step));
-        let ran = support::run(&["analyze", "--all-services", "--format", "jsonl", folder.path().to_str().unwrap()]);
+        let ran = support::run(&[
+            "analyze",
+            "--all-services",
+            "--format",
+            "jsonl",
+            folder.path().to_str().unwrap(),
+        ]);
         assert!(matches!(ran.code, Some(0 | 1 | 4)), "{name}: {:?} {}", ran.code, ran.stderr);
         let whole = support::run(&["analyze", "--all-services", "--format", "jsonl", name]).records();
         // What is reported of a part is a part of the truth: the same ends and no name of its own.
@@ -245,7 +263,8 @@ fn truncation_at_any_byte_is_survived() {
             assert!(
                 whole.iter().any(|whole| {
                     ["client.port", "server.port"].iter().all(|key| {
-                        record.get(*key) == whole.get("client.port") || record.get(*key) == whole.get("server.port")
+                        record.get(*key) == whole.get("client.port")
+                            || record.get(*key) == whole.get("server.port")
                     })
                 }),
                 "{name}: {record:?}"

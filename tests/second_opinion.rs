@@ -18,8 +18,16 @@ use crate::support::{self, Record, shown};
 const SKIPS: &[(&str, &str, &str)] = &[
     ("proxy-protocol-v2.pcap", "proxy.kind", "tshark 4.0 knows version 1 of the PROXY protocol only"),
     ("dax-cleartext.pcap", "flow", "tshark has no dissector for DAX"),
-    ("gwlb-overlapping-ranges.pcap", "flow", "tshark joins both flows, because it knows no Gateway Load Balancer endpoints"),
-    ("gwlb-overlapping-ranges.pcap", "tls.*", "tshark joins both flows, because it knows no Gateway Load Balancer endpoints"),
+    (
+        "gwlb-overlapping-ranges.pcap",
+        "flow",
+        "tshark joins both flows, because it knows no Gateway Load Balancer endpoints",
+    ),
+    (
+        "gwlb-overlapping-ranges.pcap",
+        "tls.*",
+        "tshark joins both flows, because it knows no Gateway Load Balancer endpoints",
+    ),
     ("nat-two-interfaces.pcapng", "flow", "tshark does not join the two sides of address translation"),
 ];
 
@@ -120,7 +128,9 @@ fn collect(value: &Value, key: &str, found: &mut Vec<String>) {
         Value::Object(map) => {
             for (name, value) in map {
                 if name == key {
-                    found.extend(items(Some(value)).into_iter().filter_map(|value| value.as_str().map(str::to_owned)));
+                    found.extend(
+                        items(Some(value)).into_iter().filter_map(|value| value.as_str().map(str::to_owned)),
+                    );
                 } else {
                     collect(value, key, found);
                 }
@@ -234,7 +244,10 @@ impl Flow {
                     if text(alert, "tls.alert_message.level").as_deref() == Some("2") {
                         let name = names.of("alert", &text(alert, "tls.alert_message.desc").unwrap());
                         self.set("tls.alert", name);
-                        self.set("tls.alert.from", if Some(source) == self.server.as_ref() { "server" } else { "client" });
+                        self.set(
+                            "tls.alert.from",
+                            if Some(source) == self.server.as_ref() { "server" } else { "client" },
+                        );
                     }
                 }
             }
@@ -253,12 +266,20 @@ impl Flow {
             self.has_request = true;
             (self.client, self.server) = (Some(source.clone()), Some(destination.clone()));
             self.set("http.request.method", method);
-            let host = text(http, "http.host").map(|host| host.split(':').next().unwrap_or_default().to_owned());
+            let host =
+                text(http, "http.host").map(|host| host.split(':').next().unwrap_or_default().to_owned());
             self.set_or_absent("http.host", host.map(Value::from));
         }
     }
 
-    fn see_handshake(&mut self, handshake: &Value, record: &Value, source: &End, destination: &End, names: &Names) {
+    fn see_handshake(
+        &mut self,
+        handshake: &Value,
+        record: &Value,
+        source: &End,
+        destination: &End,
+        names: &Names,
+    ) {
         match handshake.get("tls.handshake.type").and_then(Value::as_str) {
             Some("1") if !self.has_client_hello => {
                 self.has_client_hello = true;
@@ -297,11 +318,17 @@ impl Flow {
     fn see_client_hello(&mut self, hello: &Value, names: &Names) {
         let name = text(hello, "tls.handshake.extensions_server_name");
         self.facts.insert("tls.client.server_name", name.map_or(Expected::Absent, Expected::Reads));
-        self.set("tls.client.supported_ciphers", names.list("cipher", &texts(hello, "tls.handshake.ciphersuite")));
+        self.set(
+            "tls.client.supported_ciphers",
+            names.list("cipher", &texts(hello, "tls.handshake.ciphersuite")),
+        );
         let extensions = texts(hello, "tls.handshake.extension.type");
         let has = |extension: &str| extensions.iter().any(|kind| kind == extension);
         let groups = texts(hello, "tls.handshake.extensions_supported_group");
-        self.set_or_absent("tls.client.supported_groups", has(SUPPORTED_GROUPS).then(|| names.list("group", &groups)));
+        self.set_or_absent(
+            "tls.client.supported_groups",
+            has(SUPPORTED_GROUPS).then(|| names.list("group", &groups)),
+        );
         let shares = texts(hello, "tls.handshake.extensions_key_share_group");
         self.set_or_absent(
             "tls.client.key_share_groups",
@@ -331,13 +358,17 @@ impl Flow {
     }
 
     fn see_server_hello(&mut self, hello: &Value, record: &Value, names: &Names) {
-        let is_retry = text(hello, "tls.handshake.random").is_some_and(|random| random.starts_with(RETRY_RANDOM));
+        let is_retry =
+            text(hello, "tls.handshake.random").is_some_and(|random| random.starts_with(RETRY_RANDOM));
         if is_retry {
             self.has_retry = true;
             self.set("tls.hello_retry_request", true);
             let group = text(hello, "tls.handshake.extensions_key_share_selected_group")
                 .or_else(|| text(hello, "tls.handshake.extensions_key_share_group"));
-            self.set_or_absent("tls.hello_retry_request.group", group.map(|group| names.of("group", &group).into()));
+            self.set_or_absent(
+                "tls.hello_retry_request.group",
+                group.map(|group| names.of("group", &group).into()),
+            );
             return;
         }
         if self.has_server_hello {
@@ -354,7 +385,10 @@ impl Flow {
         self.set("tls.cipher", names.of("cipher", &cipher));
         self.set("tls.cipher_id", format!("0x{:04x}", number(&cipher)));
         self.set_or_absent("tls.server.ja3s", text(hello, "tls.handshake.ja3s").map(Value::from));
-        self.set_or_absent("tls.next_protocol", text(hello, "tls.handshake.extensions_alpn_str").map(Value::from));
+        self.set_or_absent(
+            "tls.next_protocol",
+            text(hello, "tls.handshake.extensions_alpn_str").map(Value::from),
+        );
         if let Some(group) = text(hello, "tls.handshake.extensions_key_share_group") {
             self.set("tls.curve", names.of("group", &group));
         }
@@ -370,7 +404,9 @@ impl Flow {
     fn see_certificate(&mut self, handshake: &Value) {
         let Some(certificates) = handshake.get("tls.handshake.certificates") else { return };
         // tshark keeps the trees of a chain in a list of their own.
-        let Some(leaf) = items(certificates.get("tls.handshake.certificate_tree")).into_iter().next() else { return };
+        let Some(leaf) = items(certificates.get("tls.handshake.certificate_tree")).into_iter().next() else {
+            return;
+        };
         let names = |name: Option<&Value>| {
             let name = name.cloned().unwrap_or_default();
             let mut parts = texts(&name, "x509sat.uTF8String");
@@ -448,8 +484,10 @@ fn encapsulation(protocols: &[&str], layers: &Value) -> Vec<String> {
             "geneve" => found.push(format!("geneve:{}", number_of("geneve", "geneve.vni").unwrap())),
             "vxlan" => found.push(format!("vxlan:{}", number_of("vxlan", "vxlan.vni").unwrap())),
             "gre" if followed_by("erspan") => {
-                let kind = items(layers.get("erspan")).first().and_then(|layer| text(layer, "erspan.version"));
-                let session = items(layers.get("erspan")).first().and_then(|layer| text(layer, "erspan.spanid"));
+                let kind =
+                    items(layers.get("erspan")).first().and_then(|layer| text(layer, "erspan.version"));
+                let session =
+                    items(layers.get("erspan")).first().and_then(|layer| text(layer, "erspan.spanid"));
                 found.push(match (kind.as_deref().map(number), session) {
                     (Some(version), Some(session)) => format!("erspan{}:{}", version + 1, number(&session)),
                     _ => "erspan1".to_owned(),
@@ -503,7 +541,9 @@ fn opinion(name: &str, names: &Names) -> Vec<Flow> {
             continue;
         };
         let place = protocols.iter().rposition(|protocol| *protocol == "tcp").unwrap_or(0);
-        let Some(family) = protocols[..place].iter().rev().find(|protocol| matches!(**protocol, "ip" | "ipv6")) else {
+        let Some(family) =
+            protocols[..place].iter().rev().find(|protocol| matches!(**protocol, "ip" | "ipv6"))
+        else {
             continue;
         };
         let ip = items(layers.get(*family)).into_iter().next_back().unwrap();
@@ -515,7 +555,8 @@ fn opinion(name: &str, names: &Names) -> Vec<Flow> {
             let layers = encapsulation(&protocols, layers);
             flow.set_or_absent("capture.encapsulation", (!layers.is_empty()).then(|| json!(layers)));
             // Who opened it, until a hello says who is who.
-            let is_answer = text(tcp, "tcp.flags.syn").as_deref() == Some("1") && text(tcp, "tcp.flags.ack").as_deref() == Some("1");
+            let is_answer = text(tcp, "tcp.flags.syn").as_deref() == Some("1")
+                && text(tcp, "tcp.flags.ack").as_deref() == Some("1");
             let ends = (Some(source.clone()), Some(destination.clone()));
             (flow.client, flow.server) = if is_answer { (ends.1, ends.0) } else { ends };
         }
@@ -564,7 +605,8 @@ impl Findings {
         for flow in opinion(capture, names) {
             let ends = |record: &Record| {
                 let end = |side: &str| {
-                    let part = |what: &str| record.get(&format!("{side}.{what}")).map(shown).unwrap_or_default();
+                    let part =
+                        |what: &str| record.get(&format!("{side}.{what}")).map(shown).unwrap_or_default();
                     (part("address"), part("port"))
                 };
                 (Some(end("client")), Some(end("server")))
@@ -583,7 +625,13 @@ impl Findings {
             };
             let record = left.remove(index);
             if !flow.must_be_reported() && !flow.has_records {
-                note("flow", format!("a record of {:?} to {:?}, which is neither TLS nor HTTP", flow.client, flow.server));
+                note(
+                    "flow",
+                    format!(
+                        "a record of {:?} to {:?}, which is neither TLS nor HTTP",
+                        flow.client, flow.server
+                    ),
+                );
                 continue;
             }
             for (key, expected) in &flow.facts {
@@ -595,7 +643,10 @@ impl Findings {
             }
         }
         for record in left {
-            note("flow", format!("tshark has no such flow: {}:{}", record["client.address"], record["client.port"]));
+            note(
+                "flow",
+                format!("tshark has no such flow: {}:{}", record["client.address"], record["client.port"]),
+            );
         }
         wrong
     }
@@ -608,8 +659,10 @@ fn tshark_says_the_same() {
     }
     let names = Names::load();
     let findings = Findings { used: Mutex::default() };
-    let wrong: Vec<String> =
-        support::each(&golden::names(), |name| findings.compare(name, &names)).into_iter().flatten().collect();
+    let wrong: Vec<String> = support::each(&golden::names(), |name| findings.compare(name, &names))
+        .into_iter()
+        .flatten()
+        .collect();
     assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n"));
     let version = Command::new("tshark").arg("--version").output().unwrap();
     if !String::from_utf8_lossy(&version.stdout).contains(SKIPS_FOR) {

@@ -69,7 +69,8 @@ fn index() -> Vec<Value> {
 
 fn compare(entry: &Value) -> Vec<String> {
     let file = entry["file"].as_str().unwrap();
-    let flows: Vec<&Record> = entry["flows"].as_array().unwrap().iter().map(|flow| flow.as_object().unwrap()).collect();
+    let flows: Vec<&Record> =
+        entry["flows"].as_array().unwrap().iter().map(|flow| flow.as_object().unwrap()).collect();
     let mut arguments = vec!["analyze", "--format", "jsonl"];
     let needs: BTreeSet<&str> = flows.iter().filter_map(|flow| flow.get("needs")?.as_str()).collect();
     arguments.extend(needs);
@@ -92,7 +93,11 @@ fn compare(entry: &Value) -> Vec<String> {
         match best {
             Some(index) => {
                 let record = left.remove(index);
-                wrong.extend(differences(flow, &record).into_iter().map(|line| format!("{file}: flow {number}: {line}")));
+                wrong.extend(
+                    differences(flow, &record)
+                        .into_iter()
+                        .map(|line| format!("{file}: flow {number}: {line}")),
+                );
             }
             None => wrong.push(format!("{file}: flow {number}: no record ({:?})", flow.get("client.port"))),
         }

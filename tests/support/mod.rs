@@ -57,8 +57,12 @@ pub fn finish(command: &mut Command) -> Ran {
 
 /// Runs a command to its end with `input` on its standard input.
 pub fn finish_with(command: &mut Command, input: &[u8]) -> Ran {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     let mut stdin = child.stdin.take().expect("it has a standard input");
     let input = input.to_vec();
     // A thread of its own: neither side waits for the other's full pipe. Who reads may stop early.
@@ -116,7 +120,9 @@ pub fn is_there(program: &str) -> bool {
     let is_found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
     assert!(
-        is_found || std::env::var("CI").is_ok_and(|value| value != "true") || std::env::var_os("CI").is_none(),
+        is_found
+            || std::env::var("CI").is_ok_and(|value| value != "true")
+            || std::env::var_os("CI").is_none(),
         "{program} is not installed, and with CI=true nothing is skipped"
     );
     if !is_found {
