@@ -243,7 +243,7 @@ fn unreadable_capture_gives_one_and_its_name() {
 
     let folder = folder();
     let path = write(folder.path(), "locked.pcap", fs::read(capture(CLEAN)).unwrap());
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         println!("skipped: this user may read everything");
         return;

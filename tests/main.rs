@@ -1,4 +1,12 @@
 //! Tests from the outside: one binary, a module per subject.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends by failing, and says so; helpers outside of #[test] functions are no exception"
+)]
 
 mod accounting;
 mod cli;

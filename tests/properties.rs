@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 
-use crate::support::packets::{Frame, SYN, SYN_FIN_RST, pcap, pcapng, read_pcap};
+use crate::support::packets::{Direction, Frame, SYN, SYN_FIN_RST, pcap, pcapng, read_pcap};
 use crate::support::{self, Record};
 
 /// A shipped capture that can be taken apart, and its records.
@@ -126,7 +126,7 @@ fn divided(frames: &[Frame], cut: impl Fn(usize, usize) -> usize) -> Vec<Frame> 
 
 /// Segments of one direction change places, none by more than three; times stay where they were.
 fn disordered(frames: &[Frame], choose: &[Index]) -> Vec<Frame> {
-    let mut directions: Vec<((Vec<u8>, Vec<u8>), Vec<usize>)> = Vec::new();
+    let mut directions: Vec<(Direction, Vec<usize>)> = Vec::new();
     for (number, frame) in frames.iter().enumerate() {
         let Some(parts) = frame.parts() else { continue };
         let ends = frame.direction(parts);

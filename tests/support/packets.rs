@@ -82,6 +82,9 @@ pub struct Parts {
     pub end: usize,
 }
 
+/// Source and destination, each its address and port as bytes.
+pub type Direction = (Vec<u8>, Vec<u8>);
+
 /// SYN, FIN and RST: segments whose place matters.
 pub const SYN_FIN_RST: u8 = 0x07;
 pub const SYN: u8 = 0x02;
@@ -106,8 +109,8 @@ impl Frame {
         self.data[parts.tcp + 13]
     }
 
-    /// Source and destination with ports, as bytes.
-    pub fn direction(&self, parts: Parts) -> (Vec<u8>, Vec<u8>) {
+    /// Source and destination with ports.
+    pub fn direction(&self, parts: Parts) -> Direction {
         let size = if parts.is_ipv6 { 16 } else { 4 };
         let (from, to) = (parts.tcp - 2 * size, parts.tcp - size);
         let end = |address: usize, port: usize| {
