@@ -12,65 +12,71 @@ use crate::config::{self, CommandLine, Resolved};
 use crate::export::{Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Sink};
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
-use crate::view;
+use crate::policy::Rule;
+use crate::telemetry::Accounts;
+use crate::view::{ReadProgress, Table, TableOptions};
 
 /// Runs the command.
 pub fn run(args: &Analyze) -> Result<Finished, Failure> {
-    let command_line = CommandLine { profile: args.profile.clone() };
-    let config = config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
+    let command_line = CommandLine {
+        profile: args.profile.clone(),
+        redact: args.redact.map(|switch| switch == Switch::On),
+        ..CommandLine::default()
+    };
+    let config =
+        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
+    for warning in &config.warnings {
+        note(warning);
+    }
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     for passed_over in &found.passed_over {
         note(&format!("passed over {passed_over}"));
     }
     if found.passed_over_unlisted > 0 {
-        note(&format!("passed over {} more", found.passed_over_unlisted));
+        note(&format!("passed over {} more files", found.passed_over_unlisted));
     }
     let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
-    let is_output_terminal = args.output.is_none() && io::stdout().is_terminal();
+    let mut report = Report::new(args, &config, output).map_err(Failure::CannotRun)?;
 
-    // With records on the terminal a bar would be drawn among them.
-    let wants_progress = !args.no_progress && io::stderr().is_terminal() && !(is_output_terminal && args.format != Format::Table);
-    let progress = wants_progress.then(|| Bar(view::ProgressBar::new(found.total_bytes)));
+    // With records on the same terminal a bar would be drawn among them.
+    let is_among_records =
+        args.output.is_none() && args.format != Format::Table && io::stdout().is_terminal();
+    let bar = Bar(ReadProgress::new(
+        found.total_bytes.unwrap_or(0),
+        !args.no_progress && io::stderr().is_terminal() && !is_among_records,
+    ));
     let stop = interrupted()?;
     let job = Job {
         inputs: found.inputs,
         config: &config,
         all_services: args.all_services,
         jobs: usize::from(args.jobs.unwrap_or(0)),
-        progress: progress.as_ref().map(|bar| bar as &dyn Progress),
+        progress: Some(&bar),
         stop: Some(&stop),
     };
-    let mut redactor = Redactor::new(redaction(args.redact, &config));
+    let mut redactor = Redactor::new(redaction(&config));
     let mut worst: Option<Severity> = None;
-    let mut sink = sink(args, &config, output, is_output_terminal);
     let result = pipeline::analyze(&job, &mut |mut record: Record| {
-        let gravest = record.policy.iter().flat_map(|policy| &policy.violations).map(|violation| violation.severity).max();
-        worst = worst.max(gravest);
+        let violations = record.policy.iter().flat_map(|policy| &policy.violations);
+        worst = worst.max(violations.map(|violation| violation.severity).max());
         redactor.apply(&mut record);
-        sink.record(&record)
+        report.record(&record)
     });
-    if let Some(bar) = &progress {
-        bar.0.finish();
-    }
-    let mut accounts = match result {
-        Ok(accounts) => accounts,
-        Err(AnalyzeError::Output(error)) => return Err(error.into()),
-        Err(error @ AnalyzeError::Input { .. }) => {
-            return Err(Failure::CannotRun(error.into()));
-        }
-    };
-    accounts.files_passed_over = found.passed_over.iter().map(ToString::to_string).collect();
-    redactor.apply_accounts(&mut accounts);
-    sink.finish(&accounts)?;
-
-    let is_interrupted = stop.load(Ordering::Relaxed);
-    if is_interrupted {
-        note("stopped by a signal: what was read until then is reported");
-    }
+    bar.0.finish();
+    let mut accounts = result.map_err(|error| match error {
+        AnalyzeError::Output(error) => Failure::from(error),
+        AnalyzeError::Input { .. } => Failure::CannotRun(error.into()),
+    })?;
+    accounts.files_passed_over =
+        found.passed_over.iter().map(|file| file.path.display().to_string()).collect();
     for damage in &accounts.damage {
         note(&format!("{}: damaged at byte {}: {}", damage.file, damage.offset, damage.what));
     }
-    Ok(if is_interrupted {
+    redactor.apply_accounts(&mut accounts);
+    report.finish(&accounts)?;
+
+    Ok(if stop.load(Ordering::Relaxed) {
+        note("stopped by a signal; what was read until then is reported");
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
@@ -81,26 +87,98 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     })
 }
 
-/// `--redact`, else the configuration.
-fn redaction(flag: Option<Switch>, config: &Resolved) -> Redaction {
-    let is_on = match flag {
-        Some(switch) => switch == Switch::On,
-        None => config.privacy.redact,
-    };
+/// What becomes of account ids.
+fn redaction(config: &Resolved) -> Redaction {
     match &config.privacy.key {
-        _ if !is_on => Redaction::Off,
+        _ if !config.privacy.redact => Redaction::Off,
         Some(key) => Redaction::Keyed(key.as_bytes().to_vec()),
         None => Redaction::Numbered,
     }
 }
 
-fn sink(args: &Analyze, config: &Resolved, output: Output, is_terminal: bool) -> Box<dyn FinishingSink> {
-    match args.format {
-        Format::Jsonl => Box::new(Finishing(Jsonl::new(output), Jsonl::into_inner)),
-        Format::Csv => Box::new(Finishing(Csv::new(output), Csv::into_inner)),
-        Format::Prometheus => todo_metrics(config, output),
-        Format::Table => todo_table(args, output, is_terminal),
+/// The chosen format over the chosen output.
+enum Report {
+    Table(Box<Table<Output>>),
+    Jsonl(Jsonl<Output>),
+    Csv(Csv<Output>),
+    Prometheus(Box<MetricsSink<Output>>),
+}
+
+impl Report {
+    fn new(args: &Analyze, config: &Resolved, output: Output) -> anyhow::Result<Self> {
+        Ok(match args.format {
+            Format::Table => Self::Table(Box::new(Table::new(table_options(args, config), output))),
+            Format::Jsonl => Self::Jsonl(Jsonl::new(output)),
+            Format::Csv => Self::Csv(Csv::new(output)),
+            Format::Prometheus => {
+                let settings = &config.policy.settings;
+                let rules = Rule::ALL
+                    .iter()
+                    .filter_map(|rule| Some((rule.as_str(), settings.severities.of(*rule)?)))
+                    .collect();
+                let metrics = Metrics::new(MetricsOptions {
+                    profile: Some(settings.profile.to_string()),
+                    rules,
+                    max_series: config.metrics.max_series as usize,
+                    offenders: config.metrics.offenders as usize,
+                    prefix_list_published: Some(config.endpoint.prefixes.created()),
+                })?;
+                Self::Prometheus(Box::new(MetricsSink::new(metrics, output)))
+            }
+        })
     }
+
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        match self {
+            Self::Table(sink) => sink.record(record),
+            Self::Jsonl(sink) => sink.record(record),
+            Self::Csv(sink) => sink.record(record),
+            Self::Prometheus(sink) => sink.record(record),
+        }
+    }
+
+    /// Writes what is left and puts the output in its place.
+    fn finish(self, accounts: &Accounts) -> io::Result<()> {
+        let output = match self {
+            Self::Table(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Jsonl(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Csv(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Prometheus(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+        };
+        output.finish()
+    }
+}
+
+fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
+    let mut options = if args.output.is_some() { TableOptions::default() } else { TableOptions::of_stdout() };
+    if anstream::ColorChoice::global() == anstream::ColorChoice::Always {
+        options.has_color = true;
+    }
+    options.all_services = args.all_services;
+    let prefixes = &config.endpoint.prefixes;
+    let origin = match &config.ip_ranges {
+        Some(path) => format!("read from {}", path.display()),
+        None => "compiled in".to_owned(),
+    };
+    let published = prefixes.created().to_string();
+    options.facts.push(format!(
+        "Address list: {} DynamoDB prefixes, published {}, {origin}.",
+        prefixes.len(),
+        published.split('T').next().unwrap_or_default()
+    ));
+    options
 }
 
 /// True from the moment the user asks to stop; the second time the process ends at once.
@@ -113,7 +191,7 @@ fn interrupted() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-struct Bar(view::ProgressBar);
+struct Bar(ReadProgress);
 
 impl Progress for Bar {
     fn advance(&self, bytes: u64) {

@@ -10,7 +10,11 @@ use anyhow::Context;
 pub enum Output {
     Stdout(BufWriter<StdoutLock<'static>>),
     /// Written beside the wanted file and renamed at the end.
-    File { writer: BufWriter<File>, partial: PathBuf, wanted: PathBuf },
+    File {
+        writer: BufWriter<File>,
+        partial: PathBuf,
+        wanted: PathBuf,
+    },
     /// A device or pipe: written to directly.
     Special(BufWriter<File>),
 }
@@ -40,8 +44,9 @@ impl Output {
         );
         name.push(".partial");
         let partial = wanted.with_file_name(name);
-        let file = File::create(&partial)
-            .with_context(|| format!("{}: cannot be written; check that its folder exists", partial.display()))?;
+        let file = File::create(&partial).with_context(|| {
+            format!("{}: cannot be written; check that its folder exists", partial.display())
+        })?;
         Ok(Self::File {
             writer: BufWriter::with_capacity(BUFFER_BYTES, file),
             partial,

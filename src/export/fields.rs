@@ -7,7 +7,6 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::registry_shim as registry;
 use super::schema::{Key, SCHEMA};
 use crate::model::registry::{
     AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
@@ -142,9 +141,9 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
     let (max, min) =
         (hello.and_then(|hello| hello.max_version()), hello.and_then(|hello| hello.min_version()));
     fields.flag(Key::Established, tls.established);
-    word(fields, Key::ProtocolName, tls.version().or(max).map(registry::protocol_name));
+    word(fields, Key::ProtocolName, tls.version().or(max).map(TlsVersion::protocol_name));
     optional(fields, Key::ProtocolVersion, tls.version().map(version_text));
-    integer(fields, Key::ProtocolDraft, tls.version().and_then(registry::draft).map(u64::from));
+    integer(fields, Key::ProtocolDraft, tls.version().and_then(TlsVersion::draft).map(u64::from));
     optional(fields, Key::ClientMaxVersion, max.map(version_text));
     optional(fields, Key::ClientMinVersion, min.map(version_text));
     if let Some(suite) = tls.cipher_suite() {
@@ -299,21 +298,21 @@ fn groups(groups: &[NamedGroup]) -> impl Iterator<Item = Text<'static>> + '_ {
 }
 
 pub(crate) fn cipher_text(suite: CipherSuite) -> Text<'static> {
-    registry::cipher_name(suite).map_or(Text::Hex(suite.0.into(), 4), Text::Word)
+    suite.name().map_or(Text::Hex(suite.0.into(), 4), Text::Word)
 }
 
 pub(crate) fn ssl2_text(kind: Ssl2CipherKind) -> Text<'static> {
-    registry::ssl2_name(kind).map_or(Text::Hex(kind.0, 6), Text::Word)
+    kind.name().map_or(Text::Hex(kind.0, 6), Text::Word)
 }
 
 pub(crate) fn group_text(group: NamedGroup) -> Text<'static> {
-    registry::group_name(group).map_or(Text::Hex(group.0.into(), 4), Text::Word)
+    group.name().map_or(Text::Hex(group.0.into(), 4), Text::Word)
 }
 
 pub(crate) fn version_text(version: TlsVersion) -> Text<'static> {
-    registry::version_name(version).map_or(Text::Hex(version.0.into(), 4), Text::Word)
+    version.as_str().map_or(Text::Hex(version.0.into(), 4), Text::Word)
 }
 
 pub(crate) fn alert_text(alert: AlertDescription) -> Text<'static> {
-    registry::alert_name(alert).map_or(Text::Hex(alert.0.into(), 2), Text::Word)
+    alert.name().map_or(Text::Hex(alert.0.into(), 2), Text::Word)
 }

@@ -8,7 +8,6 @@ pub mod fields;
 pub mod jsonl;
 pub mod prometheus;
 pub mod redact;
-mod registry_shim;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod schema;

@@ -4,8 +4,8 @@
 //! value does not apply says `none` (no service, no version chosen, no key exchange); one whose value
 //! is not known, or has no name in its registry, says `unknown`. Regions come from host names, which
 //! strangers choose: only well-formed ones of recognised names count, and at most [`MAX_REGIONS`] of them.
-//! Beyond the series cap every label of a new series says `other`; both are counted in
-//! `ddbwatch_series_folded_total`.
+//! Beyond the series cap the labels of a new series that are not from a small closed set say `other`;
+//! both are counted in `ddbwatch_series_folded_total`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
@@ -19,13 +19,12 @@ use ::prometheus::{
 use foldhash::fast::RandomState;
 
 use super::Sink;
-use super::registry_shim as registry;
 use crate::model::registry::TlsVersion;
 use crate::model::{
     Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
     Timestamp, TlsFacts, Verdict,
 };
-use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN};
+use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN, Values};
 use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
 
 /// Different regions shown: AWS has fewer than 50 in all partitions together.
@@ -39,6 +38,10 @@ const FOLLOWED_OFFENDERS: usize = 16_384;
 
 /// Longest region name taken: the longest there is has 17 letters.
 const MAX_REGION_BYTES: usize = 32;
+
+/// Closed labels keep their value in folded series where there are at most so many combinations of
+/// them; this is what a metric may take beyond the cap.
+const MAX_FOLDED_SERIES: usize = 64;
 
 /// What the metrics need to know beforehand.
 #[derive(Clone, Debug)]
@@ -238,7 +241,8 @@ impl Metrics {
             if let Some(time) = counts.last_packet
                 && let Some(gauge) = self.last_packet.child(&[interface], budget)
             {
-                gauge.set(seconds(time));
+                // Several interfaces may share a folded series; time only goes on.
+                gauge.set(seconds(time).max(gauge.get()));
             }
         }
         for ((interface, stage, reason), count) in &accounts.dropped {
@@ -328,6 +332,8 @@ struct Family<M> {
     children: HashMap<String, M, RandomState>,
     /// Lines of text one series takes.
     weight: usize,
+    /// Labels that keep their value where a series finds no room.
+    kept: Vec<bool>,
     /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
     totals: HashMap<String, u64, RandomState>,
     /// The label values joined, for looking up without allocating.
@@ -336,8 +342,15 @@ struct Family<M> {
 
 impl<M> Family<M> {
     fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>) -> Self {
+        let closed = |label: &metrics::Label| match label.values {
+            Values::Words(sets) => Some(sets.iter().map(|set| set.len()).sum::<usize>()),
+            Values::Described(_) => None,
+        };
+        let combinations: usize = metric.labels.iter().filter_map(closed).product();
+        let is_small = combinations <= MAX_FOLDED_SERIES;
+        let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
         let (children, totals) = (HashMap::default(), HashMap::default());
-        Self { metric, make, children, weight, totals, key: String::new() }
+        Self { metric, make, children, weight, kept, totals, key: String::new() }
     }
 
     /// The series of these labels, or the one that stands for all that found no room.
@@ -357,7 +370,8 @@ impl<M> Family<M> {
         if is_known {
             return;
         }
-        let folded = vec![OTHER; labels.len()];
+        let folded: Vec<&str> =
+            labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
         let labels = if has_room { labels } else { &folded };
         if has_room {
             budget.left -= self.weight;
@@ -532,20 +546,20 @@ fn is_region(name: &str) -> bool {
 }
 
 fn version_label(version: Option<TlsVersion>) -> &'static str {
-    version.map_or(NONE, |version| registry::version_name(version).unwrap_or(UNKNOWN))
+    version.map_or(NONE, |version| version.as_str().unwrap_or(UNKNOWN))
 }
 
 fn cipher(tls: &TlsFacts) -> &'static str {
     match (tls.cipher_suite(), tls.ssl2_cipher_kind) {
-        (Some(suite), _) => registry::cipher_name(suite).unwrap_or(UNKNOWN),
-        (None, Some(kind)) => registry::ssl2_name(kind).unwrap_or(UNKNOWN),
+        (Some(suite), _) => suite.name().unwrap_or(UNKNOWN),
+        (None, Some(kind)) => kind.name().unwrap_or(UNKNOWN),
         (None, None) => NONE,
     }
 }
 
 fn group(tls: &TlsFacts) -> &'static str {
     match (tls.group(), tls.key_exchange) {
-        (Some(group), _) => registry::group_name(group).unwrap_or(UNKNOWN),
+        (Some(group), _) => group.name().unwrap_or(UNKNOWN),
         (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => UNKNOWN,
         (None, _) => NONE,
     }
@@ -553,9 +567,9 @@ fn group(tls: &TlsFacts) -> &'static str {
 
 fn key_exchange(tls: &TlsFacts) -> &'static str {
     match (tls.group(), tls.key_exchange) {
-        (Some(group), _) if registry::is_post_quantum(group) => "post_quantum",
+        (Some(group), _) if group.is_post_quantum() => "post_quantum",
         // A group that nobody named may be of either kind.
-        (Some(group), _) if registry::group_name(group).is_none() => UNKNOWN,
+        (Some(group), _) if group.name().is_none() => UNKNOWN,
         (Some(_), _)
         | (None, Some(KeyExchangeFacts::Dhe { .. } | KeyExchangeFacts::ExplicitCurve { .. })) => "classical",
         (None, _) if tls.forward_secrecy == Some(ForwardSecrecy::No) => NONE,
@@ -567,7 +581,7 @@ fn key_exchange(tls: &TlsFacts) -> &'static str {
 fn refusal(record: &Record, tls: &TlsFacts) -> Option<&'static str> {
     match record.outcome {
         Outcome::RefusedByClient | Outcome::RefusedByServer => {
-            Some(tls.alert.map_or(UNKNOWN, |(alert, _)| registry::alert_name(alert).unwrap_or(UNKNOWN)))
+            Some(tls.alert.map_or(UNKNOWN, |(alert, _)| alert.name().unwrap_or(UNKNOWN)))
         }
         Outcome::Reset => Some("reset"),
         Outcome::Closed => Some("closed"),

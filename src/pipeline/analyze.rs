@@ -71,7 +71,10 @@ enum Message {
 /// # Errors
 /// An input that cannot be read at all, or a failing `sink`. Damage inside an input is no error: it
 /// is noted in the accounts.
-pub fn analyze(job: &Job<'_>, sink: &mut dyn FnMut(Record) -> io::Result<()>) -> Result<Accounts, AnalyzeError> {
+pub fn analyze(
+    job: &Job<'_>,
+    sink: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> Result<Accounts, AnalyzeError> {
     let hasher = RandomState::default();
     let threads = match job.jobs {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -92,7 +95,9 @@ pub fn analyze(job: &Job<'_>, sink: &mut dyn FnMut(Record) -> io::Result<()>) ->
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let (Some(input), Some(sender)) = (job.inputs.get(index), senders.get(index)) else { break };
+                    let (Some(input), Some(sender)) = (job.inputs.get(index), senders.get(index)) else {
+                        break;
+                    };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
                     let message = match read(input, job, hasher.clone(), &sender) {
                         Ok(accounts) => Message::Done(Box::new(accounts)),
@@ -144,7 +149,9 @@ fn collect(
                     total.merge(*accounts);
                     break;
                 }
-                Message::Failed(source) => return Err(AnalyzeError::Input { path: input.path(), source: Box::new(source) }),
+                Message::Failed(source) => {
+                    return Err(AnalyzeError::Input { path: input.path(), source: Box::new(source) });
+                }
             }
         }
         for identity in of_earlier_files {
@@ -202,7 +209,11 @@ fn read(
     accounts.files = 1;
     let file = input.path().display().to_string();
     for damage in source.damage() {
-        accounts.damage.push(DamageNote { file: file.clone(), offset: damage.offset, what: damage.to_string() });
+        accounts.damage.push(DamageNote {
+            file: file.clone(),
+            offset: damage.offset,
+            what: damage.to_string(),
+        });
     }
     for drops in source.recorded_drops() {
         let name = source

@@ -8,8 +8,8 @@ use crate::app::x509;
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Side, Sni, Timestamp,
-    TlsFacts,
+    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Side, Sni,
+    Timestamp, TlsFacts,
 };
 
 /// The record of a flow, or why there is none.
@@ -46,7 +46,11 @@ pub(super) fn record(
     let endpoint = classify::endpoint(
         &EndpointInput {
             sni: &sni,
-            has_ech: parts.tls.as_ref().and_then(|facts| facts.client_hello.as_ref()).is_some_and(|hello| hello.has_ech),
+            has_ech: parts
+                .tls
+                .as_ref()
+                .and_then(|facts| facts.client_hello.as_ref())
+                .is_some_and(|hello| hello.has_ech),
             certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
@@ -94,7 +98,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn take_tls(&mut self, mut stage: TlsStage, view: &FlowView, ending: Ending) {
+    fn take_tls(&mut self, stage: TlsStage, view: &FlowView, ending: Ending) {
         let certificate = stage.session.leaf_certificate().map(x509::parse_leaf);
         let mut facts = stage.session.finish();
         match certificate {
@@ -135,7 +139,10 @@ impl Parts {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a record, each from another stage, put together once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a record, each from another stage, put together once"
+    )]
     fn into_record(
         self,
         flows: &Flows<'_>,
@@ -148,10 +155,8 @@ impl Parts {
         sightings: Vec<crate::model::Sighting>,
     ) -> Record {
         let completeness = self.completeness(&view);
-        let handshake_duration = self
-            .tls
-            .as_ref()
-            .and_then(|facts| Some(facts.established_at?.since(facts.client_hello_at?)));
+        let handshake_duration =
+            self.tls.as_ref().and_then(|facts| Some(facts.established_at?.since(facts.client_hello_at?)));
         Record {
             timestamp: view.first_seen,
             client,

@@ -186,7 +186,8 @@ impl<'a> Engine<'a> {
     /// Takes one frame.
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>, interfaces: &[Interface]) {
-        let link_type = interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type);
+        let link_type =
+            interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type);
         if self.counts.len() <= frame.interface as usize {
             self.meet_interfaces(frame.interface, interfaces);
         }
@@ -223,7 +224,11 @@ impl<'a> Engine<'a> {
                     frame: frame.number,
                     context,
                     interface: frame.interface,
-                    link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
+                    link: if self.needs_links {
+                        decode::link_addresses(link_type.0, frame.data)
+                    } else {
+                        None
+                    },
                 };
                 match self.table.push(&segment, &moment, &mut self.flows) {
                     Taken::Inspected => true,
@@ -345,7 +350,10 @@ impl<'a> Engine<'a> {
             ("no_room_for_segment", counts.segments_refused),
         ] {
             if count > 0 {
-                *accounts.dropped.entry((self.flows.source.to_string(), "reassembly", reason)).or_default() += count;
+                *accounts
+                    .dropped
+                    .entry((self.flows.source.to_string(), "reassembly", reason))
+                    .or_default() += count;
             }
         }
         accounts
@@ -399,7 +407,12 @@ impl Flows<'_> {
         }
     }
 
-    pub(super) fn esp_seen(&self, interfaces: impl Iterator<Item = u32>, from: Timestamp, until: Timestamp) -> bool {
+    pub(super) fn esp_seen(
+        &self,
+        interfaces: impl Iterator<Item = u32>,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> bool {
         interfaces.into_iter().any(|interface| {
             self.esp.get(&interface).is_some_and(|seen| {
                 let (first, last) = (seen.first().copied(), seen.last().copied());
@@ -423,7 +436,9 @@ impl Flows<'_> {
     }
 
     pub(super) fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
-        view.contexts.iter().filter_map(|&context| self.sightings.get(context as usize).map(|(interface, _)| *interface))
+        view.contexts
+            .iter()
+            .filter_map(|&context| self.sightings.get(context as usize).map(|(interface, _)| *interface))
     }
 
     pub(super) fn source(&self) -> Arc<str> {

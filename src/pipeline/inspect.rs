@@ -69,7 +69,8 @@ impl Inspection {
     /// True for the first bytes of a direction that this state machine has a use for.
     #[must_use]
     pub fn starts_stream(bytes: &[u8]) -> bool {
-        matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello) || http1::looks_like_request(bytes)
+        matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello)
+            || http1::looks_like_request(bytes)
     }
 
     /// True once nothing more can be learned.
@@ -185,9 +186,10 @@ impl Inspection {
         if matches!(self.stage, Stage::Sniffing)
             && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)
         {
-            let is_request = self.dialogue.iter().find(|dialogue| {
-                http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT ")
-            });
+            let is_request = self
+                .dialogue
+                .iter()
+                .find(|dialogue| http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT "));
             self.stage = match is_request {
                 Some(dialogue) => Stage::Http(Box::new(http1::parse_truncated(dialogue))),
                 None => Stage::Opaque,

@@ -38,9 +38,9 @@ fn matches_name(pattern: &str, name: &str) -> bool {
         return false;
     }
     match pattern.strip_prefix("*.") {
-        Some(parent) => name
-            .split_once('.')
-            .is_some_and(|(label, rest)| !label.is_empty() && !parent.is_empty() && rest.eq_ignore_ascii_case(parent)),
+        Some(parent) => name.split_once('.').is_some_and(|(label, rest)| {
+            !label.is_empty() && !parent.is_empty() && rest.eq_ignore_ascii_case(parent)
+        }),
         None => pattern.eq_ignore_ascii_case(name),
     }
 }

@@ -130,11 +130,7 @@ pub fn recognise(record: &Record) -> Option<&'static Client> {
 
 fn by_product(token: &str) -> Option<&'static Client> {
     let product = token.split('/').next().unwrap_or(token).to_ascii_lowercase();
-    BY_PRODUCT
-        .iter()
-        .filter(|row| product.starts_with(row.0))
-        .max_by_key(|row| row.0.len())
-        .map(|row| &row.1)
+    BY_PRODUCT.iter().filter(|row| product.starts_with(row.0)).max_by_key(|row| row.0.len()).map(|row| &row.1)
 }
 
 #[cfg(test)]

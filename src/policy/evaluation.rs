@@ -97,5 +97,4 @@ fn remedy(rule: Rule, record: &Record) -> String {
 }
 
 #[cfg(test)]
-#[path = "evaluation_tests.rs"]
 mod tests;

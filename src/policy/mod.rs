@@ -10,12 +10,9 @@ pub mod clients;
 mod evaluation;
 mod options;
 pub mod profile;
-mod registry_shim;
 mod rules;
 
 pub use evaluation::evaluate;
 pub use options::{AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site};
 pub use profile::Profile;
-#[allow(unused_imports, reason = "the shim goes away when the registry has these methods itself")]
-pub(crate) use registry_shim::{CipherSuiteNames, GroupNames, VersionNames};
 pub use rules::{Rule, RuleText};

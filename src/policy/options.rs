@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, Time};
+use jiff::tz::Offset;
 
 use super::profile;
 use super::rules::Rule;
@@ -161,7 +161,8 @@ impl Expiry {
             return None;
         }
         let day: Date = text.parse().ok()?;
-        let end = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+        let midnight = day.tomorrow().ok()?.to_datetime(Time::midnight());
+        let end = Offset::UTC.to_timestamp(midnight).ok()?.as_second();
         Some(Self { day, end: Timestamp::from_seconds(u64::try_from(end).ok()?) })
     }
 
@@ -260,7 +261,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_day() {
-        for text in ["", "2027-02-30", "2027-3-31", "20270331", "31.03.2027", "2027-03-31T00:00", "1969-01-01"] {
+        for text in
+            ["", "2027-02-30", "2027-3-31", "20270331", "31.03.2027", "2027-03-31T00:00", "1969-01-01"]
+        {
             assert_eq!(Expiry::parse(text), None, "{text}");
         }
     }

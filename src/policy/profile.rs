@@ -8,8 +8,6 @@ mod suites;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-#[allow(unused_imports, reason = "the shim goes away when the registry has these methods itself")]
-use super::registry_shim::{CipherSuiteNames as _, GroupNames as _, VersionNames as _};
 use super::options::{Settings, Severities};
 use super::rules::Rule;
 use crate::model::Severity;
@@ -61,7 +59,9 @@ const BASE: BuiltIn = BuiltIn {
     groups: &[],
     minimum_dh_bits: MINIMUM_DH_BITS,
     severities: &[],
-    notes: &["The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable)."],
+    notes: &[
+        "The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable).",
+    ],
     sources: &[
         "Amazon DynamoDB developer guide, \"Securing DynamoDB connections using VPC endpoints and IAM policies\" (inter-network-traffic-privacy.html)",
         "Amazon DynamoDB developer guide, \"Infrastructure security\" (network-isolation.html)",
@@ -109,9 +109,9 @@ static BUILT_IN: &[BuiltIn] = &[
             "The standard has no list of suites: broken ones are found by weak_cipher, small keys by weak_key_exchange.",
             "Requirement 12.3.3 asks for an inventory of all cipher suites and protocols in use, 4.2.1.1 for one of keys and certificates: the records are evidence for both, not the inventory.",
             "The exemption of payment terminals (appendix A2) is not applied.",
-            "That strong cryptography means 112 bits was not re-read at the source.",
+            "The requirements were taken from reproductions; that strong cryptography means 112 bits was not re-read at the source.",
         ],
-        sources: &["PCI DSS v4.0.1, requirements 4.2.1, 4.2.1.1, 12.3.3 and appendix A2"],
+        sources: &["PCI DSS 4, requirements 4.2.1.1 and 12.3.3, appendix A2"],
         ..BASE
     },
     BuiltIn {
@@ -333,7 +333,7 @@ impl Profile {
 /// For people: `TLS 1.2`, `SSL 3`.
 #[must_use]
 pub(crate) fn version_text(version: TlsVersion) -> String {
-    format!("{} {}", version.protocol_name().to_uppercase(), version.as_str())
+    format!("{} {version}", version.protocol_name().to_uppercase())
 }
 
 #[cfg(test)]
@@ -383,7 +383,8 @@ mod tests {
             assert_eq!(settings.minimum_version, minimum, "{name}");
             assert_eq!(settings.allowed_ciphers.len(), ciphers, "{name}");
             assert_eq!(settings.allowed_groups.len(), groups, "{name}");
-            let lists = [Rule::CipherNotAllowed, Rule::GroupNotAllowed].map(|rule| settings.severities.of(rule));
+            let lists =
+                [Rule::CipherNotAllowed, Rule::GroupNotAllowed].map(|rule| settings.severities.of(rule));
             let critical = |is_set: bool| is_set.then_some(Severity::Critical);
             assert_eq!(lists, [critical(ciphers > 0), critical(groups > 0)], "{name}");
         }
@@ -409,7 +410,9 @@ mod tests {
     #[test]
     fn prints_all_of_a_profile_with_its_sources() {
         let text = find("bsi-tr-02102-2").unwrap().describe();
-        for part in ["TLS 1.2", "3000 bits", "brainpoolP256r1tls13", "not re-read", "TR-02102-2, edition 2023-01"] {
+        for part in
+            ["TLS 1.2", "3000 bits", "brainpoolP256r1tls13", "not re-read", "TR-02102-2, edition 2023-01"]
+        {
             assert!(text.contains(part), "{part}\n{text}");
         }
     }

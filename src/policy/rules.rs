@@ -80,7 +80,10 @@ impl Rule {
             | Self::EndpointUnrecognised
             | Self::SniMissing
             | Self::SigningNotAssessable => Some(Severity::Info),
-            Self::CipherNotAllowed | Self::GroupNotAllowed | Self::NotPostQuantum | Self::FipsEndpointRequired => None,
+            Self::CipherNotAllowed
+            | Self::GroupNotAllowed
+            | Self::NotPostQuantum
+            | Self::FipsEndpointRequired => None,
         }
     }
 
@@ -101,6 +104,16 @@ impl Rule {
                 | Self::EndpointConflict
                 | Self::EndpointUnrecognised
                 | Self::SigningNotAssessable
+        )
+    }
+
+    /// All of it, for `explain`.
+    #[must_use]
+    pub fn explain(self) -> String {
+        let RuleText { what, why, source, remedy } = self.text();
+        let severity = self.default_severity().map_or("off", Severity::as_str);
+        format!(
+            "{self} (default: {severity})\n\n{what}\n\nwhy:    {why}\nsource: {source}\nremedy: {remedy}\n"
         )
     }
 
@@ -154,7 +167,7 @@ impl Rule {
             Self::WeakKeyExchange => (
                 "The key exchange uses a Diffie-Hellman prime or a curve that is too small.",
                 "Below 2048 bits (curves: 224 bits) a key exchange has less than 112 bits of strength; a profile may ask for more.",
-                "NIST SP 800-52 Rev. 2; RFC 9325 section 4.2; RFC 7919",
+                "NIST SP 800-52 Rev. 2; RFC 9325 section 4.5; RFC 7919",
                 "Let the client offer ECDHE or TLS 1.3, or the end that chooses the prime use a larger one.",
             ),
             Self::NotPostQuantum => (
@@ -300,6 +313,12 @@ mod tests {
                 assert!(words.ends_with('.'), "{rule}: {words}");
             }
             assert!(!text.source.is_empty() && !text.source.ends_with('.'), "{rule}");
+            let page = rule.explain();
+            assert!(
+                [rule.as_str(), text.what, text.why, text.source, text.remedy]
+                    .iter()
+                    .all(|part| page.contains(part))
+            );
         }
     }
 

@@ -4,6 +4,7 @@
 //! for a terminal or a file. It keeps sums and the most frequent values, never all records, and
 //! prints no control character that came from a record.
 
+mod flow_rows;
 mod page;
 mod progress;
 mod summary;

@@ -78,6 +78,8 @@ pub(super) struct Summary {
     pub flows: u64,
     pub profile: Option<String>,
     pub verdicts: BTreeMap<Option<Verdict>, u64>,
+    /// Those of flows to DynamoDB alone.
+    pub dynamodb_verdicts: BTreeMap<Verdict, u64>,
     pub completeness: BTreeMap<Completeness, u64>,
     pub services: BTreeMap<Option<Service>, u64>,
     pub versions: Tally<String>,
@@ -95,6 +97,7 @@ impl Default for Summary {
             flows: 0,
             profile: None,
             verdicts: BTreeMap::new(),
+            dynamodb_verdicts: BTreeMap::new(),
             completeness: BTreeMap::new(),
             services: BTreeMap::new(),
             versions: Tally::new(MAX_VALUES),
@@ -122,6 +125,9 @@ impl Summary {
         self.clients.count(client);
         self.lines.entry(Grade::of(record)).or_insert_with(|| Tally::new(MAX_LINES)).count(line);
         let Some(policy) = &record.policy else { return };
+        if record.endpoint.service.is_some() {
+            *self.dynamodb_verdicts.entry(policy.verdict).or_default() += 1;
+        }
         self.profile.get_or_insert_with(|| shortened(&policy.profile));
         for violation in &policy.violations {
             let finding =

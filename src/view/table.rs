@@ -2,11 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement};
-
-use super::page::{Page, Piece, Tone, piece};
-use super::summary::{Finding, Grade, Line, Summary};
-use super::text::{bytes, count, fit, plain, thousands, width};
+use super::flow_rows;
+use super::page::{Page, Piece, Signs, Tone, piece};
+use super::summary::{Finding, Summary};
+use super::text::{bytes, count, thousands};
 use crate::export::Sink;
 use crate::model::{Completeness, Record, Service, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
@@ -118,7 +117,7 @@ fn render(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> Str
     let mut page = Page::new(width, options.has_color, options.is_unicode);
     headline(&mut page, summary, accounts, options);
     findings(&mut page, summary);
-    flows(&mut page, summary, options);
+    flow_rows::flows(&mut page, summary, options.rows);
     sums(&mut page, summary);
     coverage(&mut page, summary, accounts, options);
     page.into_text()
@@ -128,47 +127,28 @@ fn render(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> Str
 fn headline(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &TableOptions) {
     let dynamodb: u64 =
         summary.services.iter().filter(|(service, _)| service.is_some()).map(|(_, flows)| flows).sum();
-    if dynamodb == 0 {
+    let signs = page.signs();
+    let (sign, tone, mut text) = if dynamodb == 0 {
         let there = what_was_there(summary, accounts, options);
-        let unclear = page.signs().unclear;
-        page.paragraph(0, 2, &format!("{unclear} No DynamoDB flow was found. {there}"), Tone::Unclear, 4);
+        (signs.unclear, Tone::Unclear, format!("No DynamoDB flow was found. {there}"))
     } else {
-        let judged = |verdict| summary.verdicts.get(&Some(verdict)).copied().unwrap_or_default();
-        let (broken, unclear) = (judged(Verdict::Violation), judged(Verdict::NotAssessable));
-        let all = broken + unclear + judged(Verdict::Pass);
-        let profile = summary.profile.as_deref().unwrap_or_default();
-        let (sign, tone, text) = if all == 0 {
-            (
-                page.signs().unclear,
-                Tone::Unclear,
-                format!("{}, not judged.", count(dynamodb, "DynamoDB flow")),
-            )
-        } else if broken > 0 {
-            let rest = if unclear > 0 {
-                format!(" {} cannot be assessed.", thousands(unclear))
-            } else {
-                String::new()
-            };
-            let verb = if broken == 1 { "breaks" } else { "break" };
-            let of = format!("{} of {}", thousands(broken), count(all, "DynamoDB flow"));
-            (page.signs().critical, Tone::Critical, format!("{of} {verb} the profile {profile}.{rest}"))
-        } else if unclear > 0 {
-            let of = format!("{} of {}", thousands(unclear), count(all, "DynamoDB flow"));
-            (
-                page.signs().unclear,
-                Tone::Warning,
-                format!("{of} cannot be assessed by the profile {profile}; no other breaks it."),
-            )
-        } else {
-            let verb = if all == 1 { "keeps" } else { "keep" };
-            (
-                page.signs().good,
-                Tone::Good,
-                format!("{} {verb} the profile {profile}.", count(all, "DynamoDB flow")),
-            )
+        judgement(signs, summary, dynamodb)
+    };
+    let broken = |verdicts: Option<&u64>| verdicts.copied().unwrap_or_default();
+    let others = broken(summary.verdicts.get(&Some(Verdict::Violation)))
+        - broken(summary.dynamodb_verdicts.get(&Verdict::Violation));
+    if others > 0 {
+        let verb = if others == 1 { "breaks" } else { "break" };
+        let what = match &summary.profile {
+            Some(profile) if dynamodb == 0 => format!("the profile {profile}"),
+            _ => "it".to_owned(),
         };
-        page.paragraph(0, 2, &format!("{sign} {text}"), tone, 3);
+        text.push_str(&format!(" {} to other services {verb} {what}.", count(others, "flow")));
     }
+    if !accounts.damage.is_empty() {
+        text.push_str(" Part of the input was not readable: see the end.");
+    }
+    page.paragraph(0, 2, &format!("{sign} {text}"), tone, 4);
     if let (Some(first), Some(last)) = (accounts.first_packet, accounts.last_packet) {
         let files =
             if accounts.files > 0 { format!(", {}", count(accounts.files, "file")) } else { String::new() };
@@ -176,6 +156,37 @@ fn headline(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &T
             format!("{} to {}{files}, {}", second(first), second(last), count(packets(accounts), "packet"));
         page.paragraph(2, 2, &text, Tone::Quiet, 2);
     }
+}
+
+/// The sentence about the flows to DynamoDB; there are `flows` of them.
+fn judgement(signs: &Signs, summary: &Summary, flows: u64) -> (&'static str, Tone, String) {
+    let judged = |verdict| summary.dynamodb_verdicts.get(&verdict).copied().unwrap_or_default();
+    let (broken, unclear) = (judged(Verdict::Violation), judged(Verdict::NotAssessable));
+    let all = broken + unclear + judged(Verdict::Pass);
+    let profile = summary.profile.as_deref().unwrap_or_default();
+    let part = |some: u64| format!("{} of {}", thousands(some), count(all, "DynamoDB flow"));
+    if all == 0 {
+        return (signs.unclear, Tone::Unclear, format!("{}, not judged.", count(flows, "DynamoDB flow")));
+    }
+    if broken > 0 {
+        let verb = if broken == 1 { "breaks" } else { "break" };
+        let rest =
+            if unclear > 0 { format!(" {} cannot be assessed.", thousands(unclear)) } else { String::new() };
+        return (
+            signs.critical,
+            Tone::Critical,
+            format!("{} {verb} the profile {profile}.{rest}", part(broken)),
+        );
+    }
+    if unclear > 0 {
+        let text = format!(
+            "{} cannot be assessed by the profile {profile}; none is seen to break it.",
+            part(unclear)
+        );
+        return (signs.unclear, Tone::Warning, text);
+    }
+    let verb = if all == 1 { "keeps" } else { "keep" };
+    (signs.good, Tone::Good, format!("{} {verb} the profile {profile}.", count(all, "DynamoDB flow")))
 }
 
 fn what_was_there(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> String {
@@ -249,160 +260,6 @@ fn named<K: Ord + Clone>(tally: &Tally<K>, number: usize, text: impl Fn(&K) -> S
         parts.push(format!("{} more", thousands((tally.len() - number) as u64)));
     }
     parts.join(", ")
-}
-
-/// One column of the flow table.
-struct Column {
-    title: &'static str,
-    /// Below this the column says nothing any more; it is then left out.
-    least: usize,
-    /// The columns with the highest number go first where there is no room.
-    keep: u8,
-    cells: Vec<String>,
-}
-
-impl Column {
-    fn natural(&self) -> usize {
-        self.cells.iter().map(|cell| width(cell)).chain([width(self.title)]).max().unwrap_or_default()
-    }
-}
-
-fn flows(page: &mut Page, summary: &Summary, options: &TableOptions) {
-    let mut rows: Vec<(Grade, &Line, u64)> = Vec::new();
-    for grade in Grade::ALL {
-        if let Some(lines) = summary.lines.get(&grade) {
-            rows.extend(
-                lines
-                    .top(options.rows - rows.len().min(options.rows))
-                    .into_iter()
-                    .map(|(line, flows)| (grade, line, flows)),
-            );
-        }
-    }
-    if rows.is_empty() {
-        return;
-    }
-    page.heading("Flows");
-    let shown: u64 = rows.iter().map(|(_, _, flows)| flows).sum();
-    draw(page, &rows);
-    if shown < summary.flows {
-        let more = count(summary.flows - shown, "more flow");
-        let text = format!("{} and {more}; --format jsonl shows all", page.signs().ellipsis);
-        page.line(2, &[piece(text, Tone::Quiet)]);
-    }
-}
-
-fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
-    let of = |text: &dyn Fn(&(Grade, &Line, u64)) -> String| -> Vec<String> {
-        rows.iter().map(|row| plain(&text(row)).into_owned()).collect()
-    };
-    let signs = page.signs();
-    let column = |title, least, keep, cells| Column { title, least, keep, cells };
-    let mut columns = vec![
-        column("", 1, 0, of(&|(grade, ..)| sign(signs, *grade).0.to_owned())),
-        column("#", 1, 0, of(&|(_, _, flows)| thousands(*flows))),
-        column("Client", 12, 0, of(&|(_, line, _)| line.client.to_string())),
-        column("Endpoint", 20, 2, of(&|(_, line, _)| line.endpoint.clone())),
-        column("Version", 7, 1, of(&|(_, line, _)| line.version.clone())),
-        column("Cipher", 18, 5, of(&|(_, line, _)| short_cipher(&line.cipher))),
-        column("Group", 10, 7, of(&|(_, line, _)| line.group.clone())),
-        column("FS", 3, 6, of(&|(_, line, _)| line.forward_secrecy.to_owned())),
-        column("Path", 18, 3, of(&|(_, line, _)| line.path.clone())),
-        column("Outcome", 9, 4, of(&|(_, line, _)| line.outcome.clone())),
-    ];
-    let widths = layout(&mut columns, page.width());
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if page.has_color() {
-        table.enforce_styling()
-    } else {
-        table.force_no_tty()
-    };
-    let cut = |text: &str, room: usize| Cell::new(fit(text, room, signs.ellipsis));
-    table.style_text_only();
-    table.set_header(
-        columns
-            .iter()
-            .zip(&widths)
-            .map(|(column, room)| cut(column.title, *room).add_attribute(Attribute::Dim)),
-    );
-    for (number, (grade, ..)) in rows.iter().enumerate() {
-        table.add_row(columns.iter().zip(&widths).map(|(column, room)| {
-            let cell = cut(column.cells.get(number).map_or("", String::as_str), *room);
-            match (column.title, sign(signs, *grade).1) {
-                ("", Some(color)) => cell.fg(color),
-                _ => cell,
-            }
-        }));
-    }
-    for (index, column) in columns.iter().enumerate() {
-        if let Some(drawn) = table.column_mut(index) {
-            drawn.set_padding((0, if index + 1 == columns.len() { 0 } else { GAP }));
-            if column.title == "#" {
-                drawn.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    for line in table.lines() {
-        page.ready(&line);
-    }
-}
-
-/// The name of a suite without what all names have in common.
-fn short_cipher(name: &str) -> String {
-    name.strip_prefix("TLS_").unwrap_or(name).replacen("_WITH_", "_", 1)
-}
-
-/// Columns between two columns.
-const GAP: u16 = 2;
-
-/// Leaves out columns and gives each of the rest its width, so that all fit into `room`.
-fn layout(columns: &mut Vec<Column>, room: usize) -> Vec<usize> {
-    // A column in which nothing stands says nothing.
-    columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
-    loop {
-        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
-        let mut widths: Vec<usize> = columns.iter().map(Column::natural).collect();
-        let least =
-            |column: &Column, width: usize| width.min(column.least.max(super::text::width(column.title)));
-        let smallest: usize = columns.iter().zip(&widths).map(|(column, width)| least(column, *width)).sum();
-        let last = columns
-            .iter()
-            .enumerate()
-            .max_by_key(|(_, column)| column.keep)
-            .map(|(index, column)| (index, column.keep));
-        if smallest + gaps > room
-            && let Some((index, keep)) = last
-            && keep > 0
-        {
-            columns.remove(index);
-            continue;
-        }
-        while widths.iter().sum::<usize>() + gaps > room {
-            // The column with most to give gives one.
-            let widest = columns
-                .iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(index, (column, width))| (width - least(column, *width), index))
-                .max_by_key(|(spare, index)| (*spare, std::cmp::Reverse(*index)));
-            match widest.and_then(|(spare, index)| Some((spare, widths.get_mut(index)?))) {
-                Some((spare, width)) if spare > 0 => *width -= 1,
-                _ => break,
-            }
-        }
-        return widths;
-    }
-}
-
-fn sign(signs: &'static super::page::Signs, grade: Grade) -> (&'static str, Option<Color>) {
-    match grade {
-        Grade::Critical => (signs.critical, Some(Color::Red)),
-        Grade::Warning => (signs.warning, Some(Color::Yellow)),
-        Grade::Unclear => (signs.unclear, Some(Color::Cyan)),
-        Grade::Good => (signs.good, Some(Color::Green)),
-        Grade::NotJudged => ("", None),
-    }
 }
 
 /// Sums by verdict, version, suite, path and client.

@@ -5,7 +5,7 @@ use super::*;
 use crate::export::sample;
 use crate::model::{Timestamp, Violation};
 use crate::telemetry::InterfaceCounts;
-use crate::telemetry::metrics::{Scope, Values};
+use crate::telemetry::metrics::Scope;
 
 fn options() -> MetricsOptions {
     MetricsOptions {
@@ -150,7 +150,7 @@ fn writes_every_listed_metric_with_its_help_kind_and_labels() {
         }
         for pair in family.iter().flat_map(|family| family.get_metric()).flat_map(|series| series.get_label())
         {
-            let label = metric.labels.iter().find(|label| label.name == pair.name()).expect(pair.name());
+            let label = metric.labels.iter().find(|label| label.name == pair.name()).expect("a listed label");
             if let Values::Words(sets) = label.values {
                 assert!(
                     sets.iter().copied().flatten().any(|word| *word == pair.value()),
@@ -261,4 +261,31 @@ fn counts_a_rule_nobody_announced() {
     record.policy.as_mut().unwrap().violations.push(violation);
     let text = encode(&mut Metrics::new(options()).unwrap(), &[record]);
     assert!(text.contains("rule=\"new_rule\",severity=\"warning\"} 1"), "{text}");
+}
+
+#[test]
+fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
+    let mut metrics = Metrics::new(MetricsOptions { max_series: 20, ..MetricsOptions::default() }).unwrap();
+    let mut accounts = Accounts::default();
+    for number in 0..100_u64 {
+        let counts = |packets| StageCounts { packets, bytes: packets };
+        let last_packet = Some(Timestamp::from_seconds(1_000 - number));
+        accounts.interfaces.insert(
+            format!("file-{number:03}"),
+            InterfaceCounts { seen: counts(3), skipped: counts(1), parsed: counts(2), last_packet },
+        );
+    }
+    for _ in 0..2 {
+        metrics.set_accounts(&accounts);
+    }
+    let text = metrics.encode().unwrap();
+    let total = |stage: &str| -> f64 {
+        let label = format!("stage=\"{stage}\"");
+        let of_stage =
+            |series: &&str| series.starts_with("ddbwatch_packets_total") && series.contains(&label);
+        samples(&text).into_iter().filter(|(series, _)| of_stage(series)).map(|(_, value)| value).sum()
+    };
+    assert_eq!((total("seen"), total("skipped"), total("parsed")), (300.0, 100.0, 200.0), "{text}");
+    let newest = "ddbwatch_capture_last_packet_timestamp_seconds{interface=\"other\"}";
+    assert!(samples(&text)[newest] > 990.0, "{text}");
 }

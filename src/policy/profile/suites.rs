@@ -70,11 +70,8 @@ pub(super) const NIST_TLS12: &[&str] = &[
 ];
 
 /// As [`NIST_TLS13`] without CCM_8.
-pub(super) const FIPS_TLS13: &[&str] = &[
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_AES_128_CCM_SHA256",
-];
+pub(super) const FIPS_TLS13: &[&str] =
+    &["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_CCM_SHA256"];
 
 /// As [`NIST_TLS12`] without CCM_8.
 pub(super) const FIPS_TLS12: &[&str] = &[
@@ -133,11 +130,8 @@ pub(super) const FIPS_TLS12: &[&str] = &[
 ];
 
 /// BSI TR-02102-2 (2023-01), TLS 1.3.
-pub(super) const BSI_TLS13: &[&str] = &[
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_AES_128_CCM_SHA256",
-];
+pub(super) const BSI_TLS13: &[&str] =
+    &["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_CCM_SHA256"];
 
 /// BSI TR-02102-2 (2023-01) table 1, TLS 1.2 with forward secrecy.
 pub(super) const BSI_TLS12: &[&str] = &[

@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::export::sample;
 use crate::telemetry::{DamageNote, InterfaceCounts, StageCounts};
+use crate::view::text::width;
 
 fn accounts() -> Accounts {
     let count = |packets, bytes| StageCounts { packets, bytes };
@@ -77,14 +78,6 @@ fn bare(text: &str) -> String {
 #[test]
 fn shows_a_mixed_run() {
     let text = draw(&mixed(), &accounts(), at(120));
-    if std::env::var_os("SHOW").is_some() {
-        for width in [60, 80, 120] {
-            std::fs::write(format!("/tmp/table-{width}.txt"), draw(&mixed(), &accounts(), at(width)))
-                .unwrap();
-        }
-        let options = TableOptions { has_color: true, is_unicode: false, ..at(80) };
-        std::fs::write("/tmp/table-color.txt", draw(&mixed(), &accounts(), options)).unwrap();
-    }
     let places: Vec<usize> = [
         "5 of 10 DynamoDB flows break the profile aws-dynamodb. 1 cannot be assessed.",
         "Findings",
@@ -222,4 +215,30 @@ fn shows_the_worst_flows_first() {
     assert!(flows.contains("10.0.1.9") && flows.contains("10.0.1.77"), "{text}");
     assert!(flows.find("10.0.1.9") < flows.find("10.0.1.77"));
     assert!(flows.contains("100 more flows"), "{text}");
+}
+
+#[test]
+fn tells_other_services_apart() {
+    let mut other = sample::other_service();
+    other.policy = sample::old_version().policy;
+    let options = TableOptions { all_services: true, ..at(120) };
+    let text = draw(&[sample::tls12(), other.clone()], &Accounts::default(), options.clone());
+    assert!(
+        text.starts_with(
+            "✔ 1 DynamoDB flow keeps the profile aws-dynamodb. 1 flow to other services breaks it.\n"
+        ),
+        "{text}"
+    );
+    let text = draw(&[other], &Accounts::default(), options);
+    assert!(text.starts_with("? No DynamoDB flow was found. There was 1 TLS or HTTP flow"), "{text}");
+    assert!(text.contains("1 flow to other services breaks the\n  profile aws-dynamodb."), "{text}");
+}
+
+#[test]
+fn says_at_the_top_that_an_input_was_damaged() {
+    let text = draw(&[sample::tls12()], &accounts(), at(120));
+    assert!(
+        text.lines().next().unwrap().ends_with("Part of the input was not readable: see the end."),
+        "{text}"
+    );
 }

@@ -1,0 +1,91 @@
+//! What the program knows, in print: `check`, `explain`, `rules`, `profiles`.
+
+use std::fmt::Write;
+
+use anyhow::anyhow;
+
+use super::args::{Check, Explain, Profiles};
+use super::{Failure, Finished, print};
+use crate::classify;
+use crate::config::{self, CommandLine};
+use crate::model::Severity;
+use crate::policy::{Rule, profile};
+
+/// `ddbwatch check`.
+pub fn check(args: &Check) -> Result<Finished, Failure> {
+    let config = config::load(args.config.as_deref(), &CommandLine::default())
+        .map_err(|error| Failure::Usage(error.into()))?;
+    print(config::describe(&config).as_bytes())
+}
+
+/// `ddbwatch explain`.
+pub fn explain(args: &Explain) -> Result<Finished, Failure> {
+    let subject = args.subject.trim();
+    if let Some(rule) = Rule::parse(subject) {
+        return print(rule.explain().as_bytes());
+    }
+    // Host names have dots and no underscores, rule ids the other way round.
+    if !subject.contains('.') && subject != "localhost" {
+        let hint = config::nearest(subject, Rule::ALL.iter().map(|rule| rule.as_str())).map_or_else(
+            || "`ddbwatch rules` lists the rules".to_owned(),
+            |name| format!("did you mean `{name}`?"),
+        );
+        return Err(Failure::Usage(anyhow!("`{subject}` is neither a rule nor a host name: {hint}")));
+    }
+    let recognition = classify::recognise(subject);
+    let mut text = format!("{}\n", recognition.explanation());
+    if let Some(endpoint) = &recognition.endpoint {
+        let mut line = |key: &str, value: &str| {
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "  {key:<11}{value}");
+        };
+        line("service", endpoint.service.as_str());
+        line("kind", endpoint.kind.as_str());
+        for (key, value) in [
+            ("region", endpoint.region.as_deref()),
+            ("partition", endpoint.partition),
+            ("account", endpoint.account_id.as_deref()),
+            ("endpoint", endpoint.vpce_id.as_deref()),
+        ] {
+            if let Some(value) = value {
+                line(key, value);
+            }
+        }
+        line("FIPS", if endpoint.fips { "yes" } else { "no" });
+        line("dual stack", if endpoint.dual_stack { "yes" } else { "no" });
+    }
+    print(text.as_bytes())
+}
+
+/// `ddbwatch rules`.
+pub fn rules() -> Result<Finished, Failure> {
+    let mut text = String::new();
+    for rule in Rule::ALL {
+        let severity = rule.default_severity().map_or("off", Severity::as_str);
+        let _ = writeln!(text, "{:<28} {severity:<9} {}", rule.as_str(), rule.text().what);
+    }
+    print(text.as_bytes())
+}
+
+/// `ddbwatch profiles`.
+pub fn profiles(args: &Profiles) -> Result<Finished, Failure> {
+    let config = config::load(args.config.as_deref(), &CommandLine::default())
+        .map_err(|error| Failure::Usage(error.into()))?;
+    let all: Vec<profile::Profile> = profile::all().into_iter().chain(config.profiles).collect();
+    let Some(name) = &args.name else {
+        let width = all.iter().map(|profile| profile.name.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for profile in &all {
+            let _ = writeln!(text, "{:<width$}  {}", profile.name, profile.title);
+        }
+        return print(text.as_bytes());
+    };
+    if let Some(found) = all.iter().find(|profile| profile.name == *name) {
+        return print(found.describe().as_bytes());
+    }
+    let hint = config::nearest(name, all.iter().map(|profile| profile.name.as_str())).map_or_else(
+        || "`ddbwatch profiles` lists them".to_owned(),
+        |name| format!("did you mean `{name}`?"),
+    );
+    Err(Failure::Usage(anyhow!("there is no profile `{name}`: {hint}")))
+}

@@ -1,0 +1,327 @@
+//! The sections of the file but `[policy]`, as written → as needed.
+
+use ipnet::IpNet;
+
+use super::place::{Section, Value, shortened};
+use super::resolved::{Backend, Resolved};
+use crate::classify::{HostRule, PathRule, Role};
+use crate::model::{Access, Entry, Service, Tunnel};
+
+/// Limits of numbers, each with the reason for its ends.
+mod limits {
+    use std::ops::RangeInclusive;
+
+    /// Less cuts hellos; no link has larger packets than a merged one of 256 KiB.
+    pub const SNAPLEN_BYTES: RangeInclusive<u32> = 256..=262_144;
+    /// A ring of more would not be locked in memory on common hosts.
+    pub const RING_MIB: RangeInclusive<u32> = 1..=4_096;
+    pub const ROTATE_MIB: RangeInclusive<u32> = 1..=1_048_576;
+    pub const KEEP: RangeInclusive<u32> = 0..=10_000;
+    /// Fewer than the closed sets need would fold everything; more than a Prometheus server likes of one target.
+    pub const MAX_SERIES: RangeInclusive<u32> = 100..=1_000_000;
+    /// Each offender is a series for each rule.
+    pub const OFFENDERS: RangeInclusive<u32> = 0..=1_000;
+    pub const FLOWS: RangeInclusive<usize> = 16..=50_000_000;
+    /// Less does not hold one handshake; the largest handshake message is 2^24 bytes.
+    pub const FLOW_BYTES: RangeInclusive<usize> = 4_096..=16_777_216;
+    pub const MEMORY_MIB: RangeInclusive<usize> = 32..=1_048_576;
+    /// 802.1Q: 0 is no VLAN and 4095 is reserved.
+    pub const VLAN: RangeInclusive<u16> = 1..=4_094;
+    /// 24 bits [RFC 7348, RFC 8926].
+    pub const VNI: RangeInclusive<u32> = 0..=0x00ff_ffff;
+}
+
+const TUNNELS: &[(&str, Tunnel)] = &[
+    ("gre", Tunnel::Gre),
+    ("vxlan", Tunnel::Vxlan),
+    ("geneve", Tunnel::Geneve),
+    ("ipip", Tunnel::Ipip),
+    ("erspan", Tunnel::Erspan),
+    ("none", Tunnel::None),
+];
+
+const ROLES: &[(&str, Role)] = &[
+    ("nat", Role::Nat),
+    ("gwlb", Role::Gwlb),
+    ("tgw", Role::Tgw),
+    ("vpn", Role::Vpn),
+    ("direct_connect", Role::DirectConnect),
+    ("mirror", Role::Mirror),
+    ("host", Role::Host),
+];
+
+/// The word for a role.
+pub(super) fn role_word(role: Role) -> &'static str {
+    ROLES.iter().find(|(_, candidate)| *candidate == role).map_or("unknown", |(word, _)| word)
+}
+
+/// Every word of a closed set of the model, with its value.
+macro_rules! words {
+    ($set:ty) => {
+        <$set>::ALL.iter().map(|value| (value.as_str(), *value)).collect::<Vec<_>>()
+    };
+}
+pub(super) use words;
+
+/// Writes what was given over what is there.
+fn set<T>(slot: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *slot = value;
+    }
+}
+
+/// Reads every section but `[policy]` and `[profile.*]`.
+pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
+    if let Some(section) = root.section("site", "[site]") {
+        site(&section, resolved);
+        section.finish();
+    }
+    if let Some(section) = root.section("capture", "[capture]") {
+        capture(&section, resolved);
+        section.finish();
+    }
+    if let Some(section) = root.section("endpoints", "[endpoints]") {
+        endpoints(&section, resolved);
+        section.finish();
+    }
+    let rules = root.sections("path", "[[path]]");
+    let count = rules.len();
+    for (index, section) in rules.into_iter().enumerate() {
+        path_rule(section, index + 1, count, resolved);
+    }
+    resolved.path.site = resolved.site.clone();
+    if let Some(section) = root.section("output", "[output]") {
+        let output = &mut resolved.output;
+        if let Some(path) = section.get("records").and_then(|value| value.name()) {
+            output.records = Some(path.into());
+        }
+        set(
+            &mut output.rotate_mib,
+            section.get("rotate_mib").and_then(|value| value.number(limits::ROTATE_MIB)),
+        );
+        set(&mut output.keep, section.get("keep").and_then(|value| value.number(limits::KEEP)));
+        section.finish();
+    }
+    if let Some(section) = root.section("metrics", "[metrics]") {
+        let metrics = &mut resolved.metrics;
+        let listen = section.get("listen").and_then(|value| {
+            value.parsed(|text| {
+                text.parse().map_err(|_| {
+                    format!("says `{}`, which is no address and port such as 127.0.0.1:9477", shortened(text))
+                })
+            })
+        });
+        set(&mut metrics.listen, listen);
+        set(
+            &mut metrics.max_series,
+            section.get("max_series").and_then(|value| value.number(limits::MAX_SERIES)),
+        );
+        set(
+            &mut metrics.offenders,
+            section.get("offenders").and_then(|value| value.number(limits::OFFENDERS)),
+        );
+        section.finish();
+    }
+    if let Some(section) = root.section("privacy", "[privacy]") {
+        let privacy = &mut resolved.privacy;
+        set(&mut privacy.redact, section.get("redact").and_then(|value| value.boolean()));
+        if let Some(path) = section.get("key_file").and_then(|value| value.name()) {
+            privacy.key_file = Some(path.into());
+        }
+        section.finish();
+    }
+    if let Some(section) = root.section("limits", "[limits]") {
+        let given = &mut resolved.limits;
+        set(&mut given.flows, section.get("flows").and_then(|value| value.number(limits::FLOWS)));
+        set(
+            &mut given.flow_bytes,
+            section.get("flow_bytes").and_then(|value| value.number(limits::FLOW_BYTES)),
+        );
+        set(
+            &mut given.memory_mib,
+            section.get("memory_mib").and_then(|value| value.number(limits::MEMORY_MIB)),
+        );
+        section.finish();
+    }
+}
+
+fn site(section: &Section<'_>, resolved: &mut Resolved) {
+    let site = &mut resolved.site;
+    site.region = section.get("region").and_then(|value| region(&value));
+    site.role = section.get("role").and_then(|value| value.word("role", ROLES));
+    site.vpn_outside = list(section, "vpn_outside", network);
+    resolved.policy.site.region.clone_from(&site.region);
+    resolved.policy.site.egress_hop = match site.role {
+        Some(Role::Nat) => Some("NAT hop"),
+        Some(Role::Gwlb) => Some("Gateway Load Balancer hop"),
+        Some(Role::Tgw) => Some("transit gateway hop"),
+        _ => None,
+    };
+}
+
+fn capture(section: &Section<'_>, resolved: &mut Resolved) {
+    let capture = &mut resolved.capture;
+    capture.interfaces = list(section, "interfaces", Value::name);
+    let backends: Vec<_> = Backend::ALL.iter().map(|backend| (backend.as_str(), *backend)).collect();
+    set(&mut capture.backend, section.get("backend").and_then(|value| value.word("back-end", &backends)));
+    set(
+        &mut capture.snaplen_bytes,
+        section.get("snaplen").and_then(|value| value.number(limits::SNAPLEN_BYTES)),
+    );
+    set(&mut capture.ring_mib, section.get("ring_mib").and_then(|value| value.number(limits::RING_MIB)));
+}
+
+fn endpoints(section: &Section<'_>, resolved: &mut Resolved) {
+    if let Some(path) = section.get("ip_ranges").and_then(|value| value.name()) {
+        resolved.ip_ranges = Some(path.into());
+    }
+    for host in section.sections("hosts", "`hosts` in [endpoints],") {
+        let name = host.get("name");
+        if name.is_none() {
+            host.problem("has no name", Some("say `name = \"db.corp.example\"`".to_owned()));
+        }
+        let name = name.and_then(|value| value.parsed(host_name));
+        let service = host
+            .get("service")
+            .map_or(Some(Service::Dynamodb), |value| value.word("service", &words!(Service)));
+        let region = host.get("region").and_then(|value| region(&value));
+        if let (Some(name), Some(service)) = (name, service) {
+            resolved.endpoint.hosts.push(HostRule { name, service, region });
+        }
+        host.finish();
+    }
+}
+
+fn path_rule(section: Section<'_>, number: usize, count: usize, resolved: &mut Resolved) {
+    let name = match section.get("name") {
+        Some(value) => value.name(),
+        None => Some(format!("path-{number}")),
+    };
+    let access = section.get("access");
+    let entry = section.get("entry");
+    if access.is_none() && entry.is_none() {
+        section.problem("says neither `access` nor `entry`", None);
+    }
+    let rule = PathRule {
+        name: name.unwrap_or_default(),
+        interface: list(&section, "interface", Value::name),
+        vlan: list(&section, "vlan", |value| value.number(limits::VLAN)),
+        link_kind: list(&section, "link_kind", Value::name),
+        vni: list(&section, "vni", |value| value.number(limits::VNI)),
+        gwlb_endpoint: list(&section, "gwlb_endpoint", |value| value.parsed(endpoint_id)),
+        source: list(&section, "source", network),
+        destination: list(&section, "destination", network),
+        next_hop_mac: list(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
+        tunnel: list(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
+        access: access.and_then(|value| value.word("access", &words!(Access))).unwrap_or(Access::Unknown),
+        entry: entry.and_then(|value| value.word("entry", &words!(Entry))),
+    };
+    let is_catch_all = rule.interface.is_empty()
+        && rule.vlan.is_empty()
+        && rule.link_kind.is_empty()
+        && rule.vni.is_empty()
+        && rule.gwlb_endpoint.is_empty()
+        && rule.source.is_empty()
+        && rule.destination.is_empty()
+        && rule.next_hop_mac.is_empty()
+        && rule.tunnel.is_empty();
+    if is_catch_all && number < count {
+        resolved.warnings.push(format!(
+            "[[path]] `{}` has no condition and takes every flow: the rules after it are never reached.",
+            rule.name
+        ));
+    }
+    resolved.path.rules.push(rule);
+    section.finish();
+}
+
+/// One value or a list of them; what is wrong in it is reported and left out.
+pub(super) fn list<'a, T>(
+    section: &Section<'a>,
+    key: &'static str,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+) -> Vec<T> {
+    section.get(key).map_or_else(Vec::new, |value| value.one_or_more().iter().filter_map(read).collect())
+}
+
+/// `10.0.0.0/8`, or an address for itself alone.
+pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
+    value.parsed(|text| {
+        if let Ok(address) = text.parse::<std::net::IpAddr>() {
+            return Ok(IpNet::from(address));
+        }
+        let network: IpNet = text
+            .parse()
+            .map_err(|_| format!("says `{}`, which is no network such as 10.0.0.0/8", shortened(text)))?;
+        // Which of the two was meant, the address or the network, is not ours to guess.
+        if network.trunc() == network {
+            Ok(network)
+        } else {
+            Err(format!(
+                "says `{text}`, which has bits beyond its prefix: did you mean `{}`?",
+                network.trunc()
+            ))
+        }
+    })
+}
+
+/// The form of region names, not a list of them: AWS adds regions without notice.
+pub(super) fn region(value: &Value<'_>) -> Option<String> {
+    value.parsed(|text| {
+        let mut parts = text.split('-').rev();
+        let number = parts.next().unwrap_or_default();
+        let words: Vec<&str> = parts.collect();
+        let is_region = !number.is_empty()
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && words.len() >= 2
+            && words
+                .iter()
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+            && words.last().is_some_and(|first| (2..=4).contains(&first.len()));
+        if is_region || text == "local" {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("says `{}`, which is no region such as eu-central-1", shortened(text)))
+        }
+    })
+}
+
+/// Lower case, without the dot of the root; `*.` in front stands for one label.
+fn host_name(text: &str) -> Result<String, String> {
+    let name = text.trim_end_matches('.').to_ascii_lowercase();
+    let labels = name.strip_prefix("*.").unwrap_or(&name);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    if labels.len() <= 253 && labels.split('.').all(is_label) {
+        Ok(name)
+    } else {
+        Err(format!("says `{}`, which is no host name", shortened(text)))
+    }
+}
+
+/// `vpce-` and hexadecimal digits, as GENEVE option 1 carries it.
+fn endpoint_id(text: &str) -> Result<u64, String> {
+    text.strip_prefix("vpce-")
+        .filter(|digits| {
+            (1..=17).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .ok_or_else(|| {
+            format!("says `{}`, which is no endpoint id such as vpce-0123456789abcdef0", shortened(text))
+        })
+}
+
+fn hardware_address(text: &str) -> Result<[u8; 6], String> {
+    let wrong =
+        || format!("says `{}`, which is no hardware address such as 02:00:5e:10:00:01", shortened(text));
+    let separator = if text.contains('-') { '-' } else { ':' };
+    let mut address = [0; 6];
+    let mut parts = text.split(separator);
+    for byte in &mut address {
+        let part = parts.next().filter(|part| part.len() == 2 && part.bytes().all(|c| c.is_ascii_hexdigit()));
+        *byte = part.and_then(|part| u8::from_str_radix(part, 16).ok()).ok_or_else(wrong)?;
+    }
+    if parts.next().is_some() { Err(wrong()) } else { Ok(address) }
+}

@@ -1,0 +1,157 @@
+//! Reading: the text first, then the files it names.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use super::error::{ConfigError, Problem};
+use super::place::{Problems, Section};
+use super::resolved::{CommandLine, RedactionKey, Resolved};
+use super::{file, policy};
+use crate::classify::PrefixList;
+
+/// A configuration of more than that is another file.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// AWS's whole list has a few MiB.
+const MAX_IP_RANGES_BYTES: u64 = 64 << 20;
+
+/// HMAC-SHA256 takes nothing from a longer key than its block of 64 bytes; a key file of more than a
+/// page is another file.
+const MAX_KEY_BYTES: u64 = 4_096;
+
+/// Half the output of SHA-256: what a key must have at the least [RFC 2104 section 3 asks for the whole].
+const MIN_KEY_BYTES: usize = 16;
+
+/// Reads the file (none: built-in values) and every file it names.
+///
+/// # Errors
+/// All that is wrong with the text, or the first named file that is missing or unusable.
+pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved, ConfigError> {
+    let Some(path) = path else {
+        return parse("", command_line);
+    };
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let bytes = read_limited(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
+    let mut resolved = parse(&text, command_line).map_err(|error| match error {
+        ConfigError::Invalid { problems, .. } => {
+            ConfigError::Invalid { path: Some(path.to_owned()), problems }
+        }
+        other => other,
+    })?;
+    resolved.path_of_file = Some(path.to_owned());
+    load_ip_ranges(&mut resolved)?;
+    load_key(&mut resolved)?;
+    Ok(resolved)
+}
+
+/// Reads the text alone; files it names are not opened.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn parse(text: &str, command_line: &CommandLine) -> Result<Resolved, ConfigError> {
+    let mut resolved = Resolved::default();
+    let problems = Problems::new(text);
+    match DeTable::parse(text) {
+        Ok(table) => {
+            let root = Section::root(&table, &problems);
+            file::read(&root, &mut resolved);
+            policy::read(&root, &problems, command_line, &mut resolved);
+            root.finish();
+        }
+        Err(error) => problems.add(error.span().or(Some(0..0)), error.message().replace('\n', ", "), None),
+    }
+    let problems: Vec<Problem> = problems.into_sorted();
+    if !problems.is_empty() {
+        return Err(ConfigError::Invalid { path: None, problems });
+    }
+    if !command_line.interfaces.is_empty() {
+        resolved.capture.interfaces.clone_from(&command_line.interfaces);
+    }
+    if let Some(backend) = command_line.backend {
+        resolved.capture.backend = backend;
+    }
+    if let Some(redact) = command_line.redact {
+        resolved.privacy.redact = redact;
+    }
+    Ok(resolved)
+}
+
+/// The door for fuzzing: any bytes as a configuration.
+pub fn fuzz_config(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        match parse(text, &CommandLine::default()) {
+            Ok(resolved) => drop(super::describe(&resolved)),
+            Err(error) => drop(error.to_string()),
+        }
+    }
+}
+
+/// `[endpoints] ip_ranges` → the prefix list.
+fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), ConfigError> {
+    let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
+    let unusable = |what| named("ip_ranges", &path, what);
+    let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
+    resolved.endpoint.prefixes =
+        PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
+    Ok(())
+}
+
+/// `[privacy] key_file` → the key.
+fn load_key(resolved: &mut Resolved) -> Result<(), ConfigError> {
+    let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
+    let unusable = |what| named("key_file", &path, what);
+    let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
+    // The line end that an editor or `echo` adds is not part of the key.
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    if bytes.len() < MIN_KEY_BYTES {
+        return Err(unusable(format!(
+            "the key has {} bytes, at least {MIN_KEY_BYTES} are needed: make one with `openssl rand -hex 32`",
+            bytes.len()
+        )));
+    }
+    if is_readable_by_others(&path) {
+        resolved.warnings.push(format!(
+            "{} can be read by others than its owner: `chmod 600` it, else account ids can be found out from their hashes.",
+            path.display()
+        ));
+    }
+    resolved.privacy.key = Some(RedactionKey::new(bytes));
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_others(_: &Path) -> bool {
+    false
+}
+
+fn named(key: &'static str, path: &Path, what: String) -> ConfigError {
+    ConfigError::NamedFile { key, path: PathBuf::from(path), what }
+}
+
+fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if read as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is larger than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

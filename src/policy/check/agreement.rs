@@ -1,0 +1,328 @@
+//! Rules on what the two ends agreed on, and on who answers.
+
+use super::{Case, Finding, KeyExchange, Suite, broken};
+use crate::model::registry::{CompressionMethod, NamedGroup, TlsVersion};
+use crate::model::{AlertFrom, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp};
+use crate::policy::certificate;
+use crate::policy::profile::version_text;
+
+/// What was agreed on.
+impl Case<'_> {
+    pub(super) fn version_too_low(&self) -> Finding {
+        let Some(version) = self.version() else { return Finding::Unknown };
+        let minimum = self.settings.minimum_version;
+        if version.rank() >= minimum.rank() {
+            return Finding::Kept;
+        }
+        let (client, server) = (self.client(), self.server());
+        broken(
+            version_text(version),
+            format!(
+                "{client} and {server} agreed on {}; at least {} is required.",
+                version_text(version),
+                version_text(minimum)
+            ),
+        )
+    }
+
+    pub(super) fn version_not_recommended(&self) -> Finding {
+        let Some(version) = self.version() else { return Finding::Unknown };
+        let (minimum, recommended) = (self.settings.minimum_version, self.settings.recommended_version);
+        if version.rank() < minimum.rank() || version.rank() >= recommended.rank() {
+            return Finding::Kept;
+        }
+        let (client, server) = (self.client(), self.server());
+        broken(
+            version_text(version),
+            format!(
+                "{client} and {server} agreed on {}; {} is recommended.",
+                version_text(version),
+                version_text(recommended)
+            ),
+        )
+    }
+
+    pub(super) fn legacy_client_refused(&self) -> Finding {
+        let Some(tls) = self.tls() else { return Finding::Kept };
+        let Some(hello) = tls.client_hello.as_ref().filter(|_| tls.server_hello.is_none()) else {
+            return Finding::Kept;
+        };
+        // A version above 1.2 is only named in an extension, which a cut hello may have lost.
+        let is_cut = hello.is_truncated && hello.supported_versions.is_empty();
+        let Some(offered) =
+            hello.max_version().filter(|offered| !is_cut || offered.rank() < TlsVersion::TLS12.rank())
+        else {
+            return Finding::Kept;
+        };
+        if offered.rank() >= self.settings.minimum_version.rank() {
+            return Finding::Kept;
+        }
+        let is_server = self.record.ended_by == Some(AlertFrom::Server);
+        let how = match (tls.alert, self.record.outcome) {
+            (Some((_, AlertFrom::Server)), _) => "refused it with an alert",
+            (_, Outcome::Reset) if is_server => "reset the connection",
+            (_, Outcome::Closed) if is_server => "closed the connection",
+            _ => return Finding::Kept,
+        };
+        let (client, server) = (self.client(), self.server());
+        broken(
+            version_text(offered),
+            format!("{client} offers at most {} and cannot connect: {server} {how}.", version_text(offered)),
+        )
+    }
+
+    pub(super) fn no_forward_secrecy(&self) -> Finding {
+        let Some(tls) = self.tls() else { return Finding::Unknown };
+        match tls.forward_secrecy {
+            Some(ForwardSecrecy::Yes) => Finding::Kept,
+            Some(ForwardSecrecy::Unknown) | None => Finding::Unknown,
+            Some(ForwardSecrecy::No) => {
+                let suite = self.suite().map_or_else(|| "unknown".to_owned(), |suite| suite_text(&suite));
+                let (client, server) = (self.client(), self.server());
+                let message = if self
+                    .version()
+                    .is_some_and(|version| version.rank() > TlsVersion::TLS12.rank())
+                {
+                    format!(
+                        "{client} and {server} resumed by a shared key alone (psk_ke, {suite}): no forward secrecy."
+                    )
+                } else {
+                    format!("{client} and {server} agreed on {suite}, which has no forward secrecy.")
+                };
+                broken(suite, message)
+            }
+        }
+    }
+
+    pub(super) fn weak_cipher(&self) -> Finding {
+        let weakness = match self.suite() {
+            None => return Finding::Unknown,
+            Some(Suite::Ssl2(_)) => "SSL 2",
+            // A number without an entry in the registry: nothing is known of it.
+            Some(Suite::Tls(suite)) => match suite.info() {
+                None => return Finding::Unknown,
+                Some(info) => match info.weakness() {
+                    None => return Finding::Kept,
+                    Some(weakness) => weakness.as_str(),
+                },
+            },
+        };
+        let suite = self.suite().map_or_else(String::new, |suite| suite_text(&suite));
+        let message = format!(
+            "{} and {} agreed on {suite}, which is broken ({weakness}).",
+            self.client(),
+            self.server()
+        );
+        broken(suite, message)
+    }
+
+    pub(super) fn cipher_not_allowed(&self) -> Finding {
+        let allowed = &self.settings.allowed_ciphers;
+        if allowed.is_empty() {
+            return Finding::Kept;
+        }
+        let Some(suite) = self.suite() else { return Finding::Unknown };
+        if matches!(suite, Suite::Tls(suite) if allowed.contains(&suite)) {
+            return Finding::Kept;
+        }
+        let suite = suite_text(&suite);
+        let message = format!(
+            "{} and {} agreed on {suite}, which is not in the list of the profile {}.",
+            self.client(),
+            self.server(),
+            self.settings.profile
+        );
+        broken(suite, message)
+    }
+
+    pub(super) fn group_not_allowed(&self) -> Finding {
+        let allowed = &self.settings.allowed_groups;
+        if allowed.is_empty() {
+            return Finding::Kept;
+        }
+        let group = match self.key_exchange() {
+            KeyExchange::Unknown | KeyExchange::Resumed => return Finding::Unknown,
+            KeyExchange::None => return Finding::Kept,
+            KeyExchange::Group(group) if allowed.contains(&group) => return Finding::Kept,
+            KeyExchange::Group(group) => group.to_string(),
+            KeyExchange::Prime(bits) => format!("DH {bits} bits, no named group"),
+            KeyExchange::Curve(bits) => format!("explicit curve, {bits} bits"),
+        };
+        let message = format!(
+            "{} and {} exchanged keys by {group}, which is not in the list of the profile {}.",
+            self.client(),
+            self.server(),
+            self.settings.profile
+        );
+        broken(group, message)
+    }
+
+    pub(super) fn weak_key_exchange(&self) -> Finding {
+        let (bits, minimum, what) = match self.key_exchange() {
+            KeyExchange::None | KeyExchange::Resumed => return Finding::Kept,
+            KeyExchange::Unknown => return Finding::Unknown,
+            KeyExchange::Prime(bits) => {
+                (bits, self.settings.minimum_dh_bits, "a Diffie-Hellman prime".to_owned())
+            }
+            KeyExchange::Curve(bits) => {
+                (bits, self.settings.minimum_curve_bits, "an explicit curve".to_owned())
+            }
+            KeyExchange::Group(group) => {
+                if let Some(bits) = group.ffdhe_bits() {
+                    (bits, self.settings.minimum_dh_bits, group.to_string())
+                } else if group.is_post_quantum() {
+                    return Finding::Kept;
+                } else if let Some(bits) = group.curve_bits() {
+                    (bits, self.settings.minimum_curve_bits, group.to_string())
+                } else {
+                    return Finding::Unknown;
+                }
+            }
+        };
+        if bits >= minimum {
+            return Finding::Kept;
+        }
+        let message = format!(
+            "{} and {} exchanged keys by {what} of {bits} bits; at least {minimum} are required.",
+            self.client(),
+            self.server()
+        );
+        broken(format!("{bits} bits"), message)
+    }
+
+    pub(super) fn not_post_quantum(&self) -> Finding {
+        let Some(version) = self.version() else { return Finding::Unknown };
+        let offending = match self.key_exchange() {
+            KeyExchange::Group(group) if is_ml_kem(group) => return Finding::Kept,
+            KeyExchange::Group(group) => group.to_string(),
+            // Before TLS 1.3 there is no group with ML-KEM.
+            _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version),
+            KeyExchange::None => "shared key alone".to_owned(),
+            _ => return Finding::Unknown,
+        };
+        let message = format!(
+            "The key exchange of {} and {} is not post-quantum ({offending}).",
+            self.client(),
+            self.server()
+        );
+        broken(offending, message)
+    }
+
+    pub(super) fn early_data(&self) -> Finding {
+        let is_offered =
+            self.tls().and_then(|tls| tls.client_hello.as_ref()).is_some_and(|hello| hello.offers_early_data);
+        if !is_offered {
+            return Finding::Kept;
+        }
+        broken("early_data", format!("{} offered early data (0-RTT) to {}.", self.client(), self.server()))
+    }
+
+    pub(super) fn downgrade_detected(&self) -> Finding {
+        let Some(kind) = self.tls().and_then(|tls| tls.downgrade) else { return Finding::Kept };
+        let (client, server) = (self.client(), self.server());
+        let agreed = self.version().map_or_else(|| "a lower version".to_owned(), version_text);
+        let message = match kind {
+            Downgrade::SentinelTls12 => format!(
+                "{client} offered TLS 1.3 and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
+            ),
+            Downgrade::SentinelTls11 => format!(
+                "{client} offered TLS 1.2 or more and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
+            ),
+            Downgrade::FallbackScsv => {
+                format!(
+                    "{client} said that it is retrying at a lower version, and {server} accepted {agreed}."
+                )
+            }
+        };
+        broken(kind.as_str(), message)
+    }
+
+    pub(super) fn tls_compression(&self) -> Finding {
+        let method =
+            self.tls().and_then(|tls| tls.server_hello.as_ref()).map(|hello| hello.compression_method);
+        match method {
+            None | Some(CompressionMethod(0)) => Finding::Kept,
+            Some(CompressionMethod(method)) => {
+                let name = match method {
+                    1 => "DEFLATE".to_owned(),
+                    64 => "LZS".to_owned(),
+                    other => format!("0x{other:02x}"),
+                };
+                let message =
+                    format!("{} and {} agreed on TLS compression ({name}).", self.client(), self.server());
+                broken(name, message)
+            }
+        }
+    }
+}
+
+/// Who answers.
+impl Case<'_> {
+    pub(super) fn certificate_expired(&self) -> Finding {
+        let Some(facts) = self.tls().and_then(|tls| tls.certificate.as_ref()) else { return Finding::Kept };
+        if facts.not_after >= self.record.timestamp {
+            return Finding::Kept;
+        }
+        let end = day(facts.not_after);
+        let message =
+            format!("The certificate of {} for {} ended on {end}.", self.record.server.ip(), self.server());
+        broken(end, message)
+    }
+
+    pub(super) fn certificate_name_mismatch(&self) -> Finding {
+        let Some(tls) = self.tls() else { return Finding::Kept };
+        let (Some(facts), Sni::Name(name)) = (tls.certificate.as_ref(), tls.sni()) else {
+            return Finding::Kept;
+        };
+        if certificate::covers(facts, &name) {
+            return Finding::Kept;
+        }
+        let covered = facts
+            .dns_names
+            .first()
+            .or(facts.common_names.first())
+            .map_or_else(|| facts.subject.clone(), Clone::clone);
+        let message = format!(
+            "{} asked for {name}, but the certificate of {} is for {covered}.",
+            self.client(),
+            self.record.server.ip()
+        );
+        broken(covered, message)
+    }
+
+    pub(super) fn suspected_interception(&self) -> Finding {
+        let endpoint = &self.record.endpoint;
+        // The certificates of DAX clusters are not known well enough to judge by.
+        if !endpoint.is_aws_name || endpoint.kind == Some(EndpointKind::DaxCluster) {
+            return Finding::Kept;
+        }
+        let Some(facts) = self.tls().and_then(|tls| tls.certificate.as_ref()) else { return Finding::Kept };
+        if certificate::is_amazon_issued(facts) {
+            return Finding::Kept;
+        }
+        let message = format!(
+            "The certificate shown to {} for {} was issued by {}, not by Amazon Trust Services: TLS is probably ended before AWS.",
+            self.client(),
+            self.server(),
+            facts.issuer
+        );
+        broken(facts.issuer.clone(), message)
+    }
+}
+
+/// ML-KEM itself: its draft, Kyber, is post-quantum but another scheme.
+fn is_ml_kem(group: NamedGroup) -> bool {
+    group.is_post_quantum() && group.name().is_some_and(|name| name.to_ascii_uppercase().contains("MLKEM"))
+}
+
+fn suite_text(suite: &Suite) -> String {
+    match suite {
+        Suite::Tls(suite) => suite.to_string(),
+        Suite::Ssl2(kind) => kind.to_string(),
+    }
+}
+
+/// The day of a moment, in UTC.
+fn day(at: Timestamp) -> String {
+    at.to_string().split('T').next().unwrap_or_default().to_owned()
+}

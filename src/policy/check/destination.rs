@@ -1,0 +1,230 @@
+//! Rules on requests in clear, on the endpoint and on the way to it.
+
+use std::net::IpAddr;
+
+use super::{Case, Finding, broken};
+use crate::model::{Access, EndpointKind, Entry, Service, Signature, SigningCredential, Sni, is_private};
+use crate::policy::AllowedPath;
+
+/// Requests in clear.
+impl Case<'_> {
+    pub(super) fn plaintext_http(&self) -> Finding {
+        let Some(http) = self.http() else { return Finding::Kept };
+        let (what, offending) =
+            if http.is_dax { ("talks to DAX", "dax cleartext") } else { ("calls DynamoDB", "http") };
+        let message = format!(
+            "{} {what} without TLS: {}, port {}.",
+            self.client(),
+            self.server(),
+            self.record.server.port()
+        );
+        broken(offending, message)
+    }
+
+    pub(super) fn unsigned_request(&self) -> Finding {
+        let Some(http) = self.http() else { return Finding::Kept };
+        match http.signature {
+            // DAX has no signature of this kind.
+            _ if http.is_dax => Finding::Kept,
+            Some(Signature::None) => {
+                let what = http.target.as_deref().unwrap_or("a request");
+                let message = format!(
+                    "{} sent {what} to {} in clear and without a signature.",
+                    self.client(),
+                    self.server()
+                );
+                broken(Signature::None.as_str(), message)
+            }
+            Some(_) => Finding::Kept,
+            None => Finding::Unknown,
+        }
+    }
+
+    pub(super) fn long_term_credential(&self) -> Finding {
+        let Some(http) = self.http() else { return Finding::Kept };
+        match http.credential {
+            Some(SigningCredential::LongTerm) => {
+                let message = format!(
+                    "{} signed a request to {} in clear with a long-term access key.",
+                    self.client(),
+                    self.server()
+                );
+                broken(SigningCredential::LongTerm.as_str(), message)
+            }
+            Some(SigningCredential::Temporary) => Finding::Kept,
+            None if http.is_dax || http.signature == Some(Signature::None) => Finding::Kept,
+            None => Finding::Unknown,
+        }
+    }
+}
+
+/// Where it goes and how.
+impl Case<'_> {
+    pub(super) fn fips_endpoint_required(&self) -> Finding {
+        let endpoint = &self.record.endpoint;
+        let kind = match endpoint.kind {
+            _ if endpoint.fips => return Finding::Kept,
+            // Only AWS's names say whether they are FIPS, and only by forms that are known.
+            None | Some(EndpointKind::Unrecognised) => return Finding::Unknown,
+            Some(EndpointKind::Local) => EndpointKind::Local,
+            Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
+            Some(kind) => kind,
+        };
+        let message = format!("{} uses {}, which is not a FIPS endpoint.", self.client(), self.server());
+        broken(kind.as_str(), message)
+    }
+
+    pub(super) fn path_not_allowed(&self) -> Finding {
+        let allowed = &self.settings.allowed_paths;
+        if allowed.is_empty() {
+            return Finding::Kept;
+        }
+        let path = &self.record.path;
+        // Some(true): it is this path; Some(false): it cannot be; None: it may be.
+        let fits = |candidate: &AllowedPath| {
+            let of = |wanted: bool, is_known: bool| if is_known { Some(wanted) } else { None };
+            let access = candidate
+                .access
+                .map_or(Some(true), |wanted| of(wanted == path.access, path.access != Access::Unknown));
+            let entry = candidate
+                .entry
+                .map_or(Some(true), |wanted| of(wanted == path.entry, path.entry != Entry::Unknown));
+            match (access, entry) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            }
+        };
+        if allowed.iter().any(|candidate| fits(candidate) == Some(true)) {
+            return Finding::Kept;
+        }
+        if allowed.iter().any(|candidate| fits(candidate).is_none()) {
+            return Finding::Unknown;
+        }
+        let taken = AllowedPath {
+            access: (path.access != Access::Unknown).then_some(path.access),
+            entry: (path.entry != Entry::Unknown).then_some(path.entry),
+        };
+        let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{} reaches {} over {taken}; allowed: {}.",
+            self.client(),
+            self.server(),
+            words.join(", ")
+        );
+        broken(taken.to_string(), message)
+    }
+
+    pub(super) fn gateway_endpoint_missing(&self) -> Finding {
+        let record = self.record;
+        let (Some(hop), Some(region)) = (self.site.egress_hop, self.site.region.as_deref()) else {
+            return Finding::Kept;
+        };
+        // Gateway endpoints serve DynamoDB itself, not Streams, and only clients inside the VPC.
+        let is_elsewhere =
+            matches!(
+                record.path.access,
+                Access::SiteToSiteVpn
+                    | Access::DirectConnectPrivate
+                    | Access::DirectConnectPublic
+                    | Access::DirectConnectTransit
+            ) || matches!(record.path.entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
+        if is_elsewhere
+            || record.endpoint.service != Some(Service::Dynamodb)
+            || record.proxy.is_some()
+            || !is_private(record.client.ip())
+            || is_private(record.server.ip())
+            || record.endpoint.prefix_region.as_deref() != Some(region)
+        {
+            return Finding::Kept;
+        }
+        let message = format!(
+            "{} reaches DynamoDB of {region} ({}) through this {hop}: its subnet has no gateway endpoint in effect.",
+            self.client(),
+            self.server()
+        );
+        broken(record.client.ip().to_string(), message)
+    }
+
+    pub(super) fn cross_region_endpoint(&self) -> Finding {
+        match (self.record.endpoint.region.as_deref(), self.site.region.as_deref()) {
+            (Some(region), Some(home)) if region != home => {
+                let message = format!(
+                    "{} uses {} in {region}; the home region is {home}.",
+                    self.client(),
+                    self.server()
+                );
+                broken(region, message)
+            }
+            _ => Finding::Kept,
+        }
+    }
+
+    pub(super) fn dns_override(&self) -> Finding {
+        let endpoint = &self.record.endpoint;
+        let is_public_form = endpoint.is_aws_name
+            && endpoint.service != Some(Service::Dax)
+            && matches!(
+                endpoint.kind,
+                Some(
+                    EndpointKind::Account
+                        | EndpointKind::Fips
+                        | EndpointKind::DualStack
+                        | EndpointKind::Regional
+                )
+            );
+        let address: IpAddr = self.record.server.ip();
+        if !is_public_form || self.record.proxy.is_some() || !is_private(address) {
+            return Finding::Kept;
+        }
+        let message = format!(
+            "{} uses the public name {}, but it leads to the private address {address}.",
+            self.client(),
+            self.server()
+        );
+        broken(address.to_string(), message)
+    }
+
+    pub(super) fn endpoint_conflict(&self) -> Finding {
+        let conflict = &self.record.endpoint.conflict;
+        let Some(first) = conflict.first() else { return Finding::Kept };
+        let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();
+        let offending = if conflict.len() == 1 {
+            first.trim().to_owned()
+        } else {
+            format!("{} contradictions", conflict.len())
+        };
+        broken(offending, format!("{} to {}: {}", self.client(), self.server(), sentences.join(" ")))
+    }
+
+    pub(super) fn endpoint_unrecognised(&self) -> Finding {
+        if self.record.endpoint.kind != Some(EndpointKind::Unrecognised) {
+            return Finding::Kept;
+        }
+        let server = self.server();
+        let message =
+            format!("{} uses {server}, a form of DynamoDB's names that is not known.", self.client());
+        broken(server, message)
+    }
+
+    pub(super) fn sni_missing(&self) -> Finding {
+        if self.tls().is_none_or(|tls| tls.sni() != Sni::NotSent) {
+            return Finding::Kept;
+        }
+        broken("not_sent", format!("{} sent no server name to {}.", self.client(), self.server()))
+    }
+
+    pub(super) fn signing_not_assessable(&self) -> Finding {
+        if self.tls().is_none() {
+            return Finding::Kept;
+        }
+        broken(
+            "tls",
+            format!(
+                "Whether {} signs its requests to {} cannot be seen under TLS.",
+                self.client(),
+                self.server()
+            ),
+        )
+    }
+}
