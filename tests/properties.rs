@@ -157,7 +157,9 @@ fn disordered(frames: &[Frame], choose: &[Index]) -> Vec<Frame> {
 }
 
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 48, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() }
+    // A longer search: PROPTEST_CASES=2000 cargo test properties
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48);
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() }
 }
 
 proptest! {
