@@ -277,6 +277,7 @@ fn unknown_profile_names_the_nearest() {
 #[test]
 fn bad_configuration_gives_two_key_and_line() {
     let folder = folder();
+    let mut wrong = Vec::new();
     for (text, names) in [
         ("[policy]\nminimun_version = \"1.2\"\n", &["minimun_version", "minimum_version", "2"][..]),
         ("[site]\nregion = 7\n", &["region", "2"]),
@@ -295,14 +296,18 @@ fn bad_configuration_gives_two_key_and_line() {
         let path = write(folder.path(), "bad.toml", text);
         for arguments in [&["check", "--config", &path][..], &["analyze", "--config", &path, CLEAN]] {
             let ran = run(arguments);
-            assert_eq!(ran.code, Some(2), "{text}: {ran:?}");
-            assert!(ran.stdout.is_empty(), "{text}");
-            assert!(ran.stderr.contains("bad.toml"), "{text}: {}", ran.stderr);
-            for name in names {
-                assert!(ran.stderr.contains(name), "{text}: {name} is not named: {}", ran.stderr);
+            let mut names = names.to_vec();
+            names.push("bad.toml");
+            names.retain(|name| !ran.stderr.contains(name));
+            if ran.code != Some(2) || !ran.stdout.is_empty() || !names.is_empty() {
+                wrong.push(format!(
+                    "{text}{}: {:?}, without {names:?}: {}",
+                    arguments[0], ran.code, ran.stderr
+                ));
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     expect_error(&run(&["check", "--config", "/nowhere/ddbwatch.toml"]), 2, &["/nowhere/ddbwatch.toml"]);
 }
 
@@ -556,7 +561,7 @@ fn folder_is_read_in_order_and_other_files_are_noted() {
 
 #[test]
 fn flow_that_two_files_show_is_one_record() {
-    for names in [[CLEAN, CLEAN], ["tls12-ecdhe-rsa.pcap", "tunnel-gre.pcap"]] {
+    for names in [[CLEAN, CLEAN], ["tunnel-vxlan.pcap", "tunnel-gre.pcap"]] {
         let ran = run(&[&["analyze", "--format", "jsonl"][..], &names].concat());
         expect(&ran, 0);
         assert_eq!(ran.records().len(), 1, "{names:?}");
