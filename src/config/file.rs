@@ -250,17 +250,16 @@ pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
         if let Ok(address) = text.parse::<std::net::IpAddr>() {
             return Ok(IpNet::from(address));
         }
-        let network: IpNet = text
-            .parse()
-            .map_err(|_| format!("says `{}`, which is no network such as 10.0.0.0/8", shortened(text)))?;
+        let Ok(network) = text.parse::<IpNet>() else {
+            let what = format!("says `{}`, which is no network", shortened(text));
+            return Err((what, "write it like 10.0.0.0/8".to_owned()));
+        };
         // Which of the two was meant, the address or the network, is not ours to guess.
         if network.trunc() == network {
             Ok(network)
         } else {
-            Err(format!(
-                "says `{text}`, which has bits beyond its prefix: did you mean `{}`?",
-                network.trunc()
-            ))
+            let what = format!("says `{text}`, which has bits beyond its prefix");
+            Err((what, format!("did you mean `{}`?", network.trunc())))
         }
     })
 }

@@ -192,11 +192,11 @@ impl<'a> Value<'a> {
     }
 
     /// Text that `read` takes; else the problem is what it says.
-    pub(super) fn parsed<T>(&self, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        match read(self.text()?) {
+    pub(super) fn parsed<T, E: Into<Wrong>>(&self, read: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        match read(self.text()?).map_err(Into::into) {
             Ok(value) => Some(value),
-            Err(what) => {
-                self.problem(what, None);
+            Err(Wrong { what, hint }) => {
+                self.problem(what, hint);
                 None
             }
         }
@@ -257,6 +257,24 @@ impl<'a> Value<'a> {
             DeValue::Datetime(datetime) => Some(datetime.to_string()),
             _ => self.text().map(str::to_owned),
         }
+    }
+}
+
+/// What is wrong with a text, and what would be right.
+pub(super) struct Wrong {
+    what: String,
+    hint: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(what: String) -> Self {
+        Self { what, hint: None }
+    }
+}
+
+impl From<(String, String)> for Wrong {
+    fn from((what, hint): (String, String)) -> Self {
+        Self { what, hint: Some(hint) }
     }
 }
 

@@ -239,7 +239,8 @@ impl Draft {
 fn version(value: &Value<'_>) -> Option<TlsVersion> {
     value.parsed(|text| {
         TlsVersion::from_name(text).ok_or_else(|| {
-            format!("says `{}`, which is no version: known are 2, 3, 1.0, 1.1, 1.2, 1.3", shortened(text))
+            let what = format!("says `{}`, which is no version", shortened(text));
+            (what, "known are 2, 3, 1.0, 1.1, 1.2, 1.3".to_owned())
         })
     })
 }

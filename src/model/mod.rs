@@ -14,7 +14,6 @@ mod tls;
 mod verdict;
 
 pub use address::{FlowKey, Side, is_private};
-pub(crate) use dynamodb::closed_set;
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
 pub use path::{Access, Entry, PathEvidence, PathFacts};
@@ -23,6 +22,9 @@ pub use record::{Completeness, HttpFacts, Outcome, Record, Sighting, Signature, 
 pub use time::Timestamp;
 pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption,
-    ServerHello, Sni, TlsFacts,
+    ServerHello, Sni, TicketDigest, TlsFacts,
 };
 pub use verdict::{PolicyFacts, Severity, Verdict, Violation};
+
+// The words of every stage's closed sets are written down in one way.
+pub(crate) use dynamodb::closed_set;

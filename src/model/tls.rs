@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use sha2::{Digest, Sha256};
+
 use super::dynamodb::closed_set;
 use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme,
@@ -19,6 +21,19 @@ pub enum Sni {
     NotSent,
     /// No complete ClientHello was seen.
     NotSeen,
+}
+
+/// Stands for a session ticket: enough to recognise it, nothing to use it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TicketDigest([u8; 16]);
+
+impl TicketDigest {
+    /// The first half of the ticket's SHA-256; `None` for an empty ticket, which only asks for one.
+    #[must_use]
+    pub fn of(ticket: &[u8]) -> Option<Self> {
+        let digest = Sha256::digest(ticket);
+        digest.first_chunk().filter(|_| !ticket.is_empty()).copied().map(Self)
+    }
 }
 
 /// A ClientHello body. Lists are in wire order and keep GREASE and unknown values
@@ -52,8 +67,8 @@ pub struct ClientHello {
     pub offers_psk: bool,
     pub offers_early_data: bool,
     pub has_ech: bool,
-    /// The session_ticket extension was sent with a ticket in it [RFC 5077].
-    pub has_session_ticket: bool,
+    /// The ticket in the session_ticket extension, where there was one [RFC 5077].
+    pub session_ticket: Option<TicketDigest>,
     /// encrypt_then_mac was offered [RFC 7366].
     pub offers_encrypt_then_mac: bool,
 }
@@ -194,6 +209,8 @@ pub struct TlsFacts {
     /// TLS 1.3: the server selected a PSK.
     pub resumed: Option<bool>,
     pub resumption: Option<Resumption>,
+    /// The ticket the server gave out in clear, TLS <= 1.2.
+    pub issued_ticket: Option<TicketDigest>,
     /// The server asked for a client certificate (TLS <= 1.2).
     pub client_certificate_requested: bool,
     /// The last fatal alert in clear and who sent it (`true`: the client).

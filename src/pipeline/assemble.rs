@@ -31,7 +31,7 @@ pub(super) fn record(
     let mut parts = Parts::default();
     match finding {
         Finding::Dns => return Err("dns"),
-        Finding::Tls(stage) => parts.take_tls(*stage, &view, ending),
+        Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
         Finding::Http(facts) => parts.take_http(facts),
         Finding::Proxy(facts) => {
             parts.proxy = Some(facts);
@@ -98,9 +98,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn take_tls(&mut self, stage: TlsStage, view: &FlowView, ending: Ending) {
+    fn take_tls(&mut self, flows: &mut Flows<'_>, mut stage: TlsStage, view: &FlowView, ending: Ending) {
+        stage.session.close();
+        flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(x509::parse_leaf);
         let mut facts = stage.session.finish();
+        flows.complete_resumed(&mut facts);
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
             Some(Err(error)) => facts.certificate_error = Some(error.reason()),

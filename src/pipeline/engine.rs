@@ -12,14 +12,16 @@ use hashbrown::HashMap;
 
 use super::assemble;
 use super::inspect::Inspection;
+use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
 use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
-use crate::model::{Encapsulation, Record, Side, Sighting, Timestamp};
+use crate::model::{Encapsulation, Record, Side, Sighting, Timestamp, TlsFacts};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
+use crate::tls::TlsErrors;
 
 /// The most distinct (interface, encapsulation) pairs that are told apart; VXLAN alone could name
 /// 16 million. Further ones share the last number and are counted.
@@ -140,6 +142,8 @@ pub(super) struct Flows<'a> {
     evictions: Tally,
     reported: u64,
     dns_errors: Tally,
+    tls_errors: Tally,
+    sessions: Sessions,
     /// TLS or HTTP flows to other services, left out.
     other_services: u64,
 }
@@ -169,6 +173,8 @@ impl<'a> Engine<'a> {
                 evictions: Tally::default(),
                 reported: 0,
                 dns_errors: Tally::default(),
+                tls_errors: Tally::default(),
+                sessions: Sessions::default(),
                 other_services: 0,
             },
             encapsulation: Encapsulation::default(),
@@ -248,7 +254,11 @@ impl<'a> Engine<'a> {
             }
             Ok(Decoded::Udp(datagram)) => {
                 if datagram.source.port() == 53 {
-                    self.flows.observe_dns(&datagram, frame.timestamp)
+                    let is_answer = self.flows.observe_dns(&datagram, frame.timestamp);
+                    if !is_answer {
+                        self.skipped.add("dns_no_answer");
+                    }
+                    is_answer
                 } else {
                     self.skipped.add("udp");
                     false
@@ -334,8 +344,10 @@ impl<'a> Engine<'a> {
         for (reason, count) in &self.skipped.0 {
             *accounts.skipped.entry(reason).or_default() += count;
         }
-        for (reason, count) in &self.flows.dns_errors.0 {
-            *accounts.decode_errors.entry(("dns", reason)).or_default() += count;
+        for (layer, tally) in [("dns", &self.flows.dns_errors), ("tls", &self.flows.tls_errors)] {
+            for (reason, count) in &tally.0 {
+                *accounts.decode_errors.entry((layer, reason)).or_default() += count;
+            }
         }
         for (reason, count) in &self.flows.evictions.0 {
             *accounts.evictions.entry(reason).or_default() += count;
@@ -393,6 +405,18 @@ impl Flows<'_> {
                 false
             }
         }
+    }
+
+    /// Counts what was wrong with one TLS connection.
+    pub(super) fn note_tls_errors(&mut self, errors: TlsErrors) {
+        for error in errors.iter() {
+            self.tls_errors.add(error.reason());
+        }
+    }
+
+    /// What a resumed session inherits from its full handshake, where that was seen.
+    pub(super) fn complete_resumed(&mut self, facts: &mut TlsFacts) {
+        self.sessions.complete(facts);
     }
 
     fn observe_esp(&mut self, source: IpAddr, destination: IpAddr, interface: u32, at: Timestamp) {

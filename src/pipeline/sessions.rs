@@ -9,18 +9,21 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::model::ForwardSecrecy;
+use crate::model::{ForwardSecrecy, Resumption, TicketDigest, TlsFacts};
 
 /// Sessions remembered; servers keep them for hours, clients reuse the newest. 48 bytes each.
 const MAX_SESSIONS: usize = 65_536;
 
+/// Why a resumed session's forward secrecy is known: that of its full handshake, which was seen.
+const INHERITED: &str = "full_handshake_seen";
+
 /// How a session is named when it is resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Name<'a> {
+enum Name<'a> {
     /// The session id the server gave.
     Id(&'a [u8]),
-    /// A digest of the ticket the server gave.
-    Ticket(u64),
+    /// The ticket the server gave.
+    Ticket(TicketDigest),
 }
 
 /// The sessions seen begin, the oldest forgotten first.
@@ -32,8 +35,41 @@ pub struct Sessions {
 }
 
 impl Sessions {
+    /// Learns from a finished handshake, or completes what a resumed one leaves open.
+    pub fn complete(&mut self, facts: &mut TlsFacts) {
+        let Some(secrecy) = facts.forward_secrecy else { return };
+        match (facts.resumed, facts.resumption) {
+            (Some(true), Some(Resumption::SessionId | Resumption::Ticket)) => {
+                let by_ticket =
+                    facts.client_hello.as_ref().and_then(|hello| hello.session_ticket).map(Name::Ticket);
+                let by_id = facts.server_hello.as_ref().map(|hello| Name::Id(&hello.session_id));
+                let name = if facts.resumption == Some(Resumption::Ticket) { by_ticket } else { by_id };
+                let Some(inherited) = name.and_then(|name| self.recall(name)) else { return };
+                if secrecy == ForwardSecrecy::Unknown {
+                    facts.forward_secrecy = Some(inherited);
+                    facts.forward_secrecy_reason = Some(INHERITED);
+                }
+                // A resumed session may be given a new ticket for the same secrets.
+                if let Some(ticket) = facts.issued_ticket {
+                    self.remember(Name::Ticket(ticket), inherited);
+                }
+            }
+            // Only a handshake that was completed leaves a session to resume.
+            (Some(false), _) if facts.established && secrecy != ForwardSecrecy::Unknown => {
+                if let Some(hello) = facts.server_hello.as_ref().filter(|hello| !hello.session_id.is_empty())
+                {
+                    self.remember(Name::Id(&hello.session_id), secrecy);
+                }
+                if let Some(ticket) = facts.issued_ticket {
+                    self.remember(Name::Ticket(ticket), secrecy);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Remembers what a full handshake gave.
-    pub fn remember(&mut self, name: Name<'_>, secrecy: ForwardSecrecy) {
+    fn remember(&mut self, name: Name<'_>, secrecy: ForwardSecrecy) {
         let key = self.hasher.hash_one(name);
         if self.secrecy.insert(key, secrecy).is_none() {
             self.order.push_back(key);
@@ -46,8 +82,7 @@ impl Sessions {
     }
 
     /// The forward secrecy of the full handshake that a session continues.
-    #[must_use]
-    pub fn recall(&self, name: Name<'_>) -> Option<ForwardSecrecy> {
+    fn recall(&self, name: Name<'_>) -> Option<ForwardSecrecy> {
         self.secrecy.get(&self.hasher.hash_one(name)).copied()
     }
 }
@@ -55,25 +90,60 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ServerHello;
 
     #[test]
     fn recalls_by_id_and_by_ticket() {
         let mut sessions = Sessions::default();
         sessions.remember(Name::Id(b"one"), ForwardSecrecy::Yes);
-        sessions.remember(Name::Ticket(1), ForwardSecrecy::No);
+        let ticket = Name::Ticket(TicketDigest::of(b"ticket").unwrap());
+        sessions.remember(ticket, ForwardSecrecy::No);
         assert_eq!(sessions.recall(Name::Id(b"one")), Some(ForwardSecrecy::Yes));
-        assert_eq!(sessions.recall(Name::Ticket(1)), Some(ForwardSecrecy::No));
+        assert_eq!(sessions.recall(ticket), Some(ForwardSecrecy::No));
         assert_eq!(sessions.recall(Name::Id(b"two")), None);
     }
 
     #[test]
     fn forgets_the_oldest_first() {
         let mut sessions = Sessions::default();
-        for number in 0..=MAX_SESSIONS as u64 {
-            sessions.remember(Name::Ticket(number), ForwardSecrecy::Yes);
+        for number in 0..=MAX_SESSIONS {
+            sessions.remember(Name::Id(&number.to_be_bytes()), ForwardSecrecy::Yes);
         }
-        assert_eq!(sessions.recall(Name::Ticket(0)), None);
-        assert!(sessions.recall(Name::Ticket(1)).is_some());
+        assert_eq!(sessions.recall(Name::Id(&0_usize.to_be_bytes())), None);
+        assert!(sessions.recall(Name::Id(&1_usize.to_be_bytes())).is_some());
         assert_eq!(sessions.order.len(), MAX_SESSIONS);
+    }
+
+    fn facts(resumed: bool, session_id: &[u8]) -> TlsFacts {
+        TlsFacts {
+            server_hello: Some(ServerHello { session_id: session_id.to_vec(), ..ServerHello::default() }),
+            resumed: Some(resumed),
+            resumption: resumed.then_some(Resumption::SessionId),
+            established: true,
+            forward_secrecy: Some(if resumed { ForwardSecrecy::Unknown } else { ForwardSecrecy::Yes }),
+            forward_secrecy_reason: resumed.then_some("resumed"),
+            ..TlsFacts::default()
+        }
+    }
+
+    #[test]
+    fn completes_only_what_continues_a_handshake_that_was_seen() {
+        let mut sessions = Sessions::default();
+        let mut stranger = facts(true, b"one");
+        sessions.complete(&mut stranger);
+        assert_eq!(stranger.forward_secrecy_reason, Some("resumed"));
+
+        sessions.complete(&mut facts(false, b"one"));
+        let mut known = facts(true, b"one");
+        sessions.complete(&mut known);
+        assert_eq!(known.forward_secrecy, Some(ForwardSecrecy::Yes));
+        assert_eq!(known.forward_secrecy_reason, Some(INHERITED));
+    }
+
+    #[test]
+    fn learns_nothing_from_a_handshake_that_failed() {
+        let mut sessions = Sessions::default();
+        sessions.complete(&mut TlsFacts { established: false, ..facts(false, b"one") });
+        assert_eq!(sessions.recall(Name::Id(b"one")), None);
     }
 }

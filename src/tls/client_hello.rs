@@ -6,28 +6,30 @@ use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
 use super::extensions::{self, Extension};
 use super::numbers::extension as id;
 use super::reader::{Reader, u16_list};
-use crate::model::ClientHello;
 use crate::model::registry::{
     CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion,
 };
+use crate::model::{ClientHello, TicketDigest};
 
 /// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
 ///
 /// `None` where not even version and random are there. A whole body that contradicts its own lengths
-/// is read as far as it goes and counts as truncated.
+/// is read as far as it goes and reported as malformed; it counts as truncated where the contradiction
+/// is in front of the extensions, so that what follows is anybody's guess.
 pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<ClientHello> {
     let (mut hello, block) = match is_whole.then(|| read_whole(body)).flatten() {
         Some((hello, block)) => (hello, Some((block, true))),
         None => read_partial(body)?,
     };
+    let mut is_malformed = hello.is_truncated;
     if let Some((block, is_block_whole)) = block {
         let is_list_whole = extensions::read(block, |extension| take(&mut hello, &extension, errors));
-        hello.is_truncated |= !is_block_whole || !is_list_whole;
+        is_malformed |= !is_block_whole || !is_list_whole;
     }
     if hello.key_shares.is_empty() && !hello.supported_versions.is_empty() {
         take_old_key_share(&mut hello, block.map(|(block, _)| block).unwrap_or_default());
     }
-    if is_whole && hello.is_truncated {
+    if is_whole && is_malformed {
         errors.insert(TlsError::MalformedHello);
     }
     hello.is_truncated |= !is_whole;
@@ -111,7 +113,7 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
             hello.alpn = std::iter::from_fn(|| names.vector8().map(<[u8]>::to_vec)).collect();
         }
         id::ENCRYPT_THEN_MAC => hello.offers_encrypt_then_mac = true,
-        id::SESSION_TICKET => hello.has_session_ticket = !extension.body.is_empty(),
+        id::SESSION_TICKET => hello.session_ticket = TicketDigest::of(extension.body),
         id::PRE_SHARED_KEY => hello.offers_psk = true,
         id::EARLY_DATA => hello.offers_early_data = true,
         id::SUPPORTED_VERSIONS => {

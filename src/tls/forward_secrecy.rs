@@ -2,67 +2,12 @@
 //! PSK mode, resumption [RFC 8446 sections 2.2 and 4.2.9, RFC 5246 appendix F].
 
 use super::numbers::is_tls13;
-use crate::model::registry::CipherSuite;
+use crate::model::registry::{CipherSuite, KeyExchange};
 use crate::model::{ForwardSecrecy, TlsFacts};
 
-/// How the keys of a cipher suite are agreed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyExchange {
-    Null,
-    Rsa,
-    Dh,
-    Dhe,
-    Ecdh,
-    Ecdhe,
-    Psk,
-    DhePsk,
-    EcdhePsk,
-    RsaPsk,
-    Krb5,
-    Srp,
-    Gost,
-    Eccpwd,
-    Tls13,
-}
-
-impl KeyExchange {
-    /// A fresh key pair on both sides (also where nobody is authenticated).
-    pub const fn is_ephemeral(self) -> bool {
-        matches!(self, Self::Dhe | Self::Ecdhe | Self::DhePsk | Self::EcdhePsk | Self::Eccpwd)
-    }
-}
-
 /// The key exchange of a suite, `None` where the suite is unknown.
-// The only place that asks for a property of a suite: by its IANA name.
 pub fn key_exchange_of(suite: CipherSuite) -> Option<KeyExchange> {
-    let name = tls_parser::TlsCipherSuite::from_id(suite.0)?.name.strip_prefix("TLS_")?;
-    // Longer names before their beginnings.
-    const BY_NAME: [(&str, KeyExchange); 20] = [
-        ("NULL_WITH_NULL", KeyExchange::Null),
-        ("ECDHE_PSK_", KeyExchange::EcdhePsk),
-        ("ECDHE_", KeyExchange::Ecdhe),
-        ("ECDH_anon_", KeyExchange::Ecdhe),
-        ("ECDH_Anon_", KeyExchange::Ecdhe),
-        ("ECDH_", KeyExchange::Ecdh),
-        ("DHE_PSK_", KeyExchange::DhePsk),
-        ("PSK_DHE_", KeyExchange::DhePsk),
-        ("DHE_", KeyExchange::Dhe),
-        ("DH_anon_", KeyExchange::Dhe),
-        ("DH_Anon_", KeyExchange::Dhe),
-        ("DH_", KeyExchange::Dh),
-        ("RSA_PSK_", KeyExchange::RsaPsk),
-        ("RSA_", KeyExchange::Rsa),
-        ("PSK_", KeyExchange::Psk),
-        ("KRB5_", KeyExchange::Krb5),
-        ("SRP_", KeyExchange::Srp),
-        ("GOSTR", KeyExchange::Gost),
-        ("ECCPWD_", KeyExchange::Eccpwd),
-        ("EMPTY_", KeyExchange::Null),
-    ];
-    if matches!(suite.0, 0x1301..=0x13ff | 0x00c6..=0x00c7 | 0xc0b4..=0xc0b5) {
-        return Some(KeyExchange::Tls13);
-    }
-    BY_NAME.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, exchange)| *exchange)
+    suite.info().map(|info| info.key_exchange)
 }
 
 /// Why the answer is what it is; absent where it is `yes`.
@@ -122,32 +67,6 @@ mod tests {
             resumed,
             ..TlsFacts::default()
         }
-    }
-
-    #[test]
-    fn classifies_every_kind_of_suite() {
-        for (suite, exchange) in [
-            (0x0000, KeyExchange::Null),
-            (0x002f, KeyExchange::Rsa),
-            (0x0003, KeyExchange::Rsa),
-            (0x0030, KeyExchange::Dh),
-            (0x0033, KeyExchange::Dhe),
-            (0x0034, KeyExchange::Dhe),
-            (0x008c, KeyExchange::Psk),
-            (0x0090, KeyExchange::DhePsk),
-            (0x0094, KeyExchange::RsaPsk),
-            (0x001e, KeyExchange::Krb5),
-            (0xc001, KeyExchange::Ecdh),
-            (0xc013, KeyExchange::Ecdhe),
-            (0xc015, KeyExchange::Ecdhe),
-            (0xc01a, KeyExchange::Srp),
-            (0xc035, KeyExchange::EcdhePsk),
-            (0xc0aa, KeyExchange::DhePsk),
-            (0x1301, KeyExchange::Tls13),
-        ] {
-            assert_eq!(key_exchange_of(CipherSuite(suite)), Some(exchange), "{suite:#06x}");
-        }
-        assert_eq!(key_exchange_of(CipherSuite(0x0a0a)), None);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::forward_secrecy::KeyExchange;
 use super::reader::Reader;
 use crate::model::KeyExchangeFacts;
+use crate::model::registry::KeyExchange;
 use crate::model::registry::NamedGroup;
 
 const NAMED_CURVE: u8 = 3;

@@ -181,6 +181,7 @@ impl Messages {
             kind,
             handshake::CLIENT_HELLO
                 | handshake::SERVER_HELLO
+                | handshake::NEW_SESSION_TICKET
                 | handshake::HELLO_RETRY_REQUEST
                 | handshake::CERTIFICATE
                 | handshake::SERVER_KEY_EXCHANGE

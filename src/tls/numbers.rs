@@ -15,6 +15,7 @@ pub mod content {
 pub mod handshake {
     pub const CLIENT_HELLO: u8 = 1;
     pub const SERVER_HELLO: u8 = 2;
+    pub const NEW_SESSION_TICKET: u8 = 4;
     /// Drafts of TLS 1.3 up to 21 only.
     pub const HELLO_RETRY_REQUEST: u8 = 6;
     pub const CERTIFICATE: u8 = 11;

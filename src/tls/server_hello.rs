@@ -30,8 +30,8 @@ pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Serve
         None => read_partial(body)?,
     };
     hello.is_hello_retry_request = hello.random == RETRY_RANDOM;
-    take_extensions(&mut hello, block);
-    Some(conclude(hello, is_whole, errors))
+    let is_malformed = !take_extensions(&mut hello, block);
+    Some(conclude(hello, is_whole, is_malformed, errors))
 }
 
 /// Reads the HelloRetryRequest message (type 6) of the drafts up to 21.
@@ -46,19 +46,23 @@ pub fn read_draft_retry(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> 
         cipher_suite,
         ..ServerHello::default()
     };
-    take_extensions(&mut hello, reader.vector16_at_most());
-    Some(conclude(hello, is_whole, errors))
+    let is_malformed = !take_extensions(&mut hello, reader.vector16_at_most());
+    Some(conclude(hello, is_whole, is_malformed, errors))
 }
 
-fn take_extensions(hello: &mut ServerHello, block: Option<(&[u8], bool)>) {
-    if let Some((block, is_block_whole)) = block {
-        let is_list_whole = extensions::read(block, |extension| take(hello, &extension));
-        hello.is_truncated |= !is_block_whole || !is_list_whole;
-    }
+/// False where the list of extensions ends within one.
+fn take_extensions(hello: &mut ServerHello, block: Option<(&[u8], bool)>) -> bool {
+    let Some((block, is_block_whole)) = block else { return true };
+    extensions::read(block, |extension| take(hello, &extension)) && is_block_whole
 }
 
-fn conclude(mut hello: ServerHello, is_whole: bool, errors: &mut TlsErrors) -> ServerHello {
-    if is_whole && hello.is_truncated {
+fn conclude(
+    mut hello: ServerHello,
+    is_whole: bool,
+    is_malformed: bool,
+    errors: &mut TlsErrors,
+) -> ServerHello {
+    if is_whole && (is_malformed || hello.is_truncated) {
         errors.insert(TlsError::MalformedHello);
     }
     hello.is_truncated |= !is_whole;

@@ -4,10 +4,11 @@ use super::certificate;
 use super::error::{TlsError, TlsErrors};
 use super::message::{End, Message, Messages};
 use super::numbers::{content, handshake, is_tls13};
+use super::reader::Reader;
 use super::record::{Layer, Opening, Piece, Records};
 use super::{client_hello, downgrade, fingerprint, forward_secrecy, key_exchange, server_hello, ssl2};
-use crate::model::registry::AlertDescription;
-use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
+use crate::model::registry::{AlertDescription, KeyExchange};
+use crate::model::{AlertFrom, Resumption, TicketDigest, Timestamp, TlsFacts};
 
 /// The least payload of a record that can hold an encrypted Finished of TLS 1.3: header 4, verify
 /// data 32, content type 1, the shortest tag 8. An encrypted alert is shorter.
@@ -341,7 +342,7 @@ impl Session {
                 if self.facts.resumed.is_none() && !self.has_flight_gap && echoes_session_id(&self.facts) {
                     self.facts.resumed = Some(true);
                     let has_ticket =
-                        self.facts.client_hello.as_ref().is_some_and(|hello| hello.has_session_ticket);
+                        self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
                     self.facts.resumption =
                         Some(if has_ticket { Resumption::Ticket } else { Resumption::SessionId });
                 }
@@ -505,12 +506,18 @@ impl Session {
                     .as_ref()
                     .and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
                 let read = key_exchange::read(&message.body, exchange);
-                if read.is_none() && exchange.is_some_and(forward_secrecy::KeyExchange::is_ephemeral) {
+                if read.is_none() && exchange.is_some_and(KeyExchange::is_ephemeral) {
                     self.errors.insert(TlsError::MalformedKeyExchange);
                 }
                 if self.facts.key_exchange.is_none() {
                     self.facts.key_exchange = read;
                 }
+            }
+            handshake::NEW_SESSION_TICKET if is_whole => {
+                // A lifetime hint, then the ticket [RFC 5077 section 3.3].
+                let mut reader = Reader::new(&message.body);
+                let ticket = reader.take(4).and_then(|_| reader.vector16()).unwrap_or_default();
+                self.facts.issued_ticket = TicketDigest::of(ticket);
             }
             handshake::CERTIFICATE_REQUEST => self.facts.client_certificate_requested = true,
             handshake::SERVER_HELLO_DONE => {
@@ -605,14 +612,15 @@ impl Session {
 /// [RFC 5077 section 3.4].
 fn echoes_session_id(facts: &TlsFacts) -> bool {
     let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    client.session_id == server.session_id && (!client.session_id.is_empty() || client.has_session_ticket)
+    client.session_id == server.session_id
+        && (!client.session_id.is_empty() || client.session_ticket.is_some())
 }
 
 /// The hellos alone show that nothing is resumed: the client had nothing to resume, or the server chose a new
 /// session id.
 fn cannot_be_resumed(facts: &TlsFacts) -> bool {
     let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    let had_nothing = client.session_id.is_empty() && !client.has_session_ticket;
+    let had_nothing = client.session_id.is_empty() && !client.session_ticket.is_some();
     let has_new_id = !client.session_id.is_empty() && client.session_id != server.session_id;
     !client.is_truncated && (had_nothing || has_new_id)
 }

@@ -186,7 +186,7 @@ fn reads_the_hellos_of_rfc_8448() {
     assert_eq!(hello.key_shares, [NamedGroup(29)]);
     assert_eq!(hello.psk_modes, [1]);
     assert_eq!(hello.signature_schemes.len(), 15);
-    assert!(!hello.has_session_ticket && !hello.is_truncated);
+    assert!(hello.session_ticket.is_none() && !hello.is_truncated);
     assert_eq!(facts.sni(), Sni::Name("server".to_owned()));
     assert_eq!(facts.version(), Some(TlsVersion::TLS13));
     assert_eq!(facts.group(), Some(NamedGroup(29)));
@@ -225,7 +225,7 @@ fn reads_everything_a_modern_client_says() {
             offers_psk: true,
             offers_early_data: true,
             has_ech: true,
-            has_session_ticket: true,
+            session_ticket: crate::model::TicketDigest::of(b"ticket"),
             offers_encrypt_then_mac: true,
         }
     );

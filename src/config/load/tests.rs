@@ -94,7 +94,7 @@ fn says_what_is_wrong_and_where() {
         ),
         (
             "[policy]\nminimum_version = \"1.4\"",
-            "`minimum_version` in [policy] says `1.4`, which is no version: known are 2, 3, 1.0, 1.1, 1.2, 1.3 at line 2, column 19",
+            "`minimum_version` in [policy] says `1.4`, which is no version at line 2, column 19: known are 2, 3, 1.0, 1.1, 1.2, 1.3",
         ),
         (
             "[policy]\nallowed_ciphers = [\"TLS_AES_128_GCM_SHA265\"]",
@@ -118,11 +118,11 @@ fn says_what_is_wrong_and_where() {
         ),
         (
             "[site]\nvpn_outside = \"10.1.2.3/16\"",
-            "`vpn_outside` in [site] says `10.1.2.3/16`, which has bits beyond its prefix: did you mean `10.1.0.0/16`? at line 2, column 15",
+            "`vpn_outside` in [site] says `10.1.2.3/16`, which has bits beyond its prefix at line 2, column 15: did you mean `10.1.0.0/16`?",
         ),
         (
             "[site]\nvpn_outside = [\"10.1.2\"]",
-            "`vpn_outside` in [site] says `10.1.2`, which is no network such as 10.0.0.0/8 at line 2, column 16",
+            "`vpn_outside` in [site] says `10.1.2`, which is no network at line 2, column 16: write it like 10.0.0.0/8",
         ),
         (
             "[site]\nrole = \"natt\"",
