@@ -400,3 +400,27 @@ fn follows_the_answer_the_opener_took() {
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0].streams, [b"answer".to_vec(), hello(1)]);
 }
+
+#[test]
+fn tells_connections_apart_that_begin_close_to_each_other() {
+    let mut wire = Wire::new(Limits::default());
+    // Both open before either is answered, their first numbers within what Fast Open could explain.
+    for (context, isn) in [(1, 100), (2, 200)] {
+        wire.context = context;
+        wire.send(true, TcpFlags::SYN, isn, 0, b"");
+    }
+    for (context, isn, answer) in [(1, 100, 900), (2, 200, 1_800)] {
+        wire.context = context;
+        wire.send(false, TcpFlags::SYN | TcpFlags::ACK, answer, isn + 1, b"");
+    }
+    for (context, isn, answer) in [(1, 100, 900), (2, 200, 1_800)] {
+        wire.context = context;
+        wire.send(true, TcpFlags::ACK, isn + 1, answer + 1, &hello(context as u8));
+    }
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 2);
+    for (ended, context) in ended.iter().zip([1, 2]) {
+        assert_eq!(ended.streams[FROM_CLIENT], hello(context as u8));
+        assert_eq!(ended.contexts, [context]);
+    }
+}
