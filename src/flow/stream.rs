@@ -179,6 +179,26 @@ impl Stream {
         true
     }
 
+    /// Copies the first bytes held, as far as they are without a gap, and tells their sequence number
+    /// and how many there are.
+    pub fn lowest_run(&self, head: &mut [u8]) -> Option<(u32, usize)> {
+        let first = self.held.first()?.sequence;
+        let mut length = 0;
+        for held in &self.held {
+            let overlap = distance(held.sequence, first.wrapping_add(length as u32));
+            let Ok(overlap) = usize::try_from(overlap) else { break };
+            let fresh = held.bytes.get(overlap..).unwrap_or_default();
+            for (slot, byte) in head.iter_mut().skip(length).zip(fresh) {
+                *slot = *byte;
+                length += 1;
+            }
+            if length == head.len() || held.bytes.len() < held.wire_bytes as usize {
+                break;
+            }
+        }
+        Some((first, length))
+    }
+
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
         let Some(mut next) = self.next else { return };
