@@ -403,7 +403,9 @@ impl<C: Consumer> Table<C> {
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)
         {
-            active.streams[mine].anchor(sequence, false);
+            // What was held right in front of it, as a proxy's header, belongs to the stream too.
+            let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
+            active.streams[mine].anchor(beginning, false);
         }
         for end in [mine, other] {
             if !slot.has_base[end]

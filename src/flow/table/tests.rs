@@ -415,3 +415,13 @@ fn finds_the_beginning_in_pieces_without_a_syn() {
         assert_eq!((&ended[0].streams[FROM_CLIENT], ended[0].gaps), (&whole[..at].to_vec(), 0), "{pieces:?}");
     }
 }
+
+#[test]
+fn keeps_what_stood_in_front_of_the_hello() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::ACK, 101, 1, b"PROXY ");
+    wire.send(true, TcpFlags::ACK, 107, 1, b"to\r\n");
+    wire.send(true, TcpFlags::ACK, 111, 1, &hello(3));
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams[FROM_CLIENT], [&b"PROXY to\r\n"[..], &hello(3)].concat());
+}
