@@ -14,9 +14,9 @@ use crate::tls::{self, Probe};
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
 const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
 
-/// How much is kept of a stream in which the first record was not found yet: record header, handshake
-/// header and version, should they come in pieces.
-const MAX_PENDING_BYTES: usize = 16;
+/// How much is kept of a stream in which the first record was not found yet: a proxy's preamble and
+/// the header of the hello behind it.
+const MAX_PENDING_BYTES: usize = 2 * 1024;
 
 /// Hardware addresses remembered per flow: both ends, before and after two hops.
 const MAX_LINKS: usize = 4;
@@ -278,7 +278,8 @@ impl Inspection {
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
-        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap;
+        // What a client says may come after the answer to it, with a preamble in front.
+        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
         stage.feed(side, bytes, moment);
         if !earlier.is_empty() {
             stage.feed(side.other(), &earlier, moment);
@@ -307,13 +308,19 @@ impl TlsStage {
         let pending = &mut self.pending[side.index()];
         pending.extend_from_slice(bytes);
         let Some(at) = beginning_of_records(pending, bytes.len(), side == self.client) else {
-            // Enough is kept for a header that the next bytes complete.
+            // The end is kept: the next bytes may complete a header.
             let surplus = pending.len().saturating_sub(MAX_PENDING_BYTES);
             pending.drain(..surplus);
             return;
         };
         self.is_aligned[side.index()] = true;
         let pending = std::mem::take(pending);
+        if side == self.client
+            && self.proxy.is_none()
+            && let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default())
+        {
+            self.proxy = preamble.facts;
+        }
         self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment);
     }
 
