@@ -262,6 +262,13 @@ pub const DECODE_ERRORS: Metric = metric(
     "Packets that claim to be something and are not.",
     &[described("layer", "decoded layers"), described("reason", "reasons of the layer")],
 );
+pub const FLOWS_OPENED: Metric = metric(
+    "ddbwatch_flows_opened_total",
+    Kind::Counter,
+    "",
+    "Flows that entered the flow table; each is reported, evicted or open.",
+    &[],
+);
 pub const FLOW_TABLE_ENTRIES: Metric =
     metric("ddbwatch_flow_table_entries", Kind::Gauge, "", "Flows open now.", &[]);
 pub const FLOW_TABLE_LIMIT: Metric =
@@ -347,6 +354,7 @@ pub const ALL: &[Metric] = &[
     BYTES,
     DROPPED,
     DECODE_ERRORS,
+    FLOWS_OPENED,
     FLOW_TABLE_ENTRIES,
     FLOW_TABLE_LIMIT,
     FLOW_EVICTIONS,
