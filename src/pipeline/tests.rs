@@ -208,3 +208,27 @@ fn knows_a_proxy_by_the_absolute_form() {
     assert!(!rules.contains(&"dns_override"), "{rules:?}");
     assert!(found.is_proxied());
 }
+
+#[test]
+fn misses_the_second_hello_after_a_retry_request() {
+    let server_hello = |random: [u8; 32]| {
+        let mut body = vec![2, 0, 0, 46, 3, 3];
+        body.extend(random);
+        body.extend([0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+        record(22, &body)
+    };
+    // SHA-256 of "HelloRetryRequest" [RFC 8446 section 4.1.3].
+    let retry = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
+    let retry: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&retry[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let retry = server_hello(retry.try_into().unwrap());
+    let answered = |second: &[u8]| {
+        let mut wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&retry);
+        if !second.is_empty() {
+            wire = wire.client(second);
+        }
+        wire.server(&server_hello([8; 32])).record().completeness
+    };
+    assert_eq!(answered(&client_hello()), Completeness::Full);
+    assert_eq!(answered(b""), Completeness::Truncated);
+}
