@@ -17,8 +17,8 @@ pub enum ConfigError {
     #[error("{}", Listing { path: path.as_ref(), problems })]
     Invalid { path: Option<PathBuf>, problems: Vec<Problem> },
     /// A file that the configuration names is missing or unusable.
-    #[error("{key} names {}: {what}", path.display())]
-    NamedFile { key: &'static str, path: PathBuf, what: String },
+    #[error("{}: `{key}` at line {line} names {}: {what}", config.display(), path.display())]
+    NamedFile { config: PathBuf, line: usize, key: &'static str, path: PathBuf, what: String },
 }
 
 /// One thing that is wrong.
