@@ -2,5 +2,6 @@
 
 mod accounting;
 mod conformance;
+mod crashers;
 mod golden;
 mod tidy;
