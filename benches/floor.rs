@@ -3,6 +3,8 @@
 //!
 //! `compare.py` divides the cost of `ddbwatch analyze` by the cost of this.
 
+#![expect(clippy::print_stdout, reason = "a program of its own, whose output is its result")]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;

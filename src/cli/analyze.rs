@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::args::{Analyze, Format, Switch};
 use super::output::Output;
 use super::{Failure, Finished};
-use crate::capture;
+use crate::capture::{self, Expanded};
 use crate::config::{self, CommandLine, Resolved};
 use crate::export::{Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Sink};
 use crate::model::{Record, Severity};
@@ -15,6 +15,9 @@ use crate::pipeline::{self, AnalyzeError, Job, Progress};
 use crate::policy::Rule;
 use crate::telemetry::Accounts;
 use crate::view::{ReadProgress, Table, TableOptions};
+
+/// How many files that are no captures are named; a folder may hold thousands.
+const NAMED_PASSED_OVER: usize = 3;
 
 /// Runs the command.
 pub fn run(args: &Analyze) -> Result<Finished, Failure> {
@@ -29,12 +32,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         note(warning);
     }
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
-    for passed_over in &found.passed_over {
-        note(&format!("passed over {passed_over}"));
-    }
-    if found.passed_over_unlisted > 0 {
-        note(&format!("passed over {} more files", found.passed_over_unlisted));
-    }
+    note_passed_over(&found);
     let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
     let mut report = Report::new(args, &config, output).map_err(Failure::CannotRun)?;
 
@@ -85,6 +83,23 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     } else {
         Finished::Done
     })
+}
+
+/// Tells what of the folders is not read: what may have been a capture in full, the rest by a few examples.
+fn note_passed_over(found: &Expanded) {
+    let mut unnamed = found.passed_over_unlisted;
+    let mut named = 0;
+    for passed_over in &found.passed_over {
+        if passed_over.is_loss() || named < NAMED_PASSED_OVER {
+            named += 1;
+            note(&format!("passed over {passed_over}"));
+        } else {
+            unnamed += 1;
+        }
+    }
+    if unnamed > 0 {
+        note(&format!("passed over {unnamed} more files that are no captures"));
+    }
 }
 
 /// What becomes of account ids.

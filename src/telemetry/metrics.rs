@@ -360,15 +360,14 @@ pub const ALL: &[Metric] = &[
     BUILD_INFO,
 ];
 
-/// The list as a Markdown table.
+/// The part of the list that an analysis of captures fills, as a Markdown table.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
-    for metric in ALL {
+    for metric in ALL.iter().filter(|metric| metric.scope != Scope::Daemon) {
         let labels: Vec<String> = metric.labels.iter().map(describe).collect();
-        let scope = if metric.scope == Scope::Daemon { " `watch` only." } else { "" };
         text.push_str(&format!(
-            "| `{}` | {} | {} | {}{scope} |\n",
+            "| `{}` | {} | {} | {} |\n",
             metric.name,
             metric.kind.as_str(),
             labels.join("; "),

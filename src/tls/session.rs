@@ -620,7 +620,7 @@ fn echoes_session_id(facts: &TlsFacts) -> bool {
 /// session id.
 fn cannot_be_resumed(facts: &TlsFacts) -> bool {
     let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    let had_nothing = client.session_id.is_empty() && !client.session_ticket.is_some();
+    let had_nothing = client.session_id.is_empty() && client.session_ticket.is_none();
     let has_new_id = !client.session_id.is_empty() && client.session_id != server.session_id;
     !client.is_truncated && (had_nothing || has_new_id)
 }
