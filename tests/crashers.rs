@@ -58,7 +58,10 @@ fn crashers_break_nothing_any_more() {
 fn every_crasher_is_explained() {
     let readme = fs::read_to_string(captures().join("crashers/README.md")).unwrap_or_default();
     for (name, _) in crashers() {
-        assert!(readme.contains(&format!("`{name}`")), "captures/crashers/README.md does not tell what {name} was");
+        assert!(
+            readme.contains(&format!("`{name}`")),
+            "captures/crashers/README.md does not tell what {name} was"
+        );
     }
 }
 

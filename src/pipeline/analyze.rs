@@ -200,7 +200,11 @@ fn read(
             }
         }
     }
-    engine.finish();
+    while engine.finish_some(BATCH_RECORDS) {
+        if !hand_over(&mut engine, sender) {
+            return Ok(engine.accounts());
+        }
+    }
     hand_over(&mut engine, sender);
     if let Some(progress) = job.progress {
         progress.advance(source.position().saturating_sub(reported));

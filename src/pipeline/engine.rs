@@ -304,6 +304,12 @@ impl<'a> Engine<'a> {
         self.table.finish(&mut self.flows);
     }
 
+    /// Ends up to `most` open flows, in the order they were opened, and says whether there are more: as
+    /// [`Engine::finish`], but without the records of all of them at once. No frame may come in between.
+    pub fn finish_some(&mut self, most: usize) -> bool {
+        self.table.finish_some(most, &mut self.flows)
+    }
+
     /// Interfaces whose link type cannot be read, as (interface, link type number).
     #[must_use]
     pub fn unsupported_interfaces(&self) -> &[(u32, u16)] {
@@ -514,6 +520,7 @@ impl Consumer for Flows<'_> {
     fn end(&mut self, state: Inspection, view: FlowView, ending: Ending, now: Timestamp) {
         match ending {
             Ending::TableFull => return self.evictions.add("table_full"),
+            Ending::MemoryFull => return self.evictions.add("memory_full"),
             Ending::Translated => return self.evictions.add("same_flow_translated"),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use super::{Active, NONE, Table};
+use super::{Active, DUE_PER_PACKET, NONE, Table};
 use crate::flow::stream::Delivery;
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Moment};
@@ -26,14 +26,15 @@ const CLOSED_IDLE: Duration = Duration::from_secs(60);
 impl<C: Consumer> Table<C> {
     /// Ends every flow, in the order they were opened.
     pub fn finish(&mut self, consumer: &mut C) {
-        let mut order: Vec<(u64, u32)> = self
-            .slots
-            .iter()
-            .zip(0_u32..)
-            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
-            .collect();
-        order.sort_unstable();
-        for (_, index) in order {
+        while self.finish_some(usize::MAX, consumer) {}
+    }
+
+    /// Ends up to `most` flows, in the order they were opened, and says whether there are more. No
+    /// segment may be given in between.
+    pub fn finish_some(&mut self, most: usize, consumer: &mut C) -> bool {
+        let mut waiting = self.finishing.take().unwrap_or_else(|| self.newest_first());
+        for _ in 0..most {
+            let Some(index) = waiting.pop() else { break };
             self.give_up_gaps(index, consumer);
             let ending = self
                 .slots
@@ -43,11 +44,28 @@ impl<C: Consumer> Table<C> {
                 .map_or(Ending::InputEnded, |(ending, _)| ending);
             self.end(index, ending, consumer);
         }
+        if !waiting.is_empty() {
+            self.finishing = Some(waiting);
+            return true;
+        }
         self.index.clear();
         self.slots.clear();
         self.free.clear();
         self.views.clear();
+        self.due.clear();
         self.wheel = Wheel::default();
+        false
+    }
+
+    fn newest_first(&self) -> Vec<u32> {
+        let mut order: Vec<(u64, u32)> = self
+            .slots
+            .iter()
+            .zip(0_u32..)
+            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().rev().map(|(_, index)| index).collect()
     }
 
     pub(super) fn closing_of(&self, index: u32) -> Option<Ending> {
@@ -95,8 +113,12 @@ impl<C: Consumer> Table<C> {
     }
 
     pub(super) fn expire(&mut self, consumer: &mut C) {
-        while let Some(due) = self.wheel.take_due(self.now) {
-            for (index, generation) in due {
+        for _ in 0..DUE_PER_PACKET {
+            while self.due.is_empty() {
+                let Some(due) = self.wheel.take_due(self.now) else { return };
+                self.due.extend(due);
+            }
+            if let Some((index, generation)) = self.due.pop_front() {
                 self.look_at(index, generation, consumer);
             }
         }
@@ -170,6 +192,30 @@ impl<C: Consumer> Table<C> {
             }
         }
         self.free.push(index);
+    }
+
+    /// Gives up flows until no more bytes are held than may be: of a sample, the one that holds some and
+    /// was silent longest; where the sample has none, the flow at `index`.
+    #[cold]
+    pub(super) fn release_memory(&mut self, index: u32, consumer: &mut C) {
+        const SAMPLE: usize = 32;
+        while self.held_bytes > self.limits.memory_bytes {
+            let mut victim = None;
+            for _ in 0..SAMPLE.min(self.slots.len()) {
+                self.hand = (self.hand + 1) % self.slots.len();
+                if let Some(slot) = self.slots.get(self.hand)
+                    && slot.active.as_ref().is_some_and(|active| active.held_bytes > 0)
+                {
+                    let rank = (slot.last_seen, self.hand as u32);
+                    victim = Some(victim.map_or(rank, |best| rank.min(best)));
+                }
+            }
+            let last = victim.is_none();
+            self.end(victim.map_or(index, |(_, index)| index), Ending::MemoryFull, consumer);
+            if last {
+                return;
+            }
+        }
     }
 
     /// Makes room: of a sample, the flow whose loss costs least, the longest silent first.
