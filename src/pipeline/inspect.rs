@@ -14,6 +14,10 @@ use crate::tls::{self, Probe};
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
 const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
 
+/// How much is kept of a stream in which the first record was not found yet: a proxy's preamble and
+/// the header of the hello behind it.
+const MAX_PENDING_BYTES: usize = 2 * 1024;
+
 /// Hardware addresses remembered per flow: both ends, before and after two hops.
 const MAX_LINKS: usize = 4;
 
@@ -50,6 +54,8 @@ pub struct TlsStage {
     pub server_hello_frame: Option<u64>,
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
+    /// The end of what a side said that is not at a record boundary yet.
+    pending: [Vec<u8>; 2],
     openvpn: Option<Box<[openvpn::Deframer; 2]>>,
 }
 
@@ -267,11 +273,13 @@ impl Inspection {
             client_hello_frame: None,
             server_hello_frame: None,
             is_aligned: [false; 2],
+            pending: [Vec::new(), Vec::new()],
             openvpn,
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
-        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap;
+        // What a client says may come after the answer to it, with a preamble in front.
+        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
         stage.feed(side, bytes, moment);
         if !earlier.is_empty() {
             stage.feed(side.other(), &earlier, moment);
@@ -297,18 +305,23 @@ impl TlsStage {
         if self.is_aligned[side.index()] {
             return self.feed_tls(side, bytes, moment);
         }
-        // Not known to be at a record boundary: begin where a hello or an alert does.
-        let is_client = side == self.client;
-        let start = memchr_iter(0x16, bytes)
-            .find(|&at| {
-                let probe = tls::probe(bytes.get(at..).unwrap_or_default());
-                if is_client { probe == Probe::ClientHello } else { probe == Probe::ServerHello }
-            })
-            .or_else(|| tls::looks_like_record(bytes).then_some(0));
-        if let Some(at) = start {
-            self.is_aligned[side.index()] = true;
-            self.feed_tls(side, bytes.get(at..).unwrap_or_default(), moment);
+        let pending = &mut self.pending[side.index()];
+        pending.extend_from_slice(bytes);
+        let Some(at) = beginning_of_records(pending, bytes.len(), side == self.client) else {
+            // The end is kept: the next bytes may complete a header.
+            let surplus = pending.len().saturating_sub(MAX_PENDING_BYTES);
+            pending.drain(..surplus);
+            return;
+        };
+        self.is_aligned[side.index()] = true;
+        let pending = std::mem::take(pending);
+        if side == self.client
+            && self.proxy.is_none()
+            && let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default())
+        {
+            self.proxy = preamble.facts;
         }
+        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment);
     }
 
     #[inline]
@@ -336,6 +349,18 @@ impl TlsStage {
             self.session.server_gap();
         }
     }
+}
+
+/// Where, in a stream not known to be at a record boundary, records begin: at a hello, or where the
+/// newest `fresh_bytes` (or all there is) begin like a record, as an alert alone does.
+fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Option<usize> {
+    let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
+    let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
+    let fresh = bytes.len().saturating_sub(fresh_bytes);
+    memchr_iter(0x16, bytes)
+        .find(|&at| tls::probe(bytes.get(at..).unwrap_or_default()) == wanted)
+        .or_else(|| is_record(0).then_some(0))
+        .or_else(|| is_record(fresh).then_some(fresh))
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {
