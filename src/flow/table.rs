@@ -45,7 +45,7 @@ pub struct Limits {
     pub flows: usize,
     /// Bytes held per direction of a flow.
     pub flow_bytes: usize,
-    /// Bytes held in all.
+    /// Bytes held in all, with what an undecided flow itself takes.
     pub memory_bytes: usize,
 }
 
@@ -171,6 +171,11 @@ impl<C: Consumer> Table<C> {
         self.held_bytes
     }
 
+    /// Changes how many bytes may be held in all.
+    pub const fn limit_memory(&mut self, memory_bytes: usize) {
+        self.limits.memory_bytes = memory_bytes;
+    }
+
     /// Takes a segment.
     #[inline]
     pub fn push(&mut self, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> Taken {
@@ -289,8 +294,9 @@ impl<C: Consumer> Table<C> {
             syn_ack_at: None,
             closing: None,
             is_answer_disputed: false,
-            held_bytes: 0,
+            held_bytes: size_of::<Active<C::State>>(),
         });
+        self.held_bytes += active.held_bytes;
         let slot = Slot {
             key,
             active: Some(active),
@@ -481,7 +487,8 @@ impl<C: Consumer> Table<C> {
                 Delivery::Gap => consumer.gap(state, side.other()),
             });
         }
-        let held = active.streams[0].held_bytes()
+        let held = size_of::<Active<C::State>>()
+            + active.streams[0].held_bytes()
             + active.streams[1].held_bytes()
             + consumer.held_bytes(&active.state);
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;

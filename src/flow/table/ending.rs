@@ -3,11 +3,13 @@
 use std::hash::BuildHasher;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use super::{Active, DUE_PER_PACKET, NONE, Table};
 use crate::flow::stream::Delivery;
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Moment};
-use crate::model::Side;
+use crate::model::{Side, Timestamp};
 
 /// How long an undecided flow may be silent. Clients give up a handshake sooner: the AWS SDKs'
 /// connection time-outs lie between 1 and 60 seconds.
@@ -194,25 +196,28 @@ impl<C: Consumer> Table<C> {
         self.free.push(index);
     }
 
-    /// Gives up flows until no more bytes are held than may be: of a sample, the one that holds some and
-    /// was silent longest; where the sample has none, the flow at `index`.
+    /// Gives up undecided flows until some of the memory is free again: each time the longest silent of
+    /// a sample, at last the flow at `index`.
     #[cold]
     pub(super) fn release_memory(&mut self, index: u32, consumer: &mut C) {
-        const SAMPLE: usize = 32;
-        while self.held_bytes > self.limits.memory_bytes {
-            let mut victim = None;
-            for _ in 0..SAMPLE.min(self.slots.len()) {
+        const SAMPLE: usize = 8;
+        let enough = self.limits.memory_bytes - self.limits.memory_bytes / 16;
+        while self.held_bytes > enough {
+            let mut sample: ArrayVec<(Timestamp, u32), SAMPLE> = ArrayVec::new();
+            for _ in 0..self.slots.len() {
                 self.hand = (self.hand + 1) % self.slots.len();
-                if let Some(slot) = self.slots.get(self.hand)
-                    && slot.active.as_ref().is_some_and(|active| active.held_bytes > 0)
+                let Some(slot) = self.slots.get(self.hand) else { continue };
+                if slot.active.is_some()
+                    && self.hand != index as usize
+                    && sample.try_push((slot.last_seen, self.hand as u32)).is_ok()
+                    && sample.is_full()
                 {
-                    let rank = (slot.last_seen, self.hand as u32);
-                    victim = Some(victim.map_or(rank, |best| rank.min(best)));
+                    break;
                 }
             }
-            let last = victim.is_none();
-            self.end(victim.map_or(index, |(_, index)| index), Ending::MemoryFull, consumer);
-            if last {
+            let victim = sample.into_iter().min().map_or(index, |(_, victim)| victim);
+            self.end(victim, Ending::MemoryFull, consumer);
+            if victim == index {
                 return;
             }
         }
