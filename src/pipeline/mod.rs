@@ -9,6 +9,8 @@ mod assemble;
 mod engine;
 mod inspect;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};
 pub use engine::Engine;
