@@ -94,7 +94,7 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             2 => {
                 let from = dice.below(other.len());
                 let piece = &other[from..(from + 16 * length).min(other.len())];
-                bytes.splice(at..at, piece.iter().copied());
+                drop(bytes.splice(at..at, piece.iter().copied()));
             }
             3 => bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte = 0xff),
             4 => bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte = dice.below(256) as u8),
