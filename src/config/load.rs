@@ -37,15 +37,19 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
     let bytes = read_limited(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
-    let mut resolved = parse(&text, command_line).map_err(|error| match error {
+    let in_file = |error| match error {
         ConfigError::Invalid { problems, .. } => {
             ConfigError::Invalid { path: Some(path.to_owned()), problems }
         }
+        ConfigError::NamedFile { key, path: named, what, .. } => {
+            ConfigError::NamedFile { file: Some(path.to_owned()), key, path: named, what }
+        }
         other => other,
-    })?;
+    };
+    let mut resolved = parse(&text, command_line).map_err(in_file)?;
     resolved.path_of_file = Some(path.to_owned());
-    load_ip_ranges(&mut resolved)?;
-    load_key(&mut resolved)?;
+    load_ip_ranges(&mut resolved).map_err(in_file)?;
+    load_key(&mut resolved).map_err(in_file)?;
     Ok(resolved)
 }
 
@@ -141,7 +145,7 @@ fn is_readable_by_others(_: &Path) -> bool {
 }
 
 fn named(key: &'static str, path: &Path, what: String) -> ConfigError {
-    ConfigError::NamedFile { key, path: PathBuf::from(path), what }
+    ConfigError::NamedFile { file: None, key, path: PathBuf::from(path), what }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

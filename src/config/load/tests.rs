@@ -327,7 +327,8 @@ fn says_which_named_file_is_missing() {
     let key = folder.path().join("redact.key");
     let privacy = format!("[privacy]\nkey_file = {key:?}\n");
     let text = load_text(privacy.clone()).unwrap_err().to_string();
-    assert!(text.starts_with("key_file names ") && text.contains("redact.key"), "{text}");
+    let begin = format!("{}: key_file names ", file.display());
+    assert!(text.starts_with(&begin) && text.contains("redact.key"), "{text}");
     std::fs::write(&key, "short\n").unwrap();
     assert!(load_text(privacy.clone()).unwrap_err().to_string().contains("the key has 5 bytes"));
     std::fs::write(&key, "0123456789abcdef\r\n").unwrap();
