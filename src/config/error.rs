@@ -17,8 +17,8 @@ pub enum ConfigError {
     #[error("{}", Listing { path: path.as_ref(), problems })]
     Invalid { path: Option<PathBuf>, problems: Vec<Problem> },
     /// A file that the configuration names is missing or unusable.
-    #[error("{}{key} names {}: {what}", prefix(file.as_ref()), path.display())]
-    NamedFile { file: Option<PathBuf>, key: &'static str, path: PathBuf, what: String },
+    #[error("{}: `{key}` at line {line} names {}: {what}", config.display(), path.display())]
+    NamedFile { config: PathBuf, line: usize, key: &'static str, path: PathBuf, what: String },
 }
 
 /// One thing that is wrong.
@@ -43,11 +43,6 @@ impl fmt::Display for Problem {
             None => Ok(()),
         }
     }
-}
-
-/// The configuration in front of what is wrong with it.
-fn prefix(file: Option<&PathBuf>) -> String {
-    file.map_or_else(String::new, |file| format!("{}: ", file.display()))
 }
 
 struct Listing<'a> {

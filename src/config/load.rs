@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeTable;
 
@@ -37,19 +37,16 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
     let bytes = read_limited(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
-    let in_file = |error| match error {
+    let mut resolved = parse(&text, command_line).map_err(|error| match error {
         ConfigError::Invalid { problems, .. } => {
             ConfigError::Invalid { path: Some(path.to_owned()), problems }
         }
-        ConfigError::NamedFile { key, path: named, what, .. } => {
-            ConfigError::NamedFile { file: Some(path.to_owned()), key, path: named, what }
-        }
         other => other,
-    };
-    let mut resolved = parse(&text, command_line).map_err(in_file)?;
+    })?;
     resolved.path_of_file = Some(path.to_owned());
-    load_ip_ranges(&mut resolved).map_err(in_file)?;
-    load_key(&mut resolved).map_err(in_file)?;
+    let origin = Origin { path, text: &text };
+    load_ip_ranges(&mut resolved, origin)?;
+    load_key(&mut resolved, origin)?;
     Ok(resolved)
 }
 
@@ -96,9 +93,9 @@ pub fn fuzz_config(bytes: &[u8]) {
 }
 
 /// `[endpoints] ip_ranges` → the prefix list.
-fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), ConfigError> {
+fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
-    let unusable = |what| named("ip_ranges", &path, what);
+    let unusable = |what| origin.named("ip_ranges", &path, what);
     let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
     resolved.endpoint.prefixes =
         PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
@@ -106,9 +103,9 @@ fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), ConfigError> {
 }
 
 /// `[privacy] key_file` → the key.
-fn load_key(resolved: &mut Resolved) -> Result<(), ConfigError> {
+fn load_key(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
-    let unusable = |what| named("key_file", &path, what);
+    let unusable = |what| origin.named("key_file", &path, what);
     let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
     // The line end that an editor or `echo` adds is not part of the key.
     if bytes.last() == Some(&b'\n') {
@@ -144,8 +141,19 @@ fn is_readable_by_others(_: &Path) -> bool {
     false
 }
 
-fn named(key: &'static str, path: &Path, what: String) -> ConfigError {
-    ConfigError::NamedFile { file: None, key, path: PathBuf::from(path), what }
+/// Where a configuration was written down.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Origin<'_> {
+    /// What is wrong with the file that `key` names.
+    fn named(self, key: &'static str, path: &Path, what: String) -> ConfigError {
+        let line = self.text.lines().position(|line| line.trim_start().starts_with(key)).unwrap_or(0) + 1;
+        ConfigError::NamedFile { config: self.path.to_owned(), line, key, path: path.to_owned(), what }
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

@@ -1,7 +1,8 @@
-//! What is counted, and under which names.
+//! What is counted, under which names.
 //!
-//! Input: the counts of each stage. Output: [`Accounts`] that add up, and the list of metrics that
-//! exporters and the documentation share. It writes nothing, and no label of it names a client.
+//! Input: counts that the pipeline adds up. Output: [`Accounts`], and the one typed list of metrics with their
+//! labels and permitted values. It publishes nothing and decides nothing; `export` does the one, the
+//! stages the other.
 
 mod accounts;
 pub mod metrics;

@@ -456,7 +456,6 @@ impl Session {
                     self.facts.is_truncated |= hello.is_none();
                     self.facts.client_hello = hello;
                 } else if self.facts.second_client_hello.is_none()
-                    // After a HelloRetryRequest it may be delivered later than what it led to.
                     && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
                 {
                     self.facts.second_client_hello = hello;
