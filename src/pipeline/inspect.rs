@@ -186,8 +186,6 @@ impl Inspection {
         answers: &mut dyn FnMut(&[u8]),
     ) {
         let mine = side.index();
-        self.has_records[mine] |=
-            (view.originator.is_none() || self.has_gap) && tls::looks_like_application_data(bytes);
         if self.dialogue[mine].is_empty() {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
@@ -203,6 +201,9 @@ impl Inspection {
             }
         }
         self.dialogue[mine].extend_from_slice(bytes);
+        self.has_records[mine] |= (view.originator.is_none() || self.has_gap)
+            && (tls::looks_like_application_data(bytes)
+                || tls::looks_like_application_data(&self.dialogue[mine]));
         self.search(view, side, moment);
         if matches!(self.stage, Stage::Sniffing)
             && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)

@@ -158,6 +158,10 @@ fn sees_tls_of_which_the_handshake_is_missing() {
     let facts = found.tls.unwrap();
     assert!(facts.established);
     assert_eq!(facts.sni(), Sni::NotSeen);
+    // The same in pieces.
+    let (header, rest) = data.split_at(1);
+    let found = Wire::joined(DYNAMODB).client(header).client(rest).server(header).server(rest).record();
+    assert!(found.tls.unwrap().established);
     // One side alone proves nothing.
     let found = Wire::joined(DYNAMODB).client(&data).client(&data).record();
     assert!(!found.tls.unwrap().established);
@@ -231,4 +235,11 @@ fn misses_the_second_hello_after_a_retry_request() {
     };
     assert_eq!(answered(&client_hello()), Completeness::Full);
     assert_eq!(answered(b""), Completeness::Truncated);
+    // Delivered after the answer to it.
+    let late = Wire::opened(DYNAMODB)
+        .client(&client_hello())
+        .server(&retry)
+        .server(&server_hello([8; 32]))
+        .client(&client_hello());
+    assert_eq!(late.record().completeness, Completeness::Full);
 }
