@@ -44,8 +44,10 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
         other => other,
     })?;
     resolved.path_of_file = Some(path.to_owned());
-    load_ip_ranges(&mut resolved)?;
-    load_key(&mut resolved)?;
+    let text = text.as_str();
+    let named_by = |section, key| move |(file, what)| named(path, text, section, key, file, what);
+    load_ip_ranges(&mut resolved).map_err(named_by("endpoints", "ip_ranges"))?;
+    load_key(&mut resolved).map_err(named_by("privacy", "key_file"))?;
     Ok(resolved)
 }
 
@@ -91,10 +93,13 @@ pub fn fuzz_config(bytes: &[u8]) {
     }
 }
 
+/// A named file, and what is wrong with it.
+type Unusable = (PathBuf, String);
+
 /// `[endpoints] ip_ranges` → the prefix list.
-fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), ConfigError> {
+fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), Unusable> {
     let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
-    let unusable = |what| named("ip_ranges", &path, what);
+    let unusable = |what| (path.clone(), what);
     let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
     resolved.endpoint.prefixes =
         PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
@@ -102,9 +107,9 @@ fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), ConfigError> {
 }
 
 /// `[privacy] key_file` → the key.
-fn load_key(resolved: &mut Resolved) -> Result<(), ConfigError> {
+fn load_key(resolved: &mut Resolved) -> Result<(), Unusable> {
     let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
-    let unusable = |what| named("key_file", &path, what);
+    let unusable = |what| (path.clone(), what);
     let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
     // The line end that an editor or `echo` adds is not part of the key.
     if bytes.last() == Some(&b'\n') {
@@ -140,8 +145,23 @@ fn is_readable_by_others(_: &Path) -> bool {
     false
 }
 
-fn named(key: &'static str, path: &Path, what: String) -> ConfigError {
-    ConfigError::NamedFile { key, path: PathBuf::from(path), what }
+/// The error of a named file, with the place where the configuration names it.
+fn named(
+    config: &Path,
+    text: &str,
+    section: &'static str,
+    key: &'static str,
+    path: PathBuf,
+    what: String,
+) -> ConfigError {
+    let problems = Problems::new(text);
+    let place = DeTable::parse(text).ok().and_then(|table| {
+        let root = Section::root(&table, &problems);
+        Some(root.section(section, section)?.get(key)?.place())
+    });
+    // It was read from there a moment ago.
+    let place = place.unwrap_or((1, 1));
+    ConfigError::NamedFile { config: config.to_owned(), place, key, path, what }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
