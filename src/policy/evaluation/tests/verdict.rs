@@ -1,0 +1,121 @@
+//! The verdict, severities, overrides and exceptions.
+
+use super::*;
+
+#[test]
+fn passes_a_good_flow() {
+    let facts = evaluate(&good(), &Options::default());
+    assert_eq!(facts.verdict, Verdict::Pass);
+    assert_eq!(facts.profile, "aws-dynamodb");
+    assert_eq!(facts.violations.len(), 1);
+    assert_eq!(facts.violations[0].rule, ALWAYS);
+    assert_eq!(facts.violations[0].severity, Severity::Info);
+}
+
+#[test]
+fn passes_only_what_was_seen_whole() {
+    for (completeness, outcome) in [
+        (Completeness::Truncated, Outcome::Completed),
+        (Completeness::ServerOnly, Outcome::Completed),
+        (Completeness::Full, Outcome::TimedOut),
+        (Completeness::Full, Outcome::Reset),
+        (Completeness::Full, Outcome::NotSeen),
+    ] {
+        let mut record = good();
+        record.completeness = completeness;
+        record.outcome = outcome;
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
+    let mut empty = good();
+    empty.tls = None;
+    assert_eq!(evaluate(&empty, &Options::default()).verdict, Verdict::NotAssessable);
+}
+
+#[test]
+fn switches_rules_off_and_up() {
+    let mut options = Options::default();
+    options.settings.severities.set(Rule::TlsVersionNotRecommended, Some(Severity::Warning));
+    assert_eq!(evaluate(&good12(), &options).verdict, Verdict::Violation);
+    options.settings.severities.set(Rule::TlsVersionNotRecommended, None);
+    assert_eq!(evaluate(&good12(), &options).verdict, Verdict::Pass);
+    assert!(!fired(&good12(), &options).contains("tls_version_not_recommended"));
+}
+
+#[test]
+fn takes_the_first_override_that_matches() {
+    let mut strict = profile::find("pq-ready").unwrap().settings;
+    strict.minimum_version = TlsVersion::TLS13;
+    let options = Options {
+        overrides: vec![
+            Override {
+                matching: Match { source: vec!["10.9.0.0/16".parse().unwrap()], ..Match::default() },
+                settings: profile::find("cnsa-2.0").unwrap().settings,
+            },
+            Override {
+                matching: Match {
+                    source: vec!["10.1.0.0/16".parse().unwrap(), "10.2.0.0/16".parse().unwrap()],
+                    region: vec!["eu-central-1".to_owned()],
+                    endpoint: vec![EndpointKind::Regional],
+                    access: vec![Access::Unknown],
+                    ..Match::default()
+                },
+                settings: strict,
+            },
+        ],
+        ..Options::default()
+    };
+    assert_eq!(evaluate(&good12(), &options).profile, "pq-ready");
+    let mut elsewhere = good12();
+    elsewhere.path.access = Access::Internet;
+    assert_eq!(evaluate(&elsewhere, &options).profile, "aws-dynamodb");
+    // The address before translation counts too.
+    elsewhere.client = "198.51.100.1:1024".parse().unwrap();
+    elsewhere.translated = vec![("10.9.3.3:50000".parse().unwrap(), elsewhere.server)];
+    assert_eq!(evaluate(&elsewhere, &options).profile, "cnsa-2.0");
+}
+
+#[test]
+fn lets_exceptions_excuse_until_they_expire() {
+    let exception = |day: &str| Exception {
+        rules: vec![Rule::TlsVersionTooLow],
+        matching: Match { source: vec!["10.1.2.3/32".parse().unwrap()], ..Match::default() },
+        owner: "payments team".to_owned(),
+        reason: "appliance is replaced".to_owned(),
+        expires: Expiry::parse(day).unwrap(),
+    };
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    let judged = |days: &[&str], record: &Record| {
+        let exceptions = days.iter().map(|day| exception(day)).collect();
+        let mut facts = evaluate(record, &Options { exceptions, ..Options::default() });
+        let violation = facts.violations.remove(0);
+        assert_eq!(violation.rule, "tls_version_too_low");
+        (facts.verdict, violation.severity, violation.message)
+    };
+    let (verdict, severity, message) = judged(&["2026-03-01"], &record);
+    assert_eq!((verdict, severity), (Verdict::Pass, Severity::Info));
+    assert!(
+        message.contains("Excepted until 2026-03-01 by payments team: appliance is replaced."),
+        "{message}"
+    );
+    let (verdict, severity, message) = judged(&["2026-02-28"], &record);
+    assert_eq!((verdict, severity), (Verdict::Violation, Severity::Critical));
+    assert!(message.ends_with("The exception of payments team expired on 2026-02-28."), "{message}");
+    // One that still holds wins over one that expired.
+    assert_eq!(judged(&["2026-02-28", "2026-03-02"], &record).1, Severity::Info);
+    record.client = "10.1.2.4:50000".parse().unwrap();
+    assert_eq!(judged(&["2026-03-01"], &record).1, Severity::Critical);
+}
+
+#[test]
+fn names_the_setting_of_the_client_where_it_is_known() {
+    let mut record = plaintext();
+    record.http.as_mut().unwrap().sdk = Some("Boto3/1.37.0".to_owned());
+    let violation = evaluate(&record, &Options::default()).violations.remove(0);
+    assert_eq!(violation.rule, "plaintext_http");
+    assert!(
+        violation.remedy.contains("boto3") && violation.remedy.contains("endpoint_url"),
+        "{}",
+        violation.remedy
+    );
+}
