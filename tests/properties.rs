@@ -20,8 +20,9 @@ struct Base {
 }
 
 /// Captures whose form is a subject of its own: what is done to them here has been done already.
-/// After a loss records are found again where segments begin, so there the division into segments counts.
-const LEFT_OUT: [&str; 5] = ["damaged", "snaplen", "mirror", "gwlb", "lost"];
+/// After a loss, or where the capture joined later, records are found where segments begin, so there the division
+/// into segments counts.
+const LEFT_OUT: [&str; 6] = ["damaged", "snaplen", "mirror", "gwlb", "lost", "mid-stream"];
 
 /// 0-RTT data and the client's Finished are records of the same kind and size. Only that the Finished comes after
 /// the server's answer tells them apart, so there the order of the two sides is evidence, not accident.

@@ -33,6 +33,9 @@ const UNSAFE_ROOM: &str = "src/capture/sys/";
 /// No file is longer than this: a longer one is more than one idea.
 const MAX_LINES: usize = 700;
 
+/// Unit tests in a file of their own: a list of duties, which is read by its names.
+const MAX_TEST_LINES: usize = 900;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -180,7 +183,8 @@ fn every_file_says_what_it_is() {
 fn every_file_is_one_idea() {
     for (name, text) in all_sources().into_iter().chain(files_of("tests")) {
         let lines = text.lines().count();
-        assert!(lines <= MAX_LINES || is_generated(&text), "{name} has {lines} lines, more than {MAX_LINES}");
+        let most = if name.ends_with("/tests.rs") { MAX_TEST_LINES } else { MAX_LINES };
+        assert!(lines <= most || is_generated(&text), "{name} has {lines} lines, more than {most}");
     }
 }
 

@@ -17,11 +17,8 @@ pub enum ConfigError {
     #[error("{}", Listing { path: path.as_ref(), problems })]
     Invalid { path: Option<PathBuf>, problems: Vec<Problem> },
     /// A file that the configuration names is missing or unusable.
-    #[error(
-        "{}: {key} at line {}, column {} names {}, which is not usable: {what}",
-        config.display(), place.0, place.1, path.display()
-    )]
-    NamedFile { config: PathBuf, place: (usize, usize), key: &'static str, path: PathBuf, what: String },
+    #[error("{}: `{key}` at line {line} names {}: {what}", config.display(), path.display())]
+    NamedFile { config: PathBuf, line: usize, key: &'static str, path: PathBuf, what: String },
 }
 
 /// One thing that is wrong.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::DeTable;
 
@@ -44,10 +44,9 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
         other => other,
     })?;
     resolved.path_of_file = Some(path.to_owned());
-    let text = text.as_str();
-    let named_by = |section, key| move |(file, what)| named(path, text, section, key, file, what);
-    load_ip_ranges(&mut resolved).map_err(named_by("endpoints", "ip_ranges"))?;
-    load_key(&mut resolved).map_err(named_by("privacy", "key_file"))?;
+    let origin = Origin { path, text: &text };
+    load_ip_ranges(&mut resolved, origin)?;
+    load_key(&mut resolved, origin)?;
     Ok(resolved)
 }
 
@@ -93,13 +92,10 @@ pub fn fuzz_config(bytes: &[u8]) {
     }
 }
 
-/// A named file, and what is wrong with it.
-type Unusable = (PathBuf, String);
-
 /// `[endpoints] ip_ranges` → the prefix list.
-fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), Unusable> {
+fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
-    let unusable = |what| (path.clone(), what);
+    let unusable = |what| origin.named("ip_ranges", &path, what);
     let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
     resolved.endpoint.prefixes =
         PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
@@ -107,9 +103,9 @@ fn load_ip_ranges(resolved: &mut Resolved) -> Result<(), Unusable> {
 }
 
 /// `[privacy] key_file` → the key.
-fn load_key(resolved: &mut Resolved) -> Result<(), Unusable> {
+fn load_key(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
-    let unusable = |what| (path.clone(), what);
+    let unusable = |what| origin.named("key_file", &path, what);
     let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
     // The line end that an editor or `echo` adds is not part of the key.
     if bytes.last() == Some(&b'\n') {
@@ -145,23 +141,19 @@ fn is_readable_by_others(_: &Path) -> bool {
     false
 }
 
-/// The error of a named file, with the place where the configuration names it.
-fn named(
-    config: &Path,
-    text: &str,
-    section: &'static str,
-    key: &'static str,
-    path: PathBuf,
-    what: String,
-) -> ConfigError {
-    let problems = Problems::new(text);
-    let place = DeTable::parse(text).ok().and_then(|table| {
-        let root = Section::root(&table, &problems);
-        Some(root.section(section, section)?.get(key)?.place())
-    });
-    // It was read from there a moment ago.
-    let place = place.unwrap_or((1, 1));
-    ConfigError::NamedFile { config: config.to_owned(), place, key, path, what }
+/// Where a configuration was written down.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Origin<'_> {
+    /// What is wrong with the file that `key` names.
+    fn named(self, key: &'static str, path: &Path, what: String) -> ConfigError {
+        let line = self.text.lines().position(|line| line.trim_start().starts_with(key)).unwrap_or(0) + 1;
+        ConfigError::NamedFile { config: self.path.to_owned(), line, key, path: path.to_owned(), what }
+    }
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

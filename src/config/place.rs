@@ -135,11 +135,6 @@ impl<'a> Section<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Line and column, from 1.
-    pub(super) fn place(&self) -> (usize, usize) {
-        self.problems.place(self.span.start)
-    }
-
     /// A problem of this value.
     pub(super) fn problem(&self, what: impl Display, hint: Option<String>) {
         self.problems.add(Some(self.span.clone()), format!("{} {what}", self.name), hint);

@@ -1,8 +1,8 @@
 //! What is counted, under which names.
 //!
-//! Input: events and sums of the other stages. Output: [`Accounts`] of one run, and the list of every
-//! metric with its labels. It renders nothing and sends nothing, reads no clock, and never takes a label
-//! value from the wire that is not in a closed set or capped.
+//! Input: counts that the pipeline adds up. Output: [`Accounts`], and the one typed list of metrics with their
+//! labels and permitted values. It publishes nothing and decides nothing; `export` does the one, the
+//! stages the other.
 
 mod accounts;
 pub mod metrics;

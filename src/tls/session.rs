@@ -455,7 +455,9 @@ impl Session {
                 if self.facts.client_hello.is_none() {
                     self.facts.is_truncated |= hello.is_none();
                     self.facts.client_hello = hello;
-                } else if self.facts.second_client_hello.is_none() && self.facts.server_hello.is_none() {
+                } else if self.facts.second_client_hello.is_none()
+                    && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
+                {
                     self.facts.second_client_hello = hello;
                 }
             }

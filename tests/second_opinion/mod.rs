@@ -30,11 +30,6 @@ const SKIPS: &[(&str, &str, &str)] = &[
         "flow",
         "tshark joins both flows, because it knows no Gateway Load Balancer endpoints",
     ),
-    (
-        "gwlb-overlapping-ranges.pcap",
-        "tls.*",
-        "tshark joins both flows, because it knows no Gateway Load Balancer endpoints",
-    ),
     ("lost-half-hello.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
     ("mirror-truncated.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
     (
