@@ -12,6 +12,7 @@
 mod accounting;
 mod cli;
 mod conformance;
+mod crashers;
 mod golden;
 mod prometheus_text;
 mod properties;

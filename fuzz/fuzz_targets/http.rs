@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ddbwatch::app::fuzz_http(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ddbwatch::app::http1::fuzz_http(bytes));

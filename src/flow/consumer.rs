@@ -40,6 +40,8 @@ pub enum Ending {
     Reset(Side),
     /// The table was full.
     TableFull,
+    /// More bytes were held than may be.
+    MemoryFull,
     /// Silence.
     TimedOut,
     /// The same addresses and ports in the same place began another connection.
@@ -64,7 +66,8 @@ pub struct FlowView {
     pub has_payload: bool,
     /// Contexts the flow was seen in, in order of appearance.
     pub contexts: ArrayVec<u32, MAX_CONTEXTS>,
-    /// Other addresses (source and destination of the originator's packets) of the same flow.
+    /// Other addresses (source and destination of the originator's packets) of the same flow, at most
+    /// [`MAX_CONTEXTS`].
     pub translated: Vec<(SocketAddr, SocketAddr)>,
     /// SYN to the ACK that answers SYN-ACK.
     pub round_trip: Option<Duration>,

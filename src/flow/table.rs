@@ -9,6 +9,7 @@
 mod choose;
 mod ending;
 
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ const HEAD_BYTES: usize = 43;
 /// A clock that runs backwards by more than this starts anew: captures were joined.
 const CLOCK_RESTART: Duration = Duration::from_secs(3_600);
 
+/// Flows looked at per packet once their time is over. Few enough that a jump of the clock does not end
+/// the whole table, and make a record of every flow, within one packet.
+const DUE_PER_PACKET: usize = 1_024;
+
 const NONE: u32 = u32::MAX;
 
 /// What may grow, and how far.
@@ -40,7 +45,7 @@ pub struct Limits {
     pub flows: usize,
     /// Bytes held per direction of a flow.
     pub flow_bytes: usize,
-    /// Bytes held in all.
+    /// Bytes held in all, with what an undecided flow itself takes.
     pub memory_bytes: usize,
 }
 
@@ -113,6 +118,10 @@ pub struct Table<C: Consumer> {
     slots: Vec<Slot<C::State>>,
     free: Vec<u32>,
     wheel: Wheel,
+    /// Taken from the wheel, not looked at yet.
+    due: VecDeque<(u32, u32)>,
+    /// What [`Table::finish_some`] has still to end, the first at the end.
+    finishing: Option<Vec<u32>>,
     /// First bytes and initial sequence number of a client → its slot, to recognise translated flows.
     views: HashMap<u64, u32, RandomState>,
     now: Timestamp,
@@ -133,6 +142,8 @@ impl<C: Consumer> Table<C> {
             slots: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::default(),
+            due: VecDeque::new(),
+            finishing: None,
             views: HashMap::with_hasher(RandomState::default()),
             now: Timestamp::default(),
             held_bytes: 0,
@@ -158,6 +169,11 @@ impl<C: Consumer> Table<C> {
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
         self.held_bytes
+    }
+
+    /// Changes how many bytes may be held in all.
+    pub const fn limit_memory(&mut self, memory_bytes: usize) {
+        self.limits.memory_bytes = memory_bytes;
     }
 
     /// Takes a segment.
@@ -195,7 +211,7 @@ impl<C: Consumer> Table<C> {
         if at > self.now || self.now.since(at) > CLOCK_RESTART {
             self.now = at;
         }
-        if self.wheel.is_due(self.now) {
+        if self.wheel.is_due(self.now) || !self.due.is_empty() {
             self.expire(consumer);
         }
     }
@@ -278,8 +294,9 @@ impl<C: Consumer> Table<C> {
             syn_ack_at: None,
             closing: None,
             is_answer_disputed: false,
-            held_bytes: 0,
+            held_bytes: size_of::<Active<C::State>>(),
         });
+        self.held_bytes += active.held_bytes;
         let slot = Slot {
             key,
             active: Some(active),
@@ -470,11 +487,13 @@ impl<C: Consumer> Table<C> {
                 Delivery::Gap => consumer.gap(state, side.other()),
             });
         }
-        let held = active.streams[0].held_bytes()
+        let held = size_of::<Active<C::State>>()
+            + active.streams[0].held_bytes()
             + active.streams[1].held_bytes()
             + consumer.held_bytes(&active.state);
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
         active.held_bytes = held;
+        let is_memory_full = self.held_bytes > self.limits.memory_bytes;
 
         if flags.has(TcpFlags::FIN) {
             active.streams[mine].finish_at(sequence.wrapping_add(segment.payload_wire_bytes));
@@ -506,6 +525,9 @@ impl<C: Consumer> Table<C> {
             self.end(index, ending, consumer);
         } else if is_join_candidate && let Some(hash) = view_hash {
             self.join(index, hash, segment, moment, consumer);
+        }
+        if is_memory_full {
+            self.release_memory(index, consumer);
         }
         Taken::Inspected
     }

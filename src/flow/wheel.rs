@@ -15,6 +15,8 @@ pub struct Wheel {
     /// The second that `slots[0]` stands for.
     base: u64,
     slots: VecDeque<Vec<(u32, u32)>>,
+    /// Entries in all slots.
+    waiting: usize,
 }
 
 impl Wheel {
@@ -29,6 +31,7 @@ impl Wheel {
         }
         if let Some(entries) = self.slots.get_mut(slot) {
             entries.push((index, generation));
+            self.waiting += 1;
         }
     }
 
@@ -41,16 +44,19 @@ impl Wheel {
 
     /// The entries of the oldest second that is over, if one is.
     pub fn take_due(&mut self, now: Timestamp) -> Option<Vec<(u32, u32)>> {
-        if !self.is_due(now) {
-            return None;
+        while self.is_due(now) {
+            let entries = self.slots.pop_front()?;
+            self.base += 1;
+            self.waiting -= entries.len();
+            if self.waiting == 0 {
+                // Nothing waits: the next entry starts the wheel anew, so a long silence costs nothing.
+                self.slots.clear();
+            }
+            if !entries.is_empty() {
+                return Some(entries);
+            }
         }
-        let entries = self.slots.pop_front()?;
-        self.base += 1;
-        if self.slots.is_empty() || self.slots.iter().all(Vec::is_empty) {
-            // Nothing waits: the next entry starts the wheel anew, so a long silence costs nothing.
-            self.slots.clear();
-        }
-        Some(entries)
+        None
     }
 }
 
@@ -79,5 +85,16 @@ mod tests {
         }
         assert_eq!(later, [(3, 0)]);
         assert!(!wheel.is_due(at(u32::MAX.into())));
+    }
+
+    #[test]
+    fn starts_anew_once_nothing_waits() {
+        let mut wheel = Wheel::default();
+        for second in [100, 1_000_000_000, 4_000_000_000] {
+            wheel.schedule(1, 0, at(second + 60), at(second));
+            assert_eq!(wheel.take_due(at(second + 60)), None);
+            assert_eq!(wheel.take_due(at(second + 10_000)), Some(vec![(1, 0)]));
+            assert_eq!((wheel.waiting, wheel.slots.len()), (0, 0));
+        }
     }
 }

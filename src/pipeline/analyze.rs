@@ -45,6 +45,18 @@ pub struct Job<'a> {
     pub stop: Option<&'a AtomicBool>,
 }
 
+impl Job<'_> {
+    /// Threads that have something to do.
+    fn threads(&self) -> usize {
+        match self.jobs {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            jobs => jobs,
+        }
+        .min(self.inputs.len())
+        .max(1)
+    }
+}
+
 /// Why an analysis could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum AnalyzeError {
@@ -76,12 +88,7 @@ pub fn analyze(
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
     let hasher = RandomState::default();
-    let threads = match job.jobs {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        jobs => jobs,
-    }
-    .min(job.inputs.len())
-    .max(1);
+    let threads = job.threads();
     let (senders, receivers): (Vec<SyncSender<Message>>, Vec<Receiver<Message>>) =
         job.inputs.iter().map(|_| sync_channel(WAITING_BATCHES)).unzip();
     // A sender is dropped with its input, so that a worker's panic ends the waiting for it.
@@ -171,7 +178,8 @@ fn read(
     sender: &SyncSender<Message>,
 ) -> Result<Accounts, CaptureError> {
     let mut source: FileSource = capture::open_input(input)?;
-    let mut engine = Engine::new(job.config, job.all_services, Arc::from(input.name()), hasher);
+    let mut engine = Engine::new(job.config, job.all_services, Arc::from(input.name()), hasher)
+        .sharing_memory(job.threads());
     let mut interfaces = source.interfaces().to_vec();
     let (mut frames, mut reported) = (0_u64, 0_u64);
     while let Some(frame) = source.next_frame()? {
@@ -200,7 +208,11 @@ fn read(
             }
         }
     }
-    engine.finish();
+    while engine.finish_some(BATCH_RECORDS) {
+        if !hand_over(&mut engine, sender) {
+            return Ok(engine.accounts());
+        }
+    }
     hand_over(&mut engine, sender);
     if let Some(progress) = job.progress {
         progress.advance(source.position().saturating_sub(reported));

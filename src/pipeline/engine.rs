@@ -148,6 +148,12 @@ pub(super) struct Flows<'a> {
     other_services: u64,
 }
 
+/// What the flow table may hold of the memory of the process. The other half is for what does not grow
+/// with what flows carry: decided flows, names, contexts, sessions, packets in parts, the file's buffer.
+const fn table_memory_bytes(config: &Resolved) -> usize {
+    config.limits.memory_mib.saturating_mul(1 << 20) / 2
+}
+
 impl<'a> Engine<'a> {
     /// An engine for one input called `source`. Engines with the same `hasher` give equal flows
     /// equal identities.
@@ -156,7 +162,7 @@ impl<'a> Engine<'a> {
         let limits = flow::Limits {
             flows: config.limits.flows,
             flow_bytes: config.limits.flow_bytes,
-            memory_bytes: config.limits.memory_mib.saturating_mul(1 << 20) / 2,
+            memory_bytes: table_memory_bytes(config),
         };
         Self {
             decoder: Decoder::new(decode::Limits::default()),
@@ -187,6 +193,13 @@ impl<'a> Engine<'a> {
             last_packet: None,
             unsupported: Vec::new(),
         }
+    }
+
+    /// An engine that runs beside others in one process: the memory is shared by `engines` in all.
+    #[must_use]
+    pub fn sharing_memory(mut self, engines: usize) -> Self {
+        self.table.limit_memory(table_memory_bytes(self.flows.config) / engines.max(1));
+        self
     }
 
     /// Takes one frame.
@@ -302,6 +315,12 @@ impl<'a> Engine<'a> {
     /// Ends every open flow.
     pub fn finish(&mut self) {
         self.table.finish(&mut self.flows);
+    }
+
+    /// Ends up to `most` open flows, in the order they were opened, and says whether there are more: as
+    /// [`Engine::finish`], but without the records of all of them at once. No frame may come in between.
+    pub fn finish_some(&mut self, most: usize) -> bool {
+        self.table.finish_some(most, &mut self.flows)
     }
 
     /// Interfaces whose link type cannot be read, as (interface, link type number).
@@ -519,6 +538,7 @@ impl Consumer for Flows<'_> {
     fn end(&mut self, state: Inspection, view: FlowView, ending: Ending, now: Timestamp) {
         match ending {
             Ending::TableFull => return self.evictions.add("table_full"),
+            Ending::MemoryFull => return self.evictions.add("memory_full"),
             Ending::Translated => return self.evictions.add("same_flow_translated"),
             _ => {}
         }

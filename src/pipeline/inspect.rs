@@ -104,7 +104,7 @@ impl Inspection {
         let dialogue = self.dialogue[0].capacity() + self.dialogue[1].capacity();
         dialogue
             + match &self.stage {
-                Stage::Tls(stage) => stage.session.held_bytes(),
+                Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
                 Stage::Sniffing | Stage::Http(..) | Stage::Opaque => 0,
             }

@@ -231,9 +231,12 @@ impl<C: Consumer> Table<C> {
                 if active.interfaces.contains(&moment.interface) {
                     return;
                 }
-                active.view.translated.push((segment.source, segment.destination));
-                let _ = active.view.contexts.try_push(moment.context);
-                let _ = active.interfaces.try_push(moment.interface);
+                if active.interfaces.try_push(moment.interface).is_ok() {
+                    active.view.translated.push((segment.source, segment.destination));
+                }
+                if active.view.contexts.try_push(moment.context).is_err() {
+                    self.counts.contexts_refused += 1;
+                }
             }
             self.end(index, Ending::Translated, consumer);
             return;

@@ -3,11 +3,13 @@
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use super::{Active, NONE, Table};
+use arrayvec::ArrayVec;
+
+use super::{Active, DUE_PER_PACKET, NONE, Table};
 use crate::flow::stream::Delivery;
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Moment};
-use crate::model::Side;
+use crate::model::{Side, Timestamp};
 
 /// How long an undecided flow may be silent. Clients give up a handshake sooner: the AWS SDKs'
 /// connection time-outs lie between 1 and 60 seconds.
@@ -26,14 +28,15 @@ const CLOSED_IDLE: Duration = Duration::from_secs(60);
 impl<C: Consumer> Table<C> {
     /// Ends every flow, in the order they were opened.
     pub fn finish(&mut self, consumer: &mut C) {
-        let mut order: Vec<(u64, u32)> = self
-            .slots
-            .iter()
-            .zip(0_u32..)
-            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
-            .collect();
-        order.sort_unstable();
-        for (_, index) in order {
+        while self.finish_some(usize::MAX, consumer) {}
+    }
+
+    /// Ends up to `most` flows, in the order they were opened, and says whether there are more. No
+    /// segment may be given in between.
+    pub fn finish_some(&mut self, most: usize, consumer: &mut C) -> bool {
+        let mut waiting = self.finishing.take().unwrap_or_else(|| self.newest_first());
+        for _ in 0..most {
+            let Some(index) = waiting.pop() else { break };
             self.give_up_gaps(index, consumer);
             let ending = self
                 .slots
@@ -43,11 +46,28 @@ impl<C: Consumer> Table<C> {
                 .map_or(Ending::InputEnded, |(ending, _)| ending);
             self.end(index, ending, consumer);
         }
+        if !waiting.is_empty() {
+            self.finishing = Some(waiting);
+            return true;
+        }
         self.index.clear();
         self.slots.clear();
         self.free.clear();
         self.views.clear();
+        self.due.clear();
         self.wheel = Wheel::default();
+        false
+    }
+
+    fn newest_first(&self) -> Vec<u32> {
+        let mut order: Vec<(u64, u32)> = self
+            .slots
+            .iter()
+            .zip(0_u32..)
+            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().rev().map(|(_, index)| index).collect()
     }
 
     pub(super) fn closing_of(&self, index: u32) -> Option<Ending> {
@@ -95,8 +115,12 @@ impl<C: Consumer> Table<C> {
     }
 
     pub(super) fn expire(&mut self, consumer: &mut C) {
-        while let Some(due) = self.wheel.take_due(self.now) {
-            for (index, generation) in due {
+        for _ in 0..DUE_PER_PACKET {
+            while self.due.is_empty() {
+                let Some(due) = self.wheel.take_due(self.now) else { return };
+                self.due.extend(due);
+            }
+            if let Some((index, generation)) = self.due.pop_front() {
                 self.look_at(index, generation, consumer);
             }
         }
@@ -170,6 +194,33 @@ impl<C: Consumer> Table<C> {
             }
         }
         self.free.push(index);
+    }
+
+    /// Gives up undecided flows until some of the memory is free again: each time the longest silent of
+    /// a sample, at last the flow at `index`.
+    #[cold]
+    pub(super) fn release_memory(&mut self, index: u32, consumer: &mut C) {
+        const SAMPLE: usize = 8;
+        let enough = self.limits.memory_bytes - self.limits.memory_bytes / 16;
+        while self.held_bytes > enough {
+            let mut sample: ArrayVec<(Timestamp, u32), SAMPLE> = ArrayVec::new();
+            for _ in 0..self.slots.len() {
+                self.hand = (self.hand + 1) % self.slots.len();
+                let Some(slot) = self.slots.get(self.hand) else { continue };
+                if slot.active.is_some()
+                    && self.hand != index as usize
+                    && sample.try_push((slot.last_seen, self.hand as u32)).is_ok()
+                    && sample.is_full()
+                {
+                    break;
+                }
+            }
+            let victim = sample.into_iter().min().map_or(index, |(_, victim)| victim);
+            self.end(victim, Ending::MemoryFull, consumer);
+            if victim == index {
+                return;
+            }
+        }
     }
 
     /// Makes room: of a sample, the flow whose loss costs least, the longest silent first.

@@ -9,6 +9,8 @@ struct Script {
     ended: Vec<Ended>,
     /// Decide a flow once it has this many bytes; 0: never.
     decide_at: usize,
+    /// Hold what was heard.
+    is_holding: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -44,8 +46,8 @@ impl Consumer for Script {
     fn is_decided(&self, state: &Heard) -> bool {
         state.is_decided
     }
-    fn held_bytes(&self, _: &Heard) -> usize {
-        0
+    fn held_bytes(&self, state: &Heard) -> usize {
+        if self.is_holding { state.streams.iter().map(Vec::len).sum() } else { 0 }
     }
     fn end(&mut self, state: Heard, view: FlowView, ending: Ending, _: Timestamp) {
         let Heard { streams, gaps, .. } = state;
@@ -337,6 +339,81 @@ fn never_holds_more_bytes_than_its_limit() {
     }
     assert!(wire.table.counts().segments_refused > 0);
     wire.finish();
+}
+
+#[test]
+fn gives_up_flows_where_too_much_is_held() {
+    for (is_holding, flows) in [(true, 100), (false, 1_000)] {
+        let mut wire = Wire::new(Limits { flows, flow_bytes: 10_000, memory_bytes: 80_000 });
+        wire.script.is_holding = is_holding;
+        for port in 0..flows {
+            wire.client = Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str());
+            wire.open(100, 900);
+            for index in 0..10_u32 {
+                wire.send(true, TcpFlags::ACK, 101 + index * 1_000, 901, &[b'x'; 1_000]);
+                assert!(wire.table.held_bytes() <= 80_000, "{}", wire.table.held_bytes());
+            }
+        }
+        let ended = wire.finish();
+        assert_eq!(ended.len(), flows);
+        let given_up = ended.iter().filter(|flow| flow.ending == Ending::MemoryFull).count();
+        assert!(given_up > flows / 2 && given_up < flows, "{given_up}");
+    }
+}
+
+#[test]
+fn gives_up_a_flow_that_alone_holds_too_much() {
+    let mut wire = Wire::new(Limits { flows: 10, flow_bytes: 10_000, memory_bytes: 3_000 });
+    wire.script.is_holding = true;
+    wire.open(100, 900);
+    assert_eq!(wire.table.open_flows(), 1);
+    for index in 0..3 {
+        wire.send(true, TcpFlags::ACK, 101 + index * 1_000, 901, &[b'x'; 1_000]);
+    }
+    assert_eq!((wire.table.open_flows(), wire.table.held_bytes()), (0, 0));
+    assert_eq!(wire.finish()[0].ending, Ending::MemoryFull);
+}
+
+#[test]
+fn remembers_no_more_translations_than_contexts() {
+    let mut wire = Wire::new(Limits::default());
+    let payload = hello(1);
+    for port in 0..200 {
+        wire.client = Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str());
+        wire.interface = port.min(20);
+        wire.context = wire.interface;
+        wire.send(true, TcpFlags::ACK, 101, 901, &payload);
+    }
+    let ended = wire.finish();
+    let kept = ended.iter().find(|flow| flow.ending == Ending::InputEnded).unwrap();
+    assert_eq!(kept.translated, MAX_CONTEXTS - 1);
+}
+
+#[test]
+fn ends_few_flows_at_a_time() {
+    let flows = DUE_PER_PACKET + 10;
+    let open = || {
+        let mut wire = Wire::new(Limits::default());
+        for port in 0..flows {
+            wire.client = Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str());
+            wire.send(true, TcpFlags::SYN, 100, 0, b"");
+        }
+        wire
+    };
+    let mut silent = open();
+    silent.at += 3_000_000_000_000;
+    for expected in [10, 0] {
+        let at = Timestamp::from_nanos(silent.at);
+        silent.table.advance(at, &mut silent.script);
+        assert_eq!(silent.table.open_flows(), expected);
+    }
+    let mut over = open();
+    let mut steps = 1;
+    while over.table.finish_some(100, &mut over.script) {
+        assert_eq!(over.script.ended.len(), steps * 100);
+        steps += 1;
+    }
+    assert_eq!(over.finish().len(), flows);
 }
 
 #[test]
