@@ -112,36 +112,10 @@ fn compare(entry: &Value) -> Vec<String> {
     wrong
 }
 
-/// Captures whose statement in the index is known to be wrong or to ask for too much, and why. They are to
-/// be recorded or described anew; one that agrees again must leave this list.
-const INDEX_IS_WRONG: [(&str, &str); 14] = [
-    ("boto3-proxy.pcap", "the index lists no flow although the SDK spoke"),
-    ("boto3-tls.pcap", "the index lists no flow although the SDK spoke"),
-    ("boto3-tls-account.pcap", "the index lists no flow although the SDK spoke"),
-    ("boto3-tls-interface.pcap", "the index lists no flow although the SDK spoke"),
-    ("boto3-tls-items.pcap", "the index lists no flow although the SDK spoke"),
-    ("boto3-tls-streams.pcap", "the index lists no flow although the SDK spoke"),
-    ("client-side-only.pcap", "asks for the certificate, which the other side sent"),
-    ("dns-ipv6.pcap", "the answer went to an IPv4 address, the flow comes from an IPv6 one"),
-    ("many-flows.pcap", "holds the flow of tls12-dhe-1024.pcap"),
-    ("mid-stream.pcap", "asks for the certificate, which came before the capture began"),
-    ("refused-by-client-tls13.pcap", "the alert is in clear, the index says there is none"),
-    ("snaplen-400.pcap", "asks for the curve, which the snap length cut off"),
-    ("snaplen-96.pcap", "asks for the certificate, which the snap length cut off"),
-    ("tls12-dhe-1024.pcap", "the server took a prime of 2048 bits"),
-];
-
 #[test]
 fn records_agree_with_what_the_stacks_said() {
-    let mut unneeded: BTreeSet<&str> = INDEX_IS_WRONG.iter().map(|(file, _)| *file).collect();
-    let mut wrong: Vec<String> = support::each(&index(), compare).into_iter().flatten().collect();
-    wrong.retain(|line| {
-        let file = line.split(':').next().unwrap_or_default();
-        unneeded.remove(file);
-        !INDEX_IS_WRONG.iter().any(|(known, _)| *known == file)
-    });
+    let wrong: Vec<String> = support::each(&index(), compare).into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n"));
-    assert!(unneeded.is_empty(), "these agree now: {unneeded:?}");
 }
 
 #[test]

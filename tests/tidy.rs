@@ -54,9 +54,14 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn all_sources() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    sources(&root().join("src"), &mut found);
+    let found = files_of("src");
     assert!(found.len() > 40, "the sources are where they should be");
+    found
+}
+
+fn files_of(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    sources(&root().join(folder), &mut found);
     found
         .into_iter()
         .map(|path| {
@@ -70,6 +75,11 @@ fn all_sources() -> Vec<(String, String)> {
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Tests of their own file or folder.
+fn is_of_tests(name: &str) -> bool {
+    name.ends_with("/tests.rs") || name.contains("/tests/")
 }
 
 fn is_generated(text: &str) -> bool {
@@ -87,7 +97,7 @@ fn stages_use_only_what_is_before_them() {
         else {
             continue;
         };
-        if name.ends_with("/tests.rs") {
+        if is_of_tests(&name) {
             continue;
         }
         let allowed = may_use.get(stage).unwrap_or_else(|| panic!("{name}: the stage {stage} is in no list"));
@@ -171,7 +181,7 @@ fn every_file_says_what_it_is() {
 
 #[test]
 fn every_file_is_one_idea() {
-    for (name, text) in all_sources() {
+    for (name, text) in all_sources().into_iter().chain(files_of("tests")) {
         let lines = text.lines().count();
         let most = if name.ends_with("/tests.rs") { MAX_TEST_LINES } else { MAX_LINES };
         assert!(lines <= most || is_generated(&text), "{name} has {lines} lines, more than {most}");

@@ -36,6 +36,10 @@ def without(flow, *keys):
     return flow
 
 
+def without_certificate(flow):
+    return without(flow, *[key for key in flow if "certificate" in key])
+
+
 def from_client(packet) -> bool:
     """By the recording's MAC addresses."""
     return packet.data[6:12] == bytes.fromhex("020000000001")
@@ -68,7 +72,7 @@ def paced(packets, frames):
 
 @derived("client-side-only", "Only what the client sent", TLS12)
 def client_side(packets, flows):
-    flow = without(flows[0], *SERVER_KEYS, "tls.resumed", "handshake.outcome", "rules")
+    flow = without(without_certificate(flows[0]), *SERVER_KEYS, "tls.resumed", "handshake.outcome", "rules")
     flow.update({"flow.completeness": "client_only", "tls.established": False, "tls.protocol.version": None,
                  "policy.verdict": "not_assessable"})
     return [p for p in packets if from_client(p)]
@@ -90,7 +94,7 @@ def server_side_13(packets, flows):
 @derived("mid-stream", "The capture begins after the handshake", TLS12)
 def mid_stream(packets, flows):
     first = next(i for i, p in enumerate(packets) if payload(p)[:1] == b"\x17")
-    flow = without(flows[0], *SERVER_KEYS, "tls.resumed", "rules", "handshake.outcome", "tls.established")
+    flow = without(without_certificate(flows[0]), *SERVER_KEYS, "tls.resumed", "rules", "handshake.outcome", "tls.established")
     flow.update({"flow.completeness": "mid_stream", "tls.client.server_name": None, "tls.protocol.version": None,
                  "tls.client.server_name.reason": "not_seen", "policy.verdict": "not_assessable"})
     return packets[first:]
@@ -104,17 +108,19 @@ def without_opening(packets, flows):
 
 @derived("snaplen-96", "Each packet cut after 96 bytes", TLS12)
 def snaplen(packets, flows):
-    flow = without(flows[0], *SERVER_KEYS, "tls.resumed", "rules", "handshake.outcome", "tls.client.server_name", "tls.established")
+    flow = without(without_certificate(flows[0]), *SERVER_KEYS, "tls.resumed", "rules", "handshake.outcome",
+                   "tls.client.server_name", "tls.established")
     flow.update({"flow.completeness": "truncated", "tls.protocol.version": None, "policy.verdict": "not_assessable"})
     return Recorded(data=pcapfile.pcap_bytes([replace(p, data=p.data[:96], wire_bytes=len(p.data)) for p in packets], snaplen=96),
                     flows=flows)
 
 
-@derived("snaplen-400", "Each packet cut after 400 bytes: the hellos are whole, the certificate is not", TLS12)
+@derived("snaplen-400", "Each packet cut after 400 bytes: the hellos are whole, certificate and curve are not there", TLS12)
 def snaplen_400(packets, flows):
-    without(flows[0], "policy.verdict", "rules", "handshake.outcome", "flow.completeness", "tls.established")
+    without(without_certificate(flows[0]), "policy.verdict", "rules", "handshake.outcome", "flow.completeness",
+            "tls.established", "tls.curve")
     return Recorded(data=pcapfile.pcap_bytes([replace(p, data=p.data[:400], wire_bytes=len(p.data)) for p in packets], snaplen=400),
-                    flows=[without(flows[0], *[k for k in flows[0] if "certificate" in k])])
+                    flows=flows)
 
 
 # Loss, order, division.
@@ -323,8 +329,8 @@ def mirrored(packets, flows):
 
 @derived("mirror-truncated", "VPC Traffic Mirroring with a packet length of 200: the inner packets are cut", TLS12)
 def mirror_truncated(packets, flows):
-    flow = without(flows[0], "rules", "policy.verdict", "handshake.outcome", "flow.completeness", "tls.established",
-                   "tls.forward_secrecy", "tls.curve", *[k for k in flows[0] if "certificate" in k], "tls.client.server_name",
+    flow = without(without_certificate(flows[0]), "rules", "policy.verdict", "handshake.outcome", "flow.completeness",
+                   "tls.established", "tls.forward_secrecy", "tls.curve", "tls.client.server_name",
                    "tls.resumed", "tls.cipher", "tls.protocol.version")
     flow["policy.verdict"] = "not_assessable"
     return changed(packets, lambda f: wire.vxlan(f[:200], "10.0.7.7", "10.0.8.8", 11))

@@ -2,6 +2,7 @@
 
 from . import lab as net
 from . import openssl
+from .certificates import DIFFIE_HELLMAN
 from .book import Recorded, case
 
 CLIENT, SERVER = "OpenSSL 3 s_client", "OpenSSL 3 s_server"
@@ -149,6 +150,9 @@ def handshake(context, name, server_arguments, client_arguments, cert, secrecy, 
         own_port, text = openssl.s_client(context, *client_arguments, **place)
     context.lab.stop(server)
     known = openssl.facts(text, own_port, **place, **MORE.get(name, {}))
+    for bits in DIFFIE_HELLMAN:
+        if f"dh{bits}.pem" in server_arguments and known.get("tls.dh_bits") != bits:
+            raise net.LabError(f"the server did not take its prime of {bits} bits: {text}")
     if name == "tls13-external-psk":
         known["tls.resumed"] = True
     if known["tls.protocol.version"] == "1.3":

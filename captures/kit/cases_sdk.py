@@ -21,13 +21,21 @@ def service(context, address=net.EU_WEST_1, port=443, tls=True):
     return context.lab.serve(sys.executable, PEERS / "web_service.py", address, port, *pair, port=port)
 
 
+def sockets(result):
+    """What boto3's side said of each connection."""
+    said = statements(result.text)[-1]["sockets"]
+    if not said:
+        raise net.LabError(f"the SDK noticed no connection: {result.text}")
+    return said
+
+
 def tls_call(context, *options, address=net.EU_WEST_1, sni=NAME, **more):
     server = service(context, address)
     with context.lab.recording() as packets:
         result = context.lab.client(*SDK, "https", "long_term", f"ca={context.certificates.amazon.file}", *options, code=0)
     context.lab.stop(server)
-    sockets = statements(result.text)[-1]["sockets"]
-    flows = [known(said, tls__client__server_name=sni, rules=[], tls__forward_secrecy="yes", **more) for said in sockets]
+    flows = [known(said, tls__client__server_name=sni, rules=[], tls__forward_secrecy="yes", **more)
+             for said in sockets(result)]
     for flow in flows:
         flow["server.address"] = address
     return Recorded(packets, flows)
@@ -38,7 +46,7 @@ def boto_tls(context):
     return tls_call(context, **REGIONAL)
 
 
-@case("boto3-tls-items", "boto3 makes a table, puts and gets an item over one connection", BOTO, MOTO)
+@case("boto3-tls-items", "boto3 makes a table, puts and gets an item: three connections", BOTO, MOTO)
 def boto_items(context):
     return tls_call(context, "items", **REGIONAL)
 
@@ -70,9 +78,8 @@ def boto_proxy(context):
                                     "proxy=http://proxy.corp.example:3128", code=0)
     context.lab.stop(proxy)
     context.lab.stop(server)
-    sockets = statements(result.text)[-1]["sockets"]
     flows = [known(said, tls__forward_secrecy="yes", rules=[], proxy__kind="http_connect", proxy__target=f"{NAME}:443",
-                   **REGIONAL) for said in sockets]
+                   **REGIONAL) for said in sockets(result)]
     for flow in flows:
         flow.update({"server.address": net.PROXY, "server.port": 3128})
     return Recorded(packets, flows)
@@ -81,10 +88,11 @@ def boto_proxy(context):
 def plain_call(context, credential, *options, address=net.EU_WEST_1, port=80, host=NAME, command=None, env=None, **more):
     server = service(context, address, port, tls=False)
     with context.lab.recording() as packets:
-        context.lab.client(*(command or [*SDK, "http", credential, *options]), env=env, code=0)
+        result = context.lab.client(*(command or [*SDK, "http", credential, *options]), env=env, code=0)
     context.lab.stop(server)
+    [own_port] = [said["port"] for said in (statements(result.text) if command else sockets(result)) if "port" in said]
     rules = ["plaintext_http"] + {"long_term": ["long_term_credential"], "none": ["unsigned_request"]}.get(credential, [])
-    entry = fact(net.ONPREM, address, port, handshake__outcome="plaintext", http__request__method="POST", http__host=host,
+    entry = fact((net.ONPREM, own_port), address, port, handshake__outcome="plaintext", http__request__method="POST", http__host=host,
                  aws__target="DynamoDB_20120810.ListTables", aws__signature="none" if credential == "none" else "sigv4",
                  aws__credential_kind=None if credential == "none" else credential, tls__protocol__version=None,
                  rules=sorted(rules), policy__verdict="violation", aws__service="dynamodb", aws__region="eu-west-1", **more)

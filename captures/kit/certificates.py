@@ -6,10 +6,16 @@ from pathlib import Path
 from . import lab, pki
 from .book import NAME
 
-FFDHE = {
-    # Parameters made here would take long; 2048 bits are those of RFC 7919, by name.
-    2048: ["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"],
-    1024: ["openssl", "genpkey", "-genparam", "-algorithm", "DHX", "-pkeyopt", "dh_rfc5114:1"],
+# Safe primes take long to find; these are well known ones: ffdhe2048 [RFC 7919], and the prime of 1024
+# bits of IKE's second group [RFC 2409 section 6.2], which many old servers had built in.
+DIFFIE_HELLMAN = {
+    2048: None,  # by name, from OpenSSL
+    1024: """-----BEGIN DH PARAMETERS-----
+MIGHAoGBAP//////////yQ/aoiFowjTExmKLgNwc0SkCTgiKZ8x0Agu+pjsTmyJR
+Sgh5jjQE3e+VGbPNOkMbMCsKbfJfFDdP4TVtbVHCReSFtXZiXn7G9ExC6aY37WsL
+/1y29Aa37e44a/taiZ+lrp8kEXxLH+ZJKGZR7OZTgf//////////AgEC
+-----END DH PARAMETERS-----
+""",
 }
 
 
@@ -20,8 +26,10 @@ class Certificates:
         self.folder = folder
         self.amazon = pki.Authority(folder, "amazon", "Amazon", "Amazon RSA 2048 M01")
         self.corporate = pki.Authority(folder, "corporate", "Example Corporation", "Corp TLS Inspection CA")
-        for bits, command in FFDHE.items():
-            lab.run(*command, "-out", str(folder / f"dh{bits}.pem"))
+        for bits, parameters in DIFFIE_HELLMAN.items():
+            parameters = parameters or lab.run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
+                                               f"group:ffdhe{bits}").stdout
+            (folder / f"dh{bits}.pem").write_text(parameters)
         lab.run("openssl", "srp", "-add", "-srpvfile", "srp.txt", "-passout", "pass:throwaway", "sensor",
                 cwd=_with_srp_file(folder))
         chain = [pki.Authority(folder, f"chain{n}", "Amazon", f"Amazon Root CA {n}") for n in range(1, 4)]

@@ -1,6 +1,6 @@
 //! DNS answers a client got → the names it knows a server by, while their time to live runs.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,11 @@ impl NameCache {
             }
             let Some(name) = canonical(&resolution.name) else { continue };
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)));
-            self.insert((client.to_canonical(), resolution.address.to_canonical()), &name, at, until);
+            let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
+            self.insert((client, address), &name, at, until);
+            if client.is_ipv4() != address.is_ipv4() {
+                self.insert((any_client(client.is_ipv4()), address), &name, at, until);
+            }
         }
     }
 
@@ -73,6 +77,14 @@ impl NameCache {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// The names that clients of the other address family had been told for the address of `server`. A host
+    /// with both families asks over one and connects over the other, and nothing links its two addresses:
+    /// these names are a possibility where [`names`](Self::names) knows none.
+    #[must_use]
+    pub fn names_of_other_family(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
+        self.names(any_client(!client.to_canonical().is_ipv4()), server, at)
     }
 
     /// Names forgotten for want of room, before anybody knew whether they were still needed.
@@ -110,6 +122,11 @@ impl NameCache {
         }
         names.push(Known { name: Arc::from(name), from, until });
     }
+}
+
+/// Stands for every client of an address family: no client has this address.
+fn any_client(is_ipv4: bool) -> IpAddr {
+    if is_ipv4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
 }
 
 #[cfg(test)]
@@ -157,6 +174,22 @@ mod tests {
         assert_eq!(names(&cache, "10.0.0.1", 107), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 150), [""; 0]);
         assert_eq!(names(&cache, "10.0.0.1", 204), [NAME]);
+    }
+
+    #[test]
+    fn knows_what_the_other_address_family_was_told() {
+        let mut cache = NameCache::default();
+        let (host, server) = (ip("2001:db8::3"), ip("2a05:d018:5::10"));
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "2a05:d018:5::10", 5), at(100));
+        assert!(cache.names(host, server, at(101)).is_empty());
+        assert_eq!(cache.names_of_other_family(host, server, at(101)), [Arc::from(NAME)]);
+        assert!(cache.names_of_other_family(host, server, at(105)).is_empty());
+        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), at(101)).is_empty());
+        // An answer over the same family is another host's.
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
+        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), at(101)).is_empty());
+        cache.observe(host, &answer(NAME, "52.94.5.1", 5), at(100));
+        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), at(101)).len(), 1);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `ddbwatch analyze`: captures in, findings out.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::anyhow;
+
 use super::args::{Analyze, Format, Switch};
-use super::output::Output;
+use super::output::{self, Output};
 use super::{Failure, Finished};
-use crate::capture::{self, Expanded};
+use crate::capture::{self, Expanded, Input};
 use crate::config::{self, CommandLine, Resolved};
 use crate::export::{Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Sink};
 use crate::model::{Record, Severity};
@@ -33,6 +36,9 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     }
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     note_passed_over(&found);
+    if let Some(wanted) = &args.output {
+        refuse_to_overwrite(wanted, &found.inputs)?;
+    }
     let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
     let mut report = Report::new(args, &config, output).map_err(Failure::CannotRun)?;
 
@@ -83,6 +89,22 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     } else {
         Finished::Done
     })
+}
+
+/// An input that is also the output would be lost, or read while it is written.
+fn refuse_to_overwrite(wanted: &Path, inputs: &[Input]) -> Result<(), Failure> {
+    for input in inputs {
+        if let Input::File(path) = input
+            && output::would_overwrite(wanted, path)
+        {
+            return Err(Failure::Usage(anyhow!(
+                "{}: writing {} would overwrite this input; name another file for -o",
+                path.display(),
+                wanted.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Tells what of the folders is not read: what may have been a capture in full, the rest by a few examples.

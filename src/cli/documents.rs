@@ -24,15 +24,16 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
     if let Some(rule) = Rule::parse(subject) {
         return print(rule.explain().as_bytes());
     }
+    let host = host_of(subject);
     // Host names have dots and no underscores, rule ids the other way round.
-    if !subject.contains('.') && subject != "localhost" {
+    if !host.contains('.') && host != "localhost" {
         let hint = config::nearest(subject, Rule::ALL.iter().map(|rule| rule.as_str())).map_or_else(
             || "`ddbwatch rules` lists the rules".to_owned(),
             |name| format!("did you mean `{name}`?"),
         );
         return Err(Failure::Usage(anyhow!("`{subject}` is neither a rule nor a host name: {hint}")));
     }
-    let recognition = classify::recognise(subject);
+    let recognition = classify::recognise(host);
     let mut text = format!("{}\n", recognition.explanation());
     if let Some(endpoint) = &recognition.endpoint {
         let mut line = |key: &str, value: &str| {
@@ -55,6 +56,18 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
         line("dual stack", if endpoint.dual_stack { "yes" } else { "no" });
     }
     print(text.as_bytes())
+}
+
+/// The host of a URL or of `host:port`; what is neither is taken as it is.
+fn host_of(subject: &str) -> &str {
+    let rest = subject.split_once("://").map_or(subject, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.rsplit_once(':') {
+        // More colons are those of an IPv6 address.
+        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
 }
 
 /// `ddbwatch rules`.
@@ -88,4 +101,27 @@ pub fn profiles(args: &Profiles) -> Result<Finished, Failure> {
         |name| format!("did you mean `{name}`?"),
     );
     Err(Failure::Usage(anyhow!("there is no profile `{name}`: {hint}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_host_out_of_what_people_paste() {
+        const HOST: &str = "dynamodb.eu-west-1.amazonaws.com";
+        for subject in [
+            HOST,
+            "https://dynamodb.eu-west-1.amazonaws.com/",
+            "https://dynamodb.eu-west-1.amazonaws.com:443/a?b#c",
+            "http://user:secret@dynamodb.eu-west-1.amazonaws.com",
+            "dynamodb.eu-west-1.amazonaws.com:443",
+            "dynamodb.eu-west-1.amazonaws.com/",
+        ] {
+            assert_eq!(host_of(subject), HOST, "{subject}");
+        }
+        assert_eq!(host_of("http://localhost:8000"), "localhost");
+        assert_eq!(host_of("2001:db8::1"), "2001:db8::1");
+        assert_eq!(host_of(""), "");
+    }
 }

@@ -36,14 +36,12 @@ impl Output {
             let file = file.with_context(|| format!("{}: cannot be opened for writing", wanted.display()))?;
             return Ok(Self::Special(BufWriter::with_capacity(BUFFER_BYTES, file)));
         }
-        let mut name = wanted.file_name().unwrap_or_default().to_owned();
         anyhow::ensure!(
-            !name.is_empty() && !wanted.is_dir(),
+            wanted.file_name().is_some() && !wanted.is_dir(),
             "{}: is a folder; name a file for -o",
             wanted.display()
         );
-        name.push(".partial");
-        let partial = wanted.with_file_name(name);
+        let partial = partial_of(wanted);
         let file = File::create(&partial).with_context(|| {
             format!("{}: cannot be written; check that its folder exists", partial.display())
         })?;
@@ -69,6 +67,33 @@ impl Output {
             }
         }
     }
+}
+
+/// Where the output is written until it is complete.
+fn partial_of(wanted: &Path) -> PathBuf {
+    let mut name = wanted.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    wanted.with_file_name(name)
+}
+
+/// True where writing to `wanted` would change the file `input`, whatever links lead to it.
+#[must_use]
+pub fn would_overwrite(wanted: &Path, input: &Path) -> bool {
+    is_same_file(wanted, input) || is_same_file(&partial_of(wanted), input)
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 impl Write for Output {

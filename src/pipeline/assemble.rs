@@ -42,7 +42,7 @@ pub(super) fn record(
     }
     let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
-    let names = flows.names_of(client.ip(), server.ip(), view.first_seen);
+    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), view.first_seen);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
     let endpoint = classify::endpoint(
         &EndpointInput {
@@ -56,6 +56,7 @@ pub(super) fn record(
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
             dns_names: &names,
+            is_dns_of_other_family,
             client,
             server,
         },

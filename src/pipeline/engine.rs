@@ -492,8 +492,13 @@ impl Flows<'_> {
         self.config
     }
 
-    pub(super) fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
-        self.names.names(client, server, at)
+    /// The names a server was resolved by; true where it was an address of the other family that was told.
+    pub(super) fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> (Vec<Arc<str>>, bool) {
+        let own = self.names.names(client, server, at);
+        if !own.is_empty() {
+            return (own, false);
+        }
+        (self.names.names_of_other_family(client, server, at), true)
     }
 }
 

@@ -4,14 +4,15 @@ aws_sdk.py SCHEME CREDENTIAL [ca=FILE] [endpoint=URL] [proxy=URL] [streams] [acc
 CREDENTIAL: long_term, temporary or none. The keys are the examples of AWS's own documentation.
 """
 
+import http.client
 import json
 import sys
 import urllib.request
 
 import boto3
 import botocore
+import urllib3.connection
 from botocore.config import Config
-from botocore.httpsession import URLLib3Session
 
 scheme, credential, *rest = sys.argv[1:]
 options = dict(item.split("=", 1) if "=" in item else (item, True) for item in rest)
@@ -23,19 +24,6 @@ KEYS = {
 sockets = []
 
 
-class Watched(URLLib3Session):
-    """Notes each connection's socket before the answer is handed on."""
-
-    def send(self, request):
-        response = super().send(request)
-        for manager in [self._manager, *self._proxy_managers.values()]:
-            for pool in manager.pools._container.values():
-                for connection in list(pool.pool.queue):
-                    if connection is not None and getattr(connection, "sock", None) is not None:
-                        note(connection.sock)
-        return response
-
-
 def note(sock):
     said = {"port": sock.getsockname()[1]}
     if hasattr(sock, "cipher"):
@@ -44,10 +32,19 @@ def note(sock):
         sockets.append(said)
 
 
-botocore.httpsession.URLLib3Session = Watched
-import botocore.endpoint  # noqa: E402
+def watched(kind):
+    """Notes the socket of each connection once it stands: the service closes it with its answer."""
+    connect = kind.connect
 
-botocore.endpoint.URLLib3Session = Watched
+    def connect_and_note(self):
+        connect(self)
+        note(self.sock)
+
+    kind.connect = connect_and_note
+
+
+for kind in (http.client.HTTPConnection, urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection):
+    watched(kind)
 
 config = Config(
     retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20,

@@ -39,6 +39,9 @@ pub struct EndpointInput<'a> {
     pub proxy: Option<&'a ProxyFacts>,
     /// What the client had been told in DNS for the server's address.
     pub dns_names: &'a [Arc<str>],
+    /// Not this client's address was told those names, but one of the other address family, which may
+    /// be the same host's.
+    pub is_dns_of_other_family: bool,
     pub client: SocketAddr,
     pub server: SocketAddr,
 }
@@ -54,7 +57,8 @@ impl EndpointInput<'_> {
 ///
 /// Confidence: a name the client said itself (SNI, HTTP request head, proxy target) is `certain`;
 /// a DNS answer, an address prefix or a certificate alone is `likely`, two that agree are `certain`; an
-/// SNI beside an ECH extension, and a name the grammar does not know, are `possible` alone.
+/// SNI beside an ECH extension, a name the grammar does not know, and a DNS answer to an address of the
+/// other family, are `possible` alone.
 ///
 /// The evidence `http_host` stands for the head of a plaintext request: its Host, or the operation it
 /// asks for where the Host does not say.
@@ -64,9 +68,16 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let (mut claims, strangers) = (spoken.claims, spoken.strangers);
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
     let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
-    if !is_other && !input.is_proxied() {
+    // What another address was told counts only where the client says nothing itself.
+    let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
+    if !is_other && !input.is_proxied() && is_dns_heard {
         let names = input.dns_names.iter().filter_map(|name| named(name, options));
-        claims.extend(merge(EndpointEvidence::Dns, names.collect()));
+        if let Some(mut claim) = merge(EndpointEvidence::Dns, names.collect()) {
+            if input.is_dns_of_other_family {
+                claim.strength = Confidence::Possible;
+            }
+            claims.push(claim);
+        }
     }
     claims.extend(input.certificate.and_then(certificate_claim));
 

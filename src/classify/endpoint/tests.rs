@@ -19,6 +19,7 @@ struct Case {
     http: Option<HttpFacts>,
     proxy: Option<ProxyFacts>,
     dns: Vec<&'static str>,
+    is_dns_of_other_family: bool,
     server: &'static str,
 }
 
@@ -31,6 +32,7 @@ impl Default for Case {
             http: None,
             proxy: None,
             dns: Vec::new(),
+            is_dns_of_other_family: false,
             server: PRIVATE,
         }
     }
@@ -88,6 +90,7 @@ fn decide(case: &Case) -> Option<EndpointFacts> {
             http: case.http.as_ref(),
             proxy: case.proxy.as_ref(),
             dns_names: &names,
+            is_dns_of_other_family: case.is_dns_of_other_family,
             client: "10.0.0.1:50000".parse().unwrap(),
             server: case.server.parse().unwrap(),
         },
@@ -108,6 +111,24 @@ fn summary(case: &Case) -> String {
         if evidence.is_empty() { "-".to_owned() } else { evidence.join(",") },
         facts.conflict.len()
     )
+}
+
+#[test]
+fn takes_what_the_other_address_family_was_told_for_possible() {
+    let told = || Case { dns: vec![REGIONAL], is_dns_of_other_family: true, ..Case::default() };
+    for (case, expected) in [
+        (told(), "dynamodb regional eu-west-1 possible dns 0"),
+        (Case { server: IN_PREFIX, ..told() }, "dynamodb regional eu-west-1 likely dns,prefix 0"),
+        // What the client says itself is neither supported nor contradicted.
+        (Case { sni: sni(REGIONAL), ..told() }, "dynamodb regional eu-west-1 certain sni 0"),
+        (
+            Case { sni: sni("dynamodb.us-east-1.amazonaws.com"), ..told() },
+            "dynamodb regional us-east-1 certain sni 0",
+        ),
+        (Case { sni: sni("www.example.com"), ..told() }, "-"),
+    ] {
+        assert_eq!(summary(&case), expected);
+    }
 }
 
 #[test]

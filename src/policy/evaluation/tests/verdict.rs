@@ -1,6 +1,35 @@
-//! What the configuration changes: severities, overrides, exceptions, and the remedy for a known client.
+//! The verdict, severities, overrides and exceptions.
 
 use super::*;
+
+#[test]
+fn passes_a_good_flow() {
+    let facts = evaluate(&good(), &Options::default());
+    assert_eq!(facts.verdict, Verdict::Pass);
+    assert_eq!(facts.profile, "aws-dynamodb");
+    assert_eq!(facts.violations.len(), 1);
+    assert_eq!(facts.violations[0].rule, ALWAYS);
+    assert_eq!(facts.violations[0].severity, Severity::Info);
+}
+
+#[test]
+fn passes_only_what_was_seen_whole() {
+    for (completeness, outcome) in [
+        (Completeness::Truncated, Outcome::Completed),
+        (Completeness::ServerOnly, Outcome::Completed),
+        (Completeness::Full, Outcome::TimedOut),
+        (Completeness::Full, Outcome::Reset),
+        (Completeness::Full, Outcome::NotSeen),
+    ] {
+        let mut record = good();
+        record.completeness = completeness;
+        record.outcome = outcome;
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
+    let mut empty = good();
+    empty.tls = None;
+    assert_eq!(evaluate(&empty, &Options::default()).verdict, Verdict::NotAssessable);
+}
 
 #[test]
 fn switches_rules_off_and_up() {

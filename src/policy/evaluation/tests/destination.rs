@@ -1,0 +1,156 @@
+//! Rules about requests, endpoints and paths.
+
+use super::*;
+
+#[test]
+fn reports_requests_in_clear() {
+    check(plaintext(), |_| {}, &["plaintext_http"]);
+    let http = |change: fn(&mut HttpFacts)| move |record: &mut Record| change(record.http.as_mut().unwrap());
+    check(
+        plaintext(),
+        http(|facts| {
+            facts.signature = Some(Signature::None);
+            facts.credential = None;
+        }),
+        &["plaintext_http", "unsigned_request"],
+    );
+    check(plaintext(), http(|facts| facts.signature = None), &["plaintext_http"]);
+    check(
+        plaintext(),
+        http(|facts| facts.credential = Some(SigningCredential::LongTerm)),
+        &["plaintext_http", "long_term_credential"],
+    );
+    check(
+        plaintext(),
+        |record| {
+            record.endpoint.service = Some(Service::Dax);
+            **record.http.as_mut().unwrap() = HttpFacts { is_dax: true, ..HttpFacts::default() };
+        },
+        &["plaintext_http"],
+    );
+    // Another service: none of DynamoDB's rules.
+    check(plaintext(), |record| record.endpoint = EndpointFacts::default(), &[]);
+}
+
+#[test]
+fn judges_other_services_by_tls_rules_only() {
+    let mut record = good12();
+    record.endpoint = EndpointFacts::default();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    let mut foreign = certificate();
+    foreign.issuer_organization = None;
+    tls(&mut record).certificate = Some(foreign);
+    let mut options = options("fips-140-3");
+    options.settings.allowed_paths = vec![AllowedPath { access: Some(Access::InVpc), entry: None }];
+    let expected = BTreeSet::from(["tls_version_too_low", "group_not_allowed"]);
+    assert_eq!(fired(&record, &options), expected);
+    record.endpoint = EndpointFacts::default();
+    assert_eq!(evaluate(&good(), &Options::default()).verdict, Verdict::Pass);
+}
+
+#[test]
+fn asks_for_fips_endpoints() {
+    let mut options = Options::default();
+    options.settings.severities.set(Rule::FipsEndpointRequired, Some(Severity::Critical));
+    let rule = &["fips_endpoint_required"];
+    check_with(&options, good(), |_| {}, rule);
+    check_with(&options, good(), |record| record.endpoint.kind = Some(EndpointKind::Interface), rule);
+    check_with(&options, good(), |record| record.endpoint.fips = true, &[]);
+    // GovCloud's plain host counts as one.
+    check_with(&options, good(), |record| record.endpoint.partition = Some("aws-us-gov".to_owned()), &[]);
+    for change in [
+        (|record| record.endpoint.kind = None) as fn(&mut Record),
+        |record| record.endpoint.is_aws_name = false,
+        |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
+    ] {
+        let mut record = good();
+        change(&mut record);
+        let facts = evaluate(&record, &options);
+        assert_eq!(facts.verdict, Verdict::NotAssessable, "{:?}", facts.violations);
+    }
+}
+
+#[test]
+fn compares_paths_with_those_allowed() {
+    let mut options = Options::default();
+    options.settings.allowed_paths = vec![
+        AllowedPath { access: Some(Access::DirectConnectPublic), entry: Some(Entry::PublicEndpoint) },
+        AllowedPath { access: Some(Access::SiteToSiteVpn), entry: None },
+    ];
+    for (access, entry, verdict) in [
+        (Access::DirectConnectPublic, Entry::PublicEndpoint, Verdict::Pass),
+        (Access::DirectConnectPublic, Entry::Unknown, Verdict::NotAssessable),
+        (Access::DirectConnectPublic, Entry::GatewayEndpoint, Verdict::Violation),
+        (Access::SiteToSiteVpn, Entry::Unknown, Verdict::Pass),
+        (Access::Internet, Entry::PublicEndpoint, Verdict::Violation),
+        (Access::Internet, Entry::Unknown, Verdict::Violation),
+        (Access::Unknown, Entry::Unknown, Verdict::NotAssessable),
+    ] {
+        let mut record = good();
+        record.path = PathFacts { access, entry, ..PathFacts::default() };
+        let facts = evaluate(&record, &options);
+        assert_eq!(facts.verdict, verdict, "{access} {entry}");
+        let is_named = facts.violations.iter().any(|violation| violation.rule == "path_not_allowed");
+        assert_eq!(is_named, verdict == Verdict::Violation);
+    }
+}
+
+#[test]
+fn finds_missing_gateway_endpoints_only_where_the_hop_is_known() {
+    let hop = Options {
+        site: Site { region: Some("eu-central-1".to_owned()), egress_hop: Some("NAT hop") },
+        ..Options::default()
+    };
+    let rule = &["gateway_endpoint_missing"];
+    check_with(&hop, good(), |_| {}, rule);
+    check(good(), |_| {}, &[]);
+    for change in [
+        (|record| record.client = "198.51.100.1:50000".parse().unwrap()) as fn(&mut Record),
+        |record| record.endpoint.prefix_region = None,
+        |record| record.endpoint.prefix_region = Some("eu-west-1".to_owned()),
+        |record| record.path.entry = Entry::GatewayEndpoint,
+        |record| record.path.access = Access::SiteToSiteVpn,
+        |record| record.endpoint.service = Some(Service::DynamodbStreams),
+        |record| record.proxy = Some(ProxyFacts { kind: ProxyKind::HttpConnect, target: None }),
+    ] {
+        check_with(&hop, good(), change, &[]);
+    }
+    check_with(
+        &hop,
+        good(),
+        |record| record.endpoint.region = Some("eu-west-1".to_owned()),
+        &["gateway_endpoint_missing", "cross_region_endpoint"],
+    );
+}
+
+#[test]
+fn reports_doubtful_endpoints() {
+    let private = |record: &mut Record| record.server = "10.0.0.9:443".parse().unwrap();
+    check(good(), private, &["dns_override"]);
+    for change in [
+        (|record| record.proxy = Some(ProxyFacts { kind: ProxyKind::Socks5, target: None }))
+            as fn(&mut Record),
+        |record| record.endpoint.kind = Some(EndpointKind::Interface),
+        |record| record.endpoint.is_aws_name = false,
+        |record| record.endpoint.service = Some(Service::Dax),
+    ] {
+        check(
+            good(),
+            |record| {
+                private(record);
+                change(record);
+            },
+            &[],
+        );
+    }
+    check(
+        good(),
+        |record| record.endpoint.conflict = vec!["The names disagree.".to_owned()],
+        &["endpoint_conflict"],
+    );
+    check(
+        good(),
+        |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
+        &["endpoint_unrecognised"],
+    );
+}

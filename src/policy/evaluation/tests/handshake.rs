@@ -1,0 +1,296 @@
+//! Rules about the handshake and the certificate.
+
+use super::*;
+
+#[test]
+fn measures_the_negotiated_version() {
+    check(good12(), |_| {}, &["tls_version_not_recommended"]);
+    check(
+        good12(),
+        |record| server_hello(record).legacy_version = TlsVersion::TLS11,
+        &["tls_version_too_low"],
+    );
+    check(
+        good12(),
+        |record| server_hello(record).legacy_version = TlsVersion::SSL3,
+        &["tls_version_too_low"],
+    );
+    check_with(
+        &options("aws-dynamodb-2019"),
+        good12(),
+        |record| server_hello(record).legacy_version = TlsVersion::TLS10,
+        &["tls_version_not_recommended"],
+    );
+    check_with(&options("aws-dynamodb-2019"), good12(), |_| {}, &[]);
+    // A draft of 1.3 stands above 1.2 and below 1.3.
+    check(
+        good(),
+        |record| server_hello(record).selected_version = Some(TlsVersion(0x7f1c)),
+        &["tls_version_not_recommended"],
+    );
+    let violation = evaluate(
+        &{
+            let mut record = good12();
+            server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+            record
+        },
+        &Options::default(),
+    )
+    .violations
+    .remove(0);
+    assert_eq!(violation.offending, "TLS 1.0");
+    assert_eq!(
+        violation.message,
+        "10.1.2.3 and dynamodb.eu-central-1.amazonaws.com agreed on TLS 1.0; at least TLS 1.2 is required."
+    );
+}
+
+#[test]
+fn does_not_take_the_legacy_version_of_a_cut_hello_for_the_negotiated_one() {
+    let mut record = good12();
+    server_hello(&mut record).is_truncated = true;
+    record.completeness = Completeness::Truncated;
+    assert!(!fired(&record, &options("cnsa-2.0")).contains("tls_version_too_low"));
+    server_hello(&mut record).cipher_suite = CipherSuite(0);
+    assert!(!fired(&record, &Options::default()).contains("weak_cipher"));
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+}
+
+#[test]
+fn reports_a_legacy_client_only_where_the_server_ended_it() {
+    let refused = |record: &mut Record| {
+        let facts = tls(record);
+        facts.server_hello = None;
+        facts.forward_secrecy = None;
+        facts.established = false;
+        let hello = facts.client_hello.as_mut().unwrap();
+        hello.supported_versions.clear();
+        hello.legacy_version = TlsVersion::TLS10;
+        record.completeness = Completeness::ClientOnly;
+        record.outcome = Outcome::Reset;
+        record.ended_by = Some(AlertFrom::Server);
+    };
+    let rule = &["legacy_client_refused"];
+    check(good(), refused, rule);
+    let with = |change: fn(&mut Record)| {
+        move |record: &mut Record| {
+            refused(record);
+            change(record);
+        }
+    };
+    check(good(), with(|record| record.outcome = Outcome::Closed), rule);
+    check(
+        good(),
+        with(|record| {
+            record.outcome = Outcome::RefusedByServer;
+            record.ended_by = None;
+            tls(record).alert = Some((crate::model::registry::AlertDescription(70), AlertFrom::Server));
+        }),
+        rule,
+    );
+    for quiet in [
+        (|record| record.ended_by = Some(AlertFrom::Client)) as fn(&mut Record),
+        |record| record.outcome = Outcome::TimedOut,
+        |record| client_hello(record).legacy_version = TlsVersion::TLS12,
+        |record| client_hello(record).supported_versions = vec![TlsVersion::TLS13],
+        |record| {
+            record.outcome = Outcome::RefusedByClient;
+            tls(record).alert = Some((crate::model::registry::AlertDescription(48), AlertFrom::Client));
+        },
+    ] {
+        check(good(), with(quiet), &[]);
+    }
+    let mut record = good();
+    refused(&mut record);
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Violation);
+}
+
+#[test]
+fn asks_for_forward_secrecy() {
+    check(
+        good12(),
+        |record| {
+            server_hello(record).cipher_suite = CipherSuite(0x009c);
+            tls(record).key_exchange = None;
+            tls(record).forward_secrecy = Some(ForwardSecrecy::No);
+        },
+        &["no_forward_secrecy", "tls_version_not_recommended"],
+    );
+    let mut resumed = good12();
+    tls(&mut resumed).forward_secrecy = Some(ForwardSecrecy::Unknown);
+    tls(&mut resumed).resumed = Some(true);
+    tls(&mut resumed).key_exchange = None;
+    assert_eq!(evaluate(&resumed, &Options::default()).verdict, Verdict::NotAssessable);
+    // There it is only information.
+    assert_eq!(evaluate(&resumed, &options("pci-dss-4")).verdict, Verdict::Pass);
+}
+
+#[test]
+fn finds_broken_suites() {
+    for (suite, is_weak) in [
+        (0x0000, true),
+        (0x0003, true),
+        (0x0005, true),
+        (0x000a, true),
+        (0x0018, true),
+        (0xc012, true),
+        (0xc02f, false),
+        (0x1303, false),
+    ] {
+        let mut record = good12();
+        server_hello(&mut record).cipher_suite = CipherSuite(suite);
+        assert_eq!(fired(&record, &Options::default()).contains("weak_cipher"), is_weak, "{suite:04x}");
+    }
+    check(
+        good12(),
+        |record| {
+            let hello = server_hello(record);
+            hello.is_ssl2_form = true;
+            hello.legacy_version = TlsVersion::SSL2;
+            tls(record).ssl2_cipher_kind = Some(Ssl2CipherKind(0x07_00c0));
+            tls(record).key_exchange = None;
+            tls(record).forward_secrecy = Some(ForwardSecrecy::No);
+        },
+        &["tls_version_too_low", "no_forward_secrecy", "weak_cipher"],
+    );
+    let mut unknown = good();
+    server_hello(&mut unknown).cipher_suite = CipherSuite(0xfffe);
+    assert_eq!(evaluate(&unknown, &Options::default()).verdict, Verdict::NotAssessable);
+}
+
+#[test]
+fn checks_lists_of_suites_and_groups() {
+    let nist = options("nist-800-52r2");
+    check_with(
+        &nist,
+        good(),
+        |record| server_hello(record).cipher_suite = CipherSuite(0x1303),
+        &["cipher_not_allowed"],
+    );
+    check_with(&nist, good(), |_| {}, &[]);
+    let bsi = options("bsi-tr-02102-2");
+    check_with(&bsi, good(), |_| {}, &["group_not_allowed"]);
+    check_with(&bsi, good(), |record| server_hello(record).key_share = Some(NamedGroup(0x17)), &[]);
+    check_with(
+        &bsi,
+        good12(),
+        |record| {
+            server_hello(record).cipher_suite = CipherSuite(0x009e);
+            tls(record).key_exchange = Some(KeyExchangeFacts::Dhe { bits: 2_048, group: None });
+        },
+        &["group_not_allowed", "weak_key_exchange", "tls_version_not_recommended"],
+    );
+    check_with(
+        &options("cnsa-2.0"),
+        good(),
+        |record| {
+            server_hello(record).cipher_suite = CipherSuite(0x1302);
+            server_hello(record).key_share = Some(NamedGroup(0x11ed));
+        },
+        &["group_not_allowed"],
+    );
+    // A list that could not be checked keeps a flow from passing.
+    let mut unseen = good12();
+    server_hello(&mut unseen).cipher_suite = CipherSuite(0xc030);
+    tls(&mut unseen).key_exchange = None;
+    assert_eq!(evaluate(&unseen, &bsi).verdict, Verdict::NotAssessable);
+    server_hello(&mut unseen).cipher_suite = CipherSuite(0x009d);
+    tls(&mut unseen).forward_secrecy = Some(ForwardSecrecy::No);
+    assert!(!fired(&unseen, &options("cnsa-1.0")).contains("group_not_allowed"), "RSA has no group");
+}
+
+#[test]
+fn measures_the_key_exchange() {
+    let with = |facts: KeyExchangeFacts| move |record: &mut Record| tls(record).key_exchange = Some(facts);
+    let (small, other) =
+        (&["weak_key_exchange", "tls_version_not_recommended"], &["tls_version_not_recommended"]);
+    check(good12(), with(KeyExchangeFacts::Dhe { bits: 1_024, group: None }), small);
+    check(good12(), with(KeyExchangeFacts::Dhe { bits: 2_047, group: None }), small);
+    check(good12(), with(KeyExchangeFacts::Dhe { bits: 2_048, group: None }), other);
+    check(good12(), with(KeyExchangeFacts::Dhe { bits: 2_048, group: Some(NamedGroup(0x100)) }), other);
+    check(good12(), with(KeyExchangeFacts::Curve(NamedGroup(0x13))), small);
+    check(good12(), with(KeyExchangeFacts::Curve(NamedGroup(0x15))), other);
+    check(good12(), with(KeyExchangeFacts::ExplicitCurve { bits: 192 }), small);
+    check(good(), |record| server_hello(record).key_share = Some(NamedGroup(0x11ec)), &[]);
+    let mut unknown = good();
+    server_hello(&mut unknown).key_share = Some(NamedGroup(0xfe77));
+    assert_eq!(evaluate(&unknown, &Options::default()).verdict, Verdict::NotAssessable);
+}
+
+#[test]
+fn asks_for_ml_kem() {
+    let ready = options("pq-ready");
+    check_with(&ready, good(), |_| {}, &["not_post_quantum"]);
+    for group in [0x11eb, 0x11ec, 0x11ed, 0x0202] {
+        check_with(&ready, good(), |record| server_hello(record).key_share = Some(NamedGroup(group)), &[]);
+    }
+    check_with(&ready, good12(), |_| {}, &["tls_version_too_low", "not_post_quantum"]);
+    // The draft before it is another scheme.
+    check_with(
+        &ready,
+        good(),
+        |record| server_hello(record).key_share = Some(NamedGroup(0x6399)),
+        &["not_post_quantum"],
+    );
+    check(good(), |_| {}, &[]);
+}
+
+#[test]
+fn reports_what_the_hellos_say() {
+    check(good(), |record| client_hello(record).offers_early_data = true, &["early_data"]);
+    check(good(), |record| client_hello(record).server_name = None, &["sni_missing"]);
+    check(
+        good(),
+        |record| {
+            client_hello(record).server_name = None;
+            client_hello(record).is_truncated = true;
+        },
+        &[],
+    );
+    check(
+        good12(),
+        |record| server_hello(record).compression_method = CompressionMethod(1),
+        &["tls_compression", "tls_version_not_recommended"],
+    );
+    for kind in Downgrade::ALL {
+        check(good(), |record| tls(record).downgrade = Some(*kind), &["downgrade_detected"]);
+    }
+}
+
+#[test]
+fn reads_certificates() {
+    let with = |change: fn(&mut CertificateFacts)| {
+        move |record: &mut Record| {
+            let mut facts = certificate();
+            change(&mut facts);
+            tls(record).certificate = Some(facts);
+        }
+    };
+    check(good(), with(|_| {}), &[]);
+    check(
+        good(),
+        with(|facts| facts.not_after = Timestamp::from_seconds(NOW.as_seconds() - 1)),
+        &["certificate_expired"],
+    );
+    check(good(), with(|facts| facts.not_after = NOW), &[]);
+    check(
+        good(),
+        with(|facts| facts.dns_names = vec!["*.example.com".to_owned()]),
+        &["certificate_name_mismatch"],
+    );
+    check(
+        good(),
+        with(|facts| facts.issuer_organization = Some("Corp".to_owned())),
+        &["suspected_interception"],
+    );
+    check(good(), with(|facts| facts.issuer_organization = None), &["suspected_interception"]);
+    // A host of one's own may have any issuer.
+    check(
+        good(),
+        |record| {
+            with(|facts| facts.issuer_organization = None)(record);
+            record.endpoint.is_aws_name = false;
+        },
+        &[],
+    );
+}

@@ -1,0 +1,379 @@
+//! What handshakes say.
+
+use super::*;
+
+#[test]
+fn reads_the_hellos_of_rfc_8448() {
+    let (client, server) = full_tls13();
+    let facts = run_in_turn(&client, &server);
+    let hello = facts.client_hello.as_ref().unwrap();
+    assert_eq!(hello.cipher_suites, [0x1301, 0x1303, 0x1302].map(CipherSuite));
+    assert_eq!(hello.supported_groups.len(), 9);
+    assert_eq!(hello.key_shares, [NamedGroup(29)]);
+    assert_eq!(hello.psk_modes, [1]);
+    assert_eq!(hello.signature_schemes.len(), 15);
+    assert!(hello.session_ticket.is_none() && !hello.is_truncated);
+    assert_eq!(facts.sni(), Sni::Name("server".to_owned()));
+    assert_eq!(facts.version(), Some(TlsVersion::TLS13));
+    assert_eq!(facts.group(), Some(NamedGroup(29)));
+    assert_eq!((facts.resumed, facts.resumption), (Some(false), None));
+    assert_eq!(facts.forward_secrecy, Some(ForwardSecrecy::Yes));
+    assert_eq!((facts.client_hello_at, facts.established_at), (Some(at(1)), Some(at(3))));
+    assert!(facts.established && !facts.is_truncated);
+}
+
+#[test]
+fn reads_everything_a_modern_client_says() {
+    let facts = run(&record(22, &message(1, &modern_body())), &[]);
+    let hello = facts.client_hello.unwrap();
+    assert_eq!(
+        hello,
+        ClientHello {
+            is_ssl2_form: false,
+            is_truncated: false,
+            legacy_version: TlsVersion::TLS12,
+            random: [7; 32],
+            session_id: vec![3; 32],
+            cipher_suites: [0x1a1a, 0x1301, 0x1302, 0xc02f, 0x009c].map(CipherSuite).to_vec(),
+            ssl2_cipher_kinds: vec![],
+            compression_methods: vec![CompressionMethod(0)],
+            extensions: [0x3a3a, 0, 23, 10, 11, 13, 16, 22, 35, 51, 43, 45, 0xfe0d, 42, 41]
+                .map(ExtensionId)
+                .to_vec(),
+            server_name: Some("dynamodb.eu-central-1.amazonaws.com".to_owned()),
+            supported_versions: [0x4a4a, 0x0304, 0x0303].map(TlsVersion).to_vec(),
+            supported_groups: [0x2a2a, 0x11ec, 29, 23].map(NamedGroup).to_vec(),
+            ec_point_formats: vec![0],
+            signature_schemes: [0x0403, 0x0804].map(crate::model::registry::SignatureScheme).to_vec(),
+            alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            key_shares: [0x2a2a, 29].map(NamedGroup).to_vec(),
+            psk_modes: vec![1],
+            offers_psk: true,
+            offers_early_data: true,
+            has_ech: true,
+            session_ticket: crate::model::TicketDigest::of(b"ticket"),
+            offers_encrypt_then_mac: true,
+        }
+    );
+    assert!(facts.ja3.is_some() && facts.ja4.unwrap().starts_with("t13d0414h2_"));
+    assert_eq!(facts.forward_secrecy, None);
+}
+
+#[test]
+fn agrees_with_tls_parser_on_whole_hellos() {
+    use tls_parser::TlsExtension as E;
+    let mut errors = TlsErrors::default();
+    for body in [unhex(RFC8448_CLIENT)[4..].to_vec(), modern_body(), client_body(0x0301, &[], &[5, 4], &[])] {
+        let (_, theirs) = tls_parser::parse_tls_handshake_client_hello(&body).unwrap();
+        let (_, list) =
+            tls_parser::parse_tls_client_hello_extensions(theirs.ext.unwrap_or_default()).unwrap();
+        // The whole way and the way for cut bodies read a whole body alike.
+        let ours = client_hello::read(&body, true, &mut errors).unwrap();
+        let mut by_own_reader = client_hello::read(&body, false, &mut errors).unwrap();
+        assert!(by_own_reader.is_truncated);
+        by_own_reader.is_truncated = false;
+        assert_eq!(by_own_reader, ours);
+        assert_eq!(ours.legacy_version.0, theirs.version.0);
+        assert_eq!(ours.session_id, theirs.session_id.unwrap_or_default());
+        let suites: Vec<u16> = theirs.ciphers.iter().map(|suite| suite.0).collect();
+        assert_eq!(ours.cipher_suites.iter().map(|suite| suite.0).collect::<Vec<_>>(), suites);
+        assert_eq!(ours.extensions.len(), list.len());
+        for (id, extension) in ours.extensions.iter().zip(&list) {
+            match extension {
+                E::Grease(..) => assert_eq!(id.0 & 0x0f0f, 0x0a0a),
+                other => assert_eq!(id.0, tls_parser::TlsExtensionType::from(other).0),
+            }
+            match extension {
+                E::SNI(names) => {
+                    assert_eq!(
+                        ours.server_name.as_deref().map(str::as_bytes),
+                        names.first().map(|name| name.1)
+                    );
+                }
+                E::EllipticCurves(groups) => {
+                    let groups: Vec<u16> = groups.iter().map(|group| group.0).collect();
+                    assert_eq!(ours.supported_groups.iter().map(|group| group.0).collect::<Vec<_>>(), groups);
+                }
+                E::ALPN(names) => assert_eq!(ours.alpn, *names),
+                E::SupportedVersions(versions) => {
+                    let versions: Vec<u16> = versions.iter().map(|version| version.0).collect();
+                    assert_eq!(ours.supported_versions.iter().map(|v| v.0).collect::<Vec<_>>(), versions);
+                }
+                E::SignatureAlgorithms(schemes) => {
+                    assert_eq!(ours.signature_schemes.iter().map(|s| s.0).collect::<Vec<_>>(), *schemes);
+                }
+                _ => {}
+            }
+        }
+    }
+    let bodies = [unhex(RFC8448_SERVER)[4..].to_vec(), old_server(&[1; 32], 0xc02f)[4..].to_vec()];
+    for body in bodies {
+        let (_, theirs) = tls_parser::parse_tls_handshake_server_hello(&body).unwrap();
+        let ours = server_hello::read(&body, true, &mut errors).unwrap();
+        let mut by_own_reader = server_hello::read(&body, false, &mut errors).unwrap();
+        by_own_reader.is_truncated = false;
+        assert_eq!(by_own_reader, ours);
+        assert_eq!(ours.cipher_suite.0, theirs.cipher.0);
+        assert_eq!(ours.session_id, theirs.session_id.unwrap_or_default());
+        assert_eq!(ours.random, theirs.random);
+    }
+    assert_eq!(errors, TlsErrors::default());
+}
+
+#[test]
+fn reads_a_full_handshake_of_tls_1_2() {
+    let (client, server) = full_tls12();
+    for facts in [run(&client, &server), run_in_turn(&client, &server)] {
+        assert_eq!(facts.version(), Some(TlsVersion::TLS12));
+        assert_eq!(facts.cipher_suite(), Some(CipherSuite(0xc02f)));
+        assert_eq!(facts.key_exchange, Some(KeyExchangeFacts::Curve(NamedGroup(29))));
+        assert_eq!((facts.resumed, facts.resumption), (Some(false), None));
+        assert_eq!((facts.forward_secrecy, facts.forward_secrecy_reason), (Some(ForwardSecrecy::Yes), None));
+        assert_eq!(facts.server_hello.as_ref().unwrap().alpn.as_deref(), Some(&b"h2"[..]));
+        assert!(facts.client_certificate_requested && facts.established && !facts.is_truncated);
+    }
+    let mut session = Session::new();
+    session.server(&server, at(1));
+    assert_eq!(session.leaf_certificate(), Some(&b"leaf certificate"[..]));
+    assert!(!session.is_decided());
+    let facts = session.finish();
+    assert!(!facts.established, "one side alone is no proof");
+    assert_eq!(facts.forward_secrecy, Some(ForwardSecrecy::Yes));
+}
+
+#[test]
+fn tells_how_a_session_was_resumed() {
+    let server = [record(22, &old_server(&[2; 32], 0xc02f)), CCS.to_vec(), finished()].concat();
+    let tail = [CCS.to_vec(), finished()].concat();
+    for (extensions, resumption) in
+        [(vec![], Resumption::SessionId), (vec![extension(35, b"ticket")], Resumption::Ticket)]
+    {
+        let client = [old_client(&[2; 32], &extensions), tail.clone()].concat();
+        let facts = run_in_turn(&client, &server);
+        assert_eq!((facts.resumed, facts.resumption), (Some(true), Some(resumption)));
+        assert_eq!(facts.forward_secrecy, Some(ForwardSecrecy::Unknown));
+        assert_eq!(facts.forward_secrecy_reason, Some("resumed"));
+        assert!(facts.established);
+    }
+    // Another id: not resumed as far as it is defined, and certainly a fresh exchange.
+    let client = [old_client(&[3; 32], &[]), tail].concat();
+    let facts = run_in_turn(&client, &server);
+    assert_eq!((facts.resumed, facts.forward_secrecy), (None, Some(ForwardSecrecy::Yes)));
+    // The ServerHello alone does not tell.
+    let facts = run(&[], &record(22, &old_server(&[2; 32], 0xc02f)));
+    assert_eq!(facts.forward_secrecy_reason, Some("resumption_unknown"));
+    // A static exchange is one, resumed or not.
+    let facts = run(&[], &record(22, &old_server(&[2; 32], 0x009c)));
+    assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+}
+
+#[test]
+fn tells_a_psk_of_tls_1_3() {
+    for (extensions, secrecy, reason) in [
+        (vec![extension(43, &[3, 4]), extension(41, &[0, 0])], ForwardSecrecy::No, Some("psk_ke")),
+        (
+            vec![extension(43, &[3, 4]), extension(41, &[0, 0]), extension(51, &[0, 29, 0, 1, 9])],
+            ForwardSecrecy::Yes,
+            None,
+        ),
+    ] {
+        let server = record(22, &message(2, &server_body(0x0303, &[8; 32], &[], 0x1301, &extensions)));
+        let facts = run(&record(22, &message(1, &modern_body())), &server);
+        assert_eq!((facts.resumed, facts.resumption), (Some(true), Some(Resumption::Psk)));
+        assert_eq!((facts.forward_secrecy, facts.forward_secrecy_reason), (Some(secrecy), reason));
+    }
+}
+
+#[test]
+fn keeps_both_hellos_of_a_retry() {
+    let retry = server_body(
+        0x0303,
+        &server_hello::RETRY_RANDOM,
+        &[3; 32],
+        0x1301,
+        &[extension(43, &[3, 4]), extension(51, &[0, 23])],
+    );
+    let second = client_body(0x0303, &[3; 32], &[0x1301], &[extension(43, &vector8(&[3, 4]))]);
+    let first = record(22, &message(1, &modern_body()));
+    let mut session = Session::new();
+    session.client(&first, at(1));
+    session.server(&[record(22, &message(2, &retry)), CCS.to_vec()].concat(), at(2));
+    assert!(session.has_server_hello());
+    session.client(&[CCS.to_vec(), record(22, &message(1, &second))].concat(), at(3));
+    session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(4));
+    assert!(!session.is_decided());
+    session.client(&data(), at(5));
+    assert!(session.is_decided());
+    let facts = session.finish();
+    assert_eq!(facts.hello_retry_request.as_ref().unwrap().key_share, Some(NamedGroup(23)));
+    assert_eq!(facts.second_client_hello.as_ref().unwrap().cipher_suites, [CipherSuite(0x1301)]);
+    assert_eq!(facts.group(), Some(NamedGroup(29)));
+    assert_eq!(facts.ja3, fingerprint::ja3(facts.client_hello.as_ref().unwrap()));
+    assert_eq!(facts.established_at, Some(at(5)));
+}
+
+#[test]
+fn waits_for_the_answer_to_early_data() {
+    let mut session = Session::new();
+    session.client(&[record(22, &message(1, &modern_body())), data()].concat(), at(1));
+    session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(2));
+    assert!(!session.is_decided(), "the client's data may be early data only");
+    session.client(&data(), at(3));
+    assert!(session.is_decided());
+}
+
+#[test]
+fn does_not_take_an_encrypted_alert_for_the_end_of_a_handshake() {
+    let mut session = Session::new();
+    session.client(&record(22, &unhex(RFC8448_CLIENT)), at(1));
+    session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(2));
+    session.client(&record(23, &[1; 19]), at(3));
+    assert!(!session.finish().established);
+}
+
+#[test]
+fn reads_old_drafts_of_tls_1_3() {
+    let shares = extension(40, &vector16(&[numbers(&[29]), vector16(&[5; 32])].concat()));
+    let client = client_body(0x0303, &[], &[0x1301], &[extension(43, &vector8(&[0x7f, 18])), shares]);
+    let server = [
+        &[0x7f, 18][..],
+        &[8; 32],
+        &[0x13, 0x01],
+        &vector16(
+            &[extension(40, &[numbers(&[29]), vector16(&[6; 32])].concat()), extension(41, &[0, 0])].concat(),
+        ),
+    ]
+    .concat();
+    let facts = run(&record(22, &message(1, &client)), &record(22, &message(2, &server)));
+    assert_eq!(facts.client_hello.as_ref().unwrap().key_shares, [NamedGroup(29)]);
+    assert_eq!(facts.version(), Some(TlsVersion(0x7f12)));
+    assert_eq!(facts.cipher_suite(), Some(CipherSuite(0x1301)));
+    assert_eq!(facts.group(), Some(NamedGroup(29)));
+    assert_eq!(facts.resumed, Some(true));
+    assert!(!facts.server_hello.unwrap().is_truncated);
+    // Facebook's number, by supported_versions, and the old number of key_share before it.
+    let server = server_body(
+        0x0303,
+        &[8; 32],
+        &[],
+        0x1301,
+        &[extension(40, &numbers(&[29])), extension(43, &[0xfb, 0x1a])],
+    );
+    let facts = run(&[], &record(22, &message(2, &server)));
+    assert_eq!((facts.version(), facts.group()), (Some(TlsVersion(0xfb1a)), Some(NamedGroup(29))));
+    // The retry message of draft 19 and of draft 18.
+    let body = [&[0x7f, 19][..], &[0x13, 0x02], &vector16(&extension(40, &numbers(&[23])))].concat();
+    let retry = run(&[], &record(22, &message(6, &body))).hello_retry_request.unwrap();
+    assert_eq!((retry.cipher_suite, retry.key_share), (CipherSuite(0x1302), Some(NamedGroup(23))));
+    let body = [&[0x7f, 18][..], &vector16(&extension(40, &numbers(&[23])))].concat();
+    let retry = run(&[], &record(22, &message(6, &body))).hello_retry_request.unwrap();
+    assert_eq!((retry.is_truncated, retry.key_share), (false, Some(NamedGroup(23))));
+}
+
+#[test]
+fn hears_fatal_alerts_in_clear_only() {
+    let client = old_client(&[], &[]);
+    let mut session = Session::new();
+    session.client(&client, at(1));
+    session.server(&record(21, &[1, 112]), at(2));
+    assert!(!session.is_decided(), "a warning ends nothing");
+    session.server(&record(21, &[2, 40]), at(3));
+    assert!(session.is_decided());
+    assert_eq!(session.finish().alert, Some((AlertDescription(40), AlertFrom::Server)));
+    let (_, server) = full_tls12();
+    let mut session = Session::new();
+    session.client(&client, at(1));
+    session.server(&server, at(2));
+    session.client(&record(21, &[2; 26]), at(3));
+    assert!(!session.is_decided(), "an encrypted alert says nothing");
+    session.client(&record(21, &[2, 48]), at(3));
+    assert!(session.is_decided());
+    let facts = session.finish();
+    assert_eq!((facts.alert, facts.established), (Some((AlertDescription(48), AlertFrom::Client)), false));
+}
+
+#[test]
+fn reads_ssl2() {
+    let hello = [&[1, 0, 2, 0, 3, 0, 0, 0, 16, 7, 0, 0xc0][..], &[9; 16]].concat();
+    let record2 = |body: &[u8]| [&[0x80, u8::try_from(body.len()).unwrap()][..], body].concat();
+    let answer = [&[4, 0, 1, 0, 2, 0, 3, 0, 3, 0, 16][..], b"DER", &[7, 0, 0xc0], &[1; 16]].concat();
+    let client =
+        [record2(&hello), record2(&[2, 7, 0, 0xc0, 0, 0, 0, 16]), vec![0, 8, 3, 1, 2, 3, 4, 5, 6, 7, 8]]
+            .concat();
+    let server = [record2(&answer), record2(&[0xee; 33]), record2(&[0xee; 33])].concat();
+    assert_eq!(probe(&client), Probe::ClientHello);
+    assert_eq!(probe(&server), Probe::ServerHello);
+    let facts = run(&client, &server);
+    assert_eq!(facts.version(), Some(TlsVersion::SSL2));
+    assert_eq!(facts.ssl2_cipher_kind, Some(Ssl2CipherKind(0x07_00c0)));
+    assert_eq!((facts.cipher_suite(), facts.forward_secrecy), (None, Some(ForwardSecrecy::No)));
+    assert_eq!((&facts.ja3, &facts.ja4, &facts.ja3s), (&None, &None, &None));
+    assert!(facts.established);
+    assert_splits_agree(&client, &server);
+    // The same form of hello, answered in TLS.
+    let hello = [&[1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[9; 16]].concat();
+    let client = [record2(&hello), record(22, &message(16, &[0; 130])), CCS.to_vec(), finished()].concat();
+    let body = server_body(0x0301, &[8; 32], &[1; 32], 0x002f, &[]);
+    let flight = [message(2, &body), message(11, &vector24(&vector24(b"x"))), message(14, &[])].concat();
+    let server = [record(22, &flight), CCS.to_vec(), finished()].concat();
+    let facts = run(&client, &server);
+    assert!(facts.client_hello.as_ref().unwrap().is_ssl2_form && facts.established);
+    assert_eq!(facts.version(), Some(TlsVersion::TLS10));
+    assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+}
+
+#[test]
+fn escapes_server_names_and_keeps_the_first() {
+    let names = |list: &[(u8, &[u8])]| {
+        let entries: Vec<u8> =
+            list.iter().flat_map(|(kind, name)| [&[*kind][..], &vector16(name)].concat()).collect();
+        let body = client_body(0x0303, &[], &[0xc02f], &[extension(0, &vector16(&entries))]);
+        run(&record(22, &message(1, &body)), &[]).sni()
+    };
+    assert_eq!(names(&[(0, b"A.Example"), (0, b"b")]), Sni::Name("A.Example".to_owned()));
+    assert_eq!(names(&[(9, b"x"), (0, b"\x00\xffa\x7f\xc3\xa9")]), Sni::Name("\\x00\\xffa\\x7fé".to_owned()));
+    assert_eq!(names(&[(0, b"")]), Sni::NotSent);
+    assert_eq!(names(&[]), Sni::NotSent);
+    assert_eq!(names(&[(0, &[b'a'; 2000])]), Sni::Name("a".repeat(MAX_SERVER_NAME_BYTES)));
+}
+
+#[test]
+fn keeps_the_rest_where_one_extension_is_broken() {
+    // The list inside supported_groups is longer than the extension.
+    let body = client_body(
+        0x0303,
+        &[],
+        &[0xc02f],
+        &[sni(b"a"), extension(10, &[0, 9, 0, 29]), extension(16, &vector16(&vector8(b"h2")))],
+    );
+    let hello = run(&record(22, &message(1, &body)), &[]).client_hello.unwrap();
+    assert_eq!(
+        (hello.server_name.as_deref(), hello.supported_groups.len(), hello.alpn.len()),
+        (Some("a"), 0, 1)
+    );
+    assert!(!hello.is_truncated);
+    // The last extension runs past the end of the hello.
+    let mut body =
+        client_body(0x0303, &[], &[0xc02f], &[sni(b"a"), extension(10, &vector16(&numbers(&[29])))]);
+    let length = body.len();
+    body[length - 5] = 200;
+    let mut session = Session::new();
+    session.client(&record(22, &message(1, &body)), at(1));
+    assert_eq!(session.errors().iter().collect::<Vec<_>>(), [TlsError::MalformedHello]);
+    let facts = session.finish();
+    let hello = facts.client_hello.as_ref().unwrap();
+    assert_eq!((hello.server_name.as_deref(), hello.cipher_suites.len()), (Some("a"), 1));
+    assert_eq!(hello.extensions, [ExtensionId(0), ExtensionId(10)]);
+    // All of the hello is there, however wrong it is: nothing more could have been seen.
+    assert!(!hello.is_truncated && facts.ja3.is_some());
+}
+
+#[test]
+fn reports_a_downgrade() {
+    let mut random = [8; 32];
+    random[24..].copy_from_slice(b"DOWNGRD\x01");
+    let server = record(22, &message(2, &server_body(0x0303, &random, &[], 0xc02f, &[])));
+    let modern = record(22, &message(1, &modern_body()));
+    assert_eq!(run(&modern, &server).downgrade, Some(Downgrade::SentinelTls12));
+    assert_eq!(run(&old_client(&[], &[]), &server).downgrade, None);
+}

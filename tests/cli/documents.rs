@@ -1,0 +1,197 @@
+//! The documents the command prints.
+
+use super::*;
+
+fn listed_commands() -> Vec<String> {
+    let ran = run(&["--help"]);
+    expect(&ran, 0);
+    assert_eq!(ran.stderr, "");
+    let list = ran.text().split("Commands:").nth(1).expect("the help lists the commands");
+    list.lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn help_lists_the_commands_that_exist() {
+    let listed = listed_commands();
+    for command in &listed {
+        assert!(COMMANDS.contains(&command.as_str()), "{command} is in no contract");
+        let ran = run(&[command.as_str(), "--help"]);
+        expect(&ran, 0);
+        assert!(ran.text().contains("Usage:"), "{command}");
+    }
+    for command in COMMANDS.iter().filter(|command| !listed.iter().any(|listed| listed == *command)) {
+        expect_error(&run(&[command, "--help"]), 2, &[command]);
+    }
+    for wanted in ["analyze", "check", "explain", "rules", "profiles", "completions", "man"] {
+        assert!(listed.iter().any(|listed| listed == wanted), "{wanted} is missing");
+    }
+    expect(&run(&["--version"]), 0);
+}
+
+#[test]
+fn help_names_the_flags_of_analyze() {
+    let ran = run(&["analyze", "--help"]);
+    for flag in [
+        "--format",
+        "-o",
+        "--profile",
+        "--config",
+        "--all-services",
+        "--fail-on",
+        "--jobs",
+        "--no-progress",
+        "--redact",
+    ] {
+        assert!(ran.text().contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let rules = run(&["rules"]);
+    expect(&rules, 0);
+    for rule in RULES.into_iter().chain(["signing_not_assessable"]) {
+        assert!(rules.text().contains(rule), "{rule} is not listed");
+        let ran = run(&["explain", rule]);
+        expect(&ran, 0);
+        assert!(ran.text().contains(rule) && ran.text().len() > 200, "{rule}: {}", ran.text());
+    }
+}
+
+#[test]
+fn every_profile_is_listed_and_printed() {
+    let profiles = run(&["profiles"]);
+    expect(&profiles, 0);
+    for profile in PROFILES {
+        assert!(profiles.text().contains(profile), "{profile} is not listed");
+        let ran = run(&["profiles", profile]);
+        expect(&ran, 0);
+        assert!(ran.text().contains(profile) && ran.text().contains("1."), "{profile}: {}", ran.text());
+        let ran = run(&["analyze", "--format", "jsonl", "--profile", profile, CLEAN]);
+        expect(&ran, 0);
+        assert_eq!(ran.records()[0]["policy.profile"], profile);
+    }
+}
+
+#[test]
+fn host_names_are_explained() {
+    for (host, words) in [
+        ("dynamodb.eu-west-1.amazonaws.com", &["dynamodb", "eu-west-1", "regional"][..]),
+        ("streams.dynamodb.eu-west-1.amazonaws.com", &["dynamodb-streams", "eu-west-1", "regional"]),
+        ("dynamodb-fips.us-east-1.amazonaws.com", &["fips", "us-east-1"]),
+        ("dynamodb.eu-west-1.api.aws", &["dual_stack", "eu-west-1"]),
+        ("123456789012.ddb.us-east-1.amazonaws.com", &["account", "us-east-1"]),
+        ("vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.amazonaws.com", &["interface", "us-east-1"]),
+        ("dynamodb.cn-north-1.amazonaws.com.cn", &["cn-north-1", "aws-cn"]),
+        ("https://dynamodb.eu-west-1.amazonaws.com/", &["dynamodb", "eu-west-1", "regional"]),
+        ("dynamodb.eu-west-1.amazonaws.com:443", &["dynamodb", "eu-west-1", "regional"]),
+        ("DYNAMODB.EU-WEST-1.AMAZONAWS.COM", &["dynamodb", "eu-west-1"]),
+    ] {
+        let ran = run(&["explain", host]);
+        expect(&ran, 0);
+        for word in words {
+            assert!(ran.text().contains(word), "{host}: {word} is not said: {}", ran.text());
+        }
+    }
+    let ran = run(&["explain", "dynamodb.us-east-1.amazonaws.com.evil.example"]);
+    assert!(!ran.text().contains("regional"), "{}", ran.text());
+}
+
+#[test]
+fn configuration_is_checked_and_printed() {
+    let ran = run(&["check"]);
+    expect(&ran, 0);
+    assert!(ran.text().contains("aws-dynamodb"), "{}", ran.text());
+    let folder = folder();
+    let path = example(folder.path());
+    let ran = run(&["check", "--config", &path]);
+    expect(&ran, 0);
+    for word in [
+        "aws-dynamodb",
+        "dx-frankfurt",
+        "direct_connect_public",
+        "eu-central-1",
+        "payments team",
+        "2027-03-31",
+    ] {
+        assert!(ran.text().contains(word), "{word} is not printed: {}", ran.text());
+    }
+    let ran = run(&["analyze", "--format", "jsonl", "--config", &path, "--profile", "house", CLEAN]);
+    expect(&ran, 0);
+    assert_eq!(ran.records()[0]["policy.profile"], "house");
+}
+
+#[test]
+fn exception_turns_a_violation_into_information() {
+    let folder = folder();
+    let exception = |expires: &str| {
+        let text = format!(
+            "[[policy.exception]]\nrule = \"tls_version_too_low\"\nmatch = {{ source = [\"10.1.2.3/32\"] }}\n\
+             owner = \"payments team\"\nreason = \"appliance is replaced\"\nexpires = \"{expires}\"\n"
+        );
+        let path = write(folder.path(), "exception.toml", text);
+        let ran = run(&["analyze", "--format", "jsonl", "--config", &path, "tls10-ecdhe-rsa.pcap"]);
+        let record = ran.records().remove(0);
+        let violations = record["violations"].as_array().unwrap().clone();
+        violations.into_iter().find(|violation| violation["rule"] == "tls_version_too_low").unwrap()
+    };
+    let excused = exception("2027-03-31");
+    assert_eq!(excused["severity"], "info");
+    let message = shown(&excused["message"]);
+    assert!(message.contains("payments team") && message.contains("2027-03-31"), "{message}");
+    assert_eq!(exception("2026-01-01")["severity"], "critical", "expired at packet time");
+}
+
+#[test]
+fn completions_are_scripts() {
+    for (shell, check) in [
+        ("bash", Some(["bash", "-n"])),
+        ("zsh", Some(["zsh", "-n"])),
+        ("fish", Some(["fish", "--no-execute"])),
+        ("elvish", None),
+        ("powershell", None),
+    ] {
+        let ran = run(&["completions", shell]);
+        expect(&ran, 0);
+        assert!(ran.text().contains("ddbwatch") && ran.text().contains("analyze"), "{shell}");
+        let Some([program, flag]) = check else { continue };
+        let folder = folder();
+        let path = write(folder.path(), "script", &ran.stdout);
+        match Command::new(program).args([flag, &path]).output() {
+            Ok(output) => {
+                assert!(output.status.success(), "{shell}: {}", String::from_utf8_lossy(&output.stderr))
+            }
+            Err(_) => println!("skipped: {program} is not installed"),
+        }
+    }
+}
+
+#[test]
+fn manual_page_can_be_typeset() {
+    let ran = run(&["man"]);
+    expect(&ran, 0);
+    assert!(ran.text().contains(".TH") && ran.text().contains("analyze"));
+    let folder = folder();
+    let path = write(folder.path(), "ddbwatch.1", &ran.stdout);
+    match Command::new("man")
+        .args(["-l", "--warnings", &path])
+        .env("MANPAGER", "cat")
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+    {
+        Ok(output) => {
+            assert!(
+                output.status.success() && output.stderr.is_empty(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert!(String::from_utf8_lossy(&output.stdout).contains("analyze"));
+        }
+        Err(_) => println!("skipped: man is not installed"),
+    }
+}

@@ -1,0 +1,94 @@
+//! Inputs: standard input, folders, several files, odd names.
+
+use super::*;
+
+/// Records without where they came from.
+fn bare(ran: &Ran) -> Vec<support::Record> {
+    let mut records = ran.records();
+    for record in &mut records {
+        record.remove("capture.source");
+    }
+    assert!(!records.is_empty());
+    records
+}
+
+#[test]
+fn standard_input_is_read_in_each_form() {
+    let plain = fs::read(capture(CLEAN)).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, &plain).unwrap();
+    let wanted = bare(&run(&["analyze", "--format", "jsonl", CLEAN]));
+    for form in [plain.clone(), gzip.finish().unwrap(), zstd::encode_all(&plain[..], 3).unwrap()] {
+        let ran = finish_with(ddbwatch().args(["analyze", "--format", "jsonl", "-"]), &form);
+        expect(&ran, 0);
+        assert_eq!(bare(&ran), wanted);
+    }
+}
+
+fn sources(ran: &Ran) -> Vec<String> {
+    let mut sources: Vec<String> =
+        ran.records().iter().map(|record| shown(&record["capture.source"])).collect();
+    sources.dedup();
+    sources
+}
+
+#[test]
+fn files_come_in_the_order_given() {
+    for jobs in ["1", "2", "4"] {
+        for names in [
+            [CLEAN, VIOLATING, "tls12-rsa.pcap", WARNING_ONLY],
+            [WARNING_ONLY, "tls12-rsa.pcap", VIOLATING, CLEAN],
+        ] {
+            let ran = run(&[&["analyze", "--format", "jsonl", "--jobs", jobs][..], &names].concat());
+            expect(&ran, 0);
+            assert_eq!(sources(&ran), names, "--jobs {jobs}");
+        }
+    }
+}
+
+#[test]
+fn folder_is_read_in_order_and_other_files_are_noted() {
+    let folder = folder();
+    for (name, from) in [
+        ("c.pcap", "tls12-rsa.pcap"),
+        ("a.pcap", VIOLATING),
+        ("b.pcap.gz", "gzip.pcap.gz"),
+        ("B.pcapng", "zstd.pcapng.zst"),
+    ] {
+        fs::copy(capture(from), folder.path().join(name)).unwrap();
+    }
+    write(folder.path(), "notes.txt", "these are notes, no packets\n");
+    let ran = run(&["analyze", "--format", "jsonl", folder.path().to_str().unwrap()]);
+    expect(&ran, 0);
+    assert_eq!(sources(&ran), ["B.pcapng", "a.pcap", "b.pcap.gz", "c.pcap"]);
+    assert!(ran.stderr.contains("notes.txt"), "{}", ran.stderr);
+}
+
+#[test]
+fn flow_that_two_files_show_is_one_record() {
+    for names in [[CLEAN, CLEAN], ["tunnel-vxlan.pcap", "tunnel-gre.pcap"]] {
+        let ran = run(&[&["analyze", "--format", "jsonl"][..], &names].concat());
+        expect(&ran, 0);
+        assert_eq!(ran.records().len(), 1, "{names:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_file_names_are_taken() {
+    use std::os::unix::ffi::OsStringExt;
+
+    let folder = folder();
+    for name in [
+        b"with space.pcap".to_vec(),
+        b"-dash.pcap".to_vec(),
+        b"not-utf8-\xff.pcap".to_vec(),
+        b"new\nline.pcap".to_vec(),
+    ] {
+        let path = folder.path().join(OsString::from_vec(name));
+        fs::copy(capture(CLEAN), &path).unwrap();
+        let ran = run(&["analyze".into(), "--format".into(), "jsonl".into(), path.into_os_string()]);
+        expect(&ran, 0);
+        assert_eq!(ran.records().len(), 1);
+    }
+}
