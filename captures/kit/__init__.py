@@ -1,0 +1,1 @@
+"""Building blocks for making the captures: capture files, packets, a sealed network, certificates."""

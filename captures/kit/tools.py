@@ -1,0 +1,100 @@
+"""What the recordings need on this machine, and how to get it."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .book import Skipped
+
+PROGRAMS = {"ip": "iproute2", "tcpdump": "tcpdump", "openssl": "openssl", "ethtool": "ethtool", "sysctl": "procps"}
+OPTIONAL = {"node": "nodejs", "npm": "npm", "go": "golang-go", "cargo": "rustup.rs", "tshark": "tshark"}
+
+
+class Tools:
+    """Finds programs; builds the small clients and servers of `stacks/` when first asked for."""
+
+    def __init__(self, build_dir: Path, here: Path):
+        self.build_dir, self.stacks = build_dir, here / "stacks"
+        self.requirements = here / "requirements.txt"
+        self._built = {}
+
+    def missing(self) -> list[str]:
+        lacks = [f"{p} (apt-get install {a})" for p, a in PROGRAMS.items() if not shutil.which(p)]
+        for line in self.requirements.read_text().splitlines():
+            name, _, version = line.partition("==")
+            if not name or name.startswith("#"):
+                continue
+            try:
+                have = importlib.metadata.version(name.split("[")[0])
+                if have != version:
+                    print(f"note: {name} is {have}, the captures were made with {version}", file=sys.stderr)
+            except importlib.metadata.PackageNotFoundError:
+                lacks.append(f"Python package {name} (pip install -r {self.requirements})")
+        return lacks
+
+    def require(self):
+        """Ends with a clear message where the recordings cannot be made."""
+        problems = self.missing()
+        if os.geteuid() != 0:
+            problems.append("root, for network namespaces (run with sudo)")
+        if problems:
+            sys.exit("make.py needs:\n  " + "\n  ".join(problems))
+
+    def report(self) -> int:
+        problems = self.missing()
+        for text in problems:
+            print(f"missing  {text}")
+        for program, source in OPTIONAL.items():
+            print(f"{'there   ' if shutil.which(program) else 'missing '} {program} (optional, {source})")
+        return 1 if problems else 0
+
+    def node_modules(self) -> Path:
+        """The folder with the JavaScript SDK and a newer Node, installed by npm."""
+        return self._once("node", self._node)
+
+    def go_client(self) -> Path:
+        return self._once("go", self._go)
+
+    def rustls_peer(self) -> Path:
+        return self._once("rust", self._rust)
+
+    def _once(self, name, build):
+        if name not in self._built:
+            self._built[name] = build()
+        return self._built[name]
+
+    def _run(self, *argv, **options):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=900, **options)
+        if done.returncode:
+            raise Skipped(f"{' '.join(map(str, argv))}: {done.stderr.strip()[-400:]}")
+
+    def _need(self, program):
+        if not shutil.which(program):
+            raise Skipped(f"{program} is not installed ({OPTIONAL[program]})")
+
+    def _node(self):
+        self._need("npm")
+        folder = self.build_dir / "node"
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = (self.stacks / "node" / "package.json").read_text()
+        if not (folder / "package.json").exists() or (folder / "package.json").read_text() != wanted:
+            (folder / "package.json").write_text(wanted)
+            self._run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+        return folder / "node_modules"
+
+    def _go(self):
+        self._need("go")
+        self.build_dir.mkdir(parents=True, exist_ok=True)
+        target = self.build_dir / "go-client"
+        self._run("go", "build", "-o", target, "main.go", cwd=self.stacks / "go",
+                  env={**os.environ, "GO111MODULE": "off", "GOFLAGS": "", "CGO_ENABLED": "0"})
+        return target
+
+    def _rust(self):
+        self._need("cargo")
+        target = Path(os.environ.get("CARGO_TARGET_DIR", self.build_dir / "rust"))
+        self._run("cargo", "build", "--locked", cwd=self.stacks / "rust", env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+        return target / "debug" / "rustls-peer"
