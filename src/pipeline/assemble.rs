@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use super::engine::{EndpointInput, Flows};
 use super::inspect::{Finding, Inspection, TlsStage};
-use crate::app::x509;
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
@@ -43,7 +42,7 @@ pub(super) fn record(
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
     let names = flows.names_of(client.ip(), server.ip(), view.first_seen);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
-    let endpoint = classify::endpoint(
+    let endpoint = flows.endpoint(
         &EndpointInput {
             sni: &sni,
             has_ech: parts
@@ -51,14 +50,14 @@ pub(super) fn record(
                 .as_ref()
                 .and_then(|facts| facts.client_hello.as_ref())
                 .is_some_and(|hello| hello.has_ech),
-            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
+            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
             dns_names: &names,
             client,
             server,
         },
-        &flows.config().endpoint,
+        parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
     );
     if parts.tls.is_none() && parts.http.is_none() && endpoint.is_none() {
         return Err("not_tls");
@@ -101,8 +100,8 @@ impl Parts {
     fn take_tls(&mut self, flows: &mut Flows<'_>, mut stage: TlsStage, view: &FlowView, ending: Ending) {
         stage.session.close();
         flows.note_tls_errors(stage.session.errors());
-        let certificate = stage.session.leaf_certificate().map(x509::parse_leaf);
-        let mut facts = stage.session.finish();
+        let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
+        let mut facts = stage.session.finish_with(&mut flows.repeated.fingerprints);
         flows.complete_resumed(&mut facts);
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
@@ -114,7 +113,7 @@ impl Parts {
         self.client_hello_frame = stage.client_hello_frame;
         self.server_hello_frame = stage.server_hello_frame;
         self.outcome = Some(tls_outcome(&facts, view, ending));
-        self.tls = Some(Box::new(facts));
+        self.tls = Some(facts);
     }
 
     fn take_http(&mut self, facts: Box<HttpFacts>) {

@@ -426,7 +426,7 @@ fn reads_certificates() {
         move |record: &mut Record| {
             let mut facts = certificate();
             change(&mut facts);
-            tls(record).certificate = Some(facts);
+            tls(record).certificate = Some(facts.into());
         }
     };
     check(good(), with(|_| {}), &[]);
@@ -495,7 +495,7 @@ fn judges_other_services_by_tls_rules_only() {
     server_hello(&mut record).legacy_version = TlsVersion::TLS10;
     let mut foreign = certificate();
     foreign.issuer_organization = None;
-    tls(&mut record).certificate = Some(foreign);
+    tls(&mut record).certificate = Some(foreign.into());
     let mut options = options("fips-140-3");
     options.settings.allowed_paths = vec![AllowedPath { access: Some(Access::InVpc), entry: None }];
     let expected = BTreeSet::from(["tls_version_too_low", "group_not_allowed"]);
