@@ -23,6 +23,10 @@ struct Base {
 /// After a loss records are found again where segments begin, so there the division into segments counts.
 const LEFT_OUT: [&str; 5] = ["damaged", "snaplen", "mirror", "gwlb", "lost"];
 
+/// 0-RTT data and the client's Finished are records of the same kind and size. Only that the Finished comes after
+/// the server's answer tells them apart, so there the order of the two sides is evidence, not accident.
+const ORDER_IS_EVIDENCE: &str = "early-data";
+
 static BASES: LazyLock<Vec<Base>> = LazyLock::new(|| {
     let names: Vec<String> = crate::golden::names()
         .into_iter()
@@ -214,6 +218,7 @@ proptest! {
     #[test]
     fn order_within_a_direction_changes_nothing(which: Index, choose in proptest::collection::vec(any::<Index>(), 16)) {
         let base = &BASES[which.index(BASES.len())];
+        prop_assume!(!base.name.contains(ORDER_IS_EVIDENCE));
         same_records(base, "a.pcap", &pcap(&disordered(&base.frames, &choose)), &TIMES)?;
     }
 
@@ -281,11 +286,18 @@ fn every_capture_may_be_divided() {
 
 #[test]
 fn every_capture_may_be_disordered() {
+    let check = |what: &str, by: usize, is_backwards: bool| {
+        let mut wrong = changed(what, |frames| turned(frames, |size| by % size, is_backwards), &TIMES);
+        let found = wrong.len();
+        wrong.retain(|error| !error.contains(ORDER_IS_EVIDENCE));
+        assert!(found > wrong.len() || by < 2, "{what}: an exception that is not needed");
+        wrong
+    };
     none(&[
-        changed("turned by one", |frames| turned(frames, |size| 1 % size, false), &TIMES),
-        changed("turned by two", |frames| turned(frames, |size| 2 % size, false), &TIMES),
-        changed("turned by three", |frames| turned(frames, |size| 3 % size, false), &TIMES),
-        changed("backwards", |frames| turned(frames, |_| 0, true), &TIMES),
+        check("turned by one", 1, false),
+        check("turned by two", 2, false),
+        check("turned by three", 3, false),
+        check("backwards", 0, true),
     ]);
 }
 

@@ -245,6 +245,7 @@ impl Head {
     }
 
     fn finish(self, facts: &mut HttpFacts) {
+        facts.is_absolute_form = self.authority.is_some();
         if self.authority.is_some() {
             facts.host = self.authority;
         }

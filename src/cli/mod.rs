@@ -84,9 +84,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Usage(error)) => (2, Some(error)),
     };
     if let Some(error) = error {
-        let _ = writeln!(anstream::stderr(), "ddbwatch: {error:#}");
+        let _ = writeln!(anstream::stderr(), "ddbwatch: {}", in_full(&error));
     }
     ExitCode::from(code)
+}
+
+/// An error and its causes, each said once: many errors name their cause in their own sentence.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<Finished, Failure> {
@@ -107,4 +121,21 @@ fn print(document: &[u8]) -> Result<Finished, Failure> {
     stdout.write_all(document)?;
     stdout.flush()?;
     Ok(Finished::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("a.pcap: {0}")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn says_each_cause_once() {
+        let cause = || io::Error::other("the disk is full");
+        assert_eq!(in_full(&Outer(cause()).into()), "a.pcap: the disk is full");
+        let error = anyhow::Error::new(cause()).context("cannot write the output");
+        assert_eq!(in_full(&error), "cannot write the output: the disk is full");
+    }
 }

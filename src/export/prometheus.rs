@@ -90,6 +90,7 @@ pub struct Metrics {
     bytes: Family<IntCounter>,
     dropped: Family<IntCounter>,
     decode_errors: Family<IntCounter>,
+    flows_opened: IntCounter,
     flow_entries: IntGauge,
     flow_limit: IntGauge,
     evictions: Family<IntCounter>,
@@ -145,6 +146,7 @@ impl Metrics {
             bytes: Family::counter(&registry, &metrics::BYTES)?,
             dropped: Family::counter(&registry, &metrics::DROPPED)?,
             decode_errors: Family::counter(&registry, &metrics::DECODE_ERRORS)?,
+            flows_opened: counter(&registry, &metrics::FLOWS_OPENED)?,
             flow_entries: gauge(&registry, &metrics::FLOW_TABLE_ENTRIES)?,
             flow_limit: gauge(&registry, &metrics::FLOW_TABLE_LIMIT)?,
             evictions: Family::counter(&registry, &metrics::FLOW_EVICTIONS)?,
@@ -263,6 +265,7 @@ impl Metrics {
         ] {
             family.publish();
         }
+        self.flows_opened.inc_by(accounts.flows_opened.saturating_sub(self.flows_opened.get()));
         self.flow_entries.set(signed(accounts.flows_open));
         self.flow_limit.set(signed(accounts.flow_table_limit));
         if let (Some((published, gauge)), Some(now)) = (&self.prefix_list_age, accounts.last_packet) {
@@ -509,6 +512,12 @@ fn counters(registry: &Registry, metric: &Metric) -> Result<IntCounterVec, Error
     let vec = IntCounterVec::new(opts(metric), &labels(metric))?;
     register(registry, vec.clone())?;
     Ok(vec)
+}
+
+fn counter(registry: &Registry, metric: &Metric) -> Result<IntCounter, Error> {
+    let counter = IntCounter::with_opts(opts(metric))?;
+    register(registry, counter.clone())?;
+    Ok(counter)
 }
 
 fn gauge(registry: &Registry, metric: &Metric) -> Result<IntGauge, Error> {

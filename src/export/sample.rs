@@ -252,6 +252,7 @@ pub(crate) fn plaintext() -> Record {
         scope_region: Some("eu-central-1".into()),
         scope_service: Some("dynamodb".into()),
         sdk: Some("aws-sdk-js/3.656.0".into()),
+        is_absolute_form: false,
         is_dax: false,
         is_truncated: false,
     }));

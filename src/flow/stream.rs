@@ -28,6 +28,10 @@ pub enum Delivery<'a> {
 /// sequence space.
 pub const WINDOW: u32 = 1 << 24;
 
+/// Packets of a flow after which a gap is given up whatever the time: as many as a window of 64 KiB in
+/// segments of 16 bytes.
+const MAX_PACKETS_IN_GAP: u32 = 4_096;
+
 /// How many segments are held without knowing where the stream begins. More than a flight of a
 /// ServerHello with certificates, at ten bytes to a kilobyte each.
 const MAX_UNANCHORED: usize = 32;
@@ -179,6 +183,43 @@ impl Stream {
         true
     }
 
+    /// Copies the first bytes held, as far as they are without a gap, and tells their sequence number
+    /// and how many there are.
+    pub fn lowest_run(&self, head: &mut [u8]) -> Option<(u32, usize)> {
+        let first = self.held.first()?.sequence;
+        let mut length = 0;
+        for held in &self.held {
+            let overlap = distance(held.sequence, first.wrapping_add(length as u32));
+            let Ok(overlap) = usize::try_from(overlap) else { break };
+            let fresh = held.bytes.get(overlap..).unwrap_or_default();
+            for (slot, byte) in head.iter_mut().skip(length).zip(fresh) {
+                *slot = *byte;
+                length += 1;
+            }
+            if length == head.len() || held.bytes.len() < held.wire_bytes as usize {
+                break;
+            }
+        }
+        Some((first, length))
+    }
+
+    /// Where the bytes held that lead up to `sequence` without a gap begin.
+    #[must_use]
+    pub fn run_before(&self, sequence: u32) -> Option<u32> {
+        let first = self.held.first()?.sequence;
+        let mut next = first;
+        for held in self.held.iter().take_while(|held| distance(held.sequence, sequence) > 0) {
+            if distance(next, held.sequence) > 0 {
+                return None;
+            }
+            let end = held.sequence.wrapping_add(held.wire_bytes);
+            if distance(next, end) > 0 {
+                next = end;
+            }
+        }
+        (distance(sequence, next) >= 0 && distance(first, sequence) > 0).then_some(first)
+    }
+
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
         let Some(mut next) = self.next else { return };
@@ -209,13 +250,14 @@ impl Stream {
         let waited = now.since(since);
         let is_acknowledged =
             self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 0);
-        // A mirror may deliver packets out of order by a few dozen; a retransmission takes at least
-        // one round trip and, by RFC 6298, at most a second before the first back-off.
-        if is_acknowledged {
-            self.packets_since_gap > 64 || waited.as_secs() >= 1
-        } else {
-            self.packets_since_gap > 256 || waited.as_secs() >= 3
-        }
+        // A mirror may deliver packets out of order by a few dozen, within milliseconds; a retransmission
+        // takes at least one round trip and, by RFC 6298, at most a second before the first back-off.
+        // Packets alone must not decide, because small segments are many; nor may time alone, because
+        // a capture may have none.
+        let packets = self.packets_since_gap;
+        let (few, soon, late) = if is_acknowledged { (64, 200, 1_000) } else { (256, 1_000, 3_000) };
+        let waited = waited.as_millis();
+        waited >= late || (packets > few && waited >= soon) || packets > MAX_PACKETS_IN_GAP
     }
 
     /// Gives up the missing bytes in front: a gap, then everything held up to the next gap.

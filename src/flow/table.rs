@@ -403,7 +403,9 @@ impl<C: Consumer> Table<C> {
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)
         {
-            active.streams[mine].anchor(sequence, false);
+            // What was held right in front of it, as a proxy's header, belongs to the stream too.
+            let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
+            active.streams[mine].anchor(beginning, false);
         }
         for end in [mine, other] {
             if !slot.has_base[end]
@@ -456,6 +458,9 @@ impl<C: Consumer> Table<C> {
                 stream.skip_gap(&mut deliver);
             }
             active.view.lost_bytes |= is_lost;
+            if active.streams[mine].is_unanchored() {
+                begin_by_content(active, side, moment, consumer);
+            }
         }
         // A gap in the other direction may turn hopeless by this packet's acknowledgement or time.
         if active.streams[other].has_held() && active.streams[other].is_gap_hopeless(moment.at) {
@@ -503,6 +508,27 @@ impl<C: Consumer> Table<C> {
             self.join(index, hash, segment, moment, consumer);
         }
         Taken::Inspected
+    }
+}
+
+/// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that
+/// was cut into small pieces.
+fn begin_by_content<C: Consumer>(
+    active: &mut Active<C::State>,
+    side: Side,
+    moment: &Moment,
+    consumer: &mut C,
+) {
+    let mut head = [0; HEAD_BYTES];
+    let Active { streams, state, view, .. } = active;
+    let stream = &mut streams[side.index()];
+    let Some((sequence, length)) = stream.lowest_run(&mut head) else { return };
+    if consumer.starts_stream(head.get(..length).unwrap_or_default()) {
+        stream.anchor(sequence, false);
+        stream.release(&mut |delivery| match delivery {
+            Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
+            Delivery::Gap => consumer.gap(state, side),
+        });
     }
 }
 

@@ -71,6 +71,8 @@ pub struct HttpFacts {
     pub scope_service: Option<String>,
     /// Product tokens of User-Agent that name an SDK, e.g. `aws-sdk-js/3.656.0`.
     pub sdk: Option<String>,
+    /// The request names a whole URL, which clients send to a proxy only [RFC 9112 section 3.2.2].
+    pub is_absolute_form: bool,
     /// DAX cleartext protocol rather than HTTP (port 8111).
     pub is_dax: bool,
     /// The request head was not complete: absent facts may have been there.
@@ -118,4 +120,12 @@ pub struct Record {
     /// The other 5-tuple of a flow that was seen before and after address translation.
     pub translated: Vec<(SocketAddr, SocketAddr)>,
     pub policy: Option<PolicyFacts>,
+}
+
+impl Record {
+    /// True where the server's address is that of a proxy.
+    #[must_use]
+    pub fn is_proxied(&self) -> bool {
+        self.proxy.is_some() || self.http.as_ref().is_some_and(|http| http.is_absolute_form)
+    }
 }

@@ -31,7 +31,8 @@ pub(super) fn record(
     match finding {
         Finding::Dns => return Err("dns"),
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
-        Finding::Http(facts) => parts.take_http(facts),
+        Finding::Http(facts, proxy) => parts.take_http(facts, proxy),
+        Finding::MidStream { is_established } => parts.take_mid_stream(is_established),
         Finding::Proxy(facts) => {
             parts.proxy = Some(facts);
             parts.outcome = plain_outcome(ending);
@@ -59,7 +60,9 @@ pub(super) fn record(
         },
         parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
     );
-    if parts.tls.is_none() && parts.http.is_none() && endpoint.is_none() {
+    // Bytes that look like records of one side alone may be anything.
+    let is_tls = parts.tls.as_ref().is_some_and(|facts| facts.established || !parts.is_mid_stream);
+    if !is_tls && parts.http.is_none() && endpoint.is_none() {
         return Err("not_tls");
     }
     let endpoint = endpoint.unwrap_or_default();
@@ -74,7 +77,8 @@ pub(super) fn record(
                 link_addresses: &links,
                 link_kinds: &[],
                 endpoint: &endpoint,
-                is_proxied: parts.proxy.is_some(),
+                is_proxied: parts.proxy.is_some()
+                    || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
                 esp_seen,
             },
             &flows.config().path,
@@ -91,6 +95,7 @@ struct Parts {
     tls: Option<Box<TlsFacts>>,
     http: Option<Box<HttpFacts>>,
     proxy: Option<ProxyFacts>,
+    is_mid_stream: bool,
     outcome: Option<Outcome>,
     client_hello_frame: Option<u64>,
     server_hello_frame: Option<u64>,
@@ -112,21 +117,37 @@ impl Parts {
         self.proxy = stage.proxy;
         self.client_hello_frame = stage.client_hello_frame;
         self.server_hello_frame = stage.server_hello_frame;
-        self.outcome = Some(tls_outcome(&facts, view, ending));
+        let is_silent = !stage.has_server_bytes && ending == Ending::Closed(stage.client.other());
+        self.outcome = Some(tls_outcome(&facts, view, ending, is_silent));
         self.tls = Some(facts);
     }
 
-    fn take_http(&mut self, facts: Box<HttpFacts>) {
+    /// TLS of which nothing is known but that it runs.
+    fn take_mid_stream(&mut self, is_established: bool) {
+        self.is_mid_stream = true;
+        self.tls = Some(Box::new(TlsFacts { established: is_established, ..TlsFacts::default() }));
+        self.outcome = Some(Outcome::NotSeen);
+    }
+
+    fn take_http(&mut self, facts: Box<HttpFacts>, proxy: Option<ProxyFacts>) {
         self.http = Some(facts);
+        self.proxy = proxy;
         self.outcome = Some(Outcome::Plaintext);
     }
 
     fn completeness(&self, view: &FlowView) -> Completeness {
         if let Some(facts) = &self.tls {
+            // After a HelloRetryRequest the second ClientHello is what leads to the ServerHello.
+            let lacks_second_hello = facts.hello_retry_request.is_some()
+                && facts.second_client_hello.is_none()
+                && facts.server_hello.is_some();
             let is_cut = facts.is_truncated
+                || lacks_second_hello && facts.client_hello.is_some()
                 || facts.client_hello.as_ref().is_some_and(|hello| hello.is_truncated)
                 || facts.server_hello.as_ref().is_some_and(|hello| hello.is_truncated);
             return match (&facts.client_hello, &facts.server_hello) {
+                // A hello began, and so little of it was captured that nothing could be read.
+                (None, None) if facts.is_truncated => Completeness::Truncated,
                 (None, None) => Completeness::MidStream,
                 _ if is_cut || view.lost_bytes => Completeness::Truncated,
                 (Some(_), None) => Completeness::ClientOnly,
@@ -208,11 +229,13 @@ fn plain_outcome(ending: Ending) -> Option<Outcome> {
     })
 }
 
-fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending) -> Outcome {
+/// `is_silent`: the server closed without having sent a byte, so that an alert of the client is its
+/// answer to that and not a refusal.
+fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending, is_silent: bool) -> Outcome {
     if facts.established {
         return Outcome::Completed;
     }
-    if let Some((_, from)) = facts.alert {
+    if let Some((_, from)) = facts.alert.filter(|(_, from)| *from != AlertFrom::Client || !is_silent) {
         return match from {
             AlertFrom::Client => Outcome::RefusedByClient,
             AlertFrom::Server => Outcome::RefusedByServer,

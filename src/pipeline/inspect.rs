@@ -14,6 +14,10 @@ use crate::tls::{self, Probe};
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
 const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
 
+/// How much is kept of a stream in which the first record was not found yet: a proxy's preamble and
+/// the header of the hello behind it.
+const MAX_PENDING_BYTES: usize = 2 * 1024;
+
 /// Hardware addresses remembered per flow: both ends, before and after two hops.
 const MAX_LINKS: usize = 4;
 
@@ -27,6 +31,8 @@ pub struct Inspection {
     searched: [usize; 2],
     /// Bytes are missing from it.
     has_gap: bool,
+    /// Records of application data were seen of each side, of a handshake that was not.
+    has_records: [bool; 2],
     /// Distinct (source, destination) hardware addresses.
     pub links: Vec<([u8; 6], [u8; 6])>,
 }
@@ -36,7 +42,7 @@ enum Stage {
     #[default]
     Sniffing,
     Tls(Box<TlsStage>),
-    Http(Box<HttpFacts>),
+    Http(Box<HttpFacts>, Option<ProxyFacts>),
     Dns(Box<[dns::TcpMessages; 2]>),
     Opaque,
 }
@@ -48,15 +54,24 @@ pub struct TlsStage {
     pub proxy: Option<ProxyFacts>,
     pub client_hello_frame: Option<u64>,
     pub server_hello_frame: Option<u64>,
+    /// The server sent anything at all.
+    pub has_server_bytes: bool,
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
+    /// The end of what a side said that is not at a record boundary yet.
+    pending: [Vec<u8>; 2],
     openvpn: Option<Box<[openvpn::Deframer; 2]>>,
 }
 
 /// What was found of a flow.
 pub enum Finding {
     Tls(Box<TlsStage>),
-    Http(Box<HttpFacts>),
+    /// A request in clear, and the proxy it went through.
+    Http(Box<HttpFacts>, Option<ProxyFacts>),
+    /// TLS whose handshake was not seen; whether application data flowed both ways.
+    MidStream {
+        is_established: bool,
+    },
     /// A proxy was asked, TLS never began.
     Proxy(ProxyFacts),
     /// A DNS conversation, whose answers were taken as they came.
@@ -79,7 +94,7 @@ impl Inspection {
         match &self.stage {
             Stage::Sniffing | Stage::Dns(_) => false,
             Stage::Tls(stage) => stage.session.is_decided(),
-            Stage::Http(_) | Stage::Opaque => true,
+            Stage::Http(..) | Stage::Opaque => true,
         }
     }
 
@@ -91,7 +106,7 @@ impl Inspection {
             + match &self.stage {
                 Stage::Tls(stage) => stage.session.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
-                Stage::Sniffing | Stage::Http(_) | Stage::Opaque => 0,
+                Stage::Sniffing | Stage::Http(..) | Stage::Opaque => 0,
             }
     }
 
@@ -114,7 +129,7 @@ impl Inspection {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
-            Stage::Http(_) | Stage::Opaque => {}
+            Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -128,32 +143,36 @@ impl Inspection {
             }
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
-            Stage::Http(_) | Stage::Opaque => {}
+            Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
     /// What was found, at the end of the flow.
     #[must_use]
     pub fn into_finding(self, view: &FlowView) -> Finding {
+        let without_hello = match self.has_records {
+            [false, false] => Finding::Unknown,
+            [of_one, of_other] => Finding::MidStream { is_established: of_one && of_other },
+        };
         match self.stage {
             Stage::Tls(stage) => Finding::Tls(stage),
-            Stage::Http(facts) => Finding::Http(facts),
+            Stage::Http(facts, proxy) => Finding::Http(facts, proxy),
             Stage::Dns(_) => Finding::Dns,
-            Stage::Opaque => Finding::Unknown,
+            Stage::Opaque => without_hello,
             Stage::Sniffing => {
                 // A request head that never ended is still a request.
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
                     let dialogue = &self.dialogue[side.index()];
+                    if let Some((request, proxy)) = request_of(dialogue) {
+                        return Finding::Http(Box::new(http1::parse_truncated(request)), proxy);
+                    }
                     if let Parse::Done(preamble) = proxy::client(dialogue)
                         && let Some(facts) = preamble.facts
                     {
                         return Finding::Proxy(facts);
                     }
-                    if http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT ") {
-                        return Finding::Http(Box::new(http1::parse_truncated(dialogue)));
-                    }
                 }
-                Finding::Unknown
+                without_hello
             }
         }
     }
@@ -167,6 +186,8 @@ impl Inspection {
         answers: &mut dyn FnMut(&[u8]),
     ) {
         let mine = side.index();
+        self.has_records[mine] |=
+            (view.originator.is_none() || self.has_gap) && tls::looks_like_application_data(bytes);
         if self.dialogue[mine].is_empty() {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
@@ -186,12 +207,8 @@ impl Inspection {
         if matches!(self.stage, Stage::Sniffing)
             && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)
         {
-            let is_request = self
-                .dialogue
-                .iter()
-                .find(|dialogue| http1::looks_like_request(dialogue) && !dialogue.starts_with(b"CONNECT "));
-            self.stage = match is_request {
-                Some(dialogue) => Stage::Http(Box::new(http1::parse_truncated(dialogue))),
+            self.stage = match self.dialogue.iter().find_map(|dialogue| request_of(dialogue)) {
+                Some((request, proxy)) => Stage::Http(Box::new(http1::parse_truncated(request)), proxy),
                 None => Stage::Opaque,
             };
             self.dialogue = [Vec::new(), Vec::new()];
@@ -214,15 +231,15 @@ impl Inspection {
             Probe::NeedMore if dialogue.len() < 64 => return,
             Probe::NeedMore | Probe::No => {}
         }
-        if !dialogue.starts_with(b"CONNECT ") && http1::looks_like_request(dialogue) {
-            if let Parse::Done(request) = http1::parse_request(dialogue) {
-                self.stage = Stage::Http(Box::new(request.facts));
+        if let Some((request, proxy)) = request_of(dialogue) {
+            if let Parse::Done(request) = http1::parse_request(request) {
+                self.stage = Stage::Http(Box::new(request.facts), proxy);
                 self.dialogue = [Vec::new(), Vec::new()];
             }
             return;
         }
         if is_port(view, app::dax::CLEARTEXT_PORT) && app::dax::is_cleartext_greeting(dialogue) {
-            self.stage = Stage::Http(Box::new(HttpFacts { is_dax: true, ..HttpFacts::default() }));
+            self.stage = Stage::Http(Box::new(HttpFacts { is_dax: true, ..HttpFacts::default() }), None);
             self.dialogue = [Vec::new(), Vec::new()];
             return;
         }
@@ -266,12 +283,15 @@ impl Inspection {
             proxy,
             client_hello_frame: None,
             server_hello_frame: None,
+            has_server_bytes: false,
             is_aligned: [false; 2],
+            pending: [Vec::new(), Vec::new()],
             openvpn,
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
-        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap;
+        // What a client says may come after the answer to it, with a preamble in front.
+        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
         stage.feed(side, bytes, moment);
         if !earlier.is_empty() {
             stage.feed(side.other(), &earlier, moment);
@@ -286,6 +306,7 @@ impl Inspection {
 
 impl TlsStage {
     fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+        self.has_server_bytes |= side != self.client;
         if let Some(deframers) = &mut self.openvpn {
             let mut inner = Vec::new();
             deframers[side.index()].push(bytes, &mut inner);
@@ -297,18 +318,23 @@ impl TlsStage {
         if self.is_aligned[side.index()] {
             return self.feed_tls(side, bytes, moment);
         }
-        // Not known to be at a record boundary: begin where a hello or an alert does.
-        let is_client = side == self.client;
-        let start = memchr_iter(0x16, bytes)
-            .find(|&at| {
-                let probe = tls::probe(bytes.get(at..).unwrap_or_default());
-                if is_client { probe == Probe::ClientHello } else { probe == Probe::ServerHello }
-            })
-            .or_else(|| tls::looks_like_record(bytes).then_some(0));
-        if let Some(at) = start {
-            self.is_aligned[side.index()] = true;
-            self.feed_tls(side, bytes.get(at..).unwrap_or_default(), moment);
+        let pending = &mut self.pending[side.index()];
+        pending.extend_from_slice(bytes);
+        let Some(at) = beginning_of_records(pending, bytes.len(), side == self.client) else {
+            // The end is kept: the next bytes may complete a header.
+            let surplus = pending.len().saturating_sub(MAX_PENDING_BYTES);
+            pending.drain(..surplus);
+            return;
+        };
+        self.is_aligned[side.index()] = true;
+        let pending = std::mem::take(pending);
+        if side == self.client
+            && self.proxy.is_none()
+            && let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default())
+        {
+            self.proxy = preamble.facts;
         }
+        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment);
     }
 
     #[inline]
@@ -336,6 +362,28 @@ impl TlsStage {
             self.session.server_gap();
         }
     }
+}
+
+/// The request in clear that a side has begun, after what it said to proxies. CONNECT is no request of
+/// the API.
+fn request_of(dialogue: &[u8]) -> Option<(&[u8], Option<ProxyFacts>)> {
+    let (request, facts) = match proxy::client(dialogue) {
+        Parse::Done(preamble) => (dialogue.get(preamble.length_bytes..)?, preamble.facts),
+        Parse::NeedMore | Parse::No => (dialogue, None),
+    };
+    (!request.starts_with(b"CONNECT ") && http1::looks_like_request(request)).then_some((request, facts))
+}
+
+/// Where, in a stream not known to be at a record boundary, records begin: at a hello, or where the
+/// newest `fresh_bytes` (or all there is) begin like a record, as an alert alone does.
+fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Option<usize> {
+    let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
+    let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
+    let fresh = bytes.len().saturating_sub(fresh_bytes);
+    memchr_iter(0x16, bytes)
+        .find(|&at| tls::probe(bytes.get(at..).unwrap_or_default()) == wanted)
+        .or_else(|| is_record(0).then_some(0))
+        .or_else(|| is_record(fresh).then_some(fresh))
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {

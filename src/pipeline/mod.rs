@@ -10,6 +10,8 @@ mod engine;
 mod inspect;
 mod repeated;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};
 pub use engine::Engine;

@@ -262,6 +262,13 @@ pub const DECODE_ERRORS: Metric = metric(
     "Packets that claim to be something and are not.",
     &[described("layer", "decoded layers"), described("reason", "reasons of the layer")],
 );
+pub const FLOWS_OPENED: Metric = metric(
+    "ddbwatch_flows_opened_total",
+    Kind::Counter,
+    "",
+    "Flows that entered the flow table; each is reported, evicted or open.",
+    &[],
+);
 pub const FLOW_TABLE_ENTRIES: Metric =
     metric("ddbwatch_flow_table_entries", Kind::Gauge, "", "Flows open now.", &[]);
 pub const FLOW_TABLE_LIMIT: Metric =
@@ -347,6 +354,7 @@ pub const ALL: &[Metric] = &[
     BYTES,
     DROPPED,
     DECODE_ERRORS,
+    FLOWS_OPENED,
     FLOW_TABLE_ENTRIES,
     FLOW_TABLE_LIMIT,
     FLOW_EVICTIONS,
@@ -426,7 +434,8 @@ mod tests {
     #[test]
     fn renders_one_markdown_row_per_metric() {
         let text = markdown();
-        assert_eq!(text.lines().count(), ALL.len() + 2);
+        let of_analyses = ALL.iter().filter(|metric| metric.scope != Scope::Daemon).count();
+        assert_eq!(text.lines().count(), of_analyses + 2);
         assert!(text.lines().all(|line| line.matches('|').count() == 5), "no cell may break the table");
         assert!(
             text.contains("| `ddbwatch_flow_table_limit` | gauge |  | The most flows that can be open. |")

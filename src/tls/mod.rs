@@ -38,5 +38,5 @@ pub use error::{
 pub use fingerprint::Fingerprints;
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
-pub use probe::{Probe, find_client_hello, looks_like_record, probe};
+pub use probe::{Probe, find_client_hello, looks_like_application_data, looks_like_record, probe};
 pub use session::Session;

@@ -239,6 +239,13 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
     reader.rest().len() < 5 || is_record_header(&mut reader)
 }
 
+/// True where `bytes` begin with a record of application data, whole or with nothing after what is there
+/// of it that is no record. For streams that were joined after their handshake.
+#[must_use]
+pub fn looks_like_application_data(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&content::APPLICATION_DATA) && looks_like_record(bytes)
+}
+
 /// Reads a whole record, or as much of it as there is.
 fn is_record_header(reader: &mut Reader<'_>) -> bool {
     let (Some([kind, major, minor]), Some(length)) = (reader.array::<3>(), reader.u16()) else {

@@ -81,7 +81,8 @@ def main():
     print("# host\tservice\tregion\tpartition\tkind\tfips\tdual_stack")
     print(f"# Made by tests/vectors/endpoints.py from botocore {botocore.__version__}")
     for host, (service, region, partition, is_account, dual_stack) in sorted(rows.items()):
-        fips = host in fips_hosts
+        # Only what the name says: asked for FIPS, the rules also give plain hosts of GovCloud.
+        fips = host in fips_hosts and "fips" in host
         if is_account:
             kind = "account"
         elif fips:

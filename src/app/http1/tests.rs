@@ -44,6 +44,7 @@ fn reads_a_signed_request() {
             scope_region: Some("us-east-1".into()),
             scope_service: Some("dynamodb".into()),
             sdk: Some("Boto3/1.37.0 Botocore/1.37.0".into()),
+            is_absolute_form: false,
             is_dax: false,
             is_truncated: false,
         }

@@ -115,8 +115,11 @@ impl Recognition {
             text.push_str(&format!(" (partition {partition})"));
         }
         text.push_str(&format!(": {why}."));
-        if endpoint.fips && endpoint.kind == EndpointKind::Fips && endpoint.partition == Some("aws-us-gov") {
-            text.push_str(" In GovCloud the plain IPv4 host is the FIPS endpoint.");
+        if endpoint.kind == EndpointKind::Regional
+            && endpoint.service != Service::Dax
+            && endpoint.partition == Some("aws-us-gov")
+        {
+            text.push_str(" In GovCloud the plain IPv4 host counts as a FIPS endpoint.");
         }
         text
     }
@@ -211,9 +214,7 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
         return Err(Why::EndpointIdWithoutVpceLabel);
     }
     let (service, says_fips) = service_path(front, suffix)?;
-    // Asked for FIPS, the SDK's rules answer with the plain IPv4 host in GovCloud, except for DAX.
-    let is_gov_fips = partition == "aws-us-gov" && !suffix.is_dual_stack && service != Service::Dax;
-    let fips = says_fips || is_pseudo_fips || is_gov_fips;
+    let fips = says_fips || is_pseudo_fips;
     let kind = match (fips, suffix.is_dual_stack) {
         (true, _) => EndpointKind::Fips,
         (false, true) => EndpointKind::DualStack,

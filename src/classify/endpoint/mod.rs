@@ -43,6 +43,13 @@ pub struct EndpointInput<'a> {
     pub server: SocketAddr,
 }
 
+impl EndpointInput<'_> {
+    /// The server's address is that of a proxy.
+    fn is_proxied(&self) -> bool {
+        self.proxy.is_some() || self.http.is_some_and(|http| http.is_absolute_form)
+    }
+}
+
 /// Decides which endpoint a flow goes to; `None` where nothing says that it is DynamoDB's.
 ///
 /// Confidence: a name the client said itself (SNI, HTTP request head, proxy target) is `certain`;
@@ -57,7 +64,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let (mut claims, strangers) = (spoken.claims, spoken.strangers);
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
     let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
-    if !is_other && input.proxy.is_none() {
+    if !is_other && !input.is_proxied() {
         let names = input.dns_names.iter().filter_map(|name| named(name, options));
         claims.extend(merge(EndpointEvidence::Dns, names.collect()));
     }
@@ -117,7 +124,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     if is_public_name(&facts)
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
-        && input.proxy.is_none()
+        && !input.is_proxied()
         && let IpAddr::V4(address) = input.server.ip().to_canonical()
         && !is_private(address.into())
     {
@@ -290,7 +297,7 @@ fn strongest(claims: &[Claim]) -> Option<&Claim> {
 
 /// The address the client wants to reach: behind a proxy, the one it asked for, where it asked for one.
 fn address_asked_for(input: &EndpointInput<'_>) -> Option<IpAddr> {
-    let Some(proxy) = input.proxy else { return Some(input.server.ip()) };
+    let Some(proxy) = input.proxy else { return (!input.is_proxied()).then(|| input.server.ip()) };
     match &proxy.target {
         Some(target) => host_of(target).parse().ok(),
         // Without a destination, the PROXY protocol only announces the connection itself.

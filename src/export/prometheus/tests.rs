@@ -18,7 +18,8 @@ fn options() -> MetricsOptions {
 
 fn accounts() -> Accounts {
     let count = |packets, bytes| StageCounts { packets, bytes };
-    let mut accounts = Accounts { flow_table_limit: 200_000, flows_open: 1, ..Accounts::default() };
+    let mut accounts =
+        Accounts { flow_table_limit: 200_000, flows_open: 1, flows_opened: 14, ..Accounts::default() };
     accounts.last_packet = Some(Timestamp::from_nanos(1_795_428_000_250_000_000));
     accounts.interfaces.insert(
         "eth0\"\\\n".into(),
@@ -106,6 +107,7 @@ fn counts_flows_handshakes_and_violations() {
         (r#"ddbwatch_dropped_total{interface="eth0",reason="buffer_full",stage="kernel"}"#, 4.0),
         (r#"ddbwatch_decode_errors_total{layer="ipv4",reason="bad_length"}"#, 2.0),
         (r#"ddbwatch_flow_evictions_total{reason="not_tls"}"#, 5.0),
+        ("ddbwatch_flows_opened_total", 14.0),
         ("ddbwatch_flow_table_entries", 1.0),
         ("ddbwatch_flow_table_limit", 200_000.0),
         (r#"ddbwatch_capture_last_packet_timestamp_seconds{interface="eth0\"\\\n"}"#, 1_795_428_000.25),

@@ -38,22 +38,31 @@ impl<C: Consumer> Table<C> {
         let base = segment.sequence.wrapping_add(1);
         let is_answer = segment.flags.has(TcpFlags::ACK);
         let (mine, other) = (side.index(), side.other().index());
+        // Two connections may begin close to each other: an exact answer wins over a possible one.
+        let mut near = None;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             // The peer's first byte must be the one acknowledged; Fast Open data may be acknowledged with it.
             let answers_peer = !is_answer
                 || !slot.has_base[other]
                 || (0..=65_535).contains(&distance(slot.base[other], segment.acknowledgment));
+            let is_exact = !is_answer || !slot.has_base[other] || slot.base[other] == segment.acknowledgment;
             if slot.has_base[mine] {
                 if answers_peer && (slot.base[mine] == base || (is_answer && is_unheard(slot, side))) {
-                    return Choice::Instance(index);
+                    if is_exact {
+                        return Choice::Instance(index);
+                    }
+                    near.get_or_insert(index);
                 }
                 continue;
             }
             let Some(active) = &slot.active else { continue };
             if is_answer && slot.has_base[other] {
                 if answers_peer {
-                    return Choice::Instance(index);
+                    if is_exact {
+                        return Choice::Instance(index);
+                    }
+                    near.get_or_insert(index);
                 }
                 continue;
             }
@@ -64,7 +73,7 @@ impl<C: Consumer> Table<C> {
                 Some(_) => {}
             }
         }
-        Choice::New
+        near.map_or(Choice::New, Choice::Instance)
     }
 
     pub(super) fn choose_for_data(

@@ -400,3 +400,52 @@ fn follows_the_answer_the_opener_took() {
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0].streams, [b"answer".to_vec(), hello(1)]);
 }
+
+#[test]
+fn tells_connections_apart_that_begin_close_to_each_other() {
+    let mut wire = Wire::new(Limits::default());
+    // Both open before either is answered, their first numbers within what Fast Open could explain.
+    for (context, isn) in [(1, 100), (2, 200)] {
+        wire.context = context;
+        wire.send(true, TcpFlags::SYN, isn, 0, b"");
+    }
+    for (context, isn, answer) in [(1, 100, 900), (2, 200, 1_800)] {
+        wire.context = context;
+        wire.send(false, TcpFlags::SYN | TcpFlags::ACK, answer, isn + 1, b"");
+    }
+    for (context, isn, answer) in [(1, 100, 900), (2, 200, 1_800)] {
+        wire.context = context;
+        wire.send(true, TcpFlags::ACK, isn + 1, answer + 1, &hello(context as u8));
+    }
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 2);
+    for (ended, context) in ended.iter().zip([1, 2]) {
+        assert_eq!(ended.streams[FROM_CLIENT], hello(context as u8));
+        assert_eq!(ended.contexts, [context]);
+    }
+}
+
+#[test]
+fn finds_the_beginning_in_pieces_without_a_syn() {
+    for pieces in [&[1, 2, 40][..], &[10, 33], &[5, 5, 5, 28], &[2, 1, 40]] {
+        let mut wire = Wire::new(Limits::default());
+        let (whole, mut at) = (hello(3), 0);
+        for length in pieces {
+            wire.send(true, TcpFlags::ACK, 101 + at as u32, 1, &whole[at..at + length]);
+            at += length;
+        }
+        let ended = wire.finish();
+        assert_eq!(ended.len(), 1, "{pieces:?}");
+        assert_eq!((&ended[0].streams[FROM_CLIENT], ended[0].gaps), (&whole[..at].to_vec(), 0), "{pieces:?}");
+    }
+}
+
+#[test]
+fn keeps_what_stood_in_front_of_the_hello() {
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::ACK, 101, 1, b"PROXY ");
+    wire.send(true, TcpFlags::ACK, 107, 1, b"to\r\n");
+    wire.send(true, TcpFlags::ACK, 111, 1, &hello(3));
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams[FROM_CLIENT], [&b"PROXY to\r\n"[..], &hello(3)].concat());
+}

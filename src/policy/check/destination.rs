@@ -67,6 +67,14 @@ impl Case<'_> {
             // Only AWS's names say whether they are FIPS, and only by forms that are known.
             None | Some(EndpointKind::Unrecognised) => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
+            // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
+            Some(EndpointKind::Regional)
+                if endpoint.is_aws_name
+                    && endpoint.service != Some(Service::Dax)
+                    && endpoint.partition.as_deref() == Some("aws-us-gov") =>
+            {
+                return Finding::Kept;
+            }
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
             Some(kind) => kind,
         };
@@ -131,7 +139,7 @@ impl Case<'_> {
             ) || matches!(record.path.entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
         if is_elsewhere
             || record.endpoint.service != Some(Service::Dynamodb)
-            || record.proxy.is_some()
+            || record.is_proxied()
             || !is_private(record.client.ip())
             || is_private(record.server.ip())
             || record.endpoint.prefix_region.as_deref() != Some(region)
@@ -174,7 +182,7 @@ impl Case<'_> {
                 )
             );
         let address: IpAddr = self.record.server.ip();
-        if !is_public_form || self.record.proxy.is_some() || !is_private(address) {
+        if !is_public_form || self.record.is_proxied() || !is_private(address) {
             return Finding::Kept;
         }
         let message = format!(

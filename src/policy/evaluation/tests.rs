@@ -511,8 +511,9 @@ fn asks_for_fips_endpoints() {
     let rule = &["fips_endpoint_required"];
     check_with(&options, good(), |_| {}, rule);
     check_with(&options, good(), |record| record.endpoint.kind = Some(EndpointKind::Interface), rule);
-    // GovCloud's plain host carries the fact.
     check_with(&options, good(), |record| record.endpoint.fips = true, &[]);
+    // GovCloud's plain host counts as one.
+    check_with(&options, good(), |record| record.endpoint.partition = Some("aws-us-gov".to_owned()), &[]);
     for change in [
         (|record| record.endpoint.kind = None) as fn(&mut Record),
         |record| record.endpoint.is_aws_name = false,

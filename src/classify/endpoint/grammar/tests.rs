@@ -98,6 +98,8 @@ fn recognises_what_the_rules_do_not_list() {
         ("dynamodb.amazonaws.com", "dynamodb regional us-east-1 aws"),
         ("DynamoDB.US-East-1.AmazonAWS.com.", "dynamodb regional us-east-1 aws"),
         ("dynamodb.us-east-1-fips.amazonaws.com", "dynamodb fips us-east-1 aws fips"),
+        // GovCloud's plain host is FIPS by AWS's rules, but its name does not say so.
+        ("dynamodb.us-gov-west-1.amazonaws.com", "dynamodb regional us-gov-west-1 aws-us-gov"),
         ("dynamodb.fips-us-gov-west-1.amazonaws.com", "dynamodb fips us-gov-west-1 aws-us-gov fips"),
     ] {
         assert_eq!(summary(host), expected, "{host}");
@@ -189,7 +191,7 @@ fn reads_wildcards_of_certificates() {
 fn explains_itself_in_sentences() {
     let text = recognise("dynamodb.us-gov-west-1.amazonaws.com").explanation();
     assert!(
-        text.starts_with("A FIPS endpoint of dynamodb, in us-gov-west-1 (partition aws-us-gov):"),
+        text.starts_with("A regional endpoint of dynamodb, in us-gov-west-1 (partition aws-us-gov):"),
         "{text}"
     );
     assert!(text.contains("GovCloud"), "{text}");

@@ -1,0 +1,234 @@
+//! Whole flows through the engine: what the stages make of them together.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::Engine;
+use crate::capture::{Frame, Interface, LinkType};
+use crate::config::Resolved;
+use crate::model::{AlertFrom, Completeness, Outcome, ProxyKind, Record, Sni, Timestamp};
+
+const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
+/// In the prefixes of eu-west-1.
+const DYNAMODB: ([u8; 4], u16) = ([52, 94, 5, 10], 443);
+const PROXY: ([u8; 4], u16) = ([10, 0, 0, 8], 3_128);
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+
+/// One connection, as raw IPv4 packets.
+struct Wire {
+    server: ([u8; 4], u16),
+    sequence: [u32; 2],
+    packets: Vec<Vec<u8>>,
+}
+
+impl Wire {
+    fn joined(server: ([u8; 4], u16)) -> Self {
+        Self { server, sequence: [1_000, 9_000], packets: Vec::new() }
+    }
+
+    fn opened(server: ([u8; 4], u16)) -> Self {
+        let mut wire = Self::joined(server);
+        wire.send(0, SYN, b"");
+        wire.send(1, SYN | ACK, b"");
+        wire.send(0, ACK, b"");
+        wire
+    }
+
+    fn send(&mut self, from: usize, flags: u8, payload: &[u8]) {
+        let (source, destination) = if from == 0 { (CLIENT, self.server) } else { (self.server, CLIENT) };
+        let mut packet = vec![0x45, 0];
+        packet.extend(((40 + payload.len()) as u16).to_be_bytes());
+        packet.extend([0, 1, 0x40, 0, 64, 6, 0, 0]);
+        packet.extend(source.0);
+        packet.extend(destination.0);
+        packet.extend(source.1.to_be_bytes());
+        packet.extend(destination.1.to_be_bytes());
+        packet.extend(self.sequence[from].to_be_bytes());
+        let acknowledged = if flags & ACK == 0 { 0 } else { self.sequence[1 - from] };
+        packet.extend(acknowledged.to_be_bytes());
+        packet.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        packet.extend(payload);
+        let length = payload.len() as u32 + u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0);
+        self.sequence[from] += length;
+        self.packets.push(packet);
+    }
+
+    fn client(mut self, payload: &[u8]) -> Self {
+        self.send(0, ACK, payload);
+        self
+    }
+
+    fn server(mut self, payload: &[u8]) -> Self {
+        self.send(1, ACK, payload);
+        self
+    }
+
+    fn flag(mut self, from: usize, flags: u8) -> Self {
+        self.send(from, flags | ACK, b"");
+        self
+    }
+
+    /// What is reported, each packet captured up to `snap` bytes.
+    fn records_cut(self, snap: usize, all_services: bool) -> Vec<Record> {
+        let config = Resolved::default();
+        let mut engine = Engine::new(&config, all_services, Arc::from("test"), RandomState::default());
+        let interfaces = [Interface { link_type: LinkType(101), name: None }];
+        for (packet, number) in self.packets.iter().zip(1..) {
+            let data = packet.get(..snap.min(packet.len())).unwrap();
+            let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
+            let wire_bytes = packet.len() as u32;
+            engine.frame(&Frame { number, timestamp, interface: 0, wire_bytes, data }, &interfaces);
+        }
+        engine.finish();
+        let records: Vec<Record> = engine.take_records().map(|(record, _)| record).collect();
+        let accounts = engine.accounts();
+        let evicted: u64 = accounts.evictions.values().sum();
+        assert_eq!(accounts.flows_opened, records.len() as u64 + evicted + accounts.flows_open);
+        records
+    }
+
+    fn record(self) -> Record {
+        let mut records = self.records_cut(usize::MAX, false);
+        assert_eq!(records.len(), 1);
+        records.remove(0)
+    }
+}
+
+fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![kind, 3, 3];
+    bytes.extend((payload.len() as u16).to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// A ClientHello of TLS 1.0 with one suite and a server name.
+fn client_hello() -> Vec<u8> {
+    let name = b"dynamodb.eu-west-1.amazonaws.com";
+    let mut extension = vec![0, 0];
+    for more in [5, 3] {
+        extension.extend(((name.len() + more) as u16).to_be_bytes());
+    }
+    extension.push(0);
+    extension.extend((name.len() as u16).to_be_bytes());
+    extension.extend(name);
+    let mut body = vec![3, 1];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0, 0x2f, 1, 0]);
+    body.extend((extension.len() as u16).to_be_bytes());
+    body.extend(extension);
+    let mut message = vec![1, 0];
+    message.extend((body.len() as u16).to_be_bytes());
+    message.extend(body);
+    record(22, &message)
+}
+
+const ALERT: [u8; 2] = [2, 50];
+
+#[test]
+fn takes_an_alert_after_the_servers_end_for_no_refusal() {
+    let wire = || Wire::opened(DYNAMODB).client(&client_hello());
+    let alert = record(21, &ALERT);
+    let found = wire().flag(1, FIN).client(&alert).flag(1, RST).record();
+    assert_eq!((found.outcome, found.ended_by), (Outcome::Closed, Some(AlertFrom::Server)));
+    let rules: Vec<&str> =
+        found.policy.iter().flat_map(|facts| &facts.violations).map(|violation| violation.rule).collect();
+    assert!(rules.contains(&"legacy_client_refused"), "{rules:?}");
+    let found = wire().server(b"220 hello\r\n").client(&alert).flag(1, FIN).flag(0, FIN).record();
+    assert_eq!(found.outcome, Outcome::RefusedByClient);
+}
+
+#[test]
+fn calls_a_hello_cut_by_the_capture_truncated() {
+    let wire = Wire::opened(DYNAMODB).client(&client_hello()).flag(0, FIN).flag(1, FIN);
+    let records = wire.records_cut(60, false);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].completeness, Completeness::Truncated);
+}
+
+#[test]
+fn sees_tls_of_which_the_handshake_is_missing() {
+    let data = record(23, &[9; 100]);
+    let found = Wire::joined(DYNAMODB).client(&data).server(&data).record();
+    assert_eq!((found.completeness, found.outcome), (Completeness::MidStream, Outcome::NotSeen));
+    let facts = found.tls.unwrap();
+    assert!(facts.established);
+    assert_eq!(facts.sni(), Sni::NotSeen);
+    // One side alone proves nothing.
+    let found = Wire::joined(DYNAMODB).client(&data).client(&data).record();
+    assert!(!found.tls.unwrap().established);
+    let elsewhere = ([192, 0, 2, 1], 443);
+    assert_eq!(Wire::joined(elsewhere).client(&data).records_cut(usize::MAX, true), []);
+    let both = Wire::joined(elsewhere).client(&data).server(&data).records_cut(usize::MAX, true);
+    assert_eq!(both.len(), 1);
+    // A connection that was seen from its beginning and had no hello is no TLS.
+    let found = Wire::opened(DYNAMODB).client(&data).server(&data).record();
+    assert!(found.tls.is_none());
+}
+
+#[test]
+fn sees_requests_in_clear_behind_proxies() {
+    let request: &[u8] = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\
+        X-Amz-Target: DynamoDB_20120810.ListTables\r\n\r\n";
+    for (preamble, kind) in [
+        (&b"CONNECT dynamodb.eu-west-1.amazonaws.com:80 HTTP/1.1\r\n\r\n"[..], ProxyKind::HttpConnect),
+        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x00\x50", ProxyKind::Socks5),
+        (b"PROXY TCP4 10.1.2.3 52.94.5.10 40000 80\r\n", ProxyKind::ProxyProtocol),
+    ] {
+        for cut in [1, preamble.len() / 2, preamble.len()] {
+            let whole = [preamble, request].concat();
+            let (before, after) = whole.split_at(cut);
+            let found = Wire::opened(PROXY).client(before).client(after).record();
+            assert_eq!(found.outcome, Outcome::Plaintext, "{kind:?} {cut}");
+            assert_eq!(found.proxy.map(|proxy| proxy.kind), Some(kind));
+            let http = found.http.unwrap();
+            assert_eq!(http.target.as_deref(), Some("DynamoDB_20120810.ListTables"));
+            assert!(!http.is_truncated);
+        }
+    }
+    // CONNECT itself is no request of the API.
+    let found =
+        Wire::opened(PROXY).client(b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n").record();
+    assert!(found.http.is_none());
+    assert_eq!(found.proxy.map(|proxy| proxy.kind), Some(ProxyKind::HttpConnect));
+}
+
+#[test]
+fn knows_a_proxy_by_the_absolute_form() {
+    let found = Wire::opened(PROXY)
+        .client(b"POST http://dynamodb.eu-west-1.amazonaws.com/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        .record();
+    let rules: Vec<&str> =
+        found.policy.iter().flat_map(|facts| &facts.violations).map(|violation| violation.rule).collect();
+    assert!(rules.contains(&"plaintext_http"), "{rules:?}");
+    assert!(!rules.contains(&"dns_override"), "{rules:?}");
+    assert!(found.is_proxied());
+}
+
+#[test]
+fn misses_the_second_hello_after_a_retry_request() {
+    let server_hello = |random: [u8; 32]| {
+        let mut body = vec![2, 0, 0, 46, 3, 3];
+        body.extend(random);
+        body.extend([0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+        record(22, &body)
+    };
+    // SHA-256 of "HelloRetryRequest" [RFC 8446 section 4.1.3].
+    let retry = "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
+    let retry: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&retry[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let retry = server_hello(retry.try_into().unwrap());
+    let answered = |second: &[u8]| {
+        let mut wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&retry);
+        if !second.is_empty() {
+            wire = wire.client(second);
+        }
+        wire.server(&server_hello([8; 32])).record().completeness
+    };
+    assert_eq!(answered(&client_hello()), Completeness::Full);
+    assert_eq!(answered(b""), Completeness::Truncated);
+}
