@@ -11,6 +11,7 @@ operating system's own figure. Machines differ and are shared: compare ratios, n
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,20 +26,45 @@ TSHARK_FIELDS = (
 ).split()
 
 
-def measure(command):
-    """CPU seconds, wall seconds, peak KiB and the last line of standard output of one run."""
+def make(folder, scale):
+    """Makes the captures and keeps what their maker says of them."""
+    script = os.path.join(ROOT, "captures", "large.py")
+    command = [sys.executable, script, "all", "--output", folder, "--scale", str(scale)]
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    print(made, end="", flush=True)
+    with open(os.path.join(folder, "large.txt"), "w", encoding="utf-8") as stream:
+        stream.write(made)
+
+
+def facts_of(folder):
+    """Packets, ClientHellos and ServerHellos of each capture, as its maker counted them."""
+    with open(os.path.join(folder, "large.txt"), encoding="utf-8") as stream:
+        lines = re.findall(r"(\w+)\.pcap: ([\d,]+) packets, .* ([\d,]+) ClientHellos, ([\d,]+) ServerHellos", stream.read())
+    return {case: [int(number.replace(",", "")) for number in numbers] for case, *numbers in lines}
+
+
+def hellos_found(path):
+    """ClientHellos and ServerHellos in records; a connection with a HelloRetryRequest has two of each."""
+    client, server = 0, 0
+    with open(path, "rb") as stream:
+        for line in stream:
+            both = b'"tls.hello_retry_request":true' in line
+            client += (b'"capture.frame.client_hello":' in line) * (1 + both)
+            server += (b'"capture.frame.server_hello":' in line) * (1 + both)
+    return client, server
+
+
+def measure(command, output):
+    """CPU seconds, wall seconds and peak KiB of one run, which writes to the file `output`."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    last, lines = b"", 0
-    for line in process.stdout:
-        last = line
-        lines += 1
-    _, status, usage = os.wait4(process.pid, 0)
+    with open(output, "wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.monotonic() - started
     if process.returncode not in (0, 3, 4):
         sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss, last.decode("utf-8", "replace").strip(), lines
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss
 
 
 def main():
@@ -62,17 +88,14 @@ def main():
     if not folder:
         temporary = folder = tempfile.mkdtemp(prefix="ddbwatch-bench-")
     try:
-        facts_path = os.path.join(folder, "large.json")
-        if not os.path.exists(facts_path):
-            subprocess.run(
-                [sys.executable, os.path.join(ROOT, "captures", "large.py"), folder, "--scale", str(options.scale)], check=True
-            )
-        with open(facts_path, encoding="utf-8") as stream:
-            facts = json.load(stream)
+        if not os.path.exists(os.path.join(folder, "large.txt")):
+            make(folder, options.scale)
+        facts = facts_of(folder)
+        output = os.path.join(folder, "output")
         print(f"{'capture':12} {'program':10} {'CPU ns/packet':>14} {'x floor':>8} {'wall s':>8} {'peak MiB':>9}  notes")
         for case in options.only or CASES:
             path = os.path.join(folder, f"{case}.pcap")
-            packets, hellos = facts[case]["packets"], facts[case]["hellos"]
+            packets, client_hellos, server_hellos = facts[case]
             commands = {
                 "floor": [floor, path],
                 "ddbwatch": [ddbwatch, "analyze", "--all-services", "--format", "jsonl", "--jobs", "1", path],
@@ -80,20 +103,24 @@ def main():
             if shutil.which("tshark") and not options.without_tshark:
                 fields = [part for field in TSHARK_FIELDS for part in ("-e", field)]
                 commands["tshark"] = ["tshark", "-n", "-r", path, "-Y", "tls.handshake.type in {1,2}", "-T", "fields", *fields]
-            best = {}
+            best, notes = {}, {}
             for run in range(options.runs):
                 for name, command in commands.items():
                     if name == "tshark" and run > 0:
                         continue
-                    result = measure(command)
+                    result = measure(command, output)
                     if name not in best or result[0] < best[name][0]:
                         best[name] = result
-            for name, (cpu, wall, peak, last, lines) in best.items():
-                notes = last if name == "floor" else f"{lines} lines for {hellos} handshakes"
-                if name == "ddbwatch":
-                    notes += f", {hellos / cpu:,.0f} handshakes/s of one thread" if case == "handshakes" else ""
+                    if name == "ddbwatch" and run == 0:
+                        client, server = hellos_found(output)
+                        notes[name] = f"{client:,} of {client_hellos:,} ClientHellos, {server:,} of {server_hellos:,} ServerHellos"
+            if case == "handshakes":
+                notes["ddbwatch"] += f", {client_hellos / best['ddbwatch'][0]:,.0f} handshakes/s of one thread"
+            for name, (cpu, wall, peak) in best.items():
+                ratio = cpu / best["floor"][0]
                 print(
-                    f"{case:12} {name:10} {cpu / packets * 1e9:14.0f} {cpu / best['floor'][0]:8.2f} {wall:8.2f} {peak / 1024:9.1f}  {notes}"
+                    f"{case:12} {name:10} {cpu / packets * 1e9:14.0f} {ratio:8.2f} {wall:8.2f} {peak / 1024:9.1f}  {notes.get(name, '')}",
+                    flush=True,
                 )
     finally:
         if temporary:

@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::model::Record;
+use crate::model::{CertificateFacts, Record};
 use crate::telemetry::Accounts;
 
 /// Digits of an AWS account id.
@@ -57,13 +57,15 @@ pub struct Redactor {
     aliases: HashMap<String, String, RandomState>,
     /// The last source name and what it became, because most records share it.
     source: Option<(Arc<str>, Arc<str>)>,
+    /// The last certificate without account ids, because most connections show the same.
+    clean_certificate: Option<Arc<CertificateFacts>>,
 }
 
 impl Redactor {
     /// A redactor that has met no account yet.
     #[must_use]
     pub fn new(mode: Redaction) -> Self {
-        Self { mode, aliases: HashMap::default(), source: None }
+        Self { mode, aliases: HashMap::default(), source: None, clean_certificate: None }
     }
 
     /// Replaces the account ids in every string of `record`, in the order in which its keys are written.
@@ -90,11 +92,7 @@ impl Redactor {
                 }
             }
             if let Some(certificate) = &mut tls.certificate {
-                self.string(&mut certificate.subject);
-                self.string(&mut certificate.issuer);
-                self.optional(&mut certificate.issuer_organization);
-                certificate.common_names.iter_mut().for_each(|name| self.string(name));
-                certificate.dns_names.iter_mut().for_each(|name| self.string(name));
+                self.certificate(certificate);
             }
         }
         if let Some(http) = record.http.as_deref_mut() {
@@ -130,6 +128,26 @@ impl Redactor {
                 self.string(&mut violation.remedy);
             }
         }
+    }
+
+    fn certificate(&mut self, certificate: &mut Arc<CertificateFacts>) {
+        if self.clean_certificate.as_ref().is_some_and(|clean| Arc::ptr_eq(clean, certificate)) {
+            return;
+        }
+        let texts = [&certificate.subject, &certificate.issuer];
+        let lists = [&certificate.common_names, &certificate.dns_names];
+        let all =
+            texts.into_iter().chain(&certificate.issuer_organization).chain(lists.into_iter().flatten());
+        if all.into_iter().all(|text| find_run(text, 0).is_none()) {
+            self.clean_certificate = Some(Arc::clone(certificate));
+            return;
+        }
+        let certificate = Arc::make_mut(certificate);
+        self.string(&mut certificate.subject);
+        self.string(&mut certificate.issuer);
+        self.optional(&mut certificate.issuer_organization);
+        certificate.common_names.iter_mut().for_each(|name| self.string(name));
+        certificate.dns_names.iter_mut().for_each(|name| self.string(name));
     }
 
     /// Replaces the account ids in the interface names of the counts. Paths in notes of damage stay:
@@ -421,6 +439,7 @@ mod tests {
             hello.alpn = vec![text.into(), [b"\xff", text.as_bytes()].concat()];
             tls.server_hello.get_or_insert_default().alpn = Some(text.into());
             if let Some(certificate) = &mut tls.certificate {
+                let certificate = Arc::make_mut(certificate);
                 certificate.subject = format!("CN={text}");
                 certificate.issuer = format!("CN={text},O={text}");
                 certificate.dns_names = vec![text.into(); 2];

@@ -75,7 +75,7 @@ pub(crate) fn tls12() -> Record {
                 ..ServerHello::default()
             }),
             key_exchange: Some(KeyExchangeFacts::Curve(NamedGroup(29))),
-            certificate: Some(CertificateFacts {
+            certificate: Some(std::sync::Arc::new(CertificateFacts {
                 subject: format!("CN={HOST}"),
                 issuer: "CN=Amazon RSA 2048 M01,O=Amazon,C=US".into(),
                 common_names: vec![HOST.into()],
@@ -86,7 +86,7 @@ pub(crate) fn tls12() -> Record {
                 not_after: Timestamp::from_seconds(1_798_761_600),
                 key_bits: Some(2048),
                 is_self_signed: false,
-            }),
+            })),
             resumed: Some(false),
             established: true,
             forward_secrecy: Some(ForwardSecrecy::Yes),

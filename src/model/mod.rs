@@ -5,6 +5,7 @@
 mod address;
 mod dynamodb;
 mod encapsulation;
+mod memo;
 mod path;
 mod proxy;
 mod record;
@@ -16,6 +17,7 @@ mod verdict;
 pub use address::{FlowKey, Side, is_private};
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
+pub use memo::Memo;
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};
 pub use record::{Completeness, HttpFacts, Outcome, Record, Sighting, Signature, SigningCredential};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -201,7 +202,8 @@ pub struct TlsFacts {
     /// SSLv2 only: the kind the client chose in CLIENT-MASTER-KEY.
     pub ssl2_cipher_kind: Option<Ssl2CipherKind>,
     pub key_exchange: Option<KeyExchangeFacts>,
-    pub certificate: Option<CertificateFacts>,
+    /// Shared, because many connections show the same one.
+    pub certificate: Option<Arc<CertificateFacts>>,
     /// The certificate message was seen but could not be read (counted by reason).
     pub certificate_error: Option<&'static str>,
     /// TLS <= 1.2: `Some(true)` id echoed and ChangeCipherSpec before Certificate, ServerKeyExchange

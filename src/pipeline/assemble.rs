@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use super::engine::{EndpointInput, Flows};
 use super::inspect::{Finding, Inspection, TlsStage};
-use crate::app::x509;
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
@@ -44,7 +43,7 @@ pub(super) fn record(
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
     let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), view.first_seen);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
-    let endpoint = classify::endpoint(
+    let endpoint = flows.endpoint(
         &EndpointInput {
             sni: &sni,
             has_ech: parts
@@ -52,7 +51,7 @@ pub(super) fn record(
                 .as_ref()
                 .and_then(|facts| facts.client_hello.as_ref())
                 .is_some_and(|hello| hello.has_ech),
-            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
+            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
             dns_names: &names,
@@ -60,7 +59,7 @@ pub(super) fn record(
             client,
             server,
         },
-        &flows.config().endpoint,
+        parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
     );
     // Bytes that look like records of one side alone may be anything.
     let is_tls = parts.tls.as_ref().is_some_and(|facts| facts.established || !parts.is_mid_stream);
@@ -107,8 +106,8 @@ impl Parts {
     fn take_tls(&mut self, flows: &mut Flows<'_>, mut stage: TlsStage, view: &FlowView, ending: Ending) {
         stage.session.close();
         flows.note_tls_errors(stage.session.errors());
-        let certificate = stage.session.leaf_certificate().map(x509::parse_leaf);
-        let mut facts = stage.session.finish();
+        let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
+        let mut facts = stage.session.finish_with(&mut flows.repeated.fingerprints);
         flows.complete_resumed(&mut facts);
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
@@ -121,7 +120,7 @@ impl Parts {
         self.server_hello_frame = stage.server_hello_frame;
         let is_silent = !stage.has_server_bytes && ending == Ending::Closed(stage.client.other());
         self.outcome = Some(tls_outcome(&facts, view, ending, is_silent));
-        self.tls = Some(Box::new(facts));
+        self.tls = Some(facts);
     }
 
     /// TLS of which nothing is known but that it runs.

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use super::assemble;
 use super::inspect::Inspection;
+use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
@@ -19,7 +20,9 @@ use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
 use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
-use crate::model::{Encapsulation, Record, Side, Sighting, Timestamp, TlsFacts};
+use crate::model::{
+    CertificateFacts, Encapsulation, EndpointFacts, Record, Side, Sighting, Timestamp, TlsFacts,
+};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 use crate::tls::TlsErrors;
 
@@ -138,6 +141,7 @@ pub(super) struct Flows<'a> {
     /// Copy of the contexts' list, grown as contexts appear.
     sightings: Vec<(u32, Encapsulation)>,
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
+    pub(super) repeated: Repeated,
     records: Vec<(Record, u64)>,
     evictions: Tally,
     reported: u64,
@@ -175,6 +179,7 @@ impl<'a> Engine<'a> {
                 interface_names: Vec::new(),
                 sightings: Vec::new(),
                 esp: HashMap::default(),
+                repeated: Repeated::default(),
                 records: Vec::new(),
                 evictions: Tally::default(),
                 reported: 0,
@@ -490,6 +495,15 @@ impl Flows<'_> {
 
     pub(super) const fn config(&self) -> &Resolved {
         self.config
+    }
+
+    /// The endpoint of a flow; `certificate` is that of `input`, as it is shared.
+    pub(super) fn endpoint(
+        &mut self,
+        input: &EndpointInput<'_>,
+        certificate: Option<&Arc<CertificateFacts>>,
+    ) -> Option<EndpointFacts> {
+        self.repeated.endpoint(input, certificate, &self.config.endpoint)
     }
 
     /// The names a server was resolved by; true where it was an address of the other family that was told.

@@ -8,6 +8,7 @@ mod analyze;
 mod assemble;
 mod engine;
 mod inspect;
+mod repeated;
 mod sessions;
 #[cfg(test)]
 mod tests;

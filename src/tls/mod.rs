@@ -35,6 +35,7 @@ pub use error::{
     MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES,
     TlsError, TlsErrors,
 };
+pub use fingerprint::Fingerprints;
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
 pub use probe::{Probe, find_client_hello, looks_like_application_data, looks_like_record, probe};

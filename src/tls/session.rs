@@ -197,9 +197,15 @@ impl Session {
 
     /// The facts, at the end of the connection or as soon as it is decided.
     #[must_use]
-    pub fn finish(mut self) -> TlsFacts {
+    pub fn finish(self) -> TlsFacts {
+        *self.finish_with(&mut fingerprint::Fingerprints::default())
+    }
+
+    /// The same, with fingerprints that are kept from one connection to the next.
+    #[must_use]
+    pub fn finish_with(mut self, fingerprints: &mut fingerprint::Fingerprints) -> Box<TlsFacts> {
         self.close();
-        let mut facts = *self.facts;
+        let mut facts = self.facts;
         if facts.client_hello.is_none() {
             facts.client_hello_at = None;
         }
@@ -220,9 +226,9 @@ impl Session {
         (facts.forward_secrecy, facts.forward_secrecy_reason) =
             forward_secrecy::judge(&facts, cannot_be_resumed);
         facts.downgrade = downgrade::judge(&facts);
-        facts.ja3 = facts.client_hello.as_ref().and_then(fingerprint::ja3);
-        facts.ja4 = facts.client_hello.as_ref().and_then(fingerprint::ja4);
-        facts.ja3s = facts.server_hello.as_ref().and_then(fingerprint::ja3s);
+        (facts.ja3, facts.ja4) =
+            facts.client_hello.as_ref().map_or((None, None), |hello| fingerprints.of_client(hello));
+        facts.ja3s = facts.server_hello.as_ref().and_then(|hello| fingerprints.of_server(hello));
         facts
     }
 

@@ -39,7 +39,7 @@ fn judges_other_services_by_tls_rules_only() {
     server_hello(&mut record).legacy_version = TlsVersion::TLS10;
     let mut foreign = certificate();
     foreign.issuer_organization = None;
-    tls(&mut record).certificate = Some(foreign);
+    tls(&mut record).certificate = Some(foreign.into());
     let mut options = options("fips-140-3");
     options.settings.allowed_paths = vec![AllowedPath { access: Some(Access::InVpc), entry: None }];
     let expected = BTreeSet::from(["tls_version_too_low", "group_not_allowed"]);

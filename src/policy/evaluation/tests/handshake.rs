@@ -263,7 +263,7 @@ fn reads_certificates() {
         move |record: &mut Record| {
             let mut facts = certificate();
             change(&mut facts);
-            tls(record).certificate = Some(facts);
+            tls(record).certificate = Some(facts.into());
         }
     };
     check(good(), with(|_| {}), &[]);

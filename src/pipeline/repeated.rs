@@ -1,0 +1,89 @@
+//! What was learned from bytes that come again and again: hellos of the same client, certificates of the
+//! same server, names that all clients ask for.
+//!
+//! Nothing here decides anything: each answer is that of the stage it comes from, kept for the next
+//! flow that asks the same.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::app::x509::{self, CertificateError};
+use crate::classify::{self, EndpointInput, EndpointOptions};
+use crate::model::{CertificateFacts, EndpointFacts, Memo, Sni};
+use crate::tls::Fingerprints;
+
+/// Certificates kept: far more than the endpoints of one site show at a time. Some 10 MB when full.
+const MAX_CERTIFICATES: usize = 1_024;
+
+/// The longest certificate that is kept; those of AWS have 1,200 to 2,000 bytes.
+const MAX_CERTIFICATE_BYTES: usize = 4_096;
+
+/// Endpoint decisions kept, by name, address and certificate.
+const MAX_ENDPOINTS: usize = 4_096;
+
+/// A host name has at most 253 bytes [RFC 1035 section 2.3.4]; address and certificate add 26.
+const MAX_ENDPOINT_INPUT_BYTES: usize = 280;
+
+/// An endpoint, and the certificate it was decided by: as long as that is kept, its place in memory
+/// stands for it.
+type Decision = (Option<EndpointFacts>, Option<Arc<CertificateFacts>>);
+
+/// Answers that are kept.
+pub(super) struct Repeated {
+    pub fingerprints: Fingerprints,
+    certificates: Memo<Result<Arc<CertificateFacts>, CertificateError>>,
+    endpoints: Memo<Decision>,
+    input: Vec<u8>,
+}
+
+impl Default for Repeated {
+    fn default() -> Self {
+        Self {
+            fingerprints: Fingerprints::default(),
+            certificates: Memo::new(MAX_CERTIFICATES, MAX_CERTIFICATE_BYTES),
+            endpoints: Memo::new(MAX_ENDPOINTS, MAX_ENDPOINT_INPUT_BYTES),
+            input: Vec::new(),
+        }
+    }
+}
+
+impl Repeated {
+    /// [`x509::parse_leaf`].
+    pub fn certificate(&mut self, leaf: &[u8]) -> Result<Arc<CertificateFacts>, CertificateError> {
+        self.certificates.get_or_make(leaf, || x509::parse_leaf(leaf).map(Arc::new))
+    }
+
+    /// [`classify::endpoint`]; `certificate` is that of `input`, as it is shared.
+    pub fn endpoint(
+        &mut self,
+        input: &EndpointInput<'_>,
+        certificate: Option<&Arc<CertificateFacts>>,
+        options: &EndpointOptions,
+    ) -> Option<EndpointFacts> {
+        if input.http.is_some() || input.proxy.is_some() || !input.dns_names.is_empty() {
+            // What was said in clear differs from flow to flow.
+            return classify::endpoint(input, options);
+        }
+        let key = &mut self.input;
+        key.clear();
+        // The first byte tells how long the address is; the name stands last.
+        key.push(u8::from(input.server.is_ipv6()));
+        match input.server.ip() {
+            IpAddr::V4(address) => key.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => key.extend_from_slice(&address.octets()),
+        }
+        key.push(u8::from(input.has_ech));
+        let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
+        key.extend_from_slice(&place.to_be_bytes());
+        match input.sni {
+            Sni::Name(name) => {
+                key.push(b'=');
+                key.extend_from_slice(name.as_bytes());
+            }
+            // To the endpoint both are the same: no name.
+            Sni::NotSent | Sni::NotSeen => {}
+        }
+        let decide = || (classify::endpoint(input, options), certificate.map(Arc::clone));
+        self.endpoints.get_or_make(key, decide).0
+    }
+}
