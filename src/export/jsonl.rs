@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::Sink;
 use super::fields::{Fields, Text, visit};
 use super::schema::Key;
-use crate::model::{Encapsulation, Record, Sighting, Timestamp, Violation};
+use crate::model::{Encapsulation, Record, Sighting, Violation};
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How a time of whole seconds ends in JSON.
-const NO_FRACTION: &[u8] = b".000000000Z\"";
+/// Length of a time up to its whole seconds.
+const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
 
 /// Writes records as JSON Lines.
 pub struct Jsonl<W> {
@@ -202,12 +202,17 @@ fn write_text(value: Text<'_>, out: &mut Vec<u8>) {
             }
             out.push(b'"');
         }
+        Text::Time(time) => {
+            out.push(b'"');
+            out.extend_from_slice(&time.rfc3339());
+            out.push(b'"');
+        }
         Text::Second(time) => {
-            write_text(Text::Time(Timestamp::from_seconds(time.as_seconds())), out);
-            out.truncate(out.len().saturating_sub(NO_FRACTION.len()));
+            out.push(b'"');
+            out.extend_from_slice(time.rfc3339().get(..WHOLE_SECONDS_BYTES).unwrap_or_default());
             out.extend_from_slice(b"Z\"");
         }
-        Text::Ip(IpAddr::V6(_)) | Text::Time(_) | Text::Layer(_) | Text::VpcEndpoint(_) => {
+        Text::Ip(IpAddr::V6(_)) | Text::Layer(_) | Text::VpcEndpoint(_) => {
             out.push(b'"');
             // Writing to a vector cannot fail.
             let _ = write!(out, "{value}");

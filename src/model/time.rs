@@ -51,9 +51,11 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339, UTC, always nine fractional digits.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// RFC 3339, UTC, always nine fractional digits, in ASCII: every record has one, so it is written without
+    /// the formatting machinery.
+    #[must_use]
+    pub fn rfc3339(self) -> [u8; 30] {
         // Days to civil date: Hinnant's algorithm, exact for the whole range of the type.
         let seconds = self.as_seconds();
         let (days, in_day) = (seconds / 86_400, seconds % 86_400);
@@ -67,14 +69,29 @@ impl fmt::Display for Timestamp {
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
         let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let year = year_of_era + era * 400 + u64::from(month <= 2);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:09}Z",
-            in_day / 3_600,
-            in_day / 60 % 60,
-            in_day % 60,
-            self.0 % 1_000_000_000
-        )
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let mut digits = |until: usize, count: usize, mut number: u64| {
+            for digit in text.iter_mut().take(until).rev().take(count) {
+                // A digit is below ten.
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        digits(4, 4, year);
+        digits(7, 2, month);
+        digits(10, 2, day);
+        digits(13, 2, in_day / 3_600);
+        digits(16, 2, in_day / 60 % 60);
+        digits(19, 2, in_day % 60);
+        digits(29, 9, self.0 % 1_000_000_000);
+        text
+    }
+}
+
+/// As [`Timestamp::rfc3339`].
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.rfc3339()).unwrap_or_default())
     }
 }
 
@@ -89,6 +106,7 @@ mod tests {
             Timestamp::from_nanos(951_782_400_000_000_001).to_string(),
             "2000-02-29T00:00:00.000000001Z"
         );
+        assert_eq!(Timestamp::MAX.to_string(), "2554-07-21T23:34:33.709551615Z");
         assert_eq!(Timestamp::from_seconds(1_798_675_199).to_string(), "2026-12-30T23:59:59.000000000Z");
     }
 

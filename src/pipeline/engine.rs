@@ -235,7 +235,8 @@ impl<'a> Engine<'a> {
             frame.wire_bytes,
             &mut self.encapsulation,
         );
-        let is_parsed = match decoded {
+        // By reference: a segment is too large to be moved for every packet.
+        let is_parsed = match &decoded {
             Ok(Decoded::Tcp(segment)) => {
                 let context = self.contexts.number(frame.interface, &self.encapsulation);
                 if self.flows.sightings.len() < self.contexts.list.len() {
@@ -254,7 +255,7 @@ impl<'a> Engine<'a> {
                         None
                     },
                 };
-                match self.table.push(&segment, &moment, &mut self.flows) {
+                match self.table.push(segment, &moment, &mut self.flows) {
                     Taken::Inspected => true,
                     Taken::Decided => {
                         self.skipped.add("flow_decided");
@@ -272,7 +273,7 @@ impl<'a> Engine<'a> {
             }
             Ok(Decoded::Udp(datagram)) => {
                 if datagram.source.port() == 53 {
-                    let is_answer = self.flows.observe_dns(&datagram, frame.timestamp);
+                    let is_answer = self.flows.observe_dns(datagram, frame.timestamp);
                     if !is_answer {
                         self.skipped.add("dns_no_answer");
                     }
@@ -283,7 +284,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Ok(Decoded::Esp { source, destination }) => {
-                self.flows.observe_esp(source, destination, frame.interface, frame.timestamp);
+                self.flows.observe_esp(*source, *destination, frame.interface, frame.timestamp);
                 self.skipped.add("esp");
                 false
             }

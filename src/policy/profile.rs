@@ -5,6 +5,7 @@
 
 mod suites;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -332,13 +333,28 @@ impl Profile {
 
 /// For people: `TLS 1.2`, `SSL 3`.
 #[must_use]
-pub(crate) fn version_text(version: TlsVersion) -> String {
-    format!("{} {version}", version.protocol_name().to_uppercase())
+pub(crate) fn version_text(version: TlsVersion) -> Cow<'static, str> {
+    match version {
+        TlsVersion::TLS10 => Cow::Borrowed("TLS 1.0"),
+        TlsVersion::TLS11 => Cow::Borrowed("TLS 1.1"),
+        TlsVersion::TLS12 => Cow::Borrowed("TLS 1.2"),
+        TlsVersion::TLS13 => Cow::Borrowed("TLS 1.3"),
+        other => Cow::Owned(format!("{} {other}", other.protocol_name().to_uppercase())),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_every_version_in_one_way() {
+        for version in [TlsVersion::TLS10, TlsVersion::TLS11, TlsVersion::TLS12, TlsVersion::TLS13] {
+            let expected = format!("{} {version}", version.protocol_name().to_uppercase());
+            assert_eq!(version_text(version), expected);
+        }
+        assert_eq!(version_text(TlsVersion::SSL3), "SSL 3");
+    }
 
     #[test]
     fn names_only_suites_and_groups_of_the_registry() {

@@ -11,6 +11,9 @@ use crate::model::registry::{
 };
 use crate::model::{ClientHello, TicketDigest};
 
+/// Room for the extensions of an ordinary hello, so that the list is made without growing.
+const USUAL_EXTENSIONS: usize = 16;
+
 /// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
 ///
 /// `None` where not even version and random are there. A whole body that contradicts its own lengths
@@ -23,6 +26,7 @@ pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Clien
     };
     let mut is_malformed = hello.is_truncated;
     if let Some((block, is_block_whole)) = block {
+        hello.extensions.reserve(USUAL_EXTENSIONS);
         let is_list_whole = extensions::read(block, |extension| take(&mut hello, &extension, errors));
         is_malformed |= !is_block_whole || !is_list_whole;
     }

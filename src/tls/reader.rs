@@ -88,8 +88,8 @@ impl<'a> Reader<'a> {
 }
 
 /// The 16-bit numbers of a list; an odd last byte is left out.
-pub fn u16_list(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
-    bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk().copied().map(u16::from_be_bytes))
+pub fn u16_list(bytes: &[u8]) -> impl ExactSizeIterator<Item = u16> + '_ {
+    bytes.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair))
 }
 
 #[cfg(test)]

@@ -139,6 +139,22 @@ impl Records {
                     self.state = if is_last { State::Header(0) } else { State::Payload { layer, remaining } };
                     return Some(Piece::Payload { layer, bytes, is_last });
                 }
+                // Nearly every record: its header lies whole in the input. The same as byte by byte below.
+                State::Header(0)
+                    if self.has_begun
+                        && let Some((header, rest)) = input.split_first_chunk::<5>()
+                        && let Header::Record { layer: layer @ Layer::Tls(_), length } =
+                            read_header(header, 5, self.has_ssl2, self.has_ssl2) =>
+                {
+                    self.header = *header;
+                    *input = rest;
+                    self.state = if length == 0 {
+                        State::Header(0)
+                    } else {
+                        State::Payload { layer, remaining: length }
+                    };
+                    return Some(Piece::Start { layer, length });
+                }
                 State::Header(have) => {
                     let (&byte, rest) = input.split_first()?;
                     if have == 0 && !self.has_begun && self.is_leading_junk(input) {

@@ -196,7 +196,7 @@ impl Case<'_> {
             KeyExchange::Group(group) if is_ml_kem(group) => return Finding::Kept,
             KeyExchange::Group(group) => group.to_string(),
             // Before TLS 1.3 there is no group with ML-KEM.
-            _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version),
+            _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version).into_owned(),
             KeyExchange::None => "shared key alone".to_owned(),
             _ => return Finding::Unknown,
         };
@@ -220,7 +220,7 @@ impl Case<'_> {
     pub(super) fn downgrade_detected(&self) -> Finding {
         let Some(kind) = self.tls().and_then(|tls| tls.downgrade) else { return Finding::Kept };
         let (client, server) = (self.client(), self.server());
-        let agreed = self.version().map_or_else(|| "a lower version".to_owned(), version_text);
+        let agreed = self.version().map_or_else(|| "a lower version".into(), version_text);
         let message = match kind {
             Downgrade::SentinelTls12 => format!(
                 "{client} offered TLS 1.3 and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
