@@ -86,6 +86,8 @@ pub trait Consumer {
     fn starts_stream(&self, bytes: &[u8]) -> bool;
     /// Takes the next bytes that `side` sent.
     fn data(&mut self, state: &mut Self::State, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment);
+    /// Learns that a flow that is over was seen once more.
+    fn seen_again(&mut self, _state: &mut Self::State, _moment: &Moment) {}
     /// Learns that bytes of `side` are missing.
     fn gap(&mut self, state: &mut Self::State, side: Side);
     /// True once no byte of the flow matters any more.

@@ -88,6 +88,8 @@ struct Active<S> {
     syn_at: Option<Timestamp>,
     syn_ack_at: Option<Timestamp>,
     closing: Option<(Ending, Timestamp)>,
+    /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
+    lingering: Option<(Ending, Timestamp, u64)>,
     /// The opener was answered with different numbers; it has not said yet which it took.
     is_answer_disputed: bool,
     held_bytes: usize,
@@ -122,6 +124,10 @@ pub struct Table<C: Consumer> {
     due: VecDeque<(u32, u32)>,
     /// What [`Table::finish_some`] has still to end, the first at the end.
     finishing: Option<Vec<u32>>,
+    /// How long a flow that is over waits for the other interfaces, where there are any.
+    linger: Option<Duration>,
+    /// Flows that lingered so far.
+    lingered: u64,
     /// First bytes and initial sequence number of a client → its slot, to recognise translated flows.
     views: HashMap<u64, u32, RandomState>,
     now: Timestamp,
@@ -144,6 +150,8 @@ impl<C: Consumer> Table<C> {
             wheel: Wheel::default(),
             due: VecDeque::new(),
             finishing: None,
+            linger: None,
+            lingered: 0,
             views: HashMap::with_hasher(RandomState::default()),
             now: Timestamp::default(),
             held_bytes: 0,
@@ -174,6 +182,12 @@ impl<C: Consumer> Table<C> {
     /// Changes how many bytes may be held in all.
     pub const fn limit_memory(&mut self, memory_bytes: usize) {
         self.limits.memory_bytes = memory_bytes;
+    }
+
+    /// Lets a flow that is over wait until everything that `linger` brings was seen: interfaces are read in
+    /// turn, so that the packets of one come later than those of another, although they were earlier.
+    pub const fn set_linger(&mut self, linger: Duration) {
+        self.linger = Some(linger);
     }
 
     /// Takes a segment.
@@ -299,6 +313,7 @@ impl<C: Consumer> Table<C> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
+            lingering: None,
             is_answer_disputed: false,
             held_bytes: size_of::<Active<C::State>>(),
         });
@@ -381,6 +396,10 @@ impl<C: Consumer> Table<C> {
         if !active.interfaces.contains(&moment.interface) {
             // As many as contexts at most; a further interface is only not compared.
             let _ = active.interfaces.try_push(moment.interface);
+        }
+        if active.lingering.is_some() {
+            consumer.seen_again(&mut active.state, moment);
+            return Taken::Decided;
         }
         let (mine, other) = (side.index(), side.other().index());
         active.view.has_packets[mine] = true;
@@ -528,7 +547,10 @@ impl<C: Consumer> Table<C> {
             self.wheel.schedule(index, generation, now.after(CLOSING_LINGER), now);
         }
         if let Some(ending) = ending {
-            self.end(index, ending, consumer);
+            self.end_or_linger(index, ending, consumer);
+            if is_join_candidate && let Some(hash) = view_hash {
+                self.join(index, hash, segment, moment, consumer);
+            }
         } else if is_join_candidate && let Some(hash) = view_hash {
             self.join(index, hash, segment, moment, consumer);
         }

@@ -30,6 +30,10 @@ use crate::tls::TlsErrors;
 /// 16 million. Further ones share the last number and are counted.
 const MAX_CONTEXTS: usize = 65_536;
 
+/// How much later the packets of one interface may be read than those of another. Recorders that read
+/// several interfaces write what each gives in turn, every quarter of a second or so.
+const OTHER_INTERFACES: Duration = Duration::from_secs(2);
+
 /// Settled flows remembered between two [`Engine::take_settled`]; what is beyond is told by its next packet.
 const MAX_SETTLED: usize = 4_096;
 
@@ -447,6 +451,9 @@ impl Engine {
 
     #[cold]
     fn meet_interfaces(&mut self, newest: u32, interfaces: &[Interface]) {
+        if newest > 0 {
+            self.table.set_linger(OTHER_INTERFACES);
+        }
         for number in self.counts.len()..=newest as usize {
             let interface = interfaces.get(number);
             self.counts.push(InterfaceTally::default());
@@ -596,6 +603,10 @@ impl Consumer for Flows {
             Err(error) => dns_errors.add(error.reason()),
         };
         state.data(view, side, bytes, moment, &mut answers);
+    }
+
+    fn seen_again(&mut self, state: &mut Inspection, moment: &Moment) {
+        state.note_link(moment);
     }
 
     fn gap(&mut self, state: &mut Inspection, side: Side) {

@@ -110,6 +110,16 @@ impl Inspection {
             }
     }
 
+    /// Remembers the hardware addresses of a packet.
+    pub fn note_link(&mut self, moment: &Moment) {
+        if let Some(link) = moment.link
+            && self.links.len() < MAX_LINKS
+            && !self.links.contains(&link)
+        {
+            self.links.push(link);
+        }
+    }
+
     /// Takes the next bytes of `side`; `answers` receives whole DNS messages.
     pub fn data(
         &mut self,
@@ -119,12 +129,7 @@ impl Inspection {
         moment: &Moment,
         answers: &mut dyn FnMut(&[u8]),
     ) {
-        if let Some(link) = moment.link
-            && self.links.len() < MAX_LINKS
-            && !self.links.contains(&link)
-        {
-            self.links.push(link);
-        }
+        self.note_link(moment);
         match &mut self.stage {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment),

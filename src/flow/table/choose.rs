@@ -90,7 +90,7 @@ impl<C: Consumer> Table<C> {
         let mut near = None;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
-            let Some(active) = &slot.active else {
+            let Some(active) = slot.active.as_ref().filter(|active| active.lingering.is_none()) else {
                 let is_late_copy = !is_start
                     || !slot.has_base[mine]
                     || ((0..65_536).contains(&distance(slot.base[mine], segment.sequence))

@@ -38,12 +38,7 @@ impl<C: Consumer> Table<C> {
         for _ in 0..most {
             let Some(index) = waiting.pop() else { break };
             self.give_up_gaps(index, consumer);
-            let ending = self
-                .slots
-                .get(index as usize)
-                .and_then(|slot| slot.active.as_ref())
-                .and_then(|active| active.closing)
-                .map_or(Ending::InputEnded, |(ending, _)| ending);
+            let ending = self.closing_of(index).unwrap_or(Ending::InputEnded);
             self.end(index, ending, consumer);
         }
         if !waiting.is_empty() {
@@ -60,11 +55,18 @@ impl<C: Consumer> Table<C> {
     }
 
     fn newest_first(&self) -> Vec<u32> {
-        let mut order: Vec<(u64, u32)> = self
+        // Those that are over already come first, as they were decided.
+        let mut order: Vec<((bool, u64), u32)> = self
             .slots
             .iter()
             .zip(0_u32..)
-            .filter_map(|(slot, index)| slot.active.as_ref().map(|active| (active.view.first_frame, index)))
+            .filter_map(|(slot, index)| {
+                let active = slot.active.as_ref()?;
+                let rank = active
+                    .lingering
+                    .map_or((true, active.view.first_frame), |(_, _, number)| (false, number));
+                Some((rank, index))
+            })
             .collect();
         order.sort_unstable();
         order.into_iter().rev().map(|(_, index)| index).collect()
@@ -74,11 +76,29 @@ impl<C: Consumer> Table<C> {
         self.slots.get(index as usize)?.active.as_ref()?.closing.map(|(ending, _)| ending)
     }
 
+    /// Ends the flow of a slot, at once or, where other interfaces may still show it, a little later.
+    pub(super) fn end_or_linger(&mut self, index: u32, ending: Ending, consumer: &mut C) {
+        let Some(linger) = self.linger else { return self.end(index, ending, consumer) };
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        let Some(active) = slot.active.as_deref_mut() else { return };
+        if active.lingering.is_none() {
+            self.lingered += 1;
+            active.lingering = Some((ending, now, self.lingered));
+            self.wheel.schedule(index, slot.generation, now.after(linger), now);
+        }
+    }
+
     /// Ends the flow of a slot; the slot stays, to recognise late copies of its packets.
     pub(super) fn end(&mut self, index: u32, ending: Ending, consumer: &mut C) {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         let Some(mut active) = slot.active.take() else { return };
+        // What was over before is no less so for what happened since, be it for want of room.
+        let ending = match active.lingering {
+            Some((first, ..)) if ending != Ending::Translated => first,
+            _ => ending,
+        };
         slot.is_closed = !matches!(ending, Ending::Decided | Ending::Translated);
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
@@ -95,6 +115,9 @@ impl<C: Consumer> Table<C> {
         else {
             return;
         };
+        if active.lingering.is_some() {
+            return;
+        }
         let moment = Moment {
             at: now,
             frame: active.view.first_frame,
@@ -133,12 +156,17 @@ impl<C: Consumer> Table<C> {
             return;
         }
         let idle = match &slot.active {
+            Some(active) if active.lingering.is_some() => Duration::ZERO,
             Some(active) if active.closing.is_some() => CLOSING_LINGER,
             Some(_) => HANDSHAKE_IDLE,
             None if slot.is_closed => CLOSED_IDLE,
             None => DECIDED_IDLE,
         };
-        let deadline = slot.last_seen.after(idle);
+        let since = slot.active.as_ref().and_then(|active| active.lingering).map(|(_, since, _)| since);
+        let deadline = match (since, self.linger) {
+            (Some(since), Some(linger)) => since.after(linger),
+            _ => slot.last_seen.after(idle),
+        };
         if deadline > now {
             self.wheel.schedule(index, generation, deadline, now);
             return;
@@ -236,6 +264,7 @@ impl<C: Consumer> Table<C> {
             let worth = match &slot.active {
                 None if slot.is_closed => 0,
                 None => 1,
+                Some(active) if active.lingering.is_some() => 1,
                 Some(active) if !active.view.has_payload => 2,
                 Some(_) => 3,
             };

@@ -526,3 +526,80 @@ fn keeps_what_stood_in_front_of_the_hello() {
     let ended = wire.finish();
     assert_eq!(ended[0].streams[FROM_CLIENT], [&b"PROXY to\r\n"[..], &hello(3)].concat());
 }
+
+#[test]
+fn waits_for_what_other_interfaces_saw_of_a_flow_that_is_over() {
+    let packets: [(bool, u8, u32, u32, Vec<u8>); 4] = [
+        (true, TcpFlags::SYN, 100, 0, vec![]),
+        (false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, vec![]),
+        (true, TcpFlags::ACK, 101, 901, hello(7)),
+        (false, TcpFlags::ACK, 901, 161, hello(8)),
+    ];
+    for (far_client, translated) in [(CLIENT, 0), ("192.0.2.77:1055", 1)] {
+        let mut wire = Wire::new(Limits::default());
+        wire.script.decide_at = 120;
+        wire.table.set_linger(Duration::from_secs(2));
+        // All that one interface saw is read before the first that the other saw.
+        for (client, context) in [(CLIENT, 0), (far_client, 1)] {
+            wire.client = client;
+            wire.context = context;
+            wire.interface = context;
+            for (from_client, flags, sequence, acknowledgment, payload) in &packets {
+                wire.send(*from_client, *flags, *sequence, *acknowledgment, payload);
+            }
+        }
+        let of_flow = |script: &Script| {
+            script
+                .ended
+                .iter()
+                .filter(|flow| flow.ending == Ending::Decided)
+                .map(|flow| flow.contexts.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of_flow(&wire.script), Vec::<Vec<u32>>::new());
+        wire.at += 4_000_000_000;
+        wire.table.advance(Timestamp::from_nanos(wire.at), &mut wire.script);
+        assert_eq!(of_flow(&wire.script), [[0, 1]]);
+        let ended = wire.finish();
+        assert_eq!(
+            ended
+                .iter()
+                .filter(|flow| flow.translated == translated && flow.ending == Ending::Decided)
+                .count(),
+            1
+        );
+        assert_eq!(ended.len(), 1 + translated);
+    }
+}
+
+#[test]
+fn reports_flows_that_were_over_first_and_in_their_order() {
+    let mut wire = Wire::new(Limits { flows: 4, ..Limits::default() });
+    wire.script.decide_at = 60;
+    wire.table.set_linger(Duration::from_secs(2));
+    for client in ["10.0.0.9:1", "10.0.0.9:2", "10.0.0.9:3"] {
+        wire.client = client;
+        wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    }
+    for (client, random) in [("10.0.0.9:3", 3), ("10.0.0.9:1", 1)] {
+        wire.client = client;
+        wire.send(true, TcpFlags::ACK, 101, 901, &hello(random));
+    }
+    let ended = wire.finish();
+    let order: Vec<_> =
+        ended.iter().map(|flow| (flow.ending, flow.streams[FROM_CLIENT].last().copied())).collect();
+    assert_eq!(order, [(Ending::Decided, Some(3)), (Ending::Decided, Some(1)), (Ending::InputEnded, None)]);
+}
+
+#[test]
+fn loses_no_flow_that_is_over_for_want_of_room() {
+    let mut wire = Wire::new(Limits { flows: 2, ..Limits::default() });
+    wire.script.decide_at = 60;
+    wire.table.set_linger(Duration::from_secs(2));
+    for client in ["10.0.0.9:1", "10.0.0.9:2", "10.0.0.9:3", "10.0.0.9:4"] {
+        wire.client = client;
+        wire.send(true, TcpFlags::SYN, 100, 0, b"");
+        wire.send(true, TcpFlags::ACK, 101, 901, &hello(1));
+    }
+    assert!(wire.finish().iter().all(|flow| flow.ending == Ending::Decided));
+}
