@@ -45,7 +45,7 @@ pub(super) fn record(
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
     let endpoint = flows.endpoint(
         &EndpointInput {
-            sni: &sni,
+            sni,
             has_ech: parts
                 .tls
                 .as_ref()
@@ -107,7 +107,7 @@ impl Parts {
         stage.session.close();
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
-        let mut facts = stage.session.finish_with(&mut flows.repeated.fingerprints);
+        let mut facts = stage.session.into_facts();
         flows.complete_resumed(&mut facts);
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),

@@ -527,13 +527,13 @@ impl Consumer for Flows<'_> {
 
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        let Self { names, dns_errors, .. } = self;
+        let Self { names, dns_errors, repeated, .. } = self;
         let mut answers = |message: &[u8]| match dns::parse_response(message) {
             Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
-        state.data(view, side, bytes, moment, &mut answers);
+        state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
     }
 
     fn gap(&mut self, state: &mut Inspection, side: Side) {

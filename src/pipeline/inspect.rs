@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::flow::{FlowView, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
-use crate::tls::{self, Probe};
+use crate::tls::{self, Hellos, Probe};
 
 /// How much of a clear-text dialogue is kept, per direction, in search of a TLS handshake. Mail
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
@@ -117,6 +117,7 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         answers: &mut dyn FnMut(&[u8]),
     ) {
         if let Some(link) = moment.link
@@ -126,8 +127,8 @@ impl Inspection {
             self.links.push(link);
         }
         match &mut self.stage {
-            Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
-            Stage::Tls(stage) => stage.feed(side, bytes, moment),
+            Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
+            Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
             Stage::Http(..) | Stage::Opaque => {}
         }
@@ -183,14 +184,17 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         answers: &mut dyn FnMut(&[u8]),
     ) {
         let mine = side.index();
         if self.dialogue[mine].is_empty() {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
-                Probe::ClientHello => return self.begin(side, side, bytes, moment, None, None),
-                Probe::ServerHello => return self.begin(side.other(), side, bytes, moment, None, None),
+                Probe::ClientHello => return self.begin(side, side, bytes, moment, hellos, None, None),
+                Probe::ServerHello => {
+                    return self.begin(side.other(), side, bytes, moment, hellos, None, None);
+                }
                 Probe::NeedMore | Probe::No => {}
             }
             if is_port(view, 53) {
@@ -204,7 +208,7 @@ impl Inspection {
         self.has_records[mine] |= (view.originator.is_none() || self.has_gap)
             && (tls::looks_like_application_data(bytes)
                 || tls::looks_like_application_data(&self.dialogue[mine]));
-        self.search(view, side, moment);
+        self.search(view, side, moment, hellos);
         if matches!(self.stage, Stage::Sniffing)
             && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)
         {
@@ -217,17 +221,17 @@ impl Inspection {
     }
 
     /// Looks for what the dialogue of `side` has become.
-    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment) {
+    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, hellos: &mut Hellos) {
         let mine = side.index();
         let dialogue = &self.dialogue[mine];
         match tls::probe(dialogue) {
             Probe::ClientHello => {
                 let bytes = std::mem::take(&mut self.dialogue[mine]);
-                return self.begin(side, side, &bytes, moment, None, None);
+                return self.begin(side, side, &bytes, moment, hellos, None, None);
             }
             Probe::ServerHello => {
                 let bytes = std::mem::take(&mut self.dialogue[mine]);
-                return self.begin(side.other(), side, &bytes, moment, None, None);
+                return self.begin(side.other(), side, &bytes, moment, hellos, None, None);
             }
             Probe::NeedMore if dialogue.len() < 64 => return,
             Probe::NeedMore | Probe::No => {}
@@ -258,8 +262,8 @@ impl Inspection {
             let all = std::mem::take(&mut self.dialogue[mine]);
             let bytes = all.get(at..).unwrap_or_default();
             match deframers {
-                Some(pair) => self.begin(side, side, &all, moment, facts, Some(Box::new(pair))),
-                None => self.begin(side, side, bytes, moment, facts, None),
+                Some(pair) => self.begin(side, side, &all, moment, hellos, facts, Some(Box::new(pair))),
+                None => self.begin(side, side, bytes, moment, hellos, facts, None),
             }
             return;
         }
@@ -273,6 +277,7 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         proxy: Option<ProxyFacts>,
         openvpn: Option<Box<[openvpn::Deframer; 2]>>,
     ) {
@@ -293,9 +298,9 @@ impl Inspection {
         // The other side has said nothing yet, or only what came before TLS.
         // What a client says may come after the answer to it, with a preamble in front.
         stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
-        stage.feed(side, bytes, moment);
+        stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
-            stage.feed(side.other(), &earlier, moment);
+            stage.feed(side.other(), &earlier, moment, hellos);
             if !is_framed && client == side {
                 stage.is_aligned[side.other().index()] |= stage.session.has_server_hello();
             }
@@ -306,18 +311,18 @@ impl Inspection {
 }
 
 impl TlsStage {
-    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         self.has_server_bytes |= side != self.client;
         if let Some(deframers) = &mut self.openvpn {
             let mut inner = Vec::new();
             deframers[side.index()].push(bytes, &mut inner);
             if !inner.is_empty() {
-                self.feed_tls(side, &inner, moment);
+                self.feed_tls(side, &inner, moment, hellos);
             }
             return;
         }
         if self.is_aligned[side.index()] {
-            return self.feed_tls(side, bytes, moment);
+            return self.feed_tls(side, bytes, moment, hellos);
         }
         let pending = &mut self.pending[side.index()];
         pending.extend_from_slice(bytes);
@@ -335,18 +340,18 @@ impl TlsStage {
         {
             self.proxy = preamble.facts;
         }
-        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment);
+        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
     }
 
     #[inline]
-    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         if side == self.client {
-            self.session.client(bytes, moment.at);
+            self.session.client_with(bytes, moment.at, hellos);
             if self.client_hello_frame.is_none() && self.session.has_client_hello() {
                 self.client_hello_frame = Some(moment.frame);
             }
         } else {
-            self.session.server(bytes, moment.at);
+            self.session.server_with(bytes, moment.at, hellos);
             if self.server_hello_frame.is_none() && self.session.has_server_hello() {
                 self.server_hello_frame = Some(moment.frame);
             }

@@ -158,7 +158,7 @@ impl Case<'_> {
             return host.clone();
         }
         match self.tls().map(TlsFacts::sni) {
-            Some(Sni::Name(name)) => name,
+            Some(Sni::Name(name)) => name.to_owned(),
             _ => self.record.server.ip().to_string(),
         }
     }
