@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::model::{CertificateFacts, ClientHello, Record, ServerHello, Shared};
+use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
 /// Digits of an AWS account id.
@@ -23,8 +23,8 @@ const ACCOUNT_DIGITS: usize = 12;
 /// names on the wire are chosen by strangers. All further ones become [`OTHER`].
 const MAX_ACCOUNTS: usize = 65_536;
 
-/// Kinds of hellos of which it is remembered what became of them; a site has a few dozen.
-const MAX_HELLOS: usize = 1_024;
+/// Kinds of hellos, and endpoints, of which it is remembered what became of them; a site has a few dozen.
+const MAX_REMEMBERED: usize = 1_024;
 
 /// What stands for every account beyond the limit.
 const OTHER: &str = "account-other";
@@ -64,6 +64,8 @@ pub struct Redactor {
     clean_certificate: Option<Arc<CertificateFacts>>,
     /// Hellos met, by where they are in memory, and what became of them.
     hellos: HashMap<usize, (Shared<ClientHello>, Shared<ClientHello>), RandomState>,
+    /// The same of endpoints.
+    endpoints: HashMap<usize, (Shared<EndpointFacts>, Shared<EndpointFacts>), RandomState>,
 }
 
 impl Redactor {
@@ -76,6 +78,7 @@ impl Redactor {
             source: None,
             clean_certificate: None,
             hellos: HashMap::default(),
+            endpoints: HashMap::default(),
         }
     }
 
@@ -124,15 +127,7 @@ impl Redactor {
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
         }
-        let endpoint = &mut record.endpoint;
-        self.optional(&mut endpoint.host);
-        self.optional(&mut endpoint.region);
-        self.optional(&mut endpoint.partition);
-        self.optional(&mut endpoint.prefix_region);
-        if let Some(id) = &mut endpoint.account_id {
-            *id = self.alias(id);
-        }
-        endpoint.conflict.iter_mut().for_each(|text| self.string(text));
+        self.endpoint(&mut record.endpoint);
         self.optional(&mut record.path.name);
         if let Some(policy) = &mut record.policy {
             self.string(&mut policy.profile);
@@ -157,10 +152,36 @@ impl Redactor {
             self.optional(&mut hello.server_name);
             hello.alpn.iter_mut().for_each(|name| self.bytes(name));
         }
-        if self.hellos.len() >= MAX_HELLOS {
+        if self.hellos.len() >= MAX_REMEMBERED {
             self.hellos.clear();
         }
         self.hellos.insert(original.address(), (original, hello.clone()));
+    }
+
+    fn endpoint(&mut self, endpoint: &mut Shared<EndpointFacts>) {
+        if let Some((_, known)) = self.endpoints.get(&endpoint.address()) {
+            *endpoint = known.clone();
+            return;
+        }
+        let original = endpoint.clone();
+        let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
+        let is_clean = endpoint.account_id.is_none()
+            && texts.into_iter().flatten().chain(&endpoint.conflict).all(|text| find_run(text, 0).is_none());
+        if !is_clean {
+            let endpoint: &mut EndpointFacts = endpoint;
+            self.optional(&mut endpoint.host);
+            self.optional(&mut endpoint.region);
+            self.optional(&mut endpoint.partition);
+            self.optional(&mut endpoint.prefix_region);
+            if let Some(id) = &mut endpoint.account_id {
+                *id = self.alias(id);
+            }
+            endpoint.conflict.iter_mut().for_each(|text| self.string(text));
+        }
+        if self.endpoints.len() >= MAX_REMEMBERED {
+            self.endpoints.clear();
+        }
+        self.endpoints.insert(original.address(), (original, endpoint.clone()));
     }
 
     fn server_hello(&mut self, hello: &mut Shared<ServerHello>) {

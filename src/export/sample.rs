@@ -113,7 +113,8 @@ pub(crate) fn tls12() -> Record {
             evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
             confidence: Some(Confidence::Certain),
             ..EndpointFacts::default()
-        },
+        }
+        .into(),
         path: PathFacts {
             access: Access::DirectConnectPublic,
             entry: Entry::PublicEndpoint,
@@ -291,7 +292,7 @@ pub(crate) fn account() -> Record {
 /// A flow to another service.
 pub(crate) fn other_service() -> Record {
     let mut record = tls12();
-    record.endpoint = EndpointFacts::default();
+    record.endpoint = EndpointFacts::default().into();
     record.path = PathFacts::default();
     record.policy = None;
     record.tls.as_mut().expect("TLS").client_hello.as_mut().expect("a hello").server_name =

@@ -81,6 +81,16 @@ impl ClientHello {
         self.supported_versions.iter().copied().filter(|v| !v.is_grease()).max_by_key(|v| v.rank())
     }
 
+    /// The server name, or why there is none.
+    #[must_use]
+    pub fn sni(&self) -> Sni<'_> {
+        match &self.server_name {
+            Some(name) => Sni::Name(name),
+            None if self.is_truncated => Sni::NotSeen,
+            None => Sni::NotSent,
+        }
+    }
+
     /// The lowest version offered: of supported_versions where sent; an SSLv2-form hello offers
     /// SSLv2 only if it lists SSLv2 kinds; otherwise unknown, because a hello without
     /// supported_versions does not say what it would still accept.
@@ -265,11 +275,7 @@ impl TlsFacts {
     pub fn sni(&self) -> Sni<'_> {
         match &self.client_hello {
             None => Sni::NotSeen,
-            Some(hello) => match &hello.server_name {
-                Some(name) => Sni::Name(name),
-                None if hello.is_truncated => Sni::NotSeen,
-                None => Sni::NotSent,
-            },
+            Some(hello) => hello.sni(),
         }
     }
 }

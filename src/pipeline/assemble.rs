@@ -7,8 +7,8 @@ use super::inspect::{Finding, Inspection, TlsStage};
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Side, Sni,
-    Timestamp, TlsFacts,
+    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Shared, Side,
+    Sni, Timestamp, TlsFacts,
 };
 
 /// The record of a flow, or why there is none.
@@ -66,7 +66,7 @@ pub(super) fn record(
     if !is_tls && parts.http.is_none() && endpoint.is_none() {
         return Err("not_tls");
     }
-    let endpoint = endpoint.unwrap_or_default();
+    let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
     let sightings = flows.sightings_of(&view);
     let esp_seen = flows.esp_seen(flows.interfaces_of(&view), view.first_seen, now);
     let path = if endpoint.service.is_some() {
@@ -174,7 +174,7 @@ impl Parts {
         ending: Ending,
         (client, server): (SocketAddr, SocketAddr),
         client_side: Side,
-        endpoint: EndpointFacts,
+        endpoint: Shared<EndpointFacts>,
         path: PathFacts,
         sightings: Vec<crate::model::Sighting>,
     ) -> Record {

@@ -21,7 +21,7 @@ use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
 use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Record, Side, Sighting, Timestamp, TlsFacts,
+    CertificateFacts, Encapsulation, EndpointFacts, Record, Shared, Side, Sighting, Timestamp, TlsFacts,
 };
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 use crate::tls::TlsErrors;
@@ -503,7 +503,7 @@ impl Flows<'_> {
         &mut self,
         input: &EndpointInput<'_>,
         certificate: Option<&Arc<CertificateFacts>>,
-    ) -> Option<EndpointFacts> {
+    ) -> Option<Shared<EndpointFacts>> {
         self.repeated.endpoint(input, certificate, &self.config.endpoint)
     }
 

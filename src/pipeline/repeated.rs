@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use crate::app::x509::{self, CertificateError};
 use crate::classify::{self, EndpointInput, EndpointOptions};
-use crate::model::{CertificateFacts, EndpointFacts, Memo, Sni};
+use crate::model::{CertificateFacts, EndpointFacts, Memo, Shared, Sni};
 use crate::tls::Hellos;
 
 /// Certificates kept: far more than the endpoints of one site show at a time. Some 10 MB when full.
@@ -29,13 +29,15 @@ const MAX_ENDPOINT_INPUT_BYTES: usize = 280;
 
 /// An endpoint, and the certificate it was decided by: as long as that is kept, its place in memory
 /// stands for it.
-type Decision = (Option<EndpointFacts>, Option<Arc<CertificateFacts>>);
+type Decision = (Option<Shared<EndpointFacts>>, Option<Arc<CertificateFacts>>);
 
 type Certificate = Result<Arc<CertificateFacts>, CertificateError>;
 
 /// Answers that are kept.
 pub(super) struct Repeated {
     pub hellos: Hellos,
+    /// Of a flow to something else: one for all.
+    pub no_endpoint: Shared<EndpointFacts>,
     /// By where they are in memory, which nothing else can take while they are kept.
     certificates: HashMap<usize, (Arc<[u8]>, Certificate), RandomState>,
     endpoints: Memo<Decision>,
@@ -46,6 +48,7 @@ impl Default for Repeated {
     fn default() -> Self {
         Self {
             hellos: Hellos::default(),
+            no_endpoint: Shared::default(),
             certificates: HashMap::default(),
             endpoints: Memo::new(MAX_ENDPOINTS, MAX_ENDPOINT_INPUT_BYTES),
             input: Vec::new(),
@@ -76,10 +79,10 @@ impl Repeated {
         input: &EndpointInput<'_>,
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
-    ) -> Option<EndpointFacts> {
+    ) -> Option<Shared<EndpointFacts>> {
         if input.http.is_some() || input.proxy.is_some() || !input.dns_names.is_empty() {
             // What was said in clear differs from flow to flow.
-            return classify::endpoint(input, options);
+            return classify::endpoint(input, options).map(Shared::from);
         }
         let key = &mut self.input;
         key.clear();
@@ -100,7 +103,7 @@ impl Repeated {
             // To the endpoint both are the same: no name.
             Sni::NotSent | Sni::NotSeen => {}
         }
-        let decide = || (classify::endpoint(input, options), certificate.map(Arc::clone));
+        let decide = || (classify::endpoint(input, options).map(Shared::from), certificate.map(Arc::clone));
         self.endpoints.get_or_make(key, decide).0
     }
 }

@@ -73,7 +73,8 @@ fn good() -> Record {
             is_aws_name: true,
             prefix_region: Some("eu-central-1".to_owned()),
             ..EndpointFacts::default()
-        },
+        }
+        .into(),
         path: PathFacts::default(),
         translated: Vec::new(),
         policy: None,
