@@ -93,21 +93,23 @@ struct Active<S> {
     held_bytes: usize,
 }
 
+/// What stands before `generation` is all that a packet of a decided flow needs: one line of the cache.
+#[repr(C, align(64))]
 struct Slot<S> {
     key: Key,
     active: Option<Box<Active<S>>>,
     last_seen: Timestamp,
     /// Next instance with the same key.
     next: u32,
+    has_base: [bool; 2],
+    is_closed: bool,
+    is_used: bool,
     generation: u32,
     base: [u32; 2],
     head: [u32; 2],
     context: u32,
     interface: u32,
     view_hash: u64,
-    has_base: [bool; 2],
-    is_closed: bool,
-    is_used: bool,
 }
 
 /// The flows.

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use arrayvec::ArrayVec;
+
 use super::engine::{EndpointInput, Flows};
-use super::inspect::{Finding, Inspection, TlsStage};
+use super::inspect::{Finding, Inspection, Link, MAX_LINKS, TlsStage};
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
@@ -22,7 +24,7 @@ pub(super) fn record(
     ending: Ending,
     now: Timestamp,
 ) -> Result<Record, &'static str> {
-    let links = state.links.clone();
+    let links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
     if !view.has_payload {
         return Err("no_payload");
     }
