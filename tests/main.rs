@@ -14,6 +14,7 @@ mod cli;
 mod conformance;
 mod crashers;
 mod golden;
+mod plain_packets;
 mod prometheus_text;
 mod properties;
 mod readme;

@@ -19,7 +19,8 @@ pub enum Output {
     Special(BufWriter<File>),
 }
 
-const BUFFER_BYTES: usize = 256 * 1024;
+/// No more than what the writers of records gather: what they hand over is then not copied once more.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 impl Output {
     /// Opens what `-o` named, or standard output.

@@ -6,7 +6,7 @@ use super::error::{DecodeError, Fault, Header};
 use super::fragment::Fragments;
 use super::ip::{self, Ends, Upper};
 use super::view::View;
-use super::{Decoded, Skip, ether_type, ethernet, ipv4, ipv6, link, mpls, ppp, tcp};
+use super::{Decoded, Skip, ether_type, ethernet, ipv4, ipv6, link, mpls, plain, ppp, tcp};
 use crate::model::{Encapsulation, Layer, Timestamp};
 
 /// The most headers that are gone through in one frame. Eight layers of encapsulation have about
@@ -88,6 +88,27 @@ impl Decoder {
     /// Where a header is damaged, cut or of an unsupported form.
     #[inline]
     pub fn decode<'a>(
+        &'a mut self,
+        link_type: u16,
+        at: Timestamp,
+        data: &'a [u8],
+        wire_bytes: u32,
+        encapsulation: &mut Encapsulation,
+    ) -> Result<Decoded<'a>, DecodeError> {
+        if encapsulation.is_empty()
+            && let Some(segment) = plain::read(link_type, data, encapsulation)
+        {
+            return Ok(Decoded::Tcp(segment));
+        }
+        self.decode_any(link_type, at, data, wire_bytes, encapsulation)
+    }
+
+    /// The same by the general way alone, which knows every header.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    #[inline(never)]
+    pub fn decode_any<'a>(
         &'a mut self,
         link_type: u16,
         at: Timestamp,

@@ -6,7 +6,7 @@ use super::linux_cooked;
 use super::view::View;
 
 const NULL: u16 = 0;
-const ETHERNET: u16 = 1;
+pub(super) const ETHERNET: u16 = 1;
 const PPP: u16 = 9;
 /// DLT_RAW of most systems, and of OpenBSD, both met in files.
 const RAW_BSD: u16 = 12;

@@ -23,6 +23,7 @@ mod ipv6;
 mod link;
 mod linux_cooked;
 mod mpls;
+mod plain;
 mod ppp;
 mod tcp;
 mod udp;

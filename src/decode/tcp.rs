@@ -12,7 +12,7 @@ use super::{Segment, TcpFlags};
 const FLAGS_OFFSET: usize = 13;
 
 /// IPv4 payload of the shortest Ethernet frame: 46 bytes less the IP header.
-const SHORTEST_FRAME_BYTES: u32 = 26;
+pub(super) const SHORTEST_FRAME_BYTES: u32 = 26;
 
 /// Reads a segment. The checksum is not looked at: captures of a sending host have none yet.
 #[inline]

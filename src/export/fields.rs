@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::schema::{Key, SCHEMA};
@@ -12,8 +13,8 @@ use crate::model::registry::{
     AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
 };
 use crate::model::{
-    EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts, Record, Sighting, Sni, Timestamp, TlsFacts,
-    Violation,
+    CertificateFacts, ClientHello, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts, Record,
+    Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
 };
 
 /// One string value, not yet written out.
@@ -82,6 +83,38 @@ pub trait Fields {
     fn translated(&mut self, key: Key, pairs: &[(SocketAddr, SocketAddr)]);
     /// Broken rules.
     fn violations(&mut self, key: Key, violations: &[Violation]);
+
+    /// [`visit_offers`], for a hello that may come again.
+    fn offers(&mut self, hello: &Shared<ClientHello>)
+    where
+        Self: Sized,
+    {
+        visit_offers(hello, self);
+    }
+
+    /// [`visit_names`], for a hello that may come again.
+    fn names(&mut self, hello: &Shared<ClientHello>)
+    where
+        Self: Sized,
+    {
+        visit_names(hello, self);
+    }
+
+    /// [`visit_endpoint`], for an endpoint that may come again.
+    fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>)
+    where
+        Self: Sized,
+    {
+        visit_endpoint(endpoint, self);
+    }
+
+    /// [`visit_certificate`], for a certificate that may come again.
+    fn certificate(&mut self, certificate: &Arc<CertificateFacts>)
+    where
+        Self: Sized,
+    {
+        visit_certificate(certificate, self);
+    }
 }
 
 /// Calls `fields` for every key of `record` that applies, in the order of [`Key`].
@@ -127,7 +160,7 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
         fields.text(Key::ProxyKind, Text::Word(proxy.kind.as_str()));
         given(fields, Key::ProxyTarget, proxy.target.as_deref());
     }
-    visit_endpoint(&record.endpoint, fields);
+    fields.endpoint(&record.endpoint);
     visit_path(&record.path, record.endpoint.service.is_some(), fields);
     if let Some(policy) = &record.policy {
         fields.text(Key::Profile, Text::Given(&policy.profile));
@@ -160,14 +193,7 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         fields.integer(Key::DhBits, bits.into());
     }
     if let Some(hello) = hello {
-        list(fields, Key::KeyShareGroups, groups(&hello.key_shares));
-        list(fields, Key::SupportedGroups, groups(&hello.supported_groups));
-        let suites = hello.cipher_suites.iter().copied().filter(|suite| !is_grease(suite.0)).map(cipher_text);
-        list(
-            fields,
-            Key::SupportedCiphers,
-            suites.chain(hello.ssl2_cipher_kinds.iter().copied().map(ssl2_text)),
-        );
+        fields.offers(&hello.kind);
     }
     if let Some(retry) = &tls.hello_retry_request {
         fields.flag(Key::HelloRetryRequest, true);
@@ -185,26 +211,15 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         Key::NextProtocol,
         tls.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref()).map(Text::Bytes),
     );
-    if let Some(hello) = hello {
-        list(fields, Key::ClientAlpn, hello.alpn.iter().map(|name| Text::Bytes(name)));
-    }
-    match tls.sni() {
-        Sni::Name(name) => fields.text(Key::ServerName, Text::Given(&name)),
-        Sni::NotSent => fields.text(Key::ServerNameReason, Text::Word("not_sent")),
-        Sni::NotSeen => fields.text(Key::ServerNameReason, Text::Word("not_seen")),
-    }
-    if hello.is_some_and(|hello| hello.has_ech) {
-        fields.flag(Key::Ech, true);
+    match hello {
+        Some(hello) => fields.names(&hello.kind),
+        None => fields.text(Key::ServerNameReason, Text::Word("not_seen")),
     }
     given(fields, Key::Ja3, tls.ja3.as_deref());
     given(fields, Key::Ja4, tls.ja4.as_deref());
     given(fields, Key::Ja3s, tls.ja3s.as_deref());
     if let Some(certificate) = &tls.certificate {
-        fields.text(Key::CertificateSubject, Text::Given(&certificate.subject));
-        fields.text(Key::CertificateIssuer, Text::Given(&certificate.issuer));
-        list(fields, Key::CertificateDnsNames, certificate.dns_names.iter().map(|name| Text::Given(name)));
-        fields.text(Key::CertificateNotAfter, Text::Second(certificate.not_after));
-        integer(fields, Key::CertificateKeyBits, certificate.key_bits.map(u64::from));
+        fields.certificate(certificate);
     }
     word(fields, Key::CertificateReason, tls.certificate_error);
     if let Some((alert, from)) = tls.alert {
@@ -212,6 +227,36 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         fields.text(Key::AlertFrom, Text::Word(from.as_str()));
     }
     word(fields, Key::Downgrade, tls.downgrade.map(|sign| sign.as_str()));
+}
+
+/// What a ClientHello offers.
+pub fn visit_offers(hello: &ClientHello, fields: &mut impl Fields) {
+    list(fields, Key::KeyShareGroups, groups(&hello.key_shares));
+    list(fields, Key::SupportedGroups, groups(&hello.supported_groups));
+    let suites = hello.cipher_suites.iter().copied().filter(|suite| !is_grease(suite.0)).map(cipher_text);
+    list(fields, Key::SupportedCiphers, suites.chain(hello.ssl2_cipher_kinds.iter().copied().map(ssl2_text)));
+}
+
+/// What a ClientHello names, and whether another name may be hidden in it.
+pub fn visit_names(hello: &ClientHello, fields: &mut impl Fields) {
+    list(fields, Key::ClientAlpn, hello.alpn.iter().map(|name| Text::Bytes(name)));
+    match hello.sni() {
+        Sni::Name(name) => fields.text(Key::ServerName, Text::Given(name)),
+        Sni::NotSent => fields.text(Key::ServerNameReason, Text::Word("not_sent")),
+        Sni::NotSeen => fields.text(Key::ServerNameReason, Text::Word("not_seen")),
+    }
+    if hello.has_ech {
+        fields.flag(Key::Ech, true);
+    }
+}
+
+/// What the leaf certificate says.
+pub fn visit_certificate(certificate: &CertificateFacts, fields: &mut impl Fields) {
+    fields.text(Key::CertificateSubject, Text::Given(&certificate.subject));
+    fields.text(Key::CertificateIssuer, Text::Given(&certificate.issuer));
+    list(fields, Key::CertificateDnsNames, certificate.dns_names.iter().map(|name| Text::Given(name)));
+    fields.text(Key::CertificateNotAfter, Text::Second(certificate.not_after));
+    integer(fields, Key::CertificateKeyBits, certificate.key_bits.map(u64::from));
 }
 
 fn visit_http(http: &HttpFacts, fields: &mut impl Fields) {
@@ -225,7 +270,8 @@ fn visit_http(http: &HttpFacts, fields: &mut impl Fields) {
     given(fields, Key::AwsSdk, http.sdk.as_deref());
 }
 
-fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
+/// What is known of the endpoint.
+pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     word(fields, Key::Service, endpoint.service.map(|service| service.as_str()));
     word(fields, Key::EndpointKind, endpoint.kind.map(|kind| kind.as_str()));
     if endpoint.fips {

@@ -2,12 +2,18 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use super::Sink;
-use super::fields::{Fields, Text, visit};
+use super::fields::{Fields, Text, visit, visit_certificate, visit_endpoint, visit_names, visit_offers};
 use super::schema::Key;
-use crate::model::{Encapsulation, Record, Sighting, Violation};
+use crate::model::{
+    CertificateFacts, ClientHello, Encapsulation, EndpointFacts, Record, Shared, Sighting, Violation,
+};
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
@@ -16,16 +22,20 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Length of a time up to its whole seconds.
 const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
 
+/// Kinds of hellos, and certificates, whose text is kept: a site has a few dozen. Some 4 MB when full.
+const MAX_KEPT: usize = 1_024;
+
 /// Writes records as JSON Lines.
 pub struct Jsonl<W> {
     output: W,
     buffer: Vec<u8>,
+    kept: Kept,
 }
 
 impl<W: Write> Jsonl<W> {
     /// Writes to `output`, in chunks; no further buffer is needed around it.
     pub fn new(output: W) -> Self {
-        Self { output, buffer: Vec::with_capacity(CHUNK_BYTES + 4_096) }
+        Self { output, buffer: Vec::with_capacity(CHUNK_BYTES + 16_384), kept: Kept::default() }
     }
 
     /// Writes out what is gathered, for a reader who follows the file.
@@ -46,7 +56,7 @@ impl<W: Write> Jsonl<W> {
 
 impl<W: Write> Sink for Jsonl<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        write_record(record, &mut self.buffer);
+        write_with(record, &mut self.buffer, &mut self.kept);
         if self.buffer.len() >= CHUNK_BYTES {
             self.output.write_all(&self.buffer)?;
             self.buffer.clear();
@@ -61,21 +71,80 @@ impl<W: Write> Sink for Jsonl<W> {
 
 /// Appends one record and a line end.
 pub fn write_record(record: &Record, out: &mut Vec<u8>) {
-    out.push(b'{');
-    visit(record, &mut Object { out, is_first: true });
+    write_with(record, out, &mut Kept::default());
+}
+
+fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
+    let begin = out.len();
+    visit(record, &mut Object { out, kept });
+    // The first key has a comma in front, like all others.
+    if let Some(first) = out.get_mut(begin) {
+        *first = b'{';
+    }
     out.extend_from_slice(b"}\n");
+}
+
+/// Text of what comes again, by where it is in memory: as long as it is kept, nothing else can be there.
+#[derive(Default)]
+struct Kept {
+    hellos: HashMap<usize, (Shared<ClientHello>, HelloText), RandomState>,
+    endpoints: HashMap<usize, (Shared<EndpointFacts>, Box<[u8]>), RandomState>,
+    certificates: HashMap<usize, (Arc<CertificateFacts>, Box<[u8]>), RandomState>,
+}
+
+struct HelloText {
+    offers: Box<[u8]>,
+    names: Box<[u8]>,
+}
+
+impl Kept {
+    fn hello(&mut self, hello: &Shared<ClientHello>) -> &HelloText {
+        let make = || HelloText {
+            offers: text(|object| visit_offers(hello, object)),
+            names: text(|object| visit_names(hello, object)),
+        };
+        keep(&mut self.hellos, hello.address(), hello, make)
+    }
+
+    fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) -> &[u8] {
+        let make = || text(|object| visit_endpoint(endpoint, object));
+        &**keep(&mut self.endpoints, endpoint.address(), endpoint, make)
+    }
+
+    fn certificate(&mut self, certificate: &Arc<CertificateFacts>) -> &[u8] {
+        let make = || text(|object| visit_certificate(certificate, object));
+        &**keep(&mut self.certificates, Arc::as_ptr(certificate).addr(), certificate, make)
+    }
+}
+
+/// What was made of the value at `address`, which is kept with it.
+fn keep<'a, K: Clone, V>(
+    kept: &'a mut HashMap<usize, (K, V), RandomState>,
+    address: usize,
+    value: &K,
+    make: impl FnOnce() -> V,
+) -> &'a V {
+    if kept.len() >= MAX_KEPT && !kept.contains_key(&address) {
+        kept.clear();
+    }
+    &kept.entry(address).or_insert_with(|| (value.clone(), make())).1
+}
+
+/// What `visit` writes, each key with a comma in front.
+fn text(visit: impl FnOnce(&mut Object<'_>)) -> Box<[u8]> {
+    let (mut out, mut kept) = (Vec::new(), Kept::default());
+    visit(&mut Object { out: &mut out, kept: &mut kept });
+    out.into_boxed_slice()
 }
 
 struct Object<'a> {
     out: &'a mut Vec<u8>,
-    is_first: bool,
+    kept: &'a mut Kept,
 }
 
 impl Object<'_> {
+    #[inline]
     fn key(&mut self, key: Key) {
-        if !std::mem::take(&mut self.is_first) {
-            self.out.push(b',');
-        }
         self.out.extend_from_slice(key.column().json.as_bytes());
     }
 }
@@ -104,6 +173,22 @@ impl Fields for Object<'_> {
     fn list<'a>(&mut self, key: Key, values: impl Iterator<Item = Text<'a>>) {
         self.key(key);
         write_list(values, self.out, |value, out| write_text(value, out));
+    }
+
+    fn offers(&mut self, hello: &Shared<ClientHello>) {
+        self.out.extend_from_slice(&self.kept.hello(hello).offers);
+    }
+
+    fn names(&mut self, hello: &Shared<ClientHello>) {
+        self.out.extend_from_slice(&self.kept.hello(hello).names);
+    }
+
+    fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) {
+        self.out.extend_from_slice(self.kept.endpoint(endpoint));
+    }
+
+    fn certificate(&mut self, certificate: &Arc<CertificateFacts>) {
+        self.out.extend_from_slice(self.kept.certificate(certificate));
     }
 
     fn sightings(&mut self, key: Key, sightings: &[Sighting]) {
@@ -271,10 +356,8 @@ pub(super) fn write_seconds(value: Duration, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::sync::Arc;
-
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
     use super::*;
     use crate::export::sample;
@@ -337,7 +420,7 @@ mod tests {
             for key in Key::ALL {
                 let column = key.column();
                 let Some(value) = value.get(column.name) else { continue };
-                let at = text.find(column.json).expect("written as listed");
+                let at = text.find(&column.json[1..]).expect("written as listed");
                 assert!(at >= last, "{} stands out of order in {text}", column.name);
                 last = at;
                 *seen.entry(column.name).or_insert(0) += 1;

@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::model::{CertificateFacts, Record};
+use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
 /// Digits of an AWS account id.
@@ -22,6 +22,9 @@ const ACCOUNT_DIGITS: usize = 12;
 /// The most accounts that are told apart, about 5 MB: more than any organisation has, and the
 /// names on the wire are chosen by strangers. All further ones become [`OTHER`].
 const MAX_ACCOUNTS: usize = 65_536;
+
+/// Kinds of hellos, and endpoints, of which it is remembered what became of them; a site has a few dozen.
+const MAX_REMEMBERED: usize = 1_024;
 
 /// What stands for every account beyond the limit.
 const OTHER: &str = "account-other";
@@ -59,13 +62,24 @@ pub struct Redactor {
     source: Option<(Arc<str>, Arc<str>)>,
     /// The last certificate without account ids, because most connections show the same.
     clean_certificate: Option<Arc<CertificateFacts>>,
+    /// Hellos met, by where they are in memory, and what became of them.
+    hellos: HashMap<usize, (Shared<ClientHello>, Shared<ClientHello>), RandomState>,
+    /// The same of endpoints.
+    endpoints: HashMap<usize, (Shared<EndpointFacts>, Shared<EndpointFacts>), RandomState>,
 }
 
 impl Redactor {
     /// A redactor that has met no account yet.
     #[must_use]
     pub fn new(mode: Redaction) -> Self {
-        Self { mode, aliases: HashMap::default(), source: None, clean_certificate: None }
+        Self {
+            mode,
+            aliases: HashMap::default(),
+            source: None,
+            clean_certificate: None,
+            hellos: HashMap::default(),
+            endpoints: HashMap::default(),
+        }
     }
 
     /// Replaces the account ids in every string of `record`, in the order in which its keys are written.
@@ -82,14 +96,17 @@ impl Redactor {
             }
         }
         if let Some(tls) = record.tls.as_deref_mut() {
-            for hello in [&mut tls.client_hello, &mut tls.second_client_hello].into_iter().flatten() {
-                self.optional(&mut hello.server_name);
-                hello.alpn.iter_mut().for_each(|name| self.bytes(name));
+            if let Some(hello) = &mut tls.client_hello {
+                self.client_hello(&mut hello.kind);
             }
-            for hello in [&mut tls.server_hello, &mut tls.hello_retry_request].into_iter().flatten() {
-                if let Some(name) = &mut hello.alpn {
-                    self.bytes(name);
-                }
+            if let Some(hello) = &mut tls.second_client_hello {
+                self.client_hello(hello);
+            }
+            if let Some(hello) = &mut tls.server_hello {
+                self.server_hello(&mut hello.kind);
+            }
+            if let Some(hello) = &mut tls.hello_retry_request {
+                self.server_hello(hello);
             }
             if let Some(certificate) = &mut tls.certificate {
                 self.certificate(certificate);
@@ -110,15 +127,7 @@ impl Redactor {
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
         }
-        let endpoint = &mut record.endpoint;
-        self.optional(&mut endpoint.host);
-        self.optional(&mut endpoint.region);
-        self.optional(&mut endpoint.partition);
-        self.optional(&mut endpoint.prefix_region);
-        if let Some(id) = &mut endpoint.account_id {
-            *id = self.alias(id);
-        }
-        endpoint.conflict.iter_mut().for_each(|text| self.string(text));
+        self.endpoint(&mut record.endpoint);
         self.optional(&mut record.path.name);
         if let Some(policy) = &mut record.policy {
             self.string(&mut policy.profile);
@@ -127,6 +136,60 @@ impl Redactor {
                 self.string(&mut violation.message);
                 self.string(&mut violation.remedy);
             }
+        }
+    }
+
+    fn client_hello(&mut self, hello: &mut Shared<ClientHello>) {
+        if let Some((_, known)) = self.hellos.get(&hello.address()) {
+            *hello = known.clone();
+            return;
+        }
+        let original = hello.clone();
+        let is_clean = hello.server_name.as_ref().is_none_or(|name| find_run(name, 0).is_none())
+            && hello.alpn.iter().all(|name| !may_have_run(name));
+        if !is_clean {
+            let hello: &mut ClientHello = hello;
+            self.optional(&mut hello.server_name);
+            hello.alpn.iter_mut().for_each(|name| self.bytes(name));
+        }
+        if self.hellos.len() >= MAX_REMEMBERED {
+            self.hellos.clear();
+        }
+        self.hellos.insert(original.address(), (original, hello.clone()));
+    }
+
+    fn endpoint(&mut self, endpoint: &mut Shared<EndpointFacts>) {
+        if let Some((_, known)) = self.endpoints.get(&endpoint.address()) {
+            *endpoint = known.clone();
+            return;
+        }
+        let original = endpoint.clone();
+        let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
+        let is_clean = endpoint.account_id.is_none()
+            && texts.into_iter().flatten().chain(&endpoint.conflict).all(|text| find_run(text, 0).is_none());
+        if !is_clean {
+            let endpoint: &mut EndpointFacts = endpoint;
+            self.optional(&mut endpoint.host);
+            self.optional(&mut endpoint.region);
+            self.optional(&mut endpoint.partition);
+            self.optional(&mut endpoint.prefix_region);
+            if let Some(id) = &mut endpoint.account_id {
+                *id = self.alias(id);
+            }
+            endpoint.conflict.iter_mut().for_each(|text| self.string(text));
+        }
+        if self.endpoints.len() >= MAX_REMEMBERED {
+            self.endpoints.clear();
+        }
+        self.endpoints.insert(original.address(), (original, endpoint.clone()));
+    }
+
+    fn server_hello(&mut self, hello: &mut Shared<ServerHello>) {
+        if let Some(name) = &hello.alpn
+            && may_have_run(name)
+            && let Some(name) = &mut hello.alpn
+        {
+            self.bytes(name);
         }
     }
 
@@ -268,6 +331,11 @@ fn keyed(key: &[u8], id: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
     mac.update(id.as_bytes());
     mac.finalize().into_bytes().iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// False where there are too few digits for an account id.
+fn may_have_run(bytes: &[u8]) -> bool {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= ACCOUNT_DIGITS
 }
 
 /// Where the next run of exactly twelve digits begins that no letter or digit touches.

@@ -60,20 +60,26 @@ pub(crate) fn tls12() -> Record {
         outcome: Outcome::Completed,
         ended_by: None,
         tls: Some(Box::new(TlsFacts {
-            client_hello: Some(ClientHello {
-                legacy_version: TlsVersion::TLS12,
-                cipher_suites: vec![CipherSuite(0x3a3a), CipherSuite(0xc02f), CipherSuite(0xfffe)],
-                supported_groups: vec![NamedGroup(0x0a0a), NamedGroup(29), NamedGroup(23)],
-                alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-                server_name: Some(HOST.into()),
-                ..ClientHello::default()
-            }),
-            server_hello: Some(ServerHello {
-                legacy_version: TlsVersion::TLS12,
-                cipher_suite: CipherSuite(0xc02f),
-                alpn: Some(b"h2".to_vec()),
-                ..ServerHello::default()
-            }),
+            client_hello: Some(
+                ClientHello {
+                    legacy_version: TlsVersion::TLS12,
+                    cipher_suites: vec![CipherSuite(0x3a3a), CipherSuite(0xc02f), CipherSuite(0xfffe)],
+                    supported_groups: vec![NamedGroup(0x0a0a), NamedGroup(29), NamedGroup(23)],
+                    alpn: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+                    server_name: Some(HOST.into()),
+                    ..ClientHello::default()
+                }
+                .into(),
+            ),
+            server_hello: Some(
+                ServerHello {
+                    legacy_version: TlsVersion::TLS12,
+                    cipher_suite: CipherSuite(0xc02f),
+                    alpn: Some(b"h2".to_vec()),
+                    ..ServerHello::default()
+                }
+                .into(),
+            ),
             key_exchange: Some(KeyExchangeFacts::Curve(NamedGroup(29))),
             certificate: Some(std::sync::Arc::new(CertificateFacts {
                 subject: format!("CN={HOST}"),
@@ -107,7 +113,8 @@ pub(crate) fn tls12() -> Record {
             evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
             confidence: Some(Confidence::Certain),
             ..EndpointFacts::default()
-        },
+        }
+        .into(),
         path: PathFacts {
             access: Access::DirectConnectPublic,
             entry: Entry::PublicEndpoint,
@@ -131,18 +138,24 @@ pub(crate) fn tls13() -> Record {
     hello.key_shares = vec![NamedGroup(0x1a1a), NamedGroup(29)];
     hello.offers_early_data = true;
     hello.has_ech = true;
-    tls.hello_retry_request = Some(ServerHello {
-        key_share: Some(NamedGroup(4588)),
-        is_hello_retry_request: true,
-        ..ServerHello::default()
-    });
-    tls.server_hello = Some(ServerHello {
-        legacy_version: TlsVersion::TLS12,
-        selected_version: Some(TlsVersion(0x7f1c)),
-        cipher_suite: CipherSuite(0x1302),
-        key_share: Some(NamedGroup(4588)),
-        ..ServerHello::default()
-    });
+    tls.hello_retry_request = Some(
+        ServerHello {
+            key_share: Some(NamedGroup(4588)),
+            is_hello_retry_request: true,
+            ..ServerHello::default()
+        }
+        .into(),
+    );
+    tls.server_hello = Some(
+        ServerHello {
+            legacy_version: TlsVersion::TLS12,
+            selected_version: Some(TlsVersion(0x7f1c)),
+            cipher_suite: CipherSuite(0x1302),
+            key_share: Some(NamedGroup(4588)),
+            ..ServerHello::default()
+        }
+        .into(),
+    );
     tls.key_exchange = None;
     tls.certificate = None;
     tls.resumed = Some(true);
@@ -186,8 +199,9 @@ pub(crate) fn ssl2() -> Record {
     hello.is_ssl2_form = true;
     hello.cipher_suites.clear();
     hello.ssl2_cipher_kinds = vec![Ssl2CipherKind(0x01_0080)];
-    tls.server_hello =
-        Some(ServerHello { is_ssl2_form: true, legacy_version: TlsVersion::SSL2, ..ServerHello::default() });
+    tls.server_hello = Some(
+        ServerHello { is_ssl2_form: true, legacy_version: TlsVersion::SSL2, ..ServerHello::default() }.into(),
+    );
     tls.ssl2_cipher_kind = Some(Ssl2CipherKind(0x01_0080));
     record
 }
@@ -202,7 +216,9 @@ pub(crate) fn refused() -> Record {
     record.handshake_duration = None;
     record.server_hello_frame = None;
     record.tls = Some(Box::new(TlsFacts {
-        client_hello: Some(ClientHello { legacy_version: TlsVersion::TLS10, ..ClientHello::default() }),
+        client_hello: Some(
+            ClientHello { legacy_version: TlsVersion::TLS10, ..ClientHello::default() }.into(),
+        ),
         alert: Some((AlertDescription(70), AlertFrom::Server)),
         forward_secrecy: Some(ForwardSecrecy::Unknown),
         forward_secrecy_reason: Some("not_negotiated"),
@@ -276,7 +292,7 @@ pub(crate) fn account() -> Record {
 /// A flow to another service.
 pub(crate) fn other_service() -> Record {
     let mut record = tls12();
-    record.endpoint = EndpointFacts::default();
+    record.endpoint = EndpointFacts::default().into();
     record.path = PathFacts::default();
     record.policy = None;
     record.tls.as_mut().expect("TLS").client_hello.as_mut().expect("a hello").server_name =

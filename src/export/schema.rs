@@ -47,7 +47,7 @@ pub struct Column {
     pub meaning: &'static str,
     /// A value as it stands in JSON.
     pub example: &'static str,
-    /// The name as it is written in JSON, with its quotes and colon.
+    /// The name as it is written in JSON behind another one, with comma, quotes and colon.
     pub(crate) json: &'static str,
 }
 
@@ -69,7 +69,7 @@ macro_rules! keys {
                     kind: Kind::$kind,
                     meaning: $meaning,
                     example: $example,
-                    json: concat!("\"", $name, "\":"),
+                    json: concat!(",\"", $name, "\":"),
                 }),+ }
             }
         }

@@ -9,8 +9,8 @@ use crate::model::Side;
 /// IPv4-mapped form [RFC 4291 section 2.5.5.2], with a mark that tells them from real IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    a: u128,
-    b: u128,
+    a: [u64; 2],
+    b: [u64; 2],
     /// Port of `a` in the high half, port of `b` in the low half.
     ports: u32,
     is_v6: bool,
@@ -26,6 +26,17 @@ fn pack(address: IpAddr) -> u128 {
     }
 }
 
+/// The high half first. Halves, because a 128-bit number would waste room in what it is a part of.
+#[inline]
+const fn halves(address: u128) -> [u64; 2] {
+    [(address >> 64) as u64, address as u64]
+}
+
+#[inline]
+fn whole([high, low]: [u64; 2]) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
 impl Key {
     /// The key of a segment and which end sent it. The end with the smaller address and port is `A`.
     #[inline]
@@ -35,9 +46,25 @@ impl Key {
         let (from_port, to_port) = (source.port(), destination.port());
         let is_v6 = source.is_ipv6();
         if (from, from_port) <= (to, to_port) {
-            (Self { a: from, b: to, ports: u32::from(from_port) << 16 | u32::from(to_port), is_v6 }, Side::A)
+            (
+                Self {
+                    a: halves(from),
+                    b: halves(to),
+                    ports: u32::from(from_port) << 16 | u32::from(to_port),
+                    is_v6,
+                },
+                Side::A,
+            )
         } else {
-            (Self { a: to, b: from, ports: u32::from(to_port) << 16 | u32::from(from_port), is_v6 }, Side::B)
+            (
+                Self {
+                    a: halves(to),
+                    b: halves(from),
+                    ports: u32::from(to_port) << 16 | u32::from(from_port),
+                    is_v6,
+                },
+                Side::B,
+            )
         }
     }
 
@@ -45,8 +72,8 @@ impl Key {
     #[must_use]
     pub fn end(&self, side: Side) -> SocketAddr {
         let (bits, port) = match side {
-            Side::A => (self.a, (self.ports >> 16) as u16),
-            Side::B => (self.b, (self.ports & 0xffff) as u16),
+            Side::A => (whole(self.a), (self.ports >> 16) as u16),
+            Side::B => (whole(self.b), (self.ports & 0xffff) as u16),
         };
         let address = if self.is_v6 {
             IpAddr::V6(Ipv6Addr::from_bits(bits))
@@ -62,13 +89,13 @@ impl Key {
     pub fn hash_with(&self, state: &impl BuildHasher) -> u64 {
         let mut hasher = state.build_hasher();
         if self.is_v6 {
-            hasher.write_u128(self.a);
-            hasher.write_u128(self.b);
+            hasher.write_u128(whole(self.a));
+            hasher.write_u128(whole(self.b));
             hasher.write_u32(self.ports);
         } else {
             // All that distinguishes IPv4 flows fits into one 128-bit word.
-            let addresses = (self.a & 0xffff_ffff) << 32 | (self.b & 0xffff_ffff);
-            hasher.write_u128(addresses << 32 | u128::from(self.ports));
+            let addresses = (self.a[1] & 0xffff_ffff) << 32 | (self.b[1] & 0xffff_ffff);
+            hasher.write_u128(u128::from(addresses) << 32 | u128::from(self.ports));
         }
         hasher.finish()
     }
@@ -76,8 +103,8 @@ impl Key {
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.a);
-        state.write_u128(self.b);
+        state.write_u128(whole(self.a));
+        state.write_u128(whole(self.b));
         state.write_u32(self.ports);
         state.write_u8(u8::from(self.is_v6));
     }

@@ -45,16 +45,28 @@ pub struct Stream {
     base: Option<u32>,
     /// The beginning is known from a SYN (of either side) rather than from content.
     is_base_from_syn: bool,
-    held: Vec<Held>,
-    held_bytes: usize,
     /// Sequence number of FIN.
     fin: Option<u32>,
     /// The newest byte the peer has acknowledged.
     acknowledged: Option<u32>,
+    /// There only while segments are held, which in most streams is never.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Segments held back.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In order; never empty.
+    held: Vec<Held>,
+    held_bytes: usize,
     /// When the gap that is now in front opened, and packets of the flow since.
     gap_since: Option<Timestamp>,
     packets_since_gap: u32,
 }
+
+/// What a held segment costs beside its bytes: without this, segments of one byte would be cheap to send
+/// and dear to keep.
+const OVERHEAD_BYTES: usize = 64;
 
 /// Signed distance from `from` to `to` on the sequence circle [RFC 9293 section 3.4].
 #[inline]
@@ -78,14 +90,18 @@ impl Stream {
 
     /// Bytes held back.
     #[must_use]
-    pub const fn held_bytes(&self) -> usize {
-        self.held_bytes
+    pub fn held_bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.held_bytes)
     }
 
     /// True while segments wait for missing bytes.
     #[must_use]
-    pub fn has_held(&self) -> bool {
-        !self.held.is_empty()
+    pub const fn has_held(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    fn held(&self) -> &[Held] {
+        self.waiting.as_ref().map_or(&[], |waiting| &waiting.held)
     }
 
     /// True once every byte up to FIN was delivered or given up.
@@ -94,7 +110,7 @@ impl Stream {
         match (self.fin, self.next) {
             (Some(fin), Some(next)) => distance(fin, next) >= 0,
             // A FIN alone, with no byte before it that we know of.
-            (Some(_), None) => self.held.is_empty(),
+            (Some(_), None) => !self.has_held(),
             _ => false,
         }
     }
@@ -108,7 +124,7 @@ impl Stream {
     /// Signed distance of `sequence` from what is expected next (or from what is known at all).
     #[must_use]
     pub fn offset_of(&self, sequence: u32) -> Option<i32> {
-        let reference = self.next.or(self.base).or_else(|| self.held.first().map(|held| held.sequence))?;
+        let reference = self.next.or(self.base).or_else(|| self.held().first().map(|held| held.sequence))?;
         Some(distance(reference, sequence))
     }
 
@@ -118,8 +134,12 @@ impl Stream {
             self.next = Some(sequence);
             self.base = Some(sequence);
             self.is_base_from_syn = from_syn;
-            self.held.retain(|held| distance(sequence, held.sequence.wrapping_add(held.wire_bytes)) > 0);
-            self.recount();
+            if let Some(waiting) = &mut self.waiting {
+                waiting
+                    .held
+                    .retain(|held| distance(sequence, held.sequence.wrapping_add(held.wire_bytes)) > 0);
+                self.recount();
+            }
         }
     }
 
@@ -177,7 +197,7 @@ impl Stream {
             return self.hold(sequence, payload, wire_bytes, limit, now);
         }
         self.next = Some(deliver_from(next, sequence, payload, wire_bytes, deliver));
-        if !self.held.is_empty() {
+        if self.has_held() {
             self.release(deliver);
         }
         true
@@ -186,9 +206,9 @@ impl Stream {
     /// Copies the first bytes held, as far as they are without a gap, and tells their sequence number
     /// and how many there are.
     pub fn lowest_run(&self, head: &mut [u8]) -> Option<(u32, usize)> {
-        let first = self.held.first()?.sequence;
+        let first = self.held().first()?.sequence;
         let mut length = 0;
-        for held in &self.held {
+        for held in self.held() {
             let overlap = distance(held.sequence, first.wrapping_add(length as u32));
             let Ok(overlap) = usize::try_from(overlap) else { break };
             let fresh = held.bytes.get(overlap..).unwrap_or_default();
@@ -206,9 +226,9 @@ impl Stream {
     /// Where the bytes held that lead up to `sequence` without a gap begin.
     #[must_use]
     pub fn run_before(&self, sequence: u32) -> Option<u32> {
-        let first = self.held.first()?.sequence;
+        let first = self.held().first()?.sequence;
         let mut next = first;
-        for held in self.held.iter().take_while(|held| distance(held.sequence, sequence) > 0) {
+        for held in self.held().iter().take_while(|held| distance(held.sequence, sequence) > 0) {
             if distance(next, held.sequence) > 0 {
                 return None;
             }
@@ -222,9 +242,9 @@ impl Stream {
 
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
-        let Some(mut next) = self.next else { return };
+        let (Some(mut next), Some(waiting)) = (self.next, &mut self.waiting) else { return };
         let mut taken = 0;
-        for held in &self.held {
+        for held in &waiting.held {
             if distance(next, held.sequence) > 0 {
                 break;
             }
@@ -233,10 +253,10 @@ impl Stream {
         }
         self.next = Some(next);
         if taken > 0 {
-            self.held.drain(..taken);
+            waiting.held.drain(..taken);
+            waiting.gap_since = None;
+            waiting.packets_since_gap = 0;
             self.recount();
-            self.gap_since = None;
-            self.packets_since_gap = 0;
         }
     }
 
@@ -245,8 +265,9 @@ impl Stream {
     /// they have been missing too long.
     #[inline]
     pub fn is_gap_hopeless(&mut self, now: Timestamp) -> bool {
-        let (Some(next), Some(since)) = (self.next, self.gap_since) else { return false };
-        self.packets_since_gap = self.packets_since_gap.saturating_add(1);
+        let (Some(next), Some(waiting)) = (self.next, &mut self.waiting) else { return false };
+        let Some(since) = waiting.gap_since else { return false };
+        waiting.packets_since_gap = waiting.packets_since_gap.saturating_add(1);
         let waited = now.since(since);
         let is_acknowledged =
             self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 0);
@@ -254,7 +275,7 @@ impl Stream {
         // takes at least one round trip and, by RFC 6298, at most a second before the first back-off.
         // Packets alone must not decide, because small segments are many; nor may time alone, because
         // a capture may have none.
-        let packets = self.packets_since_gap;
+        let packets = waiting.packets_since_gap;
         let (few, soon, late) = if is_acknowledged { (64, 200, 1_000) } else { (256, 1_000, 3_000) };
         let waited = waited.as_millis();
         waited >= late || (packets > few && waited >= soon) || packets > MAX_PACKETS_IN_GAP
@@ -264,7 +285,7 @@ impl Stream {
     /// Where the beginning was never found, the lowest byte held counts as a beginning after a gap.
     /// Returns false where nothing is held.
     pub fn skip_gap(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) -> bool {
-        let Some(first) = self.held.first() else { return false };
+        let Some(first) = self.held().first() else { return false };
         let sequence = first.sequence;
         if self.base.is_none() {
             self.base = Some(sequence);
@@ -272,8 +293,8 @@ impl Stream {
         self.next = Some(sequence);
         deliver(Delivery::Gap);
         self.release(deliver);
-        if !self.held.is_empty() {
-            self.gap_since.get_or_insert(Timestamp::default());
+        if let Some(waiting) = &mut self.waiting {
+            waiting.gap_since.get_or_insert(Timestamp::default());
         }
         true
     }
@@ -281,43 +302,47 @@ impl Stream {
     /// True where so much is held without a known beginning that waiting for one is over.
     #[must_use]
     pub fn is_beginning_hopeless(&self, limit: usize) -> bool {
-        self.next.is_none() && (self.held.len() >= MAX_UNANCHORED || self.held_bytes * 2 > limit)
+        self.next.is_none() && (self.held().len() >= MAX_UNANCHORED || self.held_bytes() * 2 > limit)
     }
 
     fn hold(&mut self, sequence: u32, payload: &[u8], wire_bytes: u32, limit: usize, now: Timestamp) -> bool {
         if payload.is_empty() && wire_bytes == 0 {
             return true;
         }
-        // A held segment costs more than its bytes: without this, one-byte segments would be cheap to send and dear to keep.
-        const OVERHEAD_BYTES: usize = 64;
-        if self.held_bytes + payload.len() + OVERHEAD_BYTES > limit {
+        if self.held_bytes() + payload.len() + OVERHEAD_BYTES > limit {
             return false;
         }
-        let reference = self.next.unwrap_or_else(|| self.held.first().map_or(sequence, |held| held.sequence));
+        let reference =
+            self.next.unwrap_or_else(|| self.held().first().map_or(sequence, |held| held.sequence));
         let offset = distance(reference, sequence);
-        let at = self.held.partition_point(|held| distance(reference, held.sequence) <= offset);
+        let waiting = self.waiting.get_or_insert_default();
+        let at = waiting.held.partition_point(|held| distance(reference, held.sequence) <= offset);
         // The same segment again (retransmission, second sighting) adds nothing.
-        if let Some(before) = at.checked_sub(1).and_then(|index| self.held.get(index))
+        if let Some(before) = at.checked_sub(1).and_then(|index| waiting.held.get(index))
             && before.sequence == sequence
             && before.bytes.len() >= payload.len()
         {
             return true;
         }
-        self.held.insert(
+        waiting.held.insert(
             at,
             Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() },
         );
-        self.held_bytes += payload.len() + OVERHEAD_BYTES;
-        if self.next.is_some() && self.gap_since.is_none() {
-            self.gap_since = Some(now);
-            self.packets_since_gap = 0;
+        waiting.held_bytes += payload.len() + OVERHEAD_BYTES;
+        if self.next.is_some() && waiting.gap_since.is_none() {
+            waiting.gap_since = Some(now);
+            waiting.packets_since_gap = 0;
         }
         true
     }
 
     fn recount(&mut self) {
-        const OVERHEAD_BYTES: usize = 64;
-        self.held_bytes = self.held.iter().map(|held| held.bytes.len() + OVERHEAD_BYTES).sum();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.held_bytes = waiting.held.iter().map(|held| held.bytes.len() + OVERHEAD_BYTES).sum();
+            if waiting.held.is_empty() {
+                self.waiting = None;
+            }
+        }
     }
 }
 

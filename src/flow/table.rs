@@ -95,21 +95,23 @@ struct Active<S> {
     held_bytes: usize,
 }
 
+/// What stands before `generation` is all that a packet of a decided flow needs: one line of the cache.
+#[repr(C, align(64))]
 struct Slot<S> {
     key: Key,
     active: Option<Box<Active<S>>>,
     last_seen: Timestamp,
     /// Next instance with the same key.
     next: u32,
+    has_base: [bool; 2],
+    is_closed: bool,
+    is_used: bool,
     generation: u32,
     base: [u32; 2],
     head: [u32; 2],
     context: u32,
     interface: u32,
     view_hash: u64,
-    has_base: [bool; 2],
-    is_closed: bool,
-    is_used: bool,
 }
 
 /// The flows.
@@ -376,12 +378,6 @@ impl<C: Consumer> Table<C> {
         consumer: &mut C,
     ) -> Taken {
         let now = self.now;
-        let head_hash =
-            if segment.payload.len() >= HEAD_BYTES { self.head_hash(segment.payload) } else { None };
-        let view_hash = head_hash.and_then(|_| {
-            let head = segment.payload.get(..HEAD_BYTES)?;
-            Some(self.hasher.hash_one((segment.sequence, head)).max(1))
-        });
         let Some(slot) = self.slots.get_mut(index as usize) else { return Taken::NoFlow };
         slot.last_seen = now;
         let Some(active) = slot.active.as_deref_mut() else {
@@ -458,12 +454,14 @@ impl<C: Consumer> Table<C> {
             }
         }
         let mut is_join_candidate = false;
+        let mut has_changed = flags.has(TcpFlags::SYN);
         if segment.payload_wire_bytes > 0 {
+            has_changed = true;
             active.view.has_payload = true;
             if slot.head[mine] == 0
                 && slot.has_base[mine]
                 && slot.base[mine] == sequence
-                && let Some(hash) = head_hash
+                && let Some(hash) = head_hash(&self.hasher, segment.payload)
             {
                 slot.head[mine] = hash;
                 is_join_candidate = consumer.starts_stream(segment.payload) && slot.view_hash == 0;
@@ -506,19 +504,23 @@ impl<C: Consumer> Table<C> {
         }
         // A gap in the other direction may turn hopeless by this packet's acknowledgement or time.
         if active.streams[other].has_held() && active.streams[other].is_gap_hopeless(moment.at) {
+            has_changed = true;
             let Active { streams, state, view, .. } = active;
             streams[other].skip_gap(&mut |delivery| match delivery {
                 Delivery::Bytes(bytes) => consumer.data(state, view, side.other(), bytes, moment),
                 Delivery::Gap => consumer.gap(state, side.other()),
             });
         }
-        let held = size_of::<Active<C::State>>()
-            + active.streams[0].held_bytes()
-            + active.streams[1].held_bytes()
-            + consumer.held_bytes(&active.state);
-        self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
-        active.held_bytes = held;
-        let is_memory_full = self.held_bytes > self.limits.memory_bytes;
+        let mut is_memory_full = false;
+        if has_changed {
+            let held = size_of::<Active<C::State>>()
+                + active.streams[0].held_bytes()
+                + active.streams[1].held_bytes()
+                + consumer.held_bytes(&active.state);
+            self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
+            active.held_bytes = held;
+            is_memory_full = self.held_bytes > self.limits.memory_bytes;
+        }
 
         if flags.has(TcpFlags::FIN) {
             active.streams[mine].finish_at(sequence.wrapping_add(segment.payload_wire_bytes));
@@ -548,10 +550,9 @@ impl<C: Consumer> Table<C> {
         }
         if let Some(ending) = ending {
             self.end_or_linger(index, ending, consumer);
-            if is_join_candidate && let Some(hash) = view_hash {
-                self.join(index, hash, segment, moment, consumer);
-            }
-        } else if is_join_candidate && let Some(hash) = view_hash {
+        }
+        if is_join_candidate && let Some(head) = segment.payload.get(..HEAD_BYTES) {
+            let hash = self.hasher.hash_one((segment.sequence, head)).max(1);
             self.join(index, hash, segment, moment, consumer);
         }
         if is_memory_full {
@@ -559,6 +560,12 @@ impl<C: Consumer> Table<C> {
         }
         Taken::Inspected
     }
+}
+
+/// Tells connections apart that begin at the same place; never 0.
+fn head_hash(hasher: &RandomState, payload: &[u8]) -> Option<u32> {
+    let head = payload.get(..HEAD_BYTES)?;
+    Some((hasher.hash_one(head) as u32).max(1))
 }
 
 /// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that

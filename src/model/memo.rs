@@ -20,6 +20,23 @@ impl<V> Memo<V> {
     pub fn new(max_results: usize, max_input_bytes: usize) -> Self {
         Self { results: HashMap::default(), max_results, max_input_bytes }
     }
+
+    /// The result for `input`, where it is known.
+    #[must_use]
+    pub fn get(&self, input: &[u8]) -> Option<&V> {
+        self.results.get(input)
+    }
+
+    /// Keeps the result for `input`, unless that is too long.
+    pub fn insert(&mut self, input: &[u8], result: V) {
+        if input.len() <= self.max_input_bytes {
+            if self.results.len() >= self.max_results {
+                // Begins anew: to keep an order of use would cost more than what is lost.
+                self.results.clear();
+            }
+            self.results.insert(Box::from(input), result);
+        }
+    }
 }
 
 impl<V: Clone> Memo<V> {
@@ -29,13 +46,7 @@ impl<V: Clone> Memo<V> {
             return known.clone();
         }
         let made = make();
-        if input.len() <= self.max_input_bytes {
-            if self.results.len() >= self.max_results {
-                // Begins anew: to keep an order of use would cost more than what is lost.
-                self.results.clear();
-            }
-            self.results.insert(Box::from(input), made.clone());
-        }
+        self.insert(input, made.clone());
         made
     }
 }

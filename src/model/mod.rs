@@ -5,6 +5,7 @@
 mod address;
 mod dynamodb;
 mod encapsulation;
+mod hello;
 mod memo;
 mod path;
 mod proxy;
@@ -17,6 +18,7 @@ mod verdict;
 pub use address::{FlowKey, Side, is_private};
 pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 pub use encapsulation::{Encapsulation, Layer, MAX_LAYERS, Tunnel};
+pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};
 pub use memo::Memo;
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};

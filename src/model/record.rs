@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::dynamodb::closed_set;
 use super::{
-    AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Timestamp, TlsFacts,
+    AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Shared, Timestamp, TlsFacts,
 };
 
 closed_set! {
@@ -115,7 +115,7 @@ pub struct Record {
     pub handshake_duration: Option<Duration>,
     /// From SYN to the ACK that answers SYN-ACK, as the observer saw them.
     pub tcp_rtt: Option<Duration>,
-    pub endpoint: EndpointFacts,
+    pub endpoint: Shared<EndpointFacts>,
     pub path: PathFacts,
     /// The other 5-tuple of a flow that was seen before and after address translation.
     pub translated: Vec<(SocketAddr, SocketAddr)>,

@@ -11,13 +11,13 @@ use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Side, Timestamp};
+use super::{Hello, Shared, Side, Timestamp};
 
 /// The server name indication [RFC 6066 section 3].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sni {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sni<'a> {
     /// In clear, as sent (not lower-cased; invalid UTF-8 and control bytes are escaped as `\xNN`).
-    Name(String),
+    Name(&'a str),
     /// A complete ClientHello without the extension, or with an empty name.
     NotSent,
     /// No complete ClientHello was seen.
@@ -37,7 +37,7 @@ impl TicketDigest {
     }
 }
 
-/// A ClientHello body. Lists are in wire order and keep GREASE and unknown values
+/// What the ClientHellos of one kind have in common. Lists are in wire order and keep GREASE and unknown values
 /// [RFC 8446 section 4.1.2, RFC 8701].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
@@ -46,8 +46,6 @@ pub struct ClientHello {
     /// The hello was cut short by the capture: what follows the cut is unknown.
     pub is_truncated: bool,
     pub legacy_version: TlsVersion,
-    pub random: [u8; 32],
-    pub session_id: Vec<u8>,
     pub cipher_suites: Vec<CipherSuite>,
     /// Only in an SSLv2-form hello that offers SSLv2's own kinds.
     pub ssl2_cipher_kinds: Vec<Ssl2CipherKind>,
@@ -68,8 +66,6 @@ pub struct ClientHello {
     pub offers_psk: bool,
     pub offers_early_data: bool,
     pub has_ech: bool,
-    /// The ticket in the session_ticket extension, where there was one [RFC 5077].
-    pub session_ticket: Option<TicketDigest>,
     /// encrypt_then_mac was offered [RFC 7366].
     pub offers_encrypt_then_mac: bool,
 }
@@ -85,6 +81,16 @@ impl ClientHello {
         self.supported_versions.iter().copied().filter(|v| !v.is_grease()).max_by_key(|v| v.rank())
     }
 
+    /// The server name, or why there is none.
+    #[must_use]
+    pub fn sni(&self) -> Sni<'_> {
+        match &self.server_name {
+            Some(name) => Sni::Name(name),
+            None if self.is_truncated => Sni::NotSeen,
+            None => Sni::NotSent,
+        }
+    }
+
     /// The lowest version offered: of supported_versions where sent; an SSLv2-form hello offers
     /// SSLv2 only if it lists SSLv2 kinds; otherwise unknown, because a hello without
     /// supported_versions does not say what it would still accept.
@@ -97,16 +103,14 @@ impl ClientHello {
     }
 }
 
-/// A ServerHello (or HelloRetryRequest) body [RFC 8446 section 4.1.3].
+/// What ServerHellos (or HelloRetryRequests) of one kind have in common [RFC 8446 section 4.1.3].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerHello {
     pub is_ssl2_form: bool,
     pub is_truncated: bool,
-    /// `random` is the fixed value of a HelloRetryRequest [RFC 8446 section 4.1.3].
+    /// The random is the fixed value of a HelloRetryRequest [RFC 8446 section 4.1.3].
     pub is_hello_retry_request: bool,
     pub legacy_version: TlsVersion,
-    pub random: [u8; 32],
-    pub session_id: Vec<u8>,
     pub cipher_suite: CipherSuite,
     pub compression_method: CompressionMethod,
     pub extensions: Vec<ExtensionId>,
@@ -194,11 +198,11 @@ pub struct CertificateFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFacts {
     /// The first ClientHello (fingerprints are of this one).
-    pub client_hello: Option<ClientHello>,
+    pub client_hello: Option<Hello<ClientHello>>,
     /// The second, after a HelloRetryRequest.
-    pub second_client_hello: Option<ClientHello>,
-    pub hello_retry_request: Option<ServerHello>,
-    pub server_hello: Option<ServerHello>,
+    pub second_client_hello: Option<Shared<ClientHello>>,
+    pub hello_retry_request: Option<Shared<ServerHello>>,
+    pub server_hello: Option<Hello<ServerHello>>,
     /// SSLv2 only: the kind the client chose in CLIENT-MASTER-KEY.
     pub ssl2_cipher_kind: Option<Ssl2CipherKind>,
     pub key_exchange: Option<KeyExchangeFacts>,
@@ -224,9 +228,9 @@ pub struct TlsFacts {
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
     pub downgrade: Option<Downgrade>,
-    pub ja3: Option<String>,
-    pub ja4: Option<String>,
-    pub ja3s: Option<String>,
+    pub ja3: Option<Arc<str>>,
+    pub ja4: Option<Arc<str>>,
+    pub ja3s: Option<Arc<str>>,
     /// Packet time of the first ClientHello byte and of the moment `established` was first true.
     pub client_hello_at: Option<Timestamp>,
     pub established_at: Option<Timestamp>,
@@ -244,7 +248,7 @@ impl TlsFacts {
     /// The negotiated version, from the ServerHello.
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
-        self.server_hello.as_ref().map(ServerHello::version)
+        self.server_hello.as_ref().map(|hello| hello.version())
     }
 
     /// The negotiated suite (absent for SSLv2, which has kinds of its own).
@@ -268,14 +272,10 @@ impl TlsFacts {
 
     /// The server name, or why there is none.
     #[must_use]
-    pub fn sni(&self) -> Sni {
+    pub fn sni(&self) -> Sni<'_> {
         match &self.client_hello {
             None => Sni::NotSeen,
-            Some(hello) => match &hello.server_name {
-                Some(name) => Sni::Name(name.clone()),
-                None if hello.is_truncated => Sni::NotSeen,
-                None => Sni::NotSent,
-            },
+            Some(hello) => hello.sni(),
         }
     }
 }

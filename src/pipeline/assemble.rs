@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
+use arrayvec::ArrayVec;
+
 use super::engine::{EndpointInput, Flows};
-use super::inspect::{Finding, Inspection, TlsStage};
+use super::inspect::{Finding, Inspection, Link, MAX_LINKS, TlsStage};
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Side, Sni,
-    Timestamp, TlsFacts,
+    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Shared, Side,
+    Sni, Timestamp, TlsFacts,
 };
 
 /// The record of a flow, or why there is none.
@@ -22,7 +24,7 @@ pub(super) fn record(
     ending: Ending,
     now: Timestamp,
 ) -> Result<Record, &'static str> {
-    let links = state.links.clone();
+    let links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
     if !view.has_payload {
         return Err("no_payload");
     }
@@ -45,7 +47,7 @@ pub(super) fn record(
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
     let endpoint = flows.endpoint(
         &EndpointInput {
-            sni: &sni,
+            sni,
             has_ech: parts
                 .tls
                 .as_ref()
@@ -66,7 +68,7 @@ pub(super) fn record(
     if !is_tls && parts.http.is_none() && endpoint.is_none() {
         return Err("not_tls");
     }
-    let endpoint = endpoint.unwrap_or_default();
+    let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
     let sightings = flows.sightings_of(&view);
     let kinds = flows.kinds_of(&view);
     let esp_seen = flows.esp_seen(flows.interfaces_of(&view), view.first_seen, now);
@@ -108,7 +110,7 @@ impl Parts {
         stage.session.close();
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
-        let mut facts = stage.session.finish_with(&mut flows.repeated.fingerprints);
+        let mut facts = stage.session.into_facts();
         flows.complete_resumed(&mut facts);
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
@@ -175,7 +177,7 @@ impl Parts {
         ending: Ending,
         (client, server): (SocketAddr, SocketAddr),
         client_side: Side,
-        endpoint: EndpointFacts,
+        endpoint: Shared<EndpointFacts>,
         path: PathFacts,
         sightings: Vec<crate::model::Sighting>,
     ) -> Record {

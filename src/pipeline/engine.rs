@@ -21,7 +21,7 @@ use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
 use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Record, Side, Sighting, Timestamp, TlsFacts,
+    CertificateFacts, Encapsulation, EndpointFacts, Record, Shared, Side, Sighting, Timestamp, TlsFacts,
 };
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 use crate::tls::TlsErrors;
@@ -572,7 +572,7 @@ impl Flows {
         &mut self,
         input: &EndpointInput<'_>,
         certificate: Option<&Arc<CertificateFacts>>,
-    ) -> Option<EndpointFacts> {
+    ) -> Option<Shared<EndpointFacts>> {
         self.repeated.endpoint(input, certificate, &self.config.endpoint)
     }
 
@@ -596,13 +596,13 @@ impl Consumer for Flows {
 
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        let Self { names, dns_errors, .. } = self;
+        let Self { names, dns_errors, repeated, .. } = self;
         let mut answers = |message: &[u8]| match dns::parse_response(message) {
             Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
-        state.data(view, side, bytes, moment, &mut answers);
+        state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
     }
 
     fn seen_again(&mut self, state: &mut Inspection, moment: &Moment) {

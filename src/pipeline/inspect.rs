@@ -3,12 +3,13 @@
 //! `Sniffing` → `Tls`, `Http`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
+use arrayvec::ArrayVec;
 use memchr::memchr_iter;
 
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::flow::{FlowView, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
-use crate::tls::{self, Probe};
+use crate::tls::{self, Hellos, Probe};
 
 /// How much of a clear-text dialogue is kept, per direction, in search of a TLS handshake. Mail
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
@@ -19,22 +20,31 @@ const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
 const MAX_PENDING_BYTES: usize = 2 * 1024;
 
 /// Hardware addresses remembered per flow: both ends, before and after two hops.
-const MAX_LINKS: usize = 4;
+pub const MAX_LINKS: usize = 4;
 
 /// One flow's inspection.
 #[derive(Default)]
 pub struct Inspection {
     stage: Stage,
-    /// The clear-text dialogue so far, per side.
-    dialogue: [Vec<u8>; 2],
-    /// How much of it was searched already.
-    searched: [usize; 2],
+    /// What was said in clear so far; there only while something was.
+    dialogue: Option<Box<Dialogue>>,
     /// Bytes are missing from it.
     has_gap: bool,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
-    /// Distinct (source, destination) hardware addresses.
-    pub links: Vec<([u8; 6], [u8; 6])>,
+    /// Distinct hardware addresses, where they are wanted.
+    links: Option<Box<ArrayVec<Link, MAX_LINKS>>>,
+}
+
+/// Source and destination hardware address.
+pub type Link = ([u8; 6], [u8; 6]);
+
+/// A clear-text dialogue, per side.
+#[derive(Default)]
+struct Dialogue {
+    said: [Vec<u8>; 2],
+    /// How much of it was searched already.
+    searched: [usize; 2],
 }
 
 #[derive(Default)]
@@ -42,7 +52,7 @@ enum Stage {
     #[default]
     Sniffing,
     Tls(Box<TlsStage>),
-    Http(Box<HttpFacts>, Option<ProxyFacts>),
+    Http(Box<(HttpFacts, Option<ProxyFacts>)>),
     Dns(Box<[dns::TcpMessages; 2]>),
     Opaque,
 }
@@ -59,7 +69,7 @@ pub struct TlsStage {
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
     /// The end of what a side said that is not at a record boundary yet.
-    pending: [Vec<u8>; 2],
+    pending: Option<Box<[Vec<u8>; 2]>>,
     openvpn: Option<Box<[openvpn::Deframer; 2]>>,
 }
 
@@ -101,7 +111,9 @@ impl Inspection {
     /// Bytes held.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        let dialogue = self.dialogue[0].capacity() + self.dialogue[1].capacity();
+        let dialogue = self.dialogue.as_ref().map_or(0, |dialogue| {
+            size_of::<Dialogue>() + dialogue.said[0].capacity() + dialogue.said[1].capacity()
+        });
         dialogue
             + match &self.stage {
                 Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
@@ -113,11 +125,17 @@ impl Inspection {
     /// Remembers the hardware addresses of a packet.
     pub fn note_link(&mut self, moment: &Moment) {
         if let Some(link) = moment.link
-            && self.links.len() < MAX_LINKS
-            && !self.links.contains(&link)
+            && !self.links().contains(&link)
         {
-            self.links.push(link);
+            // A further one is left out.
+            let _ = self.links.get_or_insert_default().try_push(link);
         }
+    }
+
+    /// Distinct hardware addresses the flow was seen with, where they are wanted.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        self.links.as_ref().map_or(&[], |links| links)
     }
 
     /// Takes the next bytes of `side`; `answers` receives whole DNS messages.
@@ -127,12 +145,13 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         answers: &mut dyn FnMut(&[u8]),
     ) {
         self.note_link(moment);
         match &mut self.stage {
-            Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
-            Stage::Tls(stage) => stage.feed(side, bytes, moment),
+            Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
+            Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
             Stage::Http(..) | Stage::Opaque => {}
         }
@@ -143,8 +162,10 @@ impl Inspection {
         match &mut self.stage {
             Stage::Sniffing => {
                 self.has_gap = true;
-                self.dialogue[side.index()].clear();
-                self.searched[side.index()] = 0;
+                if let Some(dialogue) = &mut self.dialogue {
+                    dialogue.said[side.index()].clear();
+                    dialogue.searched[side.index()] = 0;
+                }
             }
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
@@ -161,13 +182,16 @@ impl Inspection {
         };
         match self.stage {
             Stage::Tls(stage) => Finding::Tls(stage),
-            Stage::Http(facts, proxy) => Finding::Http(facts, proxy),
+            Stage::Http(both) => {
+                let (facts, proxy) = *both;
+                Finding::Http(Box::new(facts), proxy)
+            }
             Stage::Dns(_) => Finding::Dns,
             Stage::Opaque => without_hello,
             Stage::Sniffing => {
                 // A request head that never ended is still a request.
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
-                    let dialogue = &self.dialogue[side.index()];
+                    let dialogue = said(self.dialogue.as_deref(), side);
                     if let Some((request, proxy)) = request_of(dialogue) {
                         return Finding::Http(Box::new(http1::parse_truncated(request)), proxy);
                     }
@@ -188,14 +212,17 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         answers: &mut dyn FnMut(&[u8]),
     ) {
         let mine = side.index();
-        if self.dialogue[mine].is_empty() {
+        if said(self.dialogue.as_deref(), side).is_empty() {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
-                Probe::ClientHello => return self.begin(side, side, bytes, moment, None, None),
-                Probe::ServerHello => return self.begin(side.other(), side, bytes, moment, None, None),
+                Probe::ClientHello => return self.begin(side, side, bytes, moment, hellos, None, None),
+                Probe::ServerHello => {
+                    return self.begin(side.other(), side, bytes, moment, hellos, None, None);
+                }
                 Probe::NeedMore | Probe::No => {}
             }
             if is_port(view, 53) {
@@ -205,52 +232,53 @@ impl Inspection {
                 return;
             }
         }
-        self.dialogue[mine].extend_from_slice(bytes);
+        let all = &mut self.dialogue.get_or_insert_default().said[mine];
+        all.extend_from_slice(bytes);
         self.has_records[mine] |= (view.originator.is_none() || self.has_gap)
-            && (tls::looks_like_application_data(bytes)
-                || tls::looks_like_application_data(&self.dialogue[mine]));
-        self.search(view, side, moment);
+            && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
+        self.search(view, side, moment, hellos);
         if matches!(self.stage, Stage::Sniffing)
-            && self.dialogue.iter().any(|dialogue| dialogue.len() > MAX_DIALOGUE_BYTES)
+            && let Some(dialogue) =
+                self.dialogue.take_if(|all| all.said.iter().any(|said| said.len() > MAX_DIALOGUE_BYTES))
         {
-            self.stage = match self.dialogue.iter().find_map(|dialogue| request_of(dialogue)) {
-                Some((request, proxy)) => Stage::Http(Box::new(http1::parse_truncated(request)), proxy),
+            self.stage = match dialogue.said.iter().find_map(|said| request_of(said)) {
+                Some((request, proxy)) => Stage::Http(Box::new((http1::parse_truncated(request), proxy))),
                 None => Stage::Opaque,
             };
-            self.dialogue = [Vec::new(), Vec::new()];
         }
     }
 
     /// Looks for what the dialogue of `side` has become.
-    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment) {
+    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, hellos: &mut Hellos) {
         let mine = side.index();
-        let dialogue = &self.dialogue[mine];
+        let Some(all) = self.dialogue.as_deref_mut() else { return };
+        let dialogue = &all.said[mine];
         match tls::probe(dialogue) {
             Probe::ClientHello => {
-                let bytes = std::mem::take(&mut self.dialogue[mine]);
-                return self.begin(side, side, &bytes, moment, None, None);
+                let bytes = std::mem::take(&mut all.said[mine]);
+                return self.begin(side, side, &bytes, moment, hellos, None, None);
             }
             Probe::ServerHello => {
-                let bytes = std::mem::take(&mut self.dialogue[mine]);
-                return self.begin(side.other(), side, &bytes, moment, None, None);
+                let bytes = std::mem::take(&mut all.said[mine]);
+                return self.begin(side.other(), side, &bytes, moment, hellos, None, None);
             }
             Probe::NeedMore if dialogue.len() < 64 => return,
             Probe::NeedMore | Probe::No => {}
         }
         if let Some((request, proxy)) = request_of(dialogue) {
             if let Parse::Done(request) = http1::parse_request(request) {
-                self.stage = Stage::Http(Box::new(request.facts), proxy);
-                self.dialogue = [Vec::new(), Vec::new()];
+                self.stage = Stage::Http(Box::new((request.facts, proxy)));
+                self.dialogue = None;
             }
             return;
         }
         if is_port(view, app::dax::CLEARTEXT_PORT) && app::dax::is_cleartext_greeting(dialogue) {
-            self.stage = Stage::Http(Box::new(HttpFacts { is_dax: true, ..HttpFacts::default() }), None);
-            self.dialogue = [Vec::new(), Vec::new()];
+            self.stage = Stage::Http(Box::new((HttpFacts { is_dax: true, ..HttpFacts::default() }, None)));
+            self.dialogue = None;
             return;
         }
         // From a little before what is new, so that a hello cut by a segment boundary is found.
-        let from = self.searched[mine].saturating_sub(16);
+        let from = all.searched[mine].saturating_sub(16);
         if let Some(tail) = dialogue.get(from..)
             && let Some(at) = tls::find_client_hello(tail)
         {
@@ -260,15 +288,15 @@ impl Inspection {
                 Parse::NeedMore | Parse::No => None,
             };
             let deframers = openvpn::detect(dialogue, at);
-            let all = std::mem::take(&mut self.dialogue[mine]);
-            let bytes = all.get(at..).unwrap_or_default();
+            let whole = std::mem::take(&mut all.said[mine]);
+            let bytes = whole.get(at..).unwrap_or_default();
             match deframers {
-                Some(pair) => self.begin(side, side, &all, moment, facts, Some(Box::new(pair))),
-                None => self.begin(side, side, bytes, moment, facts, None),
+                Some(pair) => self.begin(side, side, &whole, moment, hellos, facts, Some(Box::new(pair))),
+                None => self.begin(side, side, bytes, moment, hellos, facts, None),
             }
             return;
         }
-        self.searched[mine] = dialogue.len();
+        all.searched[mine] = dialogue.len();
     }
 
     /// TLS begins: `bytes` are of `side` and start with a hello.
@@ -278,10 +306,15 @@ impl Inspection {
         side: Side,
         bytes: &[u8],
         moment: &Moment,
+        hellos: &mut Hellos,
         proxy: Option<ProxyFacts>,
         openvpn: Option<Box<[openvpn::Deframer; 2]>>,
     ) {
-        let earlier = std::mem::take(&mut self.dialogue[side.other().index()]);
+        let earlier = self
+            .dialogue
+            .take()
+            .map(|mut dialogue| std::mem::take(&mut dialogue.said[side.other().index()]))
+            .unwrap_or_default();
         let is_framed = openvpn.is_some();
         let mut stage = Box::new(TlsStage {
             session: tls::Session::new(),
@@ -291,40 +324,39 @@ impl Inspection {
             server_hello_frame: None,
             has_server_bytes: false,
             is_aligned: [false; 2],
-            pending: [Vec::new(), Vec::new()],
+            pending: None,
             openvpn,
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
         // What a client says may come after the answer to it, with a preamble in front.
         stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
-        stage.feed(side, bytes, moment);
+        stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
-            stage.feed(side.other(), &earlier, moment);
+            stage.feed(side.other(), &earlier, moment, hellos);
             if !is_framed && client == side {
                 stage.is_aligned[side.other().index()] |= stage.session.has_server_hello();
             }
         }
-        self.dialogue = [Vec::new(), Vec::new()];
         self.stage = Stage::Tls(stage);
     }
 }
 
 impl TlsStage {
-    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         self.has_server_bytes |= side != self.client;
         if let Some(deframers) = &mut self.openvpn {
             let mut inner = Vec::new();
             deframers[side.index()].push(bytes, &mut inner);
             if !inner.is_empty() {
-                self.feed_tls(side, &inner, moment);
+                self.feed_tls(side, &inner, moment, hellos);
             }
             return;
         }
         if self.is_aligned[side.index()] {
-            return self.feed_tls(side, bytes, moment);
+            return self.feed_tls(side, bytes, moment, hellos);
         }
-        let pending = &mut self.pending[side.index()];
+        let pending = &mut self.pending.get_or_insert_default()[side.index()];
         pending.extend_from_slice(bytes);
         let Some(at) = beginning_of_records(pending, bytes.len(), side == self.client) else {
             // The end is kept: the next bytes may complete a header.
@@ -340,18 +372,18 @@ impl TlsStage {
         {
             self.proxy = preamble.facts;
         }
-        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment);
+        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
     }
 
     #[inline]
-    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment) {
+    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         if side == self.client {
-            self.session.client(bytes, moment.at);
+            self.session.client_with(bytes, moment.at, hellos);
             if self.client_hello_frame.is_none() && self.session.has_client_hello() {
                 self.client_hello_frame = Some(moment.frame);
             }
         } else {
-            self.session.server(bytes, moment.at);
+            self.session.server_with(bytes, moment.at, hellos);
             if self.server_hello_frame.is_none() && self.session.has_server_hello() {
                 self.server_hello_frame = Some(moment.frame);
             }
@@ -368,6 +400,11 @@ impl TlsStage {
             self.session.server_gap();
         }
     }
+}
+
+/// What `side` said in clear.
+fn said(dialogue: Option<&Dialogue>, side: Side) -> &[u8] {
+    dialogue.map_or(&[], |dialogue| &dialogue.said[side.index()])
 }
 
 /// The request in clear that a side has begun, after what it said to proxies. CONNECT is no request of

@@ -7,10 +7,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use crate::app::x509::{self, CertificateError};
 use crate::classify::{self, EndpointInput, EndpointOptions};
-use crate::model::{CertificateFacts, EndpointFacts, Memo, Sni};
-use crate::tls::Fingerprints;
+use crate::model::{CertificateFacts, EndpointFacts, Memo, Shared, Sni};
+use crate::tls::Hellos;
 
 /// Certificates kept: far more than the endpoints of one site show at a time. Some 10 MB when full.
 const MAX_CERTIFICATES: usize = 1_024;
@@ -26,12 +29,17 @@ const MAX_ENDPOINT_INPUT_BYTES: usize = 280;
 
 /// An endpoint, and the certificate it was decided by: as long as that is kept, its place in memory
 /// stands for it.
-type Decision = (Option<EndpointFacts>, Option<Arc<CertificateFacts>>);
+type Decision = (Option<Shared<EndpointFacts>>, Option<Arc<CertificateFacts>>);
+
+type Certificate = Result<Arc<CertificateFacts>, CertificateError>;
 
 /// Answers that are kept.
 pub(super) struct Repeated {
-    pub fingerprints: Fingerprints,
-    certificates: Memo<Result<Arc<CertificateFacts>, CertificateError>>,
+    pub hellos: Hellos,
+    /// Of a flow to something else: one for all.
+    pub no_endpoint: Shared<EndpointFacts>,
+    /// By where they are in memory, which nothing else can take while they are kept.
+    certificates: HashMap<usize, (Arc<[u8]>, Certificate), RandomState>,
     endpoints: Memo<Decision>,
     input: Vec<u8>,
 }
@@ -39,8 +47,9 @@ pub(super) struct Repeated {
 impl Default for Repeated {
     fn default() -> Self {
         Self {
-            fingerprints: Fingerprints::default(),
-            certificates: Memo::new(MAX_CERTIFICATES, MAX_CERTIFICATE_BYTES),
+            hellos: Hellos::default(),
+            no_endpoint: Shared::default(),
+            certificates: HashMap::default(),
             endpoints: Memo::new(MAX_ENDPOINTS, MAX_ENDPOINT_INPUT_BYTES),
             input: Vec::new(),
         }
@@ -49,8 +58,19 @@ impl Default for Repeated {
 
 impl Repeated {
     /// [`x509::parse_leaf`].
-    pub fn certificate(&mut self, leaf: &[u8]) -> Result<Arc<CertificateFacts>, CertificateError> {
-        self.certificates.get_or_make(leaf, || x509::parse_leaf(leaf).map(Arc::new))
+    pub fn certificate(&mut self, leaf: &Arc<[u8]>) -> Certificate {
+        let address = Arc::as_ptr(leaf).addr();
+        if let Some((_, known)) = self.certificates.get(&address) {
+            return known.clone();
+        }
+        let certificate = x509::parse_leaf(leaf).map(Arc::new);
+        if leaf.len() <= MAX_CERTIFICATE_BYTES {
+            if self.certificates.len() >= MAX_CERTIFICATES {
+                self.certificates.clear();
+            }
+            self.certificates.insert(address, (Arc::clone(leaf), certificate.clone()));
+        }
+        certificate
     }
 
     /// [`classify::endpoint`]; `certificate` is that of `input`, as it is shared.
@@ -59,10 +79,10 @@ impl Repeated {
         input: &EndpointInput<'_>,
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
-    ) -> Option<EndpointFacts> {
+    ) -> Option<Shared<EndpointFacts>> {
         if input.http.is_some() || input.proxy.is_some() || !input.dns_names.is_empty() {
             // What was said in clear differs from flow to flow.
-            return classify::endpoint(input, options);
+            return classify::endpoint(input, options).map(Shared::from);
         }
         let key = &mut self.input;
         key.clear();
@@ -83,7 +103,7 @@ impl Repeated {
             // To the endpoint both are the same: no name.
             Sni::NotSent | Sni::NotSeen => {}
         }
-        let decide = || (classify::endpoint(input, options), certificate.map(Arc::clone));
+        let decide = || (classify::endpoint(input, options).map(Shared::from), certificate.map(Arc::clone));
         self.endpoints.get_or_make(key, decide).0
     }
 }

@@ -90,7 +90,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ServerHello;
+    use crate::model::{Hello, ServerHello};
 
     #[test]
     fn recalls_by_id_and_by_ticket() {
@@ -116,7 +116,10 @@ mod tests {
 
     fn facts(resumed: bool, session_id: &[u8]) -> TlsFacts {
         TlsFacts {
-            server_hello: Some(ServerHello { session_id: session_id.to_vec(), ..ServerHello::default() }),
+            server_hello: Some(Hello {
+                session_id: session_id.iter().copied().collect(),
+                ..Hello::from(ServerHello::default())
+            }),
             resumed: Some(resumed),
             resumption: resumed.then_some(Resumption::SessionId),
             established: true,

@@ -73,8 +73,7 @@ fn excuse(
 /// The rule's remedy, and where to look in the client that was recognised.
 fn remedy(rule: Rule, record: &Record) -> String {
     let mut text = rule.text().remedy.to_owned();
-    let Some(client) = clients::recognise(record) else { return text };
-    let place = match rule {
+    let place: fn(&clients::Client) -> &'static str = match rule {
         Rule::TlsVersionTooLow
         | Rule::TlsVersionNotRecommended
         | Rule::LegacyClientRefused
@@ -86,12 +85,14 @@ fn remedy(rule: Rule, record: &Record) -> String {
         | Rule::NotPostQuantum
         | Rule::EarlyData
         | Rule::TlsCompression
-        | Rule::SniMissing => client.tls,
+        | Rule::SniMissing => |client| client.tls,
         Rule::PlaintextHttp | Rule::FipsEndpointRequired | Rule::CrossRegionEndpoint | Rule::DnsOverride => {
-            client.endpoint
+            |client| client.endpoint
         }
         _ => return text,
     };
+    let Some(client) = clients::recognise(record) else { return text };
+    let place = place(client);
     text.push_str(&format!(" The client is probably the {}; there it is decided by {place}.", client.name));
     text
 }

@@ -1,5 +1,6 @@
 //! The ClientHello [RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2].
 
+use arrayvec::ArrayVec;
 use tls_parser::parse_tls_handshake_client_hello;
 
 use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
@@ -9,25 +10,33 @@ use super::reader::{Reader, u16_list};
 use crate::model::registry::{
     CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion,
 };
-use crate::model::{ClientHello, TicketDigest};
+use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest};
 
 /// Room for the extensions of an ordinary hello, so that the list is made without growing.
 const USUAL_EXTENSIONS: usize = 16;
+
+const RANDOM_BYTES: usize = 32;
 
 /// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
 ///
 /// `None` where not even version and random are there. A whole body that contradicts its own lengths
 /// is read as far as it goes and reported as malformed; it counts as truncated where the contradiction
 /// is in front of the extensions, so that what follows is anybody's guess.
-pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<ClientHello> {
-    let (mut hello, block) = match is_whole.then(|| read_whole(body)).flatten() {
-        Some((hello, block)) => (hello, Some((block, true))),
+pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Hello<ClientHello>> {
+    let (mut hello, session_id, block) = match is_whole.then(|| read_whole(body)).flatten() {
+        Some((hello, session_id, block)) => (hello, session_id, Some((block, true))),
         None => read_partial(body)?,
     };
+    let mut session_ticket = None;
     let mut is_malformed = hello.is_truncated;
     if let Some((block, is_block_whole)) = block {
         hello.extensions.reserve(USUAL_EXTENSIONS);
-        let is_list_whole = extensions::read(block, |extension| take(&mut hello, &extension, errors));
+        let is_list_whole = extensions::read(block, |extension| {
+            if extension.id == id::SESSION_TICKET && extension.is_whole {
+                session_ticket = TicketDigest::of(extension.body);
+            }
+            take(&mut hello, &extension, errors);
+        });
         is_malformed |= !is_block_whole || !is_list_whole;
     }
     if hello.key_shares.is_empty() && !hello.supported_versions.is_empty() {
@@ -37,11 +46,24 @@ pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Clien
         errors.insert(TlsError::MalformedHello);
     }
     hello.is_truncated |= !is_whole;
-    Some(hello)
+    let session_id = ArrayVec::try_from(session_id).unwrap_or_default();
+    Some(Hello { kind: hello.into(), random_end: [0; 8], session_id, session_ticket })
 }
 
-/// The fixed part of a well-formed body, and its extensions.
-fn read_whole(body: &[u8]) -> Option<(ClientHello, &[u8])> {
+/// Bytes that the lists of a hello take.
+pub fn heap_bytes(hello: &ClientHello) -> usize {
+    2 * (hello.cipher_suites.capacity()
+        + hello.extensions.capacity()
+        + hello.supported_groups.capacity()
+        + hello.signature_schemes.capacity()
+        + hello.key_shares.capacity())
+        + hello.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
+        + hello.server_name.as_ref().map_or(0, String::capacity)
+        + size_of::<ClientHello>()
+}
+
+/// The fixed part of a well-formed body, its session id, and its extensions.
+fn read_whole(body: &[u8]) -> Option<(ClientHello, &[u8], &[u8])> {
     let (rest, parsed) = parse_tls_handshake_client_hello(body).ok()?;
     if parsed.ext.is_none() && !rest.is_empty() {
         // Extensions whose length runs past the end: not for a parser that knows all or nothing.
@@ -49,32 +71,27 @@ fn read_whole(body: &[u8]) -> Option<(ClientHello, &[u8])> {
     }
     let hello = ClientHello {
         legacy_version: TlsVersion(parsed.version.0),
-        random: parsed.random.first_chunk().copied()?,
-        session_id: parsed.session_id.unwrap_or_default().to_vec(),
         cipher_suites: parsed.ciphers.into_iter().map(|suite| CipherSuite(suite.0)).collect(),
         compression_methods: parsed.comp.into_iter().map(|method| CompressionMethod(method.0)).collect(),
         ..ClientHello::default()
     };
-    Some((hello, parsed.ext.unwrap_or_default()))
+    Some((hello, parsed.session_id.unwrap_or_default(), parsed.ext.unwrap_or_default()))
 }
 
-type PartialHello<'a> = (ClientHello, Option<(&'a [u8], bool)>);
+type PartialHello<'a> = (ClientHello, &'a [u8], Option<(&'a [u8], bool)>);
 
-/// The fixed part of a body that may end anywhere, and what there is of its extensions.
+/// The fixed part of a body that may end anywhere, its session id, and what there is of its extensions.
 fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
     let mut reader = Reader::new(body);
     let mut hello = ClientHello {
         legacy_version: TlsVersion(reader.u16()?),
-        random: reader.array()?,
         is_truncated: true,
         ..ClientHello::default()
     };
+    reader.take(RANDOM_BYTES)?;
+    let mut session_id: &[u8] = &[];
     let block = (|| {
-        let session_id = reader.vector8()?;
-        if session_id.len() > 32 {
-            return None;
-        }
-        hello.session_id = session_id.to_vec();
+        session_id = reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_BYTES)?;
         let (suites, is_list_whole) = reader.vector16_at_most()?;
         hello.cipher_suites = u16_list(suites).map(CipherSuite).collect();
         if !is_list_whole {
@@ -91,7 +108,7 @@ fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
     if block.is_some() {
         hello.is_truncated = false;
     }
-    Some((hello, block))
+    Some((hello, session_id, block))
 }
 
 /// Takes what one extension says. One that contradicts itself gives what can be read of it.
@@ -117,7 +134,6 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
             hello.alpn = std::iter::from_fn(|| names.vector8().map(<[u8]>::to_vec)).collect();
         }
         id::ENCRYPT_THEN_MAC => hello.offers_encrypt_then_mac = true,
-        id::SESSION_TICKET => hello.session_ticket = TicketDigest::of(extension.body),
         id::PRE_SHARED_KEY => hello.offers_psk = true,
         id::EARLY_DATA => hello.offers_early_data = true,
         id::SUPPORTED_VERSIONS => {

@@ -18,9 +18,9 @@ pub fn judge(facts: &TlsFacts) -> Option<Downgrade> {
         return None;
     }
     let offered = client.max_version().map_or(0, TlsVersion::rank);
-    match server.random.last_chunk::<8>() {
-        Some(SENTINEL_TLS12) if offered >= TlsVersion::TLS13.rank() => return Some(Downgrade::SentinelTls12),
-        Some(SENTINEL_TLS11) if offered >= TlsVersion::TLS12.rank() => return Some(Downgrade::SentinelTls11),
+    match &server.random_end {
+        SENTINEL_TLS12 if offered >= TlsVersion::TLS13.rank() => return Some(Downgrade::SentinelTls12),
+        SENTINEL_TLS11 if offered >= TlsVersion::TLS12.rank() => return Some(Downgrade::SentinelTls11),
         _ => {}
     }
     client.cipher_suites.contains(&CipherSuite(FALLBACK_SCSV)).then_some(Downgrade::FallbackScsv)
@@ -29,22 +29,20 @@ pub fn judge(facts: &TlsFacts) -> Option<Downgrade> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientHello, ServerHello};
+    use crate::model::{ClientHello, Hello, ServerHello};
 
     fn facts(offered: TlsVersion, end: &[u8; 8]) -> TlsFacts {
-        let mut random = [7; 32];
-        random[24..].copy_from_slice(end);
+        let hello = ServerHello { legacy_version: TlsVersion::TLS12, ..ServerHello::default() };
         TlsFacts {
-            client_hello: Some(ClientHello {
-                legacy_version: TlsVersion::TLS12,
-                supported_versions: vec![TlsVersion(0x0a0a), offered],
-                ..ClientHello::default()
-            }),
-            server_hello: Some(ServerHello {
-                legacy_version: TlsVersion::TLS12,
-                random,
-                ..ServerHello::default()
-            }),
+            client_hello: Some(
+                ClientHello {
+                    legacy_version: TlsVersion::TLS12,
+                    supported_versions: vec![TlsVersion(0x0a0a), offered],
+                    ..ClientHello::default()
+                }
+                .into(),
+            ),
+            server_hello: Some(Hello { random_end: *end, ..Hello::from(hello) }),
             ..TlsFacts::default()
         }
     }

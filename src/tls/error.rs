@@ -85,6 +85,16 @@ impl TlsErrors {
         self.0 |= 1 << error as u16;
     }
 
+    /// Adds those of `other`.
+    pub const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     #[must_use]
     pub const fn contains(self, error: TlsError) -> bool {
         self.0 & 1 << error as u16 != 0

@@ -7,76 +7,11 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::numbers::extension;
-use crate::model::Memo;
 use crate::model::registry::{TlsVersion, is_grease};
 use crate::model::{ClientHello, ServerHello};
 
 /// Room for the text of an ordinary hello, so that it is written without growing.
 const USUAL_TEXT_BYTES: usize = 512;
-
-/// Kinds of hellos whose fingerprints are kept: a site has a few dozen, clients that shuffle their
-/// extensions as many as they like. Some 5 MB when full.
-const MAX_KEPT: usize = 4_096;
-
-/// The most bytes of a hello that count for its fingerprint and are kept; usual ones have some 150.
-const MAX_KEPT_BYTES: usize = 1_024;
-
-/// Fingerprints of hellos, computed once for each kind of hello.
-#[derive(Debug)]
-pub struct Fingerprints {
-    clients: Memo<(Option<String>, Option<String>)>,
-    servers: Memo<Option<String>>,
-    input: Vec<u8>,
-}
-
-impl Default for Fingerprints {
-    fn default() -> Self {
-        Self {
-            clients: Memo::new(MAX_KEPT, MAX_KEPT_BYTES),
-            servers: Memo::new(MAX_KEPT, MAX_KEPT_BYTES),
-            input: Vec::new(),
-        }
-    }
-}
-
-impl Fingerprints {
-    /// [`ja3`] and [`ja4`] of a ClientHello.
-    pub fn of_client(&mut self, hello: &ClientHello) -> (Option<String>, Option<String>) {
-        if hello.is_truncated || hello.is_ssl2_form {
-            return (None, None);
-        }
-        let input = &mut self.input;
-        input.clear();
-        input.extend_from_slice(&hello.legacy_version.0.to_be_bytes());
-        push_numbers(input, hello.cipher_suites.iter().map(|suite| suite.0));
-        push_numbers(input, hello.extensions.iter().map(|id| id.0));
-        push_numbers(input, hello.supported_groups.iter().map(|group| group.0));
-        push_numbers(input, hello.signature_schemes.iter().map(|scheme| scheme.0));
-        push_numbers(input, hello.supported_versions.iter().map(|version| version.0));
-        push_numbers(input, hello.ec_point_formats.iter().copied().map(u16::from));
-        input.extend_from_slice(hello.alpn.first().map_or(&[], Vec::as_slice));
-        self.clients.get_or_make(input, || (ja3(hello), ja4(hello)))
-    }
-
-    /// [`ja3s`] of a ServerHello.
-    pub fn of_server(&mut self, hello: &ServerHello) -> Option<String> {
-        if hello.is_truncated || hello.is_ssl2_form {
-            return None;
-        }
-        let input = &mut self.input;
-        input.clear();
-        input.extend_from_slice(&hello.legacy_version.0.to_be_bytes());
-        input.extend_from_slice(&hello.cipher_suite.0.to_be_bytes());
-        push_numbers(input, hello.extensions.iter().map(|id| id.0));
-        self.servers.get_or_make(input, || ja3s(hello))
-    }
-}
-
-/// A list with its length, so that two lists in a row are never read as two others.
-fn push_numbers(input: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u16>) {
-    input.extend_from_slice(&(values.len() as u32).to_be_bytes());
-    input.extend(values.flat_map(u16::to_be_bytes));
-}
 
 /// MD5 of `version,suites,extensions,groups,point formats` in decimal, GREASE left out. `None` for a
 /// hello of which a part is missing, and for the SSLv2 form.
@@ -298,33 +233,6 @@ mod tests {
         hello.supported_groups.clear();
         hello.ec_point_formats.clear();
         assert_eq!(ja3(&hello).as_deref(), Some("de350869b8c85de67a350c8d186f11e6"));
-    }
-
-    #[test]
-    fn keeps_what_it_computed_and_confuses_no_two_hellos() {
-        let mut kept = Fingerprints::default();
-        let changes: [fn(&mut ClientHello); 9] = [
-            |_| {},
-            |hello| hello.legacy_version = TlsVersion::TLS11,
-            |hello| hello.cipher_suites.truncate(3),
-            |hello| hello.extensions.reverse(),
-            |hello| hello.supported_groups.push(NamedGroup(29)),
-            |hello| hello.ec_point_formats.push(1),
-            |hello| hello.signature_schemes.truncate(1),
-            |hello| hello.supported_versions.clear(),
-            |hello| hello.alpn.swap(0, 1),
-        ];
-        for _ in 0..2 {
-            for change in changes {
-                let mut hello = ja4_example();
-                change(&mut hello);
-                assert_eq!(kept.of_client(&hello), (ja3(&hello), ja4(&hello)));
-            }
-        }
-        for suite in [0x1301, 0x1302, 0x1301] {
-            let hello = ServerHello { cipher_suite: CipherSuite(suite), ..ServerHello::default() };
-            assert_eq!(kept.of_server(&hello), ja3s(&hello));
-        }
     }
 
     #[test]

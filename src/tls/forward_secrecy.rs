@@ -59,11 +59,14 @@ mod tests {
 
     fn facts(version: TlsVersion, suite: u16, resumed: Option<bool>) -> TlsFacts {
         TlsFacts {
-            server_hello: Some(ServerHello {
-                legacy_version: version,
-                cipher_suite: CipherSuite(suite),
-                ..ServerHello::default()
-            }),
+            server_hello: Some(
+                ServerHello {
+                    legacy_version: version,
+                    cipher_suite: CipherSuite(suite),
+                    ..ServerHello::default()
+                }
+                .into(),
+            ),
             resumed,
             ..TlsFacts::default()
         }

@@ -24,7 +24,10 @@ pub fn fuzz_tls(bytes: &[u8]) -> TlsFacts {
         }
     }
     session.close();
-    let _ =
-        (session.held_bytes(), session.errors().iter().count(), session.leaf_certificate().map(<[u8]>::len));
+    let _ = (
+        session.held_bytes(),
+        session.errors().iter().count(),
+        session.leaf_certificate().map(|leaf| leaf.len()),
+    );
     session.finish()
 }

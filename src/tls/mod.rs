@@ -19,6 +19,7 @@ mod extensions;
 pub mod fingerprint;
 mod forward_secrecy;
 mod fuzz;
+mod hellos;
 mod key_exchange;
 mod message;
 mod numbers;
@@ -35,8 +36,8 @@ pub use error::{
     MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES,
     TlsError, TlsErrors,
 };
-pub use fingerprint::Fingerprints;
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
+pub use hellos::Hellos;
 pub use probe::{Probe, find_client_hello, looks_like_application_data, looks_like_record, probe};
 pub use session::Session;

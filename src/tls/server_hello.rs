@@ -1,14 +1,15 @@
 //! The ServerHello and the HelloRetryRequest [RFC 8446 sections 4.1.3 and 4.1.4], and their forms in the
 //! drafts of TLS 1.3 up to 21 (draft-ietf-tls-tls13-18 section 4.1.3: no session id, no compression).
 
+use arrayvec::ArrayVec;
 use tls_parser::parse_tls_handshake_server_hello;
 
 use super::error::{TlsError, TlsErrors};
 use super::extensions::{self, Extension};
 use super::numbers::{draft_of, extension as id, is_hello_version, is_tls13};
 use super::reader::Reader;
-use crate::model::ServerHello;
 use crate::model::registry::{CipherSuite, CompressionMethod, ExtensionId, NamedGroup, TlsVersion};
+use crate::model::{Hello, MAX_SESSION_ID_BYTES, ServerHello};
 
 /// SHA-256 of "HelloRetryRequest", the random that marks one [RFC 8446 section 4.1.3].
 pub const RETRY_RANDOM: [u8; 32] = [
@@ -24,18 +25,23 @@ const FIRST_RETRY_SUITE_DRAFT: u8 = 19;
 
 /// Reads a ServerHello body, or what there is of it. `None` where the cipher suite is not there (half
 /// an answer would be taken for a choice the server did not make) or the version is none of TLS.
-pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<ServerHello> {
-    let (mut hello, block) = match is_whole.then(|| read_whole(body)).flatten() {
-        Some((hello, block)) => (hello, Some((block, true))),
+pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Hello<ServerHello>> {
+    let (mut hello, random, session_id, block) = match is_whole.then(|| read_whole(body)).flatten() {
+        Some((hello, random, session_id, block)) => (hello, random, session_id, Some((block, true))),
         None => read_partial(body)?,
     };
-    hello.is_hello_retry_request = hello.random == RETRY_RANDOM;
+    hello.is_hello_retry_request = *random == RETRY_RANDOM;
     let is_malformed = !take_extensions(&mut hello, block);
-    Some(conclude(hello, is_whole, is_malformed, errors))
+    Some(Hello {
+        kind: conclude(hello, is_whole, is_malformed, errors).into(),
+        random_end: random.last_chunk().copied().unwrap_or_default(),
+        session_id: ArrayVec::try_from(session_id).unwrap_or_default(),
+        session_ticket: None,
+    })
 }
 
 /// Reads the HelloRetryRequest message (type 6) of the drafts up to 21.
-pub fn read_draft_retry(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<ServerHello> {
+pub fn read_draft_retry(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Hello<ServerHello>> {
     let mut reader = Reader::new(body);
     let version = reader.u16()?;
     let has_suite = draft_of(version).is_some_and(|draft| draft >= FIRST_RETRY_SUITE_DRAFT);
@@ -47,7 +53,7 @@ pub fn read_draft_retry(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> 
         ..ServerHello::default()
     };
     let is_malformed = !take_extensions(&mut hello, reader.vector16_at_most());
-    Some(conclude(hello, is_whole, is_malformed, errors))
+    Some(conclude(hello, is_whole, is_malformed, errors).into())
 }
 
 /// False where the list of extensions ends within one.
@@ -82,8 +88,10 @@ fn conclude(
     hello
 }
 
-/// The fixed part of a well-formed body, and its extensions.
-fn read_whole(body: &[u8]) -> Option<(ServerHello, &[u8])> {
+type WholeHello<'a> = (ServerHello, &'a [u8; 32], &'a [u8], &'a [u8]);
+
+/// The fixed part of a well-formed body, its random, its session id and its extensions.
+fn read_whole(body: &[u8]) -> Option<WholeHello<'_>> {
     let (rest, parsed) = parse_tls_handshake_server_hello(body).ok()?;
     if parsed.ext.is_none() && !rest.is_empty() {
         // Extensions that run past the end, or those of an SSLv3 hello, which the crate leaves out.
@@ -91,31 +99,29 @@ fn read_whole(body: &[u8]) -> Option<(ServerHello, &[u8])> {
     }
     let hello = ServerHello {
         legacy_version: TlsVersion(parsed.version.0),
-        random: parsed.random.first_chunk().copied()?,
-        session_id: parsed.session_id.unwrap_or_default().to_vec(),
         cipher_suite: CipherSuite(parsed.cipher.0),
         compression_method: CompressionMethod(parsed.compression.0),
         ..ServerHello::default()
     };
-    Some((hello, parsed.ext.unwrap_or_default()))
+    let session_id = parsed.session_id.unwrap_or_default();
+    Some((hello, parsed.random.first_chunk()?, session_id, parsed.ext.unwrap_or_default()))
 }
 
-type PartialHello<'a> = (ServerHello, Option<(&'a [u8], bool)>);
+type PartialHello<'a> = (ServerHello, &'a [u8; 32], &'a [u8], Option<(&'a [u8], bool)>);
 
-/// The fixed part of a body that may end after the cipher suite, and what there is of its extensions.
+/// The fixed part of a body that may end after the cipher suite, its random, its session id, and what there
+/// is of its extensions.
 fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
     let mut reader = Reader::new(body);
     let version = reader.u16().filter(|version| is_hello_version(*version))?;
-    let random = reader.array()?;
+    let random = reader.take(32)?.first_chunk()?;
     let is_old_draft = draft_of(version).is_some_and(|draft| draft < FIRST_COMPATIBLE_DRAFT);
     let session_id = if is_old_draft { &[] } else { reader.vector8()? };
-    if session_id.len() > 32 {
+    if session_id.len() > MAX_SESSION_ID_BYTES {
         return None;
     }
     let mut hello = ServerHello {
         legacy_version: TlsVersion(version),
-        random,
-        session_id: session_id.to_vec(),
         cipher_suite: CipherSuite(reader.u16()?),
         ..ServerHello::default()
     };
@@ -124,16 +130,16 @@ fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
             Some(method) => hello.compression_method = CompressionMethod(method),
             None => {
                 hello.is_truncated = true;
-                return Some((hello, None));
+                return Some((hello, random, session_id, None));
             }
         }
     }
     if reader.is_empty() {
-        return Some((hello, None));
+        return Some((hello, random, session_id, None));
     }
     let block = reader.vector16_at_most();
     hello.is_truncated = block.is_none();
-    Some((hello, block))
+    Some((hello, random, session_id, block))
 }
 
 fn take(hello: &mut ServerHello, extension: &Extension<'_>) {

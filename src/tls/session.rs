@@ -1,14 +1,17 @@
 //! Both directions of one connection → [`TlsFacts`].
 
+use std::sync::Arc;
+
 use super::certificate;
 use super::error::{TlsError, TlsErrors};
+use super::hellos::{Hellos, IsNew};
 use super::message::{End, Message, Messages};
 use super::numbers::{content, handshake, is_tls13};
 use super::reader::Reader;
 use super::record::{Layer, Opening, Piece, Records};
-use super::{client_hello, downgrade, fingerprint, forward_secrecy, key_exchange, server_hello, ssl2};
+use super::{client_hello, downgrade, forward_secrecy, key_exchange, server_hello, ssl2};
 use crate::model::registry::{AlertDescription, KeyExchange};
-use crate::model::{AlertFrom, Resumption, TicketDigest, Timestamp, TlsFacts};
+use crate::model::{AlertFrom, Hello, Resumption, ServerHello, TicketDigest, Timestamp, TlsFacts};
 
 /// The least payload of a record that can hold an encrypted Finished of TLS 1.3: header 4, verify
 /// data 32, content type 1, the shortest tag 8. An encrypted alert is shorter.
@@ -66,7 +69,9 @@ pub struct Session {
     client: Direction,
     server: Direction,
     facts: Box<TlsFacts>,
-    leaf: Option<Vec<u8>>,
+    leaf: Option<Arc<[u8]>>,
+    /// Bytes of facts that no other connection shares.
+    own_bytes: usize,
     errors: TlsErrors,
     /// The server's clear flight is over: ServerHelloDone, ChangeCipherSpec, or TLS 1.3.
     is_flight_over: bool,
@@ -96,6 +101,7 @@ impl Session {
             server: Direction::new(Opening::Server),
             facts: Box::default(),
             leaf: None,
+            own_bytes: 0,
             errors: TlsErrors::default(),
             is_flight_over: false,
             has_flight_gap: false,
@@ -106,10 +112,15 @@ impl Session {
 
     /// Takes the next bytes of the client, seen at `at`.
     pub fn client(&mut self, bytes: &[u8], at: Timestamp) {
+        self.client_with(bytes, at, &mut Hellos::default());
+    }
+
+    /// The same, with what is kept from one connection to the next.
+    pub fn client_with(&mut self, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
         if self.facts.client_hello.is_none() && self.facts.client_hello_at.is_none() && !bytes.is_empty() {
             self.facts.client_hello_at = Some(at);
         }
-        self.push(Sender::Client, bytes, at);
+        self.push(Sender::Client, bytes, at, hellos);
         if !self.client.records.is_under_way() {
             // It was not the hello yet.
             self.facts.client_hello_at = None;
@@ -118,7 +129,12 @@ impl Session {
 
     /// Takes the next bytes of the server, seen at `at`.
     pub fn server(&mut self, bytes: &[u8], at: Timestamp) {
-        self.push(Sender::Server, bytes, at);
+        self.server_with(bytes, at, &mut Hellos::default());
+    }
+
+    /// The same, with what is kept from one connection to the next.
+    pub fn server_with(&mut self, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
+        self.push(Sender::Server, bytes, at, hellos);
     }
 
     /// Learns that bytes of the client are missing here.
@@ -154,27 +170,13 @@ impl Session {
     /// Bytes held on the heap.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        let hello = |hello: &crate::model::ClientHello| {
-            2 * (hello.cipher_suites.capacity()
-                + hello.extensions.capacity()
-                + hello.supported_groups.capacity()
-                + hello.signature_schemes.capacity()
-                + hello.key_shares.capacity())
-                + hello.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
-                + hello.server_name.as_ref().map_or(0, String::capacity)
-        };
-        size_of::<TlsFacts>()
-            + self.client.held_bytes()
-            + self.server.held_bytes()
-            + self.leaf.as_ref().map_or(0, Vec::capacity)
-            + self.facts.client_hello.as_ref().map_or(0, hello)
-            + self.facts.second_client_hello.as_ref().map_or(0, hello)
+        size_of::<TlsFacts>() + self.own_bytes + self.client.held_bytes() + self.server.held_bytes()
     }
 
     /// The server's leaf certificate, DER, where it was in clear.
     #[must_use]
-    pub fn leaf_certificate(&self) -> Option<&[u8]> {
-        self.leaf.as_deref()
+    pub const fn leaf_certificate(&self) -> Option<&Arc<[u8]>> {
+        self.leaf.as_ref()
     }
 
     /// What was not as it should be, so far; [`Session::finish`] may add to it, so ask after
@@ -198,12 +200,12 @@ impl Session {
     /// The facts, at the end of the connection or as soon as it is decided.
     #[must_use]
     pub fn finish(self) -> TlsFacts {
-        *self.finish_with(&mut fingerprint::Fingerprints::default())
+        *self.into_facts()
     }
 
-    /// The same, with fingerprints that are kept from one connection to the next.
+    /// The same, where they are in memory.
     #[must_use]
-    pub fn finish_with(mut self, fingerprints: &mut fingerprint::Fingerprints) -> Box<TlsFacts> {
+    pub fn into_facts(mut self) -> Box<TlsFacts> {
         self.close();
         let mut facts = self.facts;
         if facts.client_hello.is_none() {
@@ -226,9 +228,6 @@ impl Session {
         (facts.forward_secrecy, facts.forward_secrecy_reason) =
             forward_secrecy::judge(&facts, cannot_be_resumed);
         facts.downgrade = downgrade::judge(&facts);
-        (facts.ja3, facts.ja4) =
-            facts.client_hello.as_ref().map_or((None, None), |hello| fingerprints.of_client(hello));
-        facts.ja3s = facts.server_hello.as_ref().and_then(|hello| fingerprints.of_server(hello));
         facts
     }
 
@@ -239,7 +238,7 @@ impl Session {
         }
     }
 
-    fn push(&mut self, sender: Sender, bytes: &[u8], at: Timestamp) {
+    fn push(&mut self, sender: Sender, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
         if self.is_decided() {
             return;
         }
@@ -252,7 +251,7 @@ impl Session {
                     self.ssl2_payload(sender, bytes, is_last)
                 }
                 Piece::Payload { layer: Layer::Tls(content::HANDSHAKE), bytes, .. } => {
-                    self.handshake_payload(sender, bytes);
+                    self.handshake_payload(sender, bytes, hellos);
                 }
                 Piece::Payload { layer: Layer::Tls(content::ALERT), bytes, .. } => {
                     self.alert_payload(sender, bytes)
@@ -272,9 +271,11 @@ impl Session {
             return;
         }
         if let Some(message) = self.direction(sender).messages.cut() {
+            // Nothing is kept of what was cut.
+            let hellos = &mut Hellos::default();
             match sender {
-                Sender::Client => self.client_message(&message),
-                Sender::Server => self.server_message(&message),
+                Sender::Client => self.client_message(&message, hellos),
+                Sender::Server => self.server_message(&message, hellos),
             }
         }
         if !self.direction(sender).ssl2_message.is_empty() {
@@ -437,7 +438,7 @@ impl Session {
         }
     }
 
-    fn handshake_payload(&mut self, sender: Sender, payload: &[u8]) {
+    fn handshake_payload(&mut self, sender: Sender, payload: &[u8], hellos: &mut Hellos) {
         let is_old = self.is_tls12_or_older();
         let direction = self.direction(sender);
         if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
@@ -446,41 +447,48 @@ impl Session {
         let mut rest = payload;
         while let Some(message) = self.direction(sender).messages.next(&mut rest) {
             match sender {
-                Sender::Client => self.client_message(&message),
-                Sender::Server => self.server_message(&message),
+                Sender::Client => self.client_message(&message, hellos),
+                Sender::Server => self.server_message(&message, hellos),
             }
         }
     }
 
-    fn client_message(&mut self, message: &Message<'_>) {
+    fn client_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
         match (message.kind, message.end) {
             (_, End::Foreign) => self.client.has_finished |= self.client.has_changed_cipher,
             (handshake::CLIENT_HELLO, end) => {
                 self.note_end(end);
-                let hello = client_hello::read(&message.body, end == End::Whole, &mut self.errors);
+                let hello = hellos.client(&message.body, end == End::Whole, &mut self.errors);
+                if let Some((hello, _, IsNew(true))) = &hello {
+                    self.own_bytes += client_hello::heap_bytes(hello);
+                }
                 if self.facts.client_hello.is_none() {
                     self.facts.is_truncated |= hello.is_none();
-                    self.facts.client_hello = hello;
+                    if let Some((hello, kind, _)) = hello {
+                        self.facts.client_hello = Some(hello);
+                        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                    }
                 } else if self.facts.second_client_hello.is_none()
                     && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
                 {
-                    self.facts.second_client_hello = hello;
+                    self.facts.second_client_hello = hello.map(|(hello, ..)| hello.kind);
                 }
             }
             _ => {}
         }
     }
 
-    fn server_message(&mut self, message: &Message<'_>) {
+    fn server_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
         let is_whole = message.end == End::Whole;
         match message.kind {
             _ if message.end == End::Foreign => {}
             handshake::SERVER_HELLO | handshake::HELLO_RETRY_REQUEST => {
                 self.note_end(message.end);
                 let hello = if message.kind == handshake::SERVER_HELLO {
-                    server_hello::read(&message.body, is_whole, &mut self.errors)
+                    hellos.server(&message.body, is_whole, &mut self.errors)
                 } else {
                     server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
+                        .map(|hello| (hello.clone(), hello.kind.into(), IsNew(true)))
                 };
                 match hello {
                     None => {
@@ -489,19 +497,22 @@ impl Session {
                             self.errors.insert(TlsError::MalformedHello);
                         }
                     }
-                    Some(hello) if hello.is_hello_retry_request => {
+                    Some((hello, ..)) if hello.is_hello_retry_request => {
                         if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
-                            self.facts.hello_retry_request = Some(hello);
+                            self.facts.hello_retry_request = Some(hello.kind);
                         }
                     }
-                    Some(hello) => self.take_server_hello(hello),
+                    Some((hello, kind, _)) => self.take_server_hello(hello, kind.ja3s),
                 }
             }
             handshake::CERTIFICATE => {
                 self.note_full_handshake();
                 if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
                     match certificate::leaf(&message.body, message.end) {
-                        Ok(leaf) => self.leaf = leaf.map(<[u8]>::to_vec),
+                        Ok(leaf) => {
+                            self.leaf = leaf.map(|leaf| hellos.certificate(leaf));
+                            self.own_bytes += own_bytes(self.leaf.as_ref());
+                        }
                         Err(error) => self.errors.insert(error),
                     }
                 }
@@ -536,7 +547,7 @@ impl Session {
         }
     }
 
-    fn take_server_hello(&mut self, hello: crate::model::ServerHello) {
+    fn take_server_hello(&mut self, hello: Hello<ServerHello>, ja3s: Option<Arc<str>>) {
         if self.facts.server_hello.is_some() {
             return;
         }
@@ -546,6 +557,7 @@ impl Session {
             self.facts.resumption = hello.selected_psk.then_some(Resumption::Psk);
         }
         self.facts.server_hello = Some(hello);
+        self.facts.ja3s = ja3s;
         // What the client sent after ChangeCipherSpec is told apart only now.
         self.client.has_finished |=
             self.client.has_changed_cipher && self.client.messages.is_foreign() && self.is_tls12_or_older();
@@ -605,15 +617,21 @@ impl Session {
                     self.facts.resumed = Some(server.is_session_hit);
                     self.facts.resumption = server.is_session_hit.then_some(Resumption::SessionId);
                     if !server.certificate.is_empty() {
-                        self.leaf = Some(server.certificate.to_vec());
+                        self.leaf = Some(Arc::from(server.certificate));
+                        self.own_bytes += server.certificate.len();
                     }
-                    self.facts.server_hello = Some(server.hello);
+                    self.facts.server_hello = Some(server.hello.into());
                 }
                 None => self.errors.insert(TlsError::MalformedSsl2),
             },
             Sender::Server => {}
         }
     }
+}
+
+/// Bytes of a certificate that nobody else keeps.
+fn own_bytes(leaf: Option<&Arc<[u8]>>) -> usize {
+    leaf.filter(|leaf| Arc::strong_count(leaf) == 1).map_or(0, |leaf| leaf.len())
 }
 
 /// The server answers with the client's session id; where it offered a ticket it may have left the id empty

@@ -1,8 +1,10 @@
 //! Messages of SSLv2 ["The SSL Protocol", Hickman 1995; the ClientHello also RFC 5246 appendix E.2].
 
+use arrayvec::ArrayVec;
+
 use super::reader::Reader;
 use crate::model::registry::{CipherSuite, Ssl2CipherKind, TlsVersion};
-use crate::model::{ClientHello, ServerHello};
+use crate::model::{ClientHello, Hello, ServerHello};
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_MASTER_KEY: u8 = 2;
@@ -13,7 +15,7 @@ pub const MAX_RECORD_BYTES: usize = 0x7fff;
 
 /// Reads CLIENT-HELLO; `None` where its lengths do not fit together. Of a body cut short there is
 /// what its fixed fields and the kinds before the cut say.
-pub fn client_hello(body: &[u8], is_whole: bool) -> Option<ClientHello> {
+pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     let mut reader = Reader::new(body);
     if reader.u8()? != CLIENT_HELLO {
         return None;
@@ -46,15 +48,13 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<ClientHello> {
     let session_id = reader.take(session_length);
     let challenge = session_id.and_then(|_| reader.take(challenge_length));
     match (session_id, challenge) {
-        (Some(session_id), Some(challenge)) => {
-            hello.session_id = session_id.to_vec();
-            // The challenge stands at the end of the random, zeros before it.
-            for (slot, byte) in hello.random.iter_mut().rev().zip(challenge.iter().rev()) {
-                *slot = *byte;
-            }
-        }
+        (Some(_), Some(_)) => {}
         _ if is_whole => return None,
         _ => hello.is_truncated = true,
+    }
+    let mut hello = Hello::from(hello);
+    if let Some(session_id) = session_id.filter(|_| challenge.is_some()) {
+        hello.session_id = ArrayVec::try_from(session_id).unwrap_or_default();
     }
     Some(hello)
 }
@@ -122,7 +122,6 @@ mod tests {
         assert_eq!(hello.cipher_suites, [CipherSuite(0x2f)]);
         assert_eq!(hello.ssl2_cipher_kinds, [Ssl2CipherKind(0x01_0080)]);
         assert_eq!(hello.legacy_version, TlsVersion::TLS10);
-        assert_eq!((&hello.random[..16], &hello.random[16..]), (&[0; 16][..], &[9; 16][..]));
         assert!(!hello.is_truncated);
     }
 

@@ -11,19 +11,18 @@ use crate::model::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, Ssl2CipherKind, TlsVersion,
 };
 use crate::model::{
-    AlertFrom, ClientHello, Downgrade, ForwardSecrecy, KeyExchangeFacts, Resumption, ServerHello, Sni,
-    Timestamp, TlsFacts,
+    AlertFrom, ClientHello, Downgrade, ForwardSecrecy, KeyExchangeFacts, Resumption, Sni, Timestamp, TlsFacts,
 };
 
 /// RFC 8448 section 3: the handshake messages of "Simple 1-RTT Handshake".
-const RFC8448_CLIENT: &str = "010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7000006130113031302\
+pub(super) const RFC8448_CLIENT: &str = "010000c00303cb34ecb1e78163ba1c38c6dacb196a6dffa21a8d9912ec18a2ef6283024dece7000006130113031302\
 010000910000000b0009000006736572766572ff01000100000a00140012001d001700180019010001010102010301040023000000330026\
 0024001d002099381de560e4bd43d23d8e435a7dbafeb3c06e51c13cae4d5413691e529aaf2c002b0003020304000d0020001e0403050306\
 03020308040805080604010501060102010402050206020202002d00020101001c00024001";
-const RFC8448_SERVER: &str = "020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e003300\
+pub(super) const RFC8448_SERVER: &str = "020000560303a6af06a4121860dc5e6e60249cd34c95930c8ac5cb1434dac155772ed3e2692800130100002e003300\
 24001d0020c9828876112095fe66762bdbf7c672e156d6cc253b833df1dd69b1b04e751f0f002b00020304";
 
-fn unhex(text: &str) -> Vec<u8> {
+pub(super) fn unhex(text: &str) -> Vec<u8> {
     text.as_bytes()
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
@@ -34,11 +33,11 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(seconds)
 }
 
-fn vector8(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn vector8(bytes: &[u8]) -> Vec<u8> {
     [&[u8::try_from(bytes.len()).unwrap()][..], bytes].concat()
 }
 
-fn vector16(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn vector16(bytes: &[u8]) -> Vec<u8> {
     [&u16::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
 }
 
@@ -46,7 +45,7 @@ fn vector24(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[1..], bytes].concat()
 }
 
-fn numbers(values: &[u16]) -> Vec<u8> {
+pub(super) fn numbers(values: &[u16]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_be_bytes()).collect()
 }
 
@@ -54,11 +53,11 @@ fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3][..], &vector16(payload)].concat()
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &vector24(body)].concat()
 }
 
-fn extension(id: u16, body: &[u8]) -> Vec<u8> {
+pub(super) fn extension(id: u16, body: &[u8]) -> Vec<u8> {
     [&id.to_be_bytes()[..], &vector16(body)].concat()
 }
 
@@ -66,7 +65,12 @@ fn sni(name: &[u8]) -> Vec<u8> {
     extension(0, &vector16(&[&[0][..], &vector16(name)].concat()))
 }
 
-fn client_body(version: u16, session_id: &[u8], suites: &[u16], extensions: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn client_body(
+    version: u16,
+    session_id: &[u8],
+    suites: &[u16],
+    extensions: &[Vec<u8>],
+) -> Vec<u8> {
     let mut body =
         [&version.to_be_bytes()[..], &[7; 32], &vector8(session_id), &vector16(&numbers(suites)), &[1, 0]]
             .concat();
@@ -76,7 +80,7 @@ fn client_body(version: u16, session_id: &[u8], suites: &[u16], extensions: &[Ve
     body
 }
 
-fn server_body(
+pub(super) fn server_body(
     version: u16,
     random: &[u8; 32],
     session_id: &[u8],
@@ -92,7 +96,7 @@ fn server_body(
 }
 
 /// A ClientHello as today's clients send it, with GREASE.
-fn modern_body() -> Vec<u8> {
+pub(super) fn modern_body() -> Vec<u8> {
     let shares = [numbers(&[0x2a2a]), vector16(&[0]), numbers(&[29]), vector16(&[5; 32])].concat();
     client_body(
         0x0303,

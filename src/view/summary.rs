@@ -171,7 +171,7 @@ fn endpoint(record: &Record) -> String {
     let endpoint = &record.endpoint;
     let Some(service) = endpoint.service else {
         let name = match record.tls.as_ref().map(|tls| tls.sni()) {
-            Some(Sni::Name(name)) => Some(name),
+            Some(Sni::Name(name)) => Some(name.to_owned()),
             _ => record.http.as_ref().and_then(|http| http.host.clone()),
         };
         return shortened(&name.unwrap_or_else(|| record.server.ip().to_string()));

@@ -31,7 +31,7 @@ const MAX_CERTIFICATE_NAMES: usize = 128;
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointInput<'a> {
-    pub sni: &'a Sni,
+    pub sni: Sni<'a>,
     /// The ClientHello had an ECH extension: the SNI may be an outer name.
     pub has_ech: bool,
     pub certificate: Option<&'a CertificateFacts>,
@@ -201,7 +201,7 @@ struct Spoken {
 fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
     let mut spoken = Spoken { claims: Vec::new(), strangers: Vec::new() };
     let sni = match input.sni {
-        Sni::Name(name) => Some(name.as_str()),
+        Sni::Name(name) => Some(name),
         Sni::NotSent | Sni::NotSeen => None,
     };
     let http_host = input.http.and_then(|http| http.host.as_deref());

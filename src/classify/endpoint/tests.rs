@@ -12,8 +12,8 @@ const OUTSIDE: &str = "198.51.100.1:443";
 const PRIVATE: &str = "10.1.0.1:443";
 
 /// One flow under test.
-struct Case {
-    sni: Sni,
+struct Case<'a> {
+    sni: Sni<'a>,
     has_ech: bool,
     certificate: Option<CertificateFacts>,
     http: Option<HttpFacts>,
@@ -23,7 +23,7 @@ struct Case {
     server: &'static str,
 }
 
-impl Default for Case {
+impl Default for Case<'_> {
     fn default() -> Self {
         Self {
             sni: Sni::NotSent,
@@ -38,8 +38,8 @@ impl Default for Case {
     }
 }
 
-fn sni(name: &str) -> Sni {
-    Sni::Name(name.to_owned())
+const fn sni(name: &str) -> Sni<'_> {
+    Sni::Name(name)
 }
 
 fn certificate(names: &[&str]) -> Option<CertificateFacts> {
@@ -69,7 +69,7 @@ fn http(host: Option<&str>, target: Option<&str>) -> Option<HttpFacts> {
     })
 }
 
-fn decide(case: &Case) -> Option<EndpointFacts> {
+fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
     let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
     let options = EndpointOptions {
         hosts: vec![
@@ -84,7 +84,7 @@ fn decide(case: &Case) -> Option<EndpointFacts> {
     };
     endpoint(
         &EndpointInput {
-            sni: &case.sni,
+            sni: case.sni,
             has_ech: case.has_ech,
             certificate: case.certificate.as_ref(),
             http: case.http.as_ref(),
@@ -99,7 +99,7 @@ fn decide(case: &Case) -> Option<EndpointFacts> {
 }
 
 /// `service kind region confidence evidence conflicts`
-fn summary(case: &Case) -> String {
+fn summary(case: &Case<'_>) -> String {
     let Some(facts) = decide(case) else { return "-".to_owned() };
     let evidence: Vec<&str> = facts.evidence.iter().map(|evidence| evidence.as_str()).collect();
     format!(

@@ -1,10 +1,8 @@
 //! Which of several flows with the same addresses and ports a segment belongs to.
 
-use std::hash::BuildHasher;
-
 use arrayvec::ArrayVec;
 
-use super::{HEAD_BYTES, Slot, Table};
+use super::{Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
 use crate::flow::{Consumer, Ending, Moment};
@@ -151,7 +149,7 @@ impl<C: Consumer> Table<C> {
         slot.head[side] != 0
             && slot.base[side] == segment.sequence
             && slot.context != moment.context
-            && self.head_hash(segment.payload).is_some_and(|hash| hash != slot.head[side])
+            && head_hash(&self.hasher, segment.payload).is_some_and(|hash| hash != slot.head[side])
     }
 
     /// Where this segment's first bytes tell two connections apart that began alike, the context
@@ -173,11 +171,6 @@ impl<C: Consumer> Table<C> {
             active.view.contexts.retain(|context| *context != moment.context);
         }
         Some((slot.base, slot.has_base))
-    }
-
-    pub(super) fn head_hash(&self, payload: &[u8]) -> Option<u32> {
-        let head = payload.get(..HEAD_BYTES)?;
-        Some((self.hasher.hash_one(head) as u32).max(1))
     }
 
     pub(super) fn chain(&self, head: u32) -> impl Iterator<Item = u32> {

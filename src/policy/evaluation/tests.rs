@@ -38,19 +38,25 @@ fn good() -> Record {
         outcome: Outcome::Completed,
         ended_by: None,
         tls: Some(Box::new(TlsFacts {
-            client_hello: Some(ClientHello {
-                legacy_version: TlsVersion::TLS12,
-                supported_versions: vec![TlsVersion(0x3a3a), TlsVersion::TLS13, TlsVersion::TLS12],
-                server_name: Some(HOST.to_owned()),
-                ..ClientHello::default()
-            }),
-            server_hello: Some(ServerHello {
-                legacy_version: TlsVersion::TLS12,
-                selected_version: Some(TlsVersion::TLS13),
-                cipher_suite: CipherSuite(0x1301),
-                key_share: Some(X25519),
-                ..ServerHello::default()
-            }),
+            client_hello: Some(
+                ClientHello {
+                    legacy_version: TlsVersion::TLS12,
+                    supported_versions: vec![TlsVersion(0x3a3a), TlsVersion::TLS13, TlsVersion::TLS12],
+                    server_name: Some(HOST.to_owned()),
+                    ..ClientHello::default()
+                }
+                .into(),
+            ),
+            server_hello: Some(
+                ServerHello {
+                    legacy_version: TlsVersion::TLS12,
+                    selected_version: Some(TlsVersion::TLS13),
+                    cipher_suite: CipherSuite(0x1301),
+                    key_share: Some(X25519),
+                    ..ServerHello::default()
+                }
+                .into(),
+            ),
             established: true,
             forward_secrecy: Some(ForwardSecrecy::Yes),
             ..TlsFacts::default()
@@ -67,7 +73,8 @@ fn good() -> Record {
             is_aws_name: true,
             prefix_region: Some("eu-central-1".to_owned()),
             ..EndpointFacts::default()
-        },
+        }
+        .into(),
         path: PathFacts::default(),
         translated: Vec::new(),
         policy: None,
@@ -79,7 +86,7 @@ fn good12() -> Record {
     let mut record = good();
     let facts = tls(&mut record);
     let hello = facts.server_hello.as_mut().unwrap();
-    *hello =
+    **hello =
         ServerHello { legacy_version: TlsVersion::TLS12, cipher_suite: ECDHE_AES, ..ServerHello::default() };
     facts.key_exchange = Some(KeyExchangeFacts::Curve(X25519));
     record

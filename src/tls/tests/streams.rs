@@ -16,7 +16,7 @@ fn reads_hellos_in_records_of_one_byte_and_of_sixty_kilobytes() {
         session.client(part, at(1));
         assert!(session.held_bytes() < 3 * MAX_HANDSHAKE_BYTES);
     }
-    assert_eq!(session.finish().sni(), Sni::Name("a.example".to_owned()));
+    assert_eq!(session.finish().sni(), Sni::Name("a.example"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn names_what_a_gap_takes_away() {
     assert!(session.errors().contains(TlsError::HandshakeGap));
     let facts = session.finish();
     assert!(facts.is_truncated && facts.client_hello.as_ref().unwrap().is_truncated);
-    assert_eq!((facts.sni(), facts.ja3, facts.ja4), (Sni::NotSeen, None, None));
+    assert_eq!((facts.sni(), &facts.ja3, &facts.ja4), (Sni::NotSeen, &None, &None));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn gives_the_same_facts_byte_by_byte() {
 fn leaves_a_server_hello_without_its_suite_out() {
     let server = record(22, &old_server(&[1; 32], 0xc02f));
     for length in 0..server.len() {
-        let hello: Option<ServerHello> = run(&[], &server[..length]).server_hello;
+        let hello = run(&[], &server[..length]).server_hello;
         // Header 9, version and random 34, session id 33, suite 2.
         assert_eq!(hello.is_some(), length >= 78, "{length}");
         assert!(hello.is_none_or(|hello| hello.is_truncated && hello.cipher_suite == CipherSuite(0xc02f)));

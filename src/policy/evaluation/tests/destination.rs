@@ -29,13 +29,13 @@ fn reports_requests_in_clear() {
         &["plaintext_http"],
     );
     // Another service: none of DynamoDB's rules.
-    check(plaintext(), |record| record.endpoint = EndpointFacts::default(), &[]);
+    check(plaintext(), |record| record.endpoint = EndpointFacts::default().into(), &[]);
 }
 
 #[test]
 fn judges_other_services_by_tls_rules_only() {
     let mut record = good12();
-    record.endpoint = EndpointFacts::default();
+    record.endpoint = EndpointFacts::default().into();
     server_hello(&mut record).legacy_version = TlsVersion::TLS10;
     let mut foreign = certificate();
     foreign.issuer_organization = None;
@@ -44,7 +44,7 @@ fn judges_other_services_by_tls_rules_only() {
     options.settings.allowed_paths = vec![AllowedPath { access: Some(Access::InVpc), entry: None }];
     let expected = BTreeSet::from(["tls_version_too_low", "group_not_allowed"]);
     assert_eq!(fired(&record, &options), expected);
-    record.endpoint = EndpointFacts::default();
+    record.endpoint = EndpointFacts::default().into();
     assert_eq!(evaluate(&good(), &Options::default()).verdict, Verdict::Pass);
 }
 
