@@ -54,7 +54,6 @@ mod code {
     pub const IF_GREATER: u16 = 0x25;
     pub const IF_AT_LEAST: u16 = 0x35;
     pub const IF_SET: u16 = 0x45;
-    pub const IF_GREATER_THAN_X: u16 = 0x2d;
     pub const RETURN: u16 = 0x06;
 }
 

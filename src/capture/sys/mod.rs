@@ -8,3 +8,4 @@
 
 pub mod ethtool;
 pub mod packet_socket;
+pub mod readiness;

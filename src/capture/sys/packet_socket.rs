@@ -109,8 +109,7 @@ impl PacketSocket {
                 k: instruction.operand,
             })
             .collect();
-        let length =
-            u16::try_from(filter.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let length = u16::try_from(filter.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
         // The pointer is into `filter`, which lives until after the call; the kernel copies it.
         let program = libc::sock_fprog { len: length, filter: filter.as_mut_ptr() };
         self.set(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
@@ -133,13 +132,22 @@ impl PacketSocket {
     }
 
     /// Shares what the interface sees with the other sockets of `group`, flow by flow in either
-    /// direction; fragments are put together first. Only after [`PacketSocket::bind`].
+    /// direction; fragments are put together first. Without a group a new one is made. Says which group
+    /// it is. Only after [`PacketSocket::bind`].
     ///
     /// # Errors
     /// Where a member of the group is bound to another interface.
-    pub fn join_fanout(&self, group: u16) -> io::Result<()> {
-        let way = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
-        self.set(libc::SOL_PACKET, libc::PACKET_FANOUT, &(u32::from(group) | (way << 16)))
+    pub fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
+        let mut way = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        if group.is_none() {
+            // The kernel chooses a number that nobody has: another program's group is not joined by accident.
+            way |= libc::PACKET_FANOUT_FLAG_UNIQUEID;
+        }
+        self.set(libc::SOL_PACKET, libc::PACKET_FANOUT, &(u32::from(group.unwrap_or(0)) | (way << 16)))?;
+        let mut joined: c_uint = 0;
+        self.get(libc::SOL_PACKET, libc::PACKET_FANOUT, &mut joined)?;
+        // The low half is the number.
+        Ok(joined as u16)
     }
 
     /// Has the interface hand over frames that are addressed to others, as long as the socket lives.
