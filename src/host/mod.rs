@@ -7,5 +7,7 @@
 pub mod hardware;
 pub mod links;
 mod netlink;
+pub mod privileges;
 pub mod routes;
+pub mod sandbox;
 pub mod statistics;
