@@ -8,6 +8,9 @@ pub mod hardware;
 pub mod links;
 mod netlink;
 pub mod privileges;
+pub mod process;
 pub mod routes;
 pub mod sandbox;
 pub mod statistics;
+
+pub use crate::capture::sys::clock::{Clock, clock};

@@ -120,17 +120,27 @@ pub fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A socket to the kernel's routing tables.
+/// A socket to the kernel.
 pub struct Netlink {
     socket: Socket,
     sequence: u32,
 }
 
 impl Netlink {
+    /// A socket to the kernel's routing tables.
+    ///
     /// # Errors
     /// Where the kernel refuses.
     pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::open_protocol(NETLINK_ROUTE)
+    }
+
+    /// A socket to another part of the kernel.
+    ///
+    /// # Errors
+    /// Where the kernel has no such part.
+    pub fn open_protocol(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         Ok(Self { socket, sequence: 0 })
