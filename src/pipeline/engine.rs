@@ -342,6 +342,9 @@ impl Engine {
     /// Ends what is overdue at `now`, as a frame of that time would; for a source that is silent.
     pub fn advance(&mut self, now: Timestamp) {
         self.table.advance(now, &mut self.flows);
+        while self.table.has_overdue() {
+            self.table.advance(now, &mut self.flows);
+        }
     }
 
     /// Takes another configuration, for every flow that ends from now on. No flow is lost; the limit of
