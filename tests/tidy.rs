@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("flow", &["decode"]),
     ("classify", &["tls", "app"]),
     ("export", &["telemetry"]),
+    ("host", &["capture"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),
     (
@@ -24,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export", "config", "telemetry"],
     ),
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
-    ("cli", &["pipeline", "config", "export", "view", "telemetry", "capture", "classify", "policy"]),
+    ("cli", &["pipeline", "config", "export", "view", "telemetry", "capture", "classify", "policy", "host"]),
 ];
 
 /// The only folder where unsafe code may stand.
