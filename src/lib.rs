@@ -20,6 +20,7 @@
 //! | rules, profiles, verdicts | [`policy`] |
 //! | what is counted, under which name | [`telemetry`] |
 //! | where everything is joined | [`pipeline`] |
+//! | what a running daemon shows over HTTP | [`serve`] |
 //!
 //! # Invariants
 //!
@@ -51,6 +52,7 @@ pub mod flow;
 pub mod model;
 pub mod pipeline;
 pub mod policy;
+pub mod serve;
 pub mod telemetry;
 pub mod tls;
 pub mod view;

@@ -19,12 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("export", &["telemetry"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),
+    ("serve", &["export", "telemetry"]),
     (
         "pipeline",
         &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export", "config", "telemetry"],
     ),
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
-    ("cli", &["pipeline", "config", "export", "view", "telemetry", "capture", "classify", "policy"]),
+    ("cli", &["pipeline", "config", "export", "serve", "view", "telemetry", "capture", "classify", "policy"]),
 ];
 
 /// The only folder where unsafe code may stand.

@@ -8,6 +8,7 @@ mod analyze;
 mod args;
 mod documents;
 mod output;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -66,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let result = match cli.command {
+        Command::Watch(args) => watch::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Check(args) => documents::check(&args),
         Command::Explain(args) => documents::explain(&args),

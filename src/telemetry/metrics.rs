@@ -241,7 +241,7 @@ pub const BYTES: Metric = metric(
     "ddbwatch_bytes_total",
     Kind::Counter,
     "bytes",
-    "Captured bytes of packets; seen = skipped + parsed.",
+    "Bytes of packets: those captured, or those on the wire where the kernel left the packet out; seen = skipped + parsed.",
     &[INTERFACE, words("stage", &[&["seen", "skipped", "parsed"]])],
 );
 pub const DROPPED: Metric = metric(
