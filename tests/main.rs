@@ -21,3 +21,4 @@ mod second_opinion;
 mod stacks;
 mod support;
 mod tidy;
+mod watch;

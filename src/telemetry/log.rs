@@ -29,23 +29,21 @@ pub enum Form {
     Json,
 }
 
-/// Begins to log. The log ends with the value that is given back.
-///
-/// # Errors
-/// Where the system gives no thread.
-pub fn start(form: Form, level: LevelFilter, has_color: bool) -> io::Result<Log> {
+/// Begins to log. Lines wait in the queue until [`Log::write`]: a thread may not run yet while privileges are
+/// given up. The log ends with the value that is given back.
+#[must_use]
+pub fn start(form: Form, level: LevelFilter, has_color: bool) -> Log {
     let (sender, lines) = sync_channel(WAITING_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let queue = Queue { sender, lost: Arc::clone(&lost) };
-    std::thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&lines))?;
-    let log = Log { sender: queue.sender.clone(), lost };
+    let log = Log { sender: queue.sender.clone(), lines: Some(lines), lost };
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(queue);
     // A second log of the same process (tests) changes nothing.
     let _ = match form {
         Form::Text => tracing::subscriber::set_global_default(builder.with_ansi(has_color).finish()),
         Form::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish()),
     };
-    Ok(log)
+    log
 }
 
 enum Line {
@@ -57,10 +55,23 @@ enum Line {
 /// The log of the process.
 pub struct Log {
     sender: SyncSender<Line>,
+    /// As long as no thread writes them.
+    lines: Option<Receiver<Line>>,
     lost: Arc<AtomicU64>,
 }
 
 impl Log {
+    /// Starts the thread that writes.
+    ///
+    /// # Errors
+    /// Where the system gives none.
+    pub fn write(&mut self) -> io::Result<()> {
+        if let Some(lines) = self.lines.take() {
+            std::thread::Builder::new().name("log".to_owned()).spawn(move || write_out(lines))?;
+        }
+        Ok(())
+    }
+
     /// Lines that found the queue full.
     #[must_use]
     pub fn lost_lines(&self) -> Arc<AtomicU64> {
@@ -70,6 +81,9 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
+        if let Some(lines) = self.lines.take() {
+            return write_out(lines.try_iter());
+        }
         let (done, is_done) = channel();
         if self.sender.try_send(Line::Flush(done)).is_ok() {
             let _ = is_done.recv_timeout(LAST_LINES);
@@ -77,7 +91,7 @@ impl Drop for Log {
     }
 }
 
-fn write_out(lines: &Receiver<Line>) {
+fn write_out(lines: impl IntoIterator<Item = Line>) {
     let mut stderr = io::stderr();
     for line in lines {
         match line {

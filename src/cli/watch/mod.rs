@@ -50,14 +50,15 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let config =
         config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
     let config = Arc::new(config);
-    let log = log::start(form(args), level(args), has_color()).map_err(cannot_run)?;
+    let mut log = log::start(form(args), level(args), has_color());
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 
+    let (feed, watching) = feed::open(args, &config)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
-    let (feed, watching) = feed::open(args, &config)?;
     let is_replay = args.replay.is_some();
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
+    log.write().map_err(cannot_run)?;
     let destination = open_records(&config).map_err(Failure::CannotRun)?;
     let records = destination.describe(&config.output);
     tracing::info!(
