@@ -1,9 +1,13 @@
-# The two commands: `make demo` and `make test`. Both install what is missing on Debian and Ubuntu.
+# `make demo`, `make run` and `make test` install what is missing on Debian and Ubuntu.
 
 CARGO ?= cargo
-DDBWATCH := target/release/ddbwatch
+DDBWATCH := $(or $(CARGO_TARGET_DIR),target)/release/ddbwatch
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Of the replay of `make run`.
+SPEED ?= 1
 
-.PHONY: help demo build test bench captures fuzz clean
+.PHONY: help demo run build install test bench captures fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -12,6 +16,33 @@ demo: build ## Build, then analyse the shipped captures and show what is wrong i
 	@echo
 	@echo "$$ ddbwatch analyze --config captures/demo.toml captures"
 	@$(DDBWATCH) analyze --config captures/demo.toml captures || [ $$? = 4 ]
+
+run: build ## Watch live: the shipped captures in an endless loop, or an interface: make run IFACE=eth0
+	@echo "The status page is http://127.0.0.1:9477/ - stop with Ctrl-C."
+ifdef IFACE
+	@echo "$$ ddbwatch watch -i $(IFACE) > flows.jsonl"
+	@$(DDBWATCH) watch -i $(IFACE) > flows.jsonl
+else
+	@echo "$$ ddbwatch watch --replay captures --speed $(SPEED) --loop --config captures/demo.toml"
+	@$(DDBWATCH) watch --replay captures --speed $(SPEED) --loop --config captures/demo.toml > /dev/null
+endif
+
+install: ## Install program, manual page, completions, service, configuration: PREFIX=/usr/local DESTDIR=
+	test -x $(DDBWATCH) || $(MAKE) build
+	install -D -m 755 $(DDBWATCH) $(DESTDIR)$(PREFIX)/bin/ddbwatch
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(DDBWATCH) man > $(DESTDIR)$(PREFIX)/share/man/man1/ddbwatch.1
+	$(DDBWATCH) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ddbwatch
+	$(DDBWATCH) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ddbwatch
+	$(DDBWATCH) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ddbwatch.fish
+	install -d $(DESTDIR)/usr/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/ddbwatch.service > $(DESTDIR)/usr/lib/systemd/system/ddbwatch.service
+	install -D -m 644 packaging/systemd/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ddbwatch.conf
+	install -D -m 644 packaging/systemd/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/ddbwatch.conf
+	test -e $(DESTDIR)/etc/ddbwatch/ddbwatch.toml || \
+	    install -D -m 644 packaging/ddbwatch.toml $(DESTDIR)/etc/ddbwatch/ddbwatch.toml
+	@echo "As root, next: systemd-sysusers; systemd-tmpfiles --create; systemctl enable --now ddbwatch"
 
 build: ## Build target/release/ddbwatch
 	@packaging/setup.sh

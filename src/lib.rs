@@ -21,6 +21,7 @@
 //! | what is counted, under which name | [`telemetry`] |
 //! | interfaces, privileges and processes of this host | [`host`] |
 //! | where everything is joined | [`pipeline`] |
+//! | what a running daemon shows over HTTP | [`serve`] |
 //!
 //! # Invariants
 //!
@@ -54,6 +55,7 @@ pub mod host;
 pub mod model;
 pub mod pipeline;
 pub mod policy;
+pub mod serve;
 pub mod telemetry;
 pub mod tls;
 pub mod view;

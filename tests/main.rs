@@ -24,3 +24,4 @@ mod second_opinion;
 mod stacks;
 mod support;
 mod tidy;
+mod watch;

@@ -20,12 +20,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("host", &["capture"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),
+    ("serve", &["export", "telemetry"]),
     (
         "pipeline",
         &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export", "config", "telemetry"],
     ),
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
-    ("cli", &["pipeline", "config", "export", "view", "telemetry", "capture", "classify", "policy", "host"]),
+    (
+        "cli",
+        &["pipeline", "config", "export", "serve", "view", "telemetry", "capture", "classify", "policy", "host"],
+    ),
 ];
 
 /// The only folder where unsafe code may stand.

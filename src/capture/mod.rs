@@ -34,5 +34,5 @@ pub use file::{FileSource, fuzz_file, open_input};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;
-pub use live::FlowAddresses;
+pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
 pub use pcapng::RecordedDrops;

@@ -125,8 +125,23 @@ fn note_passed_over(found: &Expanded) {
     }
 }
 
+/// What the metrics are told of the configuration.
+pub(super) fn metrics_options(config: &Resolved) -> MetricsOptions {
+    let settings = &config.policy.settings;
+    let rules =
+        Rule::ALL.iter().filter_map(|rule| Some((rule.as_str(), settings.severities.of(*rule)?))).collect();
+    MetricsOptions {
+        profile: Some(settings.profile.to_string()),
+        rules,
+        max_series: config.metrics.max_series as usize,
+        offenders: config.metrics.offenders as usize,
+        prefix_list_published: Some(config.endpoint.prefixes.created()),
+        is_daemon: false,
+    }
+}
+
 /// What becomes of account ids.
-fn redaction(config: &Resolved) -> Redaction {
+pub(super) fn redaction(config: &Resolved) -> Redaction {
     match &config.privacy.key {
         _ if !config.privacy.redact => Redaction::Off,
         Some(key) => Redaction::Keyed(key.as_bytes().to_vec()),
@@ -149,18 +164,7 @@ impl Report {
             Format::Jsonl => Self::Jsonl(Jsonl::new(output)),
             Format::Csv => Self::Csv(Csv::new(output)),
             Format::Prometheus => {
-                let settings = &config.policy.settings;
-                let rules = Rule::ALL
-                    .iter()
-                    .filter_map(|rule| Some((rule.as_str(), settings.severities.of(*rule)?)))
-                    .collect();
-                let metrics = Metrics::new(MetricsOptions {
-                    profile: Some(settings.profile.to_string()),
-                    rules,
-                    max_series: config.metrics.max_series as usize,
-                    offenders: config.metrics.offenders as usize,
-                    prefix_list_published: Some(config.endpoint.prefixes.created()),
-                })?;
+                let metrics = Metrics::new(metrics_options(config))?;
                 Self::Prometheus(Box::new(MetricsSink::new(metrics, output)))
             }
         })

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::config::Backend;
 use crate::model::Severity;
+use crate::pipeline::live::Speed;
 
 /// Shows from packets whether DynamoDB traffic keeps its TLS and path rules.
 #[derive(Debug, Parser)]
@@ -53,6 +55,8 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch interfaces of this host, or replay captures as if they came by now; metrics, status page and API over HTTP
+    Watch(Watch),
     /// Read captures and report every DynamoDB flow in them
     Analyze(Analyze),
     /// Read configuration and policy and print what they resolve to; no packet is touched
@@ -70,6 +74,59 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page
     Man,
+}
+
+/// `watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Interface to watch, by name or pattern (`vti*`), or `any`; may be given more than once [default: what
+    /// the configuration says]
+    #[arg(short, long, value_name = "IFACE", value_hint = ValueHint::Other)]
+    pub interface: Vec<String>,
+
+    /// How packets are taken from the interfaces [default: auto, the best this host allows]
+    #[arg(long, value_name = "auto|ebpf|afpacket|pcap", value_parser = parse_backend)]
+    pub backend: Option<Backend>,
+
+    /// Play a capture, or a folder of them, instead of watching interfaces
+    #[arg(long, value_name = "CAPTURE", value_hint = ValueHint::AnyPath, conflicts_with_all = ["interface", "backend"])]
+    pub replay: Option<PathBuf>,
+
+    /// So many times as fast as recorded, or `max`
+    #[arg(long, value_name = "N|max", value_parser = parse_speed, requires = "replay", default_value = "1")]
+    pub speed: Speed,
+
+    /// Play again from the start, until stopped
+    #[arg(long = "loop", requires = "replay")]
+    pub is_endless: bool,
+
+    /// Configuration file (TOML); read again on SIGHUP
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// How the log on standard error looks
+    #[arg(long, value_enum, value_name = "text|json", default_value_t = LogForm::Text, hide_possible_values = true)]
+    pub log_format: LogForm,
+
+    /// What is logged: this and what is graver
+    #[arg(long, value_enum, value_name = "error|warn|info|debug", default_value_t = LogLevel::Info, hide_possible_values = true)]
+    pub log_level: LogLevel,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    Text,
+    Json,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
 }
 
 /// `analyze`.
@@ -178,6 +235,20 @@ pub struct Completions {
     /// Which shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+fn parse_backend(word: &str) -> Result<Backend, String> {
+    Backend::parse(word).ok_or_else(|| "expected auto, ebpf, afpacket or pcap".to_owned())
+}
+
+fn parse_speed(word: &str) -> Result<Speed, String> {
+    /// Slower than one day for a second, or faster than any packet can be read, is a slip of the pen.
+    const TIMES: std::ops::RangeInclusive<f64> = 1e-5..=1e9;
+    match word.parse::<f64>() {
+        _ if word == "max" => Ok(Speed::Max),
+        Ok(times) if TIMES.contains(&times) => Ok(Speed::Times(times)),
+        _ => Err("expected a number such as 1, 0.5 or 10, or max".to_owned()),
+    }
 }
 
 fn parse_severity(word: &str) -> Result<Severity, String> {

@@ -10,6 +10,7 @@ mod args;
 mod doctor;
 mod documents;
 mod output;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -68,6 +69,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let result = match cli.command {
+        Command::Watch(args) => watch::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Check(args) => documents::check(&args),
         Command::Explain(args) => documents::explain(&args),

@@ -7,6 +7,7 @@ pub mod csv;
 pub mod fields;
 pub mod jsonl;
 pub mod prometheus;
+mod records_file;
 pub mod redact;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -17,7 +18,8 @@ use std::io;
 pub use csv::Csv;
 pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 pub use jsonl::Jsonl;
-pub use prometheus::{Metrics, MetricsOptions, MetricsSink};
+pub use prometheus::{DaemonFacts, Metrics, MetricsOptions, MetricsSink};
+pub use records_file::RecordsFile;
 pub use redact::{Redaction, Redactor};
 
 use crate::model::Record;

@@ -18,6 +18,8 @@ use ::prometheus::{
 };
 use foldhash::fast::RandomState;
 
+use self::daemon::Daemon;
+pub use self::daemon::DaemonFacts;
 use super::Sink;
 use crate::model::registry::TlsVersion;
 use crate::model::{
@@ -56,6 +58,8 @@ pub struct MetricsOptions {
     pub offenders: usize,
     /// When the address list in use was published.
     pub prefix_list_published: Option<Timestamp>,
+    /// With the metrics that only a running daemon has.
+    pub is_daemon: bool,
 }
 
 impl Default for MetricsOptions {
@@ -66,6 +70,7 @@ impl Default for MetricsOptions {
             max_series: 5_000,
             offenders: 0,
             prefix_list_published: None,
+            is_daemon: false,
         }
     }
 }
@@ -81,7 +86,7 @@ pub struct Metrics {
     violations: Family<IntCounter>,
     verdicts: Family<IntCounter>,
     violating_clients: IntGaugeVec,
-    clients_by_rule: BTreeMap<&'static str, Distinct>,
+    clients_by_rule: BTreeMap<&'static str, Clients>,
     offenders: Option<Offenders>,
     key_exchanges: Family<IntCounter>,
     durations: Family<Histogram>,
@@ -96,6 +101,7 @@ pub struct Metrics {
     evictions: Family<IntCounter>,
     last_packet: Family<Gauge>,
     prefix_list_age: Option<(Timestamp, IntGauge)>,
+    daemon: Option<Daemon>,
 }
 
 impl Metrics {
@@ -129,7 +135,7 @@ impl Metrics {
             violations: Family::counter(&registry, &metrics::VIOLATIONS)?,
             verdicts: Family::counter(&registry, &metrics::VERDICTS_BY_PROFILE)?,
             violating_clients,
-            clients_by_rule: options.rules.iter().map(|(rule, _)| (*rule, Distinct::default())).collect(),
+            clients_by_rule: options.rules.iter().map(|(rule, _)| (*rule, Clients::default())).collect(),
             offenders: match options.offenders.min(MAX_OFFENDERS) {
                 0 => None,
                 shown => Some(Offenders {
@@ -155,6 +161,7 @@ impl Metrics {
                 Some(published) => Some((published, gauge(&registry, &metrics::PREFIX_LIST_AGE)?)),
                 None => None,
             },
+            daemon: if options.is_daemon { Some(Daemon::new(&registry)?) } else { None },
             registry,
         };
         new.start(&options);
@@ -175,6 +182,25 @@ impl Metrics {
         for (rule, severity) in &options.rules {
             let (access, entry) = (Access::Unknown.as_str(), Entry::Unknown.as_str());
             self.violations.child(&[rule, severity.as_str(), NONE, access, entry], budget);
+        }
+    }
+
+    /// Takes what changes with the configuration. Series that were there stay; the caps are those of the start.
+    pub fn reconfigure(&mut self, options: &MetricsOptions) {
+        self.start(options);
+        for (rule, _) in &options.rules {
+            self.clients_by_rule.entry(rule).or_default();
+        }
+        if let (Some((published, _)), Some(now)) = (&mut self.prefix_list_age, options.prefix_list_published)
+        {
+            *published = now;
+        }
+    }
+
+    /// Takes what a daemon knows of itself, where these are metrics of one.
+    pub fn set_daemon(&mut self, facts: &DaemonFacts) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.set(facts, &mut self.budget);
         }
     }
 
@@ -215,7 +241,7 @@ impl Metrics {
         for violation in &policy.violations {
             let labels = [violation.rule, violation.severity.as_str(), region, access, entry];
             self.violations.count(&labels, budget);
-            self.clients_by_rule.entry(violation.rule).or_default().insert(record.client.ip());
+            self.clients_by_rule.entry(violation.rule).or_default().now.insert(record.client.ip());
             if let Some(offenders) = &mut self.offenders {
                 offenders.tally.count((record.client.ip(), violation.rule));
                 *offenders.by_rule.entry(violation.rule).or_default() += 1;
@@ -223,10 +249,10 @@ impl Metrics {
         }
     }
 
-    /// Begins a new window for the counts of distinct clients.
+    /// Begins a new window for the counts of distinct clients. Until it has more, that of the window before is shown.
     pub fn begin_window(&mut self) {
         for clients in self.clients_by_rule.values_mut() {
-            *clients = Distinct::default();
+            *clients = Clients { before: clients.now.estimate(), now: Distinct::default() };
         }
     }
 
@@ -279,12 +305,25 @@ impl Metrics {
     /// Those of the encoder, which there are none of for what this type holds.
     pub fn encode(&self) -> Result<String, Error> {
         for (rule, clients) in &self.clients_by_rule {
-            self.violating_clients.get_metric_with_label_values(&[*rule])?.set(signed(clients.estimate()));
+            self.violating_clients.get_metric_with_label_values(&[*rule])?.set(signed(clients.shown()));
         }
         if let Some(offenders) = &self.offenders {
             offenders.publish()?;
         }
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// Distinct clients of this window, and how many they were in the one before.
+#[derive(Default)]
+struct Clients {
+    before: u64,
+    now: Distinct,
+}
+
+impl Clients {
+    fn shown(&self) -> u64 {
+        self.now.estimate().max(self.before)
     }
 }
 
@@ -610,5 +649,6 @@ fn seconds(time: Timestamp) -> f64 {
     (time.as_nanos() / 1_000) as f64 / 1e6
 }
 
+mod daemon;
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ const WAITING_BATCHES: usize = 16;
 const PROGRESS_FRAMES: u64 = 4_096;
 
 /// The most flows remembered to recognise one that a later file shows again (8 bytes each).
-const MAX_REMEMBERED: usize = 4_000_000;
+pub(super) const MAX_REMEMBERED: usize = 4_000_000;
 
 /// Hears how far the reading is, from several threads.
 pub trait Progress: Sync {
@@ -280,7 +280,14 @@ fn read(
         progress.advance(source.position().saturating_sub(reported));
     }
     let mut accounts = engine.accounts();
-    accounts.files = 1;
+    accounts.merge(accounts_of_file(&source, input));
+    note_unsupported(&engine, &input.path().display().to_string(), &mut accounts);
+    Ok(accounts)
+}
+
+/// What only the reader of a file knows: complete at its end.
+pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
+    let mut accounts = Accounts { files: 1, ..Accounts::default() };
     let file = input.path().display().to_string();
     for damage in source.damage() {
         accounts.damage.push(DamageNote {
@@ -308,9 +315,14 @@ fn read(
     if source.untimed_frames() > 0 {
         *accounts.decode_errors.entry(("capture", "no_timestamp")).or_default() += source.untimed_frames();
     }
+    accounts
+}
+
+/// Notes interfaces whose frames cannot be read.
+pub(super) fn note_unsupported(engine: &Engine, file: &str, accounts: &mut Accounts) {
     for &(interface, link_type) in engine.unsupported_interfaces() {
         accounts.damage.push(DamageNote {
-            file: file.clone(),
+            file: file.to_owned(),
             offset: 0,
             what: format!(
                 "interface {interface} has the link type {}, which is not supported; its packets were not looked into",
@@ -318,7 +330,6 @@ fn read(
             ),
         });
     }
-    Ok(accounts)
 }
 
 /// False where nobody takes records any more.

@@ -6,8 +6,10 @@
 
 mod analyze;
 mod assemble;
+pub mod backends;
 mod engine;
 mod inspect;
+pub mod live;
 mod repeated;
 mod sessions;
 #[cfg(test)]

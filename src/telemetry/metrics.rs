@@ -241,7 +241,7 @@ pub const BYTES: Metric = metric(
     "ddbwatch_bytes_total",
     Kind::Counter,
     "bytes",
-    "Captured bytes of packets; seen = skipped + parsed.",
+    "Bytes of packets: those captured, or those on the wire where the kernel left the packet out; seen = skipped + parsed.",
     &[INTERFACE, words("stage", &[&["seen", "skipped", "parsed"]])],
 );
 pub const DROPPED: Metric = metric(
@@ -368,18 +368,19 @@ pub const ALL: &[Metric] = &[
     BUILD_INFO,
 ];
 
-/// The part of the list that an analysis of captures fills, as a Markdown table.
+/// The list as a Markdown table.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| metric | kind | labels | meaning |\n|---|---|---|---|\n");
-    for metric in ALL.iter().filter(|metric| metric.scope != Scope::Daemon) {
+    for metric in ALL {
         let labels: Vec<String> = metric.labels.iter().map(describe).collect();
         text.push_str(&format!(
-            "| `{}` | {} | {} | {} |\n",
+            "| `{}` | {} | {} | {}{} |\n",
             metric.name,
             metric.kind.as_str(),
             labels.join("; "),
-            metric.help
+            metric.help,
+            if metric.scope == Scope::Daemon { " Of the daemon alone." } else { "" }
         ));
     }
     text
@@ -434,8 +435,7 @@ mod tests {
     #[test]
     fn renders_one_markdown_row_per_metric() {
         let text = markdown();
-        let of_analyses = ALL.iter().filter(|metric| metric.scope != Scope::Daemon).count();
-        assert_eq!(text.lines().count(), of_analyses + 2);
+        assert_eq!(text.lines().count(), ALL.len() + 2);
         assert!(text.lines().all(|line| line.matches('|').count() == 5), "no cell may break the table");
         assert!(
             text.contains("| `ddbwatch_flow_table_limit` | gauge |  | The most flows that can be open. |")

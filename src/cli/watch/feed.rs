@@ -1,0 +1,43 @@
+//! Opens what shall be watched.
+
+use anyhow::anyhow;
+
+use crate::capture;
+use crate::cli::Failure;
+use crate::cli::args::Watch;
+use crate::config::Resolved;
+use crate::pipeline::backends;
+use crate::pipeline::live::{Feed, Replay, STALLED};
+use crate::serve::Watching;
+
+/// Interfaces or captures, as the flags say.
+pub(super) fn open(args: &Watch, config: &Resolved) -> Result<(Feed, Watching), Failure> {
+    if let Some(path) = &args.replay {
+        let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
+        for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
+            tracing::warn!("Passed over {passed_over}");
+        }
+        let watching = Watching {
+            backend: "replay",
+            reason: "captures that were recorded before".to_owned(),
+            interfaces: vec![path.display().to_string()],
+            ..Watching::default()
+        };
+        let replay = Replay { inputs: found.inputs, speed: args.speed, is_endless: args.is_endless };
+        return Ok((Feed::Replay(replay), watching));
+    }
+    if config.capture.interfaces.is_empty() {
+        return Err(Failure::Usage(anyhow!(
+            "nothing is named to be watched: give -i IFACE, [capture] interfaces in the configuration, or --replay CAPTURE"
+        )));
+    }
+    let opened = backends::open_source(&config.capture).map_err(|error| Failure::CannotRun(error.into()))?;
+    let watching = Watching {
+        backend: opened.source.backend(),
+        reason: opened.reason,
+        interfaces: opened.links.iter().map(|link| link.name.to_string()).collect(),
+        ..Watching::default()
+    };
+    let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
+    Ok((Feed::Interfaces { source, reopen, links, stalled_after: STALLED }, watching))
+}

@@ -1,0 +1,372 @@
+//! `ddbwatch watch`: the daemon.
+//!
+//! Input: flags, a configuration, signals. Output: records, log, metrics and pages. It joins the parts:
+//! `pipeline::live` reads and works, [`recorder`] takes what comes out, `serve` shows it, and this thread
+//! waits for signals. It touches no packet.
+
+mod feed;
+mod recorder;
+mod records;
+mod systemd;
+
+use std::future::Future;
+use std::io::{self, IsTerminal as _};
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::level_filters::LevelFilter;
+
+use self::recorder::{Beginning, Question, Recorder, Reloaded};
+use self::records::{Destination, Lost, Writer};
+use super::args::{LogForm, LogLevel, Watch};
+use super::{Failure, Finished};
+use crate::config::{self, CommandLine, Resolved};
+use crate::pipeline::live::{Live, State};
+use crate::serve::{Answers, Limits, Server, View};
+use crate::telemetry::Accounts;
+use crate::telemetry::log::{self, Form};
+
+/// The last records get so long to be written.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// A new configuration gets so long to reach the engine.
+const RELOAD: Duration = Duration::from_secs(10);
+
+/// How often is looked whether reading began, or whoever read standard output went away.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs the command.
+pub fn run(args: &Watch) -> Result<Finished, Failure> {
+    let command_line =
+        CommandLine { interfaces: args.interface.clone(), backend: args.backend, ..CommandLine::default() };
+    let config =
+        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
+    let config = Arc::new(config);
+    let mut log = log::start(form(args), level(args), has_color());
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+
+    let (feed, watching) = feed::open(args, &config)?;
+    let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
+    let address = listener.local_addr().map_err(cannot_run)?;
+    let is_replay = args.replay.is_some();
+    // From here on nothing needs a privilege, so that what is opened now can be opened again later.
+    log.write().map_err(cannot_run)?;
+    let destination = open_records(&config).map_err(Failure::CannotRun)?;
+    let records = destination.describe(&config.output);
+    tracing::info!(
+        source = watching.backend,
+        interfaces = watching.interfaces.join(", "),
+        records,
+        %address,
+        "Watching begins; http://{address}/ shows what is seen."
+    );
+
+    let writer = Writer::start(destination, is_replay).map_err(cannot_run)?;
+    let lost = writer.lost();
+    let (live, outputs) = Live::start(feed, Arc::clone(&config)).map_err(cannot_run)?;
+    let live = Arc::new(live);
+    let beginning = Beginning {
+        config: Arc::clone(&config),
+        writer,
+        records,
+        monitor: live.monitor(),
+        watching,
+        log_lost: log.lost_lines(),
+    };
+    let recorder = Recorder::new(beginning).map_err(Failure::CannotRun)?;
+    let (tell_end, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("recorder".to_owned())
+        .spawn(move || {
+            // Nobody waits any more where the end took too long.
+            let _ = tell_end.send(recorder.run(&outputs));
+        })
+        .map_err(cannot_run)?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
+    let mut daemon = Daemon { args, command_line, config, live, lost, ended, listening: None };
+    let finished = runtime.block_on(daemon.run(listener));
+    drop(log);
+    finished
+}
+
+/// The thread that waits for signals.
+struct Daemon<'a> {
+    args: &'a Watch,
+    command_line: CommandLine,
+    config: Arc<Resolved>,
+    live: Arc<Live<Question>>,
+    lost: Arc<Lost>,
+    ended: oneshot::Receiver<Option<Box<Accounts>>>,
+    listening: Option<JoinHandle<()>>,
+}
+
+/// The signals that mean something.
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl Daemon<'_> {
+    async fn run(&mut self, listener: TcpListener) -> Result<Finished, Failure> {
+        let mut signals = Signals::new().map_err(cannot_run)?;
+        let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
+        self.listen_with(&server, listener).map_err(cannot_run)?;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(Duration::MAX / 4));
+        let mut is_ready = false;
+        let mut is_over = false;
+        loop {
+            tokio::select! {
+                _ = signals.reload.recv() => {
+                    systemd::reloading();
+                    self.reload(&server).await;
+                    systemd::ready(&self.status());
+                }
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = alive.tick() => {
+                    if systemd::alive_every().is_some() {
+                        self.tell_alive().await;
+                    }
+                }
+                _ = look.tick() => {
+                    let health = self.live.health();
+                    if !is_ready && matches!(health.state, State::Capturing | State::Over) {
+                        is_ready = true;
+                        systemd::ready(&self.status());
+                    }
+                    if !is_over && health.state == State::Over {
+                        is_over = true;
+                        tracing::info!("The replay is over; what it showed stays to be looked at until the program is stopped.");
+                    }
+                    if self.lost.is_reader_gone.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                ended = &mut self.ended => {
+                    tracing::error!("The engine ended by itself.");
+                    return Err(Failure::CannotRun(anyhow!("the engine ended by itself{}", match ended {
+                        Ok(_) => "",
+                        Err(_) => ": it broke down",
+                    })));
+                }
+            }
+        }
+        self.drain(&mut signals).await
+    }
+
+    /// Ends every flow and writes what is left, in bounded time.
+    async fn drain(&mut self, signals: &mut Signals) -> Result<Finished, Failure> {
+        systemd::stopping();
+        tracing::info!("Stopping: open flows are ended and the last records are written.");
+        self.live.stop();
+        let is_reader_gone = self.lost.is_reader_gone.load(Ordering::Relaxed);
+        tokio::select! {
+            accounts = tokio::time::timeout(DRAIN, &mut self.ended) => match accounts {
+                Ok(Ok(Some(accounts))) => self.report(&accounts),
+                Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
+                Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
+            },
+            () = signals.stop() => {
+                tracing::warn!("Stopped at once, on a second signal; what was not yet written is lost.");
+                return Ok(Finished::Interrupted);
+            }
+        }
+        if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(Finished::Done) }
+    }
+
+    fn report(&self, accounts: &Accounts) {
+        let (mut seen, mut parsed) = (0, 0);
+        for counts in accounts.interfaces.values() {
+            seen += counts.seen.packets;
+            parsed += counts.parsed.packets;
+        }
+        let not_written: u64 = self.lost.counts().iter().map(|(_, count)| count).sum();
+        tracing::info!(
+            packets_seen = seen,
+            packets_parsed = parsed,
+            lost = accounts.dropped.values().sum::<u64>(),
+            flows_opened = accounts.flows_opened,
+            flows_reported = accounts.records,
+            flows_not_reported = accounts.evictions.values().sum::<u64>(),
+            records_not_written = not_written,
+            "Stopped."
+        );
+    }
+
+    fn listen_with(&mut self, server: &Arc<Server>, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let task = tokio::spawn(Arc::clone(server).serve(listener));
+        if let Some(before) = self.listening.replace(task) {
+            before.abort();
+        }
+        Ok(())
+    }
+
+    /// Takes the configuration anew, all of it or nothing.
+    async fn reload(&mut self, server: &Arc<Server>) {
+        match self.try_reload(server).await {
+            Ok(()) => tracing::info!(
+                profile = self.config.policy.settings.profile.as_ref() as &str,
+                "The configuration was read again and is in use."
+            ),
+            Err(error) => {
+                let why = super::in_full(&error);
+                tracing::error!(error = why, "The new configuration was refused; the old one stays in use.");
+                let _ = self.live.ask(Question::Refused(why));
+            }
+        }
+    }
+
+    async fn try_reload(&mut self, server: &Arc<Server>) -> anyhow::Result<()> {
+        let config = Arc::new(config::load(self.args.config.as_deref(), &self.command_line)?);
+        refuse_what_cannot_change(&self.config, &config)?;
+        // Everything that may fail comes first.
+        let listener = if config.metrics.listen == self.config.metrics.listen {
+            None
+        } else {
+            Some(listen(config.metrics.listen)?)
+        };
+        let destination = open_records(&config)?;
+        let (reply, taken) = oneshot::channel();
+        let reloaded = Box::new(Reloaded { config: Arc::clone(&config), destination });
+        let question = Question::Reloaded(reloaded, reply);
+        anyhow::ensure!(self.live.reconfigure(Arc::clone(&config), question), "the engine does not answer");
+        tokio::time::timeout(RELOAD, taken)
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .context("the engine does not answer")?;
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        if let Some(listener) = listener {
+            let address = listener.local_addr()?;
+            self.listen_with(server, listener)?;
+            tracing::info!(%address, "http://{address}/ is the address from now on.");
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// Tells the service manager that all is well, where that is so.
+    async fn tell_alive(&self) {
+        let desk = Desk(Arc::clone(&self.live));
+        let answer = tokio::time::timeout(crate::serve::ANSWER_TIME, desk.answer(View::Alive)).await;
+        if matches!(answer, Ok(Some(_))) {
+            systemd::alive();
+        } else {
+            tracing::error!("The engine does not answer.");
+        }
+    }
+
+    fn status(&self) -> String {
+        let health = self.live.health();
+        format!("{} on {}", health.backend, health.interfaces.join(", "))
+    }
+}
+
+/// Passes questions to the engine and its recorder.
+struct Desk(Arc<Live<Question>>);
+
+impl Answers for Desk {
+    fn answer(&self, view: View) -> Pin<Box<dyn Future<Output = Option<Bytes>> + Send + '_>> {
+        Box::pin(async move {
+            let (reply, body) = oneshot::channel();
+            if !self.0.ask(Question::Show(view, reply)) {
+                return None;
+            }
+            body.await.ok()
+        })
+    }
+
+    fn readiness(&self) -> Result<String, String> {
+        let health = self.0.health();
+        match health.state {
+            State::Capturing => Ok(format!("capturing by {}", health.backend)),
+            State::Over => Ok("the replay is over".to_owned()),
+            State::Starting => Err("starting".to_owned()),
+            State::Failing(why) => Err(format!("not capturing: {why}")),
+        }
+    }
+}
+
+/// A change of what cannot change is no half-taken configuration: it is refused.
+fn refuse_what_cannot_change(now: &Resolved, new: &Resolved) -> anyhow::Result<()> {
+    for (is_same, what) in [
+        (now.capture == new.capture, "[capture]"),
+        (now.limits == new.limits, "[limits]"),
+        (now.metrics.max_series == new.metrics.max_series, "[metrics] max_series"),
+        (now.metrics.offenders == new.metrics.offenders, "[metrics] offenders"),
+    ] {
+        anyhow::ensure!(is_same, "{what} cannot be changed while running: restart, or put it back as it was");
+    }
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!(
+            "cannot listen on {address}: another program may use the port; [metrics] listen names another one"
+        )
+    })
+}
+
+fn open_records(config: &Resolved) -> anyhow::Result<Destination> {
+    Destination::open(&config.output, !io::stdout().is_terminal())
+}
+
+fn cannot_run(error: io::Error) -> Failure {
+    Failure::CannotRun(error.into())
+}
+
+fn has_color() -> bool {
+    use anstream::ColorChoice;
+    match ColorChoice::global() {
+        ColorChoice::Never => false,
+        ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
+        ColorChoice::Auto => anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+    }
+}
+
+const fn form(args: &Watch) -> Form {
+    match args.log_format {
+        LogForm::Text => Form::Text,
+        LogForm::Json => Form::Json,
+    }
+}
+
+const fn level(args: &Watch) -> LevelFilter {
+    match args.log_level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}

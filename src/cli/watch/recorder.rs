@@ -1,0 +1,321 @@
+//! What becomes of records and counts: metrics, lines, log events, the picture that people see.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::records::{Destination, Writer};
+use crate::cli::analyze::{metrics_options, redaction};
+use crate::config::Resolved;
+use crate::export::jsonl::write_record;
+use crate::export::{DaemonFacts, Metrics, Redaction, Redactor};
+use crate::model::{Record, Severity, Timestamp};
+use crate::pipeline::live::{self, Monitor, Output};
+use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Summary, View, Watching};
+use crate::telemetry::Accounts;
+use crate::telemetry::log::Folding;
+
+/// Distinct clients are counted over so long.
+const CLIENT_WINDOW: Duration = Duration::from_secs(300);
+
+/// So many violations of each rule are logged in full per window; the rest is folded into one line.
+const LOGGED_VIOLATIONS: u64 = 5;
+const LOG_WINDOW: Duration = Duration::from_secs(60);
+
+/// Violations on the page.
+const SHOWN_VIOLATIONS: usize = 25;
+
+/// What travels through the engine, so that the answer follows all records before it.
+pub(super) enum Question {
+    Show(View, oneshot::Sender<Bytes>),
+    /// The engine has the new configuration; now its outputs get it.
+    Reloaded(Box<Reloaded>, oneshot::Sender<()>),
+    /// A new configuration was refused; why.
+    Refused(String),
+}
+
+/// A configuration that was taken.
+pub(super) struct Reloaded {
+    pub(super) config: Arc<Resolved>,
+    pub(super) destination: Destination,
+}
+
+/// Takes the outputs of the engine.
+pub(super) struct Recorder {
+    metrics: Metrics,
+    redactor: Redactor,
+    redaction: Redaction,
+    picture: Picture,
+    page: Page,
+    writer: Writer,
+    monitor: Monitor,
+    /// What the reading is called in counts of lost records.
+    source: &'static str,
+    watching: Watching,
+    configuration: Configuration,
+    is_reloaded: bool,
+    started: Timestamp,
+    reloaded: Timestamp,
+    violations: Folding,
+    log_lost: Arc<AtomicU64>,
+    window_began: Instant,
+}
+
+/// What a recorder begins with.
+pub(super) struct Beginning {
+    pub(super) config: Arc<Resolved>,
+    pub(super) writer: Writer,
+    pub(super) records: String,
+    pub(super) monitor: Monitor,
+    pub(super) watching: Watching,
+    pub(super) log_lost: Arc<AtomicU64>,
+}
+
+impl Recorder {
+    pub(super) fn new(beginning: Beginning) -> anyhow::Result<Self> {
+        let Beginning { config, writer, records, monitor, watching, log_lost } = beginning;
+        let options = crate::export::MetricsOptions { is_daemon: true, ..metrics_options(&config) };
+        let started = now();
+        let redaction = redaction(&config);
+        Ok(Self {
+            metrics: Metrics::new(options)?,
+            redactor: Redactor::new(redaction.clone()),
+            redaction,
+            picture: Picture::default(),
+            page: Page::new()?,
+            writer,
+            monitor,
+            source: if watching.backend == "replay" { "replay" } else { "live" },
+            watching,
+            configuration: configuration(&config, records, started),
+            is_reloaded: true,
+            started,
+            reloaded: started,
+            violations: Folding::new(LOGGED_VIOLATIONS, LOG_WINDOW),
+            log_lost,
+            window_began: Instant::now(),
+        })
+    }
+
+    /// Works until the engine has ended; gives the last counts.
+    pub(super) fn run(mut self, outputs: &Receiver<Output<Question>>) -> Option<Box<Accounts>> {
+        let last = loop {
+            match outputs.recv_timeout(Duration::from_secs(1)) {
+                Ok(Output::Records(records)) => self.take(records),
+                Ok(Output::Accounts(accounts, question)) => self.answer(&accounts, question),
+                Ok(Output::Finished(accounts)) => break Some(accounts),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break None,
+            }
+            self.look_at_the_clock();
+        };
+        for (rule, folded) in self.violations.ended(Instant::now() + LOG_WINDOW) {
+            tell_folded(rule, folded);
+        }
+        self.writer.finish();
+        last
+    }
+
+    fn take(&mut self, records: Vec<Record>) {
+        let number = records.len() as u64;
+        let mut lines = Vec::with_capacity(records.len() * 1_536);
+        for mut record in records {
+            self.redactor.apply(&mut record);
+            self.metrics.observe(&record);
+            self.picture.take(&record);
+            self.log(&record);
+            write_record(&record, &mut lines);
+        }
+        self.writer.write(lines, number);
+    }
+
+    fn log(&mut self, record: &Record) {
+        let Some(policy) = &record.policy else { return };
+        for violation in &policy.violations {
+            if violation.severity == Severity::Info || !self.violations.admits(violation.rule, Instant::now())
+            {
+                continue;
+            }
+            tracing::warn!(
+                event = "violation",
+                rule = violation.rule,
+                severity = violation.severity.as_str(),
+                client = %record.client,
+                server = %record.server,
+                host = record.endpoint.host.as_deref().unwrap_or_default(),
+                region = record.endpoint.region.as_deref().unwrap_or_default(),
+                access = record.path.access.as_str(),
+                entry = record.path.entry.as_str(),
+                offending = violation.offending,
+                remedy = violation.remedy,
+                "{}",
+                violation.message
+            );
+        }
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let time = Instant::now();
+        for (rule, folded) in self.violations.ended(time) {
+            tell_folded(rule, folded);
+        }
+        if time.duration_since(self.window_began) >= CLIENT_WINDOW {
+            self.window_began = time;
+            self.metrics.begin_window();
+        }
+    }
+
+    fn answer(&mut self, accounts: &Accounts, question: Question) {
+        match question {
+            Question::Show(view, reply) => {
+                if let Some(body) = self.show(view, accounts) {
+                    // Whoever asked may have gone away.
+                    let _ = reply.send(body);
+                }
+            }
+            Question::Reloaded(reloaded, reply) => {
+                self.reload(*reloaded);
+                let _ = reply.send(());
+            }
+            Question::Refused(why) => {
+                self.is_reloaded = false;
+                self.configuration.refused = Some(why);
+            }
+        }
+    }
+
+    fn reload(&mut self, Reloaded { config, destination }: Reloaded) {
+        self.metrics.reconfigure(&metrics_options(&config));
+        let redaction = redaction(&config);
+        if redaction != self.redaction {
+            self.redactor = Redactor::new(redaction.clone());
+            self.redaction = redaction;
+        }
+        self.reloaded = now();
+        self.is_reloaded = true;
+        let records = destination.describe(&config.output);
+        self.writer.use_other(destination);
+        self.configuration = configuration(&config, records, self.reloaded);
+    }
+
+    fn show(&mut self, view: View, accounts: &Accounts) -> Option<Bytes> {
+        match view {
+            View::Alive => Some(Bytes::from_static(b"ok\n")),
+            View::Flows => Some(self.picture.flows_json(serve::MAX_FLOWS).into()),
+            View::Violations => {
+                let newest: Vec<_> = self.picture.violations().take(MAX_VIOLATIONS).collect();
+                json(&newest)
+            }
+            View::Metrics => {
+                let accounts = self.complete(accounts);
+                self.metrics.set_accounts(&accounts);
+                let health = self.monitor.health();
+                let mut restarts = health.restarts;
+                for interface in health.interfaces {
+                    restarts.entry(interface).or_default();
+                }
+                self.metrics.set_daemon(&DaemonFacts {
+                    log_events_folded: vec![
+                        ("violation", self.violations.folded()),
+                        ("log_queue_full", self.log_lost.load(Ordering::Relaxed)),
+                    ],
+                    restarts,
+                    is_reloaded: self.is_reloaded,
+                    reloaded: self.reloaded,
+                });
+                self.metrics.encode().ok().map(Bytes::from)
+            }
+            View::Summary | View::Page => {
+                let accounts = self.complete(accounts);
+                self.see_health();
+                let times = (self.started, now());
+                let (watching, configuration) = (&self.watching, &self.configuration);
+                let summary =
+                    Summary::new(&self.picture, &accounts, watching, configuration, times, SHOWN_VIOLATIONS);
+                if view == View::Summary {
+                    return json(&summary);
+                }
+                match self.page.render(&summary) {
+                    Ok(page) => Some(page.into()),
+                    Err(error) => {
+                        tracing::error!(%error, "The status page cannot be made.");
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// The counts with those of this thread, without account ids.
+    fn complete(&mut self, accounts: &Accounts) -> Accounts {
+        let mut accounts = accounts.clone();
+        for (reason, count) in self.writer.lost().counts() {
+            *accounts.dropped.entry((self.source.to_owned(), "export", reason)).or_default() += count;
+        }
+        // The age of the address list is that of now, on an interface without traffic, too.
+        if self.source == "live" {
+            accounts.last_packet = Some(now());
+        }
+        self.redactor.apply_accounts(&mut accounts);
+        accounts
+    }
+
+    fn see_health(&mut self) {
+        let health = self.monitor.health();
+        (self.watching.state, self.watching.trouble) = match health.state {
+            live::State::Starting => (serve::State::Starting, None),
+            live::State::Capturing => (serve::State::Capturing, None),
+            live::State::Failing(why) => (serve::State::Failing, Some(why)),
+            live::State::Over => (serve::State::Over, None),
+        };
+        if self.source == "live" {
+            self.watching.interfaces = health.interfaces;
+            self.watching.refused = health.refused;
+        }
+        self.watching.restarts = health.restarts.values().sum();
+    }
+}
+
+fn tell_folded(rule: &'static str, folded: u64) {
+    tracing::warn!(
+        event = "violations_folded",
+        rule,
+        folded,
+        "Further violations of this rule were left out of the log; records, metrics and status page have all of them."
+    );
+}
+
+fn configuration(config: &Resolved, records: String, taken: Timestamp) -> Configuration {
+    let published = config.endpoint.prefixes.created().to_string();
+    let origin = match &config.ip_ranges {
+        Some(path) => format!("read from {}", path.display()),
+        None => "compiled in".to_owned(),
+    };
+    Configuration {
+        file: config.path_of_file.as_ref().map(|path| path.display().to_string()),
+        profile: config.policy.settings.profile.to_string(),
+        taken: taken.to_string(),
+        refused: None,
+        records,
+        address_list: format!(
+            "{} DynamoDB prefixes, published {}, {origin}",
+            config.endpoint.prefixes.len(),
+            published.split('T').next().unwrap_or_default()
+        ),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Option<Bytes> {
+    let mut text = serde_json::to_vec(value).ok()?;
+    text.push(b'\n');
+    Some(text.into())
+}
+
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,256 @@
+//! A file of JSON Lines that a daemon appends to: whole lines only, rotated by size.
+//!
+//! `flows.jsonl` is written; a full one becomes `flows.jsonl.1`, that one `flows.jsonl.2`, and so on. What
+//! is given to [`RecordsFile::write`] is appended by one call to the system, so that a reader who follows
+//! the file, or a sudden end of the process, finds whole lines. A line that is torn all the same (the
+//! disk was full, the machine lost its power) is ended when the file is opened next.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A file of records.
+#[derive(Debug)]
+pub struct RecordsFile {
+    path: PathBuf,
+    rotate_bytes: u64,
+    keep: u32,
+    file: File,
+    bytes: u64,
+    /// The file is rotated when it would become larger than this; more than `rotate_bytes` after a rotation failed.
+    full_bytes: u64,
+    /// A write broke off and could not be taken back: the next one ends the line first.
+    is_torn: bool,
+    /// Lines that were found or left torn.
+    torn_lines: u64,
+}
+
+impl RecordsFile {
+    /// Opens the file, or makes it; its folder must be there.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn open(path: &Path, rotate_bytes: u64, keep: u32) -> io::Result<Self> {
+        let mut new = Self {
+            path: path.to_owned(),
+            rotate_bytes,
+            keep,
+            file: append(path)?,
+            bytes: 0,
+            full_bytes: rotate_bytes,
+            is_torn: false,
+            torn_lines: 0,
+        };
+        new.look()?;
+        Ok(new)
+    }
+
+    /// Opens the file anew under its name, after somebody else moved it away.
+    ///
+    /// # Errors
+    /// Those of the system; the file that was open stays in use.
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.file = append(&self.path)?;
+        self.look()
+    }
+
+    /// Lines that were found torn at the opening, or were left so by a failed write.
+    #[must_use]
+    pub const fn torn_lines(&self) -> u64 {
+        self.torn_lines
+    }
+
+    /// Finds out how long the file is, and whether its last line has an end.
+    fn look(&mut self) -> io::Result<()> {
+        self.bytes = self.file.metadata()?.len();
+        self.full_bytes = self.rotate_bytes;
+        self.is_torn = false;
+        // A pipe or a device has no end to look at.
+        if self.bytes > 0 && self.file.metadata()?.is_file() {
+            let mut last = [0];
+            let mut reader = File::open(&self.path)?;
+            reader.seek(SeekFrom::End(-1))?;
+            reader.read_exact(&mut last)?;
+            if last != *b"\n" {
+                self.torn_lines += 1;
+                self.file.write_all(b"\n")?;
+                self.bytes += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends whole lines, each with its line end.
+    ///
+    /// # Errors
+    /// Those of the system. Nothing of `lines` is in the file then, or only a torn line that is ended by the next call.
+    pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.bytes > 0 && self.bytes + lines.len() as u64 > self.full_bytes {
+            self.rotate();
+        }
+        let torn;
+        let mut rest = if self.is_torn {
+            torn = [b"\n", lines].concat();
+            torn.as_slice()
+        } else {
+            lines
+        };
+        let mut written = 0;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return self.take_back(written, io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => {
+                    written += bytes as u64;
+                    rest = rest.get(bytes..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.take_back(written, error),
+            }
+        }
+        self.is_torn = false;
+        self.bytes += written;
+        Ok(())
+    }
+
+    /// A write broke off: what it left is cut away again.
+    fn take_back(&mut self, written: u64, error: io::Error) -> io::Result<()> {
+        if written > 0 && self.file.set_len(self.bytes).is_err() {
+            self.bytes += written;
+            self.is_torn = true;
+            self.torn_lines += 1;
+        }
+        Err(error)
+    }
+
+    /// Moves the file away. Where that is not possible, the file grows on: records are worth more than its size.
+    fn rotate(&mut self) {
+        match self.try_rotate() {
+            Ok(file) => {
+                self.file = file;
+                self.bytes = 0;
+                self.full_bytes = self.rotate_bytes;
+                self.is_torn = false;
+            }
+            Err(_) => self.full_bytes = self.bytes + self.rotate_bytes / 10,
+        }
+    }
+
+    fn try_rotate(&self) -> io::Result<File> {
+        if self.keep == 0 {
+            fs::remove_file(&self.path)?;
+        } else {
+            for number in (1..self.keep).rev() {
+                match fs::rename(self.numbered(number), self.numbered(number + 1)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            fs::rename(&self.path, self.numbered(1))?;
+        }
+        append(&self.path)
+    }
+
+    fn numbered(&self, number: u32) -> PathBuf {
+        let mut name = OsString::from(&self.path);
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Who speaks with which endpoint is nobody else's business.
+        options.mode(0o640);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn rotates_by_size_and_keeps_so_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let mut file = RecordsFile::open(&path, 20, 2).unwrap();
+        for number in 0..10 {
+            file.write(format!("{{\"n\":{number}}}\n").as_bytes()).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["flows.jsonl", "flows.jsonl.1", "flows.jsonl.2"]);
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("flows.jsonl"), "{\"n\":8}\n{\"n\":9}\n");
+        assert_eq!(read("flows.jsonl.1"), "{\"n\":6}\n{\"n\":7}\n");
+        assert_eq!(read("flows.jsonl.2"), "{\"n\":4}\n{\"n\":5}\n");
+    }
+
+    #[test]
+    fn keeps_nothing_where_nothing_shall_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let mut file = RecordsFile::open(&path, 4, 0).unwrap();
+        for line in ["one\n", "two\n", "three\n"] {
+            file.write(line.as_bytes()).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["flows.jsonl"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
+    }
+
+    #[test]
+    fn ends_a_torn_line_and_goes_on_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        fs::write(&path, "{\"a\":1}\n{\"b\":").unwrap();
+        let mut file = RecordsFile::open(&path, 1_000, 1).unwrap();
+        file.write(b"{\"c\":3}\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":\n{\"c\":3}\n");
+        assert_eq!(file.torn_lines(), 1);
+    }
+
+    #[test]
+    fn follows_its_name_when_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let mut file = RecordsFile::open(&path, 1_000, 1).unwrap();
+        file.write(b"one\n").unwrap();
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        file.write(b"two\n").unwrap();
+        file.reopen().unwrap();
+        file.write(b"three\n").unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("moved")).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
+    }
+
+    #[test]
+    fn grows_on_where_it_cannot_rotate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        // A folder with something in it stands where the rotated file should.
+        fs::create_dir_all(folder.path().join("flows.jsonl.1/x")).unwrap();
+        let mut file = RecordsFile::open(&path, 8, 1).unwrap();
+        for _ in 0..5 {
+            file.write(b"1234567\n").unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap().len(), 40);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn says_that_the_disk_is_full() {
+        let mut file = RecordsFile::open(Path::new("/dev/full"), 1_000, 1).unwrap();
+        assert_eq!(file.write(b"one\n").unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}

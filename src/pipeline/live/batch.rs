@@ -1,0 +1,132 @@
+//! Frames on their way from the thread that reads to the thread that works.
+
+use std::sync::Arc;
+
+use crate::capture::{FlowAddresses, Frame, Interface};
+use crate::model::Timestamp;
+
+/// Bytes of frames in one batch: a few hundred full frames, or one of the largest merged packets.
+pub(super) const BATCH_BYTES: usize = 256 * 1024;
+
+/// Frames in one batch.
+pub(super) const BATCH_FRAMES: usize = 1_024;
+
+/// Batches that go round between two threads: 8 MiB of frames in all. When all of them are full, the
+/// engine is behind.
+pub(super) const BATCHES: usize = 32;
+
+/// Copies of frames. It is used again and again, so that nothing is allocated per frame.
+#[derive(Default)]
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    frames: Vec<Place>,
+    /// The interfaces that the frames' numbers mean.
+    pub interfaces: Arc<[Interface]>,
+    /// On the way back: flows of which the source may leave out further packets.
+    pub settled: Vec<FlowAddresses>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    timestamp: Timestamp,
+    interface: u32,
+    wire_bytes: u32,
+    start: usize,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Copies one frame, or says that there is no room for it. The first frame always finds room.
+    pub fn push(&mut self, frame: &Frame<'_>, interface: u32, timestamp: Timestamp) -> bool {
+        let has_room = self.frames.len() < BATCH_FRAMES && self.bytes.len() + frame.data.len() <= BATCH_BYTES;
+        if !has_room && !self.frames.is_empty() {
+            return false;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(BATCH_BYTES);
+            self.frames.reserve(BATCH_FRAMES);
+        }
+        self.frames.push(Place {
+            timestamp,
+            interface,
+            wire_bytes: frame.wire_bytes,
+            start: self.bytes.len(),
+            bytes: frame.data.len(),
+        });
+        self.bytes.extend_from_slice(frame.data);
+        true
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Forgets the frames, not the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.frames.clear();
+        // One giant frame is no reason to keep its memory for ever.
+        if self.bytes.capacity() > BATCH_BYTES * 2 {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// The frames, numbered from after `last`.
+    pub fn frames(&self, last: u64) -> impl Iterator<Item = Frame<'_>> {
+        self.frames.iter().zip(last + 1..).map(|(place, number)| Frame {
+            number,
+            timestamp: place.timestamp,
+            interface: place.interface,
+            wire_bytes: place.wire_bytes,
+            data: self.bytes.get(place.start..place.start + place.bytes).unwrap_or_default(),
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(data: &[u8]) -> Frame<'_> {
+        let timestamp = Timestamp::from_seconds(7);
+        Frame { number: 1, timestamp, interface: 0, wire_bytes: data.len() as u32 + 3, data }
+    }
+
+    #[test]
+    fn gives_back_what_it_was_given() {
+        let mut batch = Batch::default();
+        for data in [&b"one"[..], b"", b"three"] {
+            assert!(batch.push(&frame(data), 4, Timestamp::from_seconds(9)));
+        }
+        let frames: Vec<_> = batch.frames(10).collect();
+        assert_eq!(frames.iter().map(|frame| frame.data).collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        assert_eq!(frames.iter().map(|frame| frame.number).collect::<Vec<_>>(), [11, 12, 13]);
+        assert!(frames.iter().all(|frame| frame.interface == 4
+            && frame.timestamp == Timestamp::from_seconds(9)
+            && frame.wire_bytes as usize == frame.data.len() + 3));
+        batch.clear();
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn is_limited_in_bytes_and_frames_but_takes_one_giant() {
+        let mut batch = Batch::default();
+        assert!(batch.push(&frame(&vec![0; 3 * BATCH_BYTES]), 0, Timestamp::default()));
+        assert!(!batch.push(&frame(b"x"), 0, Timestamp::default()));
+        batch.clear();
+        assert_eq!(batch.bytes.capacity(), 0, "the giant's memory is given back");
+        let mut taken = 0;
+        while batch.push(&frame(b""), 0, Timestamp::default()) {
+            taken += 1;
+        }
+        assert_eq!(taken, BATCH_FRAMES);
+        batch.clear();
+        let memory = batch.bytes.capacity();
+        while batch.push(&frame(&[0; 1_500]), 0, Timestamp::default()) {}
+        assert_eq!(batch.bytes.capacity(), memory, "it is never more than reserved at first");
+    }
+}

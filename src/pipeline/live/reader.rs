@@ -1,0 +1,361 @@
+//! Frames of live interfaces: the thread that reads, and the one that watches over it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::source::{LinkChange, OpenSource, Shared, State};
+use super::{BATCHES, Batch, ToEngine, is_set, spawn};
+use crate::capture::{FlowAddresses, Interface, Link, LiveError, LiveSource};
+
+/// The reader comes back from the kernel at least so often, to see whether it shall stop.
+const POLL_WAIT: Duration = Duration::from_millis(100);
+
+/// Frames taken in one go; between two goes settled flows are told.
+const POLL_FRAMES: usize = 512;
+
+/// What the source counted is asked so often; the metrics are at most so old.
+const COUNT_EVERY: Duration = Duration::from_millis(200);
+
+/// How often the supervisor looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Between two attempts to open a source that does not open; the second number is the longest wait.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// When stopping, a reader gets so long to hand over what it has.
+const LAST_BATCH: Duration = Duration::from_secs(2);
+
+/// Interfaces told apart; beyond, new ones share the last number. A host that makes containers all day may see many.
+const MAX_INTERFACES: usize = 4_096;
+
+/// Keeps one reader at work until stopped; gives up one that is stuck and starts another.
+pub(super) fn supervise<A: Send + 'static>(
+    source: Box<dyn LiveSource>,
+    reopen: OpenSource,
+    links: Vec<Link>,
+    shared: &Arc<Shared>,
+    engine: &SyncSender<ToEngine<A>>,
+) {
+    let mut supervisor = Supervisor { reopen, links, shared, engine };
+    supervisor.run(source);
+    let _ = engine.send(ToEngine::Finish);
+}
+
+struct Supervisor<'a, A> {
+    reopen: OpenSource,
+    /// What shall be watched.
+    links: Vec<Link>,
+    shared: &'a Arc<Shared>,
+    engine: &'a SyncSender<ToEngine<A>>,
+}
+
+/// A reader at work.
+struct Running {
+    thread: JoinHandle<Result<(), LiveError>>,
+    changes: Sender<LinkChange>,
+    /// Tells a reader that was given up that it has been replaced, should it ever come back.
+    is_replaced: Arc<AtomicBool>,
+}
+
+impl<A: Send + 'static> Supervisor<'_, A> {
+    fn run(&mut self, source: Box<dyn LiveSource>) {
+        let changes = self.shared.take_changes();
+        let mut source = Some(source);
+        let mut retry = RETRY.0;
+        while !is_set(&self.shared.stop) {
+            let opened = match source.take() {
+                Some(source) => Ok(source),
+                None => self.open_again(),
+            };
+            let running = match opened {
+                Ok(source) => self.start(source),
+                Err(error) => {
+                    self.shared.set_state(State::Failing(error.to_string()));
+                    self.shared.sleep(retry);
+                    retry = (retry * 2).min(RETRY.1);
+                    continue;
+                }
+            };
+            let started = Instant::now();
+            let failure = running.map_or_else(
+                |error| Some(error.to_string()),
+                |running| self.watch(running, changes.as_ref()),
+            );
+            let Some(failure) = failure else { return };
+            self.shared.retire_counts();
+            self.shared.update_health(|health| {
+                for interface in health.interfaces.clone() {
+                    *health.restarts.entry(interface).or_default() += 1;
+                }
+                health.state = State::Failing(failure);
+            });
+            if started.elapsed() > RETRY.1 {
+                retry = RETRY.0;
+            }
+            self.shared.sleep(retry);
+            retry = (retry * 2).min(RETRY.1);
+        }
+    }
+
+    /// A new source with everything attached that shall be watched.
+    fn open_again(&mut self) -> Result<Box<dyn LiveSource>, LiveError> {
+        let mut source = (self.reopen)()?;
+        let (mut watched, mut first_error) = (Vec::new(), None);
+        for link in &self.links {
+            match source.attach(link) {
+                Ok(()) => watched.push(link.name.to_string()),
+                Err(error) => {
+                    self.shared.update_health(|health| {
+                        health.refused.insert(link.name.to_string(), error.to_string());
+                    });
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        match first_error {
+            Some(error) if watched.is_empty() => Err(error),
+            _ => {
+                self.shared.update_health(|health| health.interfaces = watched);
+                Ok(source)
+            }
+        }
+    }
+
+    fn start(&self, source: Box<dyn LiveSource>) -> std::io::Result<Running> {
+        let (changes, receiver) = channel();
+        let is_replaced = Arc::new(AtomicBool::new(false));
+        let (home, empties) = sync_channel(BATCHES);
+        for _ in 0..BATCHES {
+            let _ = home.try_send(Batch::default());
+        }
+        let reader = Reader {
+            source,
+            shared: Arc::clone(self.shared),
+            is_replaced: Arc::clone(&is_replaced),
+            engine: self.engine.clone(),
+            home,
+            empties,
+            ready: Vec::with_capacity(BATCHES),
+            changes: receiver,
+            numbers: Numbers { shared: Arc::clone(self.shared), interfaces: Vec::new(), numbers: Vec::new() },
+            behind: Vec::new(),
+        };
+        self.shared.note_poll();
+        let thread = spawn("reader", move || reader.run())?;
+        Ok(Running { thread, changes, is_replaced })
+    }
+
+    /// Follows a reader; the reason where another one is needed.
+    fn watch(&mut self, running: Running, changes: Option<&Receiver<LinkChange>>) -> Option<String> {
+        loop {
+            for change in changes.iter().flat_map(|changes| changes.try_iter()) {
+                self.note_change(&change);
+                let _ = running.changes.send(change);
+            }
+            if running.thread.is_finished() || is_set(&self.shared.stop) {
+                break;
+            }
+            if self.shared.silence() > self.shared.stalled_after {
+                running.is_replaced.store(true, Ordering::Relaxed);
+                // The thread and its source are left to themselves: nothing can end a thread from outside.
+                return Some(format!("the reader did not come back for {:?}", self.shared.stalled_after));
+            }
+            self.shared.sleep(LOOK_EVERY);
+        }
+        let asked = Instant::now();
+        while !running.thread.is_finished() {
+            if asked.elapsed() > LAST_BATCH {
+                running.is_replaced.store(true, Ordering::Relaxed);
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        match running.thread.join() {
+            Ok(returned) => returned.err().map(|error| error.to_string()),
+            Err(_) => Some("the reader broke down".to_owned()),
+        }
+        .filter(|_| !is_set(&self.shared.stop))
+    }
+
+    fn note_change(&mut self, change: &LinkChange) {
+        match change {
+            LinkChange::Appeared(link) => {
+                self.links.retain(|known| known.index != link.index);
+                self.links.push(link.clone());
+            }
+            LinkChange::Vanished(index) => self.links.retain(|known| known.index != *index),
+        }
+    }
+}
+
+/// The numbers of a source's interfaces as the engine knows them: a source that was opened again counts
+/// from 0 again.
+struct Numbers {
+    shared: Arc<Shared>,
+    /// Every interface ever met by any reader, in the order of the engine's numbers.
+    interfaces: Vec<Interface>,
+    numbers: Vec<u32>,
+}
+
+impl Numbers {
+    #[inline]
+    fn of(&mut self, interface: u32, all: &[Interface]) -> u32 {
+        match self.numbers.get(interface as usize) {
+            Some(&number) => number,
+            None => self.meet(interface, all),
+        }
+    }
+
+    #[cold]
+    fn meet(&mut self, newest: u32, all: &[Interface]) -> u32 {
+        let mut met = self.shared.interfaces();
+        for interface in all.iter().take(newest as usize + 1).skip(self.numbers.len()) {
+            let known = met.iter().position(|known| known == interface);
+            let number = known.unwrap_or_else(|| {
+                if met.len() < MAX_INTERFACES {
+                    met.push(interface.clone());
+                }
+                met.len() - 1
+            });
+            self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
+        }
+        self.interfaces.clone_from(&met);
+        self.numbers.get(newest as usize).copied().unwrap_or_default()
+    }
+}
+
+/// Reads until it is told to stop or nothing can be read any more.
+struct Reader<A> {
+    source: Box<dyn LiveSource>,
+    shared: Arc<Shared>,
+    is_replaced: Arc<AtomicBool>,
+    engine: SyncSender<ToEngine<A>>,
+    home: SyncSender<Batch>,
+    empties: Receiver<Batch>,
+    /// Empty batches at hand.
+    ready: Vec<Batch>,
+    changes: Receiver<LinkChange>,
+    numbers: Numbers,
+    /// Frames dropped since it was last told, by the engine's interface number.
+    behind: Vec<u64>,
+}
+
+impl<A> Reader<A> {
+    fn run(mut self) -> Result<(), LiveError> {
+        let result = self.read();
+        if !is_set(&self.is_replaced) {
+            self.publish();
+        }
+        result
+    }
+
+    fn read(&mut self) -> Result<(), LiveError> {
+        let mut current = Batch::default();
+        let mut known: Arc<[Interface]> = self.numbers.interfaces.as_slice().into();
+        let mut counted = Instant::now();
+        self.publish();
+        self.shared.set_state(State::Capturing);
+        while !is_set(&self.shared.stop) && !is_set(&self.is_replaced) {
+            self.change_links();
+            self.collect_empties();
+            let wait = if current.is_empty() { POLL_WAIT } else { Duration::ZERO };
+            let (numbers, behind) = (&mut self.numbers, &mut self.behind);
+            self.source.poll(wait, POLL_FRAMES, &mut |frame, interfaces| {
+                let number = numbers.of(frame.interface, interfaces);
+                if !current.push(frame, number, frame.timestamp) {
+                    let at = number as usize;
+                    if behind.len() <= at {
+                        behind.resize(at + 1, 0);
+                    }
+                    if let Some(behind) = behind.get_mut(at) {
+                        *behind += 1;
+                    }
+                }
+            })?;
+            self.shared.note_poll();
+            if is_set(&self.is_replaced) {
+                return Ok(());
+            }
+            if known.len() < self.numbers.interfaces.len() {
+                known = self.numbers.interfaces.as_slice().into();
+            }
+            if !current.is_empty() {
+                current.interfaces = Arc::clone(&known);
+                current = self.hand_over(current)?;
+            }
+            if counted.elapsed() >= COUNT_EVERY {
+                self.publish();
+                counted = Instant::now();
+            }
+        }
+        if !current.is_empty() && !is_set(&self.is_replaced) {
+            // Stopping: the last frames may wait for the engine.
+            let _ = self.engine.send(ToEngine::Frames { batch: current, home: self.home.clone() });
+        }
+        Ok(())
+    }
+
+    /// Gives the batch to the engine where an empty one can take its place, else keeps it: then it is filled
+    /// further, and what does not fit is dropped and counted.
+    fn hand_over(&mut self, batch: Batch) -> Result<Batch, LiveError> {
+        self.collect_empties();
+        let Some(empty) = self.ready.pop() else { return Ok(batch) };
+        let message = ToEngine::Frames { batch, home: self.home.clone() };
+        self.engine.send(message).map_err(|_| LiveError::Unsupported {
+            what: "reading on".to_owned(),
+            why: "the engine has ended".to_owned(),
+        })?;
+        Ok(empty)
+    }
+
+    fn collect_empties(&mut self) {
+        loop {
+            match self.empties.try_recv() {
+                Ok(mut batch) => {
+                    let settled: &[FlowAddresses] = &batch.settled;
+                    settled.iter().for_each(|flow| self.source.settle(flow));
+                    batch.settled.clear();
+                    self.ready.push(batch);
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn change_links(&mut self) {
+        while let Ok(change) = self.changes.try_recv() {
+            match change {
+                LinkChange::Appeared(link) => {
+                    let attached = self.source.attach(&link);
+                    self.shared.update_health(|health| {
+                        let name = link.name.to_string();
+                        health.interfaces.retain(|known| *known != name);
+                        match attached {
+                            Ok(()) => {
+                                health.refused.remove(&name);
+                                health.interfaces.push(name);
+                            }
+                            Err(error) => drop(health.refused.insert(name, error.to_string())),
+                        }
+                    });
+                }
+                LinkChange::Vanished(index) => self.source.detach(index),
+            }
+        }
+    }
+
+    /// Tells what was counted. The only place of this thread that takes a lock.
+    fn publish(&mut self) {
+        self.shared.set_counts(self.source.counts());
+        for (interface, behind) in self.numbers.interfaces.iter().zip(&mut self.behind) {
+            let frames = std::mem::take(behind);
+            if frames > 0 {
+                let name = interface.name.clone().unwrap_or_else(|| Arc::from("live"));
+                self.shared.add_behind(&name, frames);
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What feeds the engine, and what all threads know of how that goes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::replay::Replay;
+use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource};
+use crate::telemetry::Accounts;
+
+/// A hundred times what a reader needs to come back from the kernel.
+pub const STALLED: Duration = Duration::from_secs(10);
+
+/// Opens the back-end anew, with nothing attached.
+pub type OpenSource = Box<dyn FnMut() -> Result<Box<dyn LiveSource>, LiveError> + Send>;
+
+/// Where the frames come from.
+pub enum Feed {
+    /// Interfaces of this host.
+    Interfaces {
+        /// Opened already, because that may need privileges that are given up afterwards.
+        source: Box<dyn LiveSource>,
+        reopen: OpenSource,
+        /// What `source` has attached.
+        links: Vec<Link>,
+        /// A reader that was not back from the kernel for so long is given up; [`STALLED`].
+        stalled_after: Duration,
+    },
+    Replay(Replay),
+}
+
+/// An interface that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    Appeared(Link),
+    /// The kernel's number of it.
+    Vanished(u32),
+}
+
+/// How the reading goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    Starting,
+    Capturing,
+    /// Nothing is read; why.
+    Failing(String),
+    /// The replay came to its end.
+    Over,
+}
+
+/// What is known of the reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub state: State,
+    /// `ebpf`, `afpacket`, `pcap` or `replay`.
+    pub backend: &'static str,
+    /// Names of the interfaces that are watched now.
+    pub interfaces: Vec<String>,
+    /// Interfaces that could not be watched, and why.
+    pub refused: BTreeMap<String, String>,
+    /// Times the source had to be opened again, by interface.
+    pub restarts: BTreeMap<String, u64>,
+    /// Rounds of a replay that ended.
+    pub rounds: u64,
+}
+
+/// What all threads share. No lock is taken for a frame.
+pub(super) struct Shared {
+    pub stop: AtomicBool,
+    /// Nanoseconds from `start` to the last time the reader came back from the kernel.
+    last_poll: AtomicU64,
+    start: Instant,
+    health: Mutex<Health>,
+    counts: Mutex<Counts>,
+    interfaces: Mutex<Vec<Interface>>,
+    /// A reader that was not back for so long is given up.
+    pub stalled_after: Duration,
+    changes: Mutex<(Sender<LinkChange>, Option<Receiver<LinkChange>>)>,
+    sleep: (Mutex<()>, Condvar),
+}
+
+/// Counts of the sources: those that are gone, and the one that runs.
+#[derive(Default)]
+struct Counts {
+    retired: Vec<LinkCounts>,
+    now: Vec<LinkCounts>,
+    /// Frames dropped because the engine was behind, by interface.
+    behind: BTreeMap<Arc<str>, u64>,
+}
+
+impl Shared {
+    pub fn new(feed: &Feed) -> Self {
+        let (backend, interfaces, stalled_after) = match feed {
+            Feed::Interfaces { source, links, stalled_after, .. } => {
+                let names = links.iter().map(|link| link.name.to_string()).collect();
+                (source.backend(), names, *stalled_after)
+            }
+            Feed::Replay(_) => ("replay", Vec::new(), STALLED),
+        };
+        let (sender, receiver) = channel();
+        Self {
+            stop: AtomicBool::new(false),
+            last_poll: AtomicU64::new(0),
+            start: Instant::now(),
+            health: Mutex::new(Health {
+                state: State::Starting,
+                backend,
+                interfaces,
+                refused: BTreeMap::new(),
+                restarts: BTreeMap::new(),
+                rounds: 0,
+            }),
+            counts: Mutex::default(),
+            interfaces: Mutex::default(),
+            stalled_after,
+            changes: Mutex::new((sender, Some(receiver))),
+            sleep: (Mutex::new(()), Condvar::new()),
+        }
+    }
+
+    pub fn health(&self) -> Health {
+        lock(&self.health).clone()
+    }
+
+    pub fn update_health(&self, change: impl FnOnce(&mut Health)) {
+        change(&mut lock(&self.health));
+    }
+
+    pub fn set_state(&self, state: State) {
+        lock(&self.health).state = state;
+    }
+
+    /// The reader came back from the kernel.
+    pub fn note_poll(&self) {
+        self.last_poll.store(nanos(self.start.elapsed()), Ordering::Relaxed);
+    }
+
+    /// How long the reader has not come back.
+    pub fn silence(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_nanos(self.last_poll.load(Ordering::Relaxed)))
+    }
+
+    /// Every interface ever met, over all readers, in the order of the engine's numbers.
+    pub fn interfaces(&self) -> MutexGuard<'_, Vec<Interface>> {
+        lock(&self.interfaces)
+    }
+
+    pub fn change_link(&self, change: LinkChange) {
+        // Without a supervisor nobody follows interfaces.
+        let _ = lock(&self.changes).0.send(change);
+        self.wake();
+    }
+
+    /// The changes, for the one who follows them.
+    pub fn take_changes(&self) -> Option<Receiver<LinkChange>> {
+        lock(&self.changes).1.take()
+    }
+
+    pub fn set_counts(&self, now: Vec<LinkCounts>) {
+        lock(&self.counts).now = now;
+    }
+
+    /// The running source is given up: what it counted stays counted.
+    pub fn retire_counts(&self) {
+        let mut counts = lock(&self.counts);
+        let now = std::mem::take(&mut counts.now);
+        counts.retired.extend(now);
+        // A source that is opened again and again must not make the list grow.
+        let mut merged: BTreeMap<Arc<str>, LinkCounts> = BTreeMap::new();
+        for link in counts.retired.drain(..) {
+            match merged.get_mut(&link.interface) {
+                Some(sum) => add_counts(sum, &link),
+                None => drop(merged.insert(Arc::clone(&link.interface), link)),
+            }
+        }
+        counts.retired = merged.into_values().collect();
+    }
+
+    /// Frames were dropped because the engine was behind.
+    pub fn add_behind(&self, interface: &Arc<str>, frames: u64) {
+        *lock(&self.counts).behind.entry(Arc::clone(interface)).or_default() += frames;
+    }
+
+    /// Adds what the kernel and the reader counted to what the engine did.
+    pub fn complete(&self, accounts: &mut Accounts) {
+        let counts = lock(&self.counts);
+        for link in counts.retired.iter().chain(&counts.now) {
+            let name = link.interface.to_string();
+            let interface = accounts.interfaces.entry(name.clone()).or_default();
+            for (reason, count) in &link.skipped {
+                for stage in [&mut interface.seen, &mut interface.skipped] {
+                    stage.packets += count.packets;
+                    stage.bytes += count.bytes;
+                }
+                *accounts.skipped.entry(reason).or_default() += count.packets;
+            }
+            for (stage, reason, lost) in &link.dropped {
+                *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
+            }
+            accounts.dropped.entry((name, "ring", ENGINE_BEHIND)).or_default();
+        }
+        for (interface, frames) in &counts.behind {
+            *accounts.dropped.entry((interface.to_string(), "ring", ENGINE_BEHIND)).or_default() += frames;
+        }
+    }
+
+    /// Waits, at most so long, and less where something is to do.
+    pub fn sleep(&self, most: Duration) {
+        let guard = lock(&self.sleep.0);
+        if !super::is_set(&self.stop) {
+            drop(self.sleep.1.wait_timeout(guard, most));
+        }
+    }
+
+    pub fn wake(&self) {
+        let _guard = lock(&self.sleep.0);
+        self.sleep.1.notify_all();
+    }
+}
+
+/// Why frames are dropped between the reader and the engine.
+pub(super) const ENGINE_BEHIND: &str = "engine_behind";
+
+fn add_counts(sum: &mut LinkCounts, other: &LinkCounts) {
+    for (mine, theirs) in [(&mut sum.seen, other.seen), (&mut sum.given, other.given)] {
+        mine.packets += theirs.packets;
+        mine.bytes += theirs.bytes;
+    }
+    for (reason, count) in &other.skipped {
+        match sum.skipped.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, mine)) => {
+                mine.packets += count.packets;
+                mine.bytes += count.bytes;
+            }
+            None => sum.skipped.push((reason, *count)),
+        }
+    }
+    for (stage, reason, lost) in &other.dropped {
+        match sum.dropped.iter_mut().find(|(one, other, _)| (one, other) == (stage, reason)) {
+            Some((_, _, mine)) => *mine += lost,
+            None => sum.dropped.push((stage, reason, *lost)),
+        }
+    }
+}
+
+/// A panic while a lock was held leaves counts that are at worst a little old.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,338 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::capture::{
+    self, Count, FileSource, Frame, FrameSource as _, Input, Interface, Link, LinkCounts, LinkType,
+    LiveError, LiveSource,
+};
+use crate::export::jsonl::write_record;
+use crate::pipeline::{Job, analyze};
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures")
+}
+
+/// A capture with several DynamoDB flows.
+fn some_capture() -> Input {
+    let found = capture::expand([captures()]).unwrap().inputs;
+    let of = |input: &Input| analyzed(vec![input.clone()], |_| {}).0.lines().count();
+    found.into_iter().find(|input| of(input) >= 2).expect("a capture with two flows")
+}
+
+fn analyzed(inputs: Vec<Input>, change: impl Fn(&mut Record)) -> (String, Accounts) {
+    let job = Job {
+        inputs,
+        config: Arc::new(Resolved::default()),
+        all_services: false,
+        jobs: 1,
+        progress: None,
+        stop: None,
+    };
+    let mut text = Vec::new();
+    let accounts = analyze(&job, &mut |mut record| {
+        change(&mut record);
+        write_record(&record, &mut text);
+        Ok(())
+    })
+    .unwrap();
+    (String::from_utf8(text).unwrap(), accounts)
+}
+
+fn replay(inputs: Vec<Input>, speed: Speed, is_endless: bool) -> (Live<u32>, Receiver<Output<u32>>) {
+    let feed = Feed::Replay(Replay { inputs, speed, is_endless });
+    Live::start(feed, Arc::new(Resolved::default())).unwrap()
+}
+
+/// Takes outputs until `until` holds of health and records, then stops and takes the rest.
+fn drain(
+    live: Live<u32>,
+    outputs: &Receiver<Output<u32>>,
+    until: impl Fn(&Health, usize) -> bool,
+) -> (Vec<Record>, Accounts) {
+    let (mut records, mut last) = (Vec::new(), None);
+    let begin = Instant::now();
+    while last.is_none() {
+        match outputs.recv_timeout(Duration::from_millis(20)) {
+            Ok(Output::Records(some)) => records.extend(some),
+            Ok(Output::Finished(accounts)) => last = Some(*accounts),
+            Ok(Output::Accounts(..)) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => panic!("the engine ended without its last counts"),
+        }
+        assert!(begin.elapsed() < Duration::from_secs(100), "{:?}", live.health());
+        if until(&live.health(), records.len()) {
+            live.stop();
+        }
+    }
+    live.join();
+    (records, last.unwrap())
+}
+
+fn assert_adds_up(accounts: &Accounts) {
+    assert_eq!(
+        accounts.flows_opened,
+        accounts.records + accounts.evictions.values().sum::<u64>() + accounts.flows_open
+    );
+    for counts in accounts.interfaces.values() {
+        assert_eq!(counts.seen.packets, counts.skipped.packets + counts.parsed.packets);
+        assert_eq!(counts.seen.bytes, counts.skipped.bytes + counts.parsed.bytes);
+    }
+}
+
+fn text_of(records: &[Record], change: impl Fn(&mut Record)) -> String {
+    let mut text = Vec::new();
+    for record in records {
+        let mut record = record.clone();
+        change(&mut record);
+        write_record(&record, &mut text);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn plays_captures_as_analyze_reads_them() {
+    let inputs = capture::expand([captures()]).unwrap().inputs;
+    let (expected, offline) = analyzed(inputs.clone(), |_| {});
+    let (live, outputs) = replay(inputs, Speed::Max, false);
+    let (records, accounts) = drain(live, &outputs, |health, _| health.state == State::Over);
+    assert_eq!(text_of(&records, |_| {}), expected);
+    assert_adds_up(&accounts);
+    assert_eq!(accounts.records, records.len() as u64);
+    assert_eq!(
+        (accounts.flows_opened, &accounts.evictions, &accounts.decode_errors, &accounts.damage),
+        (offline.flows_opened, &offline.evictions, &offline.decode_errors, &offline.damage)
+    );
+    let sum = |accounts: &Accounts| accounts.interfaces.values().map(|i| i.seen.packets).sum::<u64>();
+    assert_eq!(sum(&accounts), sum(&offline));
+    assert_eq!(accounts.interfaces.len(), 1, "228 files are not 228 label values");
+}
+
+#[test]
+fn plays_endlessly_with_time_going_on() {
+    let (live, outputs) = replay(vec![some_capture()], Speed::Max, true);
+    let (records, accounts) = drain(live, &outputs, |health, _| health.rounds >= 3);
+    let (once, _) = analyzed(vec![some_capture()], |_| {});
+    let per_round = once.lines().count();
+    assert!(records.len() >= 3 * per_round);
+    assert_adds_up(&accounts);
+    for (one, next) in records.iter().zip(records.iter().skip(per_round)) {
+        assert_eq!((one.client, one.server), (next.client, next.server), "the same flow in the next round");
+        assert!(one.timestamp < next.timestamp);
+    }
+}
+
+#[test]
+fn keeps_the_recorded_pace_or_a_multiple() {
+    let mut source = capture::open_input(&some_capture()).unwrap();
+    let (mut first, mut last) = (None, Timestamp::default());
+    while let Some(frame) = source.next_frame().unwrap() {
+        first.get_or_insert(frame.timestamp);
+        last = frame.timestamp;
+    }
+    let span = last.since(first.unwrap());
+    assert!(!span.is_zero());
+    let times = span.as_secs_f64() / 0.5;
+    let begin = Instant::now();
+    let (live, outputs) = replay(vec![some_capture()], Speed::Times(times), false);
+    let (records, _) = drain(live, &outputs, |health, _| health.state == State::Over);
+    assert!(begin.elapsed() >= Duration::from_millis(490), "{:?}", begin.elapsed());
+    assert!(!records.is_empty());
+}
+
+#[test]
+fn answers_questions_after_the_records_before_them() {
+    let (live, outputs) = replay(vec![some_capture()], Speed::Max, true);
+    let (mut reported, mut answers) = (0, 0);
+    while answers < 20 {
+        assert!(live.ask(answers));
+        loop {
+            match outputs.recv_timeout(Duration::from_secs(10)).unwrap() {
+                Output::Records(records) => reported += records.len() as u64,
+                Output::Accounts(accounts, question) => {
+                    assert_eq!(question, answers);
+                    assert_eq!(accounts.records, reported);
+                    assert_adds_up(&accounts);
+                    break;
+                }
+                Output::Finished(_) => panic!("nobody stopped it"),
+            }
+        }
+        answers += 1;
+    }
+    drain(live, &outputs, |_, _| true);
+}
+
+/// A source that plays a capture as if it came from an interface, and may get stuck.
+struct Scripted {
+    file: FileSource,
+    interfaces: Vec<Interface>,
+    counts: LinkCounts,
+    is_stuck: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Scripted {
+    fn new(name: &str, is_stuck: &Arc<AtomicBool>, is_over: &Arc<AtomicBool>) -> Self {
+        let name: Arc<str> = Arc::from(name);
+        let skipped = vec![("flow_settled", Count { packets: 5, bytes: 500 })];
+        let counts = LinkCounts {
+            interface: Arc::clone(&name),
+            skipped,
+            dropped: vec![("kernel", "no_room", 2)],
+            ..LinkCounts::default()
+        };
+        Self {
+            file: capture::open_input(&some_capture()).unwrap(),
+            interfaces: vec![Interface { link_type: LinkType::ETHERNET, name: Some(name), kind: None }],
+            counts,
+            is_stuck: Arc::clone(is_stuck),
+            is_over: Arc::clone(is_over),
+        }
+    }
+}
+
+impl LiveSource for Scripted {
+    fn backend(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn attach(&mut self, _: &Link) -> Result<(), LiveError> {
+        Ok(())
+    }
+
+    fn detach(&mut self, _: u32) {}
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        while self.is_stuck.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for given in 0..most {
+            let Ok(Some(frame)) = self.file.next_frame() else {
+                self.is_over.store(true, Ordering::Relaxed);
+                std::thread::sleep(wait.min(Duration::from_millis(5)));
+                return Ok(given);
+            };
+            take(&Frame { interface: 0, ..frame }, &self.interfaces);
+        }
+        Ok(most)
+    }
+
+    fn counts(&mut self) -> Vec<LinkCounts> {
+        vec![self.counts.clone()]
+    }
+}
+
+fn link(name: &str) -> Link {
+    Link { index: 3, name: Arc::from(name), kind: None, link_type: LinkType::ETHERNET }
+}
+
+fn interfaces(source: Scripted, reopen: OpenSource) -> Feed {
+    let stalled_after = Duration::from_millis(300);
+    Feed::Interfaces { source: Box::new(source), reopen, links: vec![link("eth7")], stalled_after }
+}
+
+fn never() -> OpenSource {
+    Box::new(|| panic!("nothing is wrong with the first source"))
+}
+
+fn as_live(record: &mut Record) {
+    record.source = Arc::from("live");
+    for sighting in &mut record.sightings {
+        sighting.interface = Some(Arc::from("eth7"));
+    }
+}
+
+#[test]
+fn gives_the_same_records_live_as_from_a_file() {
+    let (is_stuck, is_over) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
+    let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
+    let (records, accounts) = drain(live, &outputs, |_, _| is_over.load(Ordering::Relaxed));
+    let (expected, offline) = analyzed(vec![some_capture()], as_live);
+    let mut lines: Vec<String> = text_of(&records, as_live).lines().map(str::to_owned).collect();
+    let mut expected: Vec<String> = expected.lines().map(str::to_owned).collect();
+    lines.sort();
+    expected.sort();
+    assert_eq!(lines, expected);
+    assert_adds_up(&accounts);
+    let seen = |accounts: &Accounts| accounts.interfaces.values().next().unwrap().seen.packets;
+    assert_eq!(seen(&accounts), seen(&offline) + 5, "with what the kernel left out");
+    let dropped = |stage, reason| accounts.dropped[&("eth7".to_owned(), stage, reason)];
+    assert_eq!((dropped("kernel", "no_room"), dropped("ring", "engine_behind")), (2, 0));
+}
+
+#[test]
+fn replaces_a_reader_that_is_stuck() {
+    let (is_stuck, is_over) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    is_stuck.store(true, Ordering::Relaxed);
+    let first = Scripted::new("eth7", &is_stuck, &Arc::default());
+    let (fine, over) = (Arc::default(), Arc::clone(&is_over));
+    let reopen: OpenSource = Box::new(move || Ok(Box::new(Scripted::new("eth7", &fine, &over))));
+    let (live, outputs) = Live::start(interfaces(first, reopen), Arc::new(Resolved::default())).unwrap();
+    let shared = Arc::clone(&live.shared);
+    let (records, accounts) = drain(live, &outputs, |_, _| {
+        // The stuck one comes back late and must not disturb.
+        is_stuck.fetch_and(!is_over.load(Ordering::Relaxed), Ordering::Relaxed);
+        is_over.load(Ordering::Relaxed)
+    });
+    assert_eq!(shared.health().restarts["eth7"], 1);
+    assert_eq!(records.len(), analyzed(vec![some_capture()], |_| {}).0.lines().count());
+    assert_adds_up(&accounts);
+    // Those of the one that was given up count as well.
+    assert_eq!(accounts.skipped["flow_settled"], 10);
+}
+
+#[test]
+fn follows_interfaces_and_says_which_it_cannot_watch() {
+    let (is_stuck, is_over) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+    let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
+    let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
+    live.change_link(LinkChange::Appeared(Link { index: 9, ..link("vti9") }));
+    drain(live, &outputs, |health, _| health.interfaces == ["eth7", "vti9"]);
+}
+
+#[test]
+fn swaps_the_configuration_between_flows() {
+    let (live, outputs) = replay(vec![some_capture()], Speed::Max, true);
+    let strict = "[policy]\nprofile = \"cnsa-2.0\"\n";
+    let config = crate::config::parse(strict, &crate::config::CommandLine::default()).unwrap();
+    let profiles = |records: &[Record]| -> Vec<String> {
+        records.iter().filter_map(|record| Some(record.policy.as_ref()?.profile.clone())).collect()
+    };
+    let mut is_asked = false;
+    let mut is_swapped = false;
+    let begin = Instant::now();
+    let mut seen_after = 0;
+    while seen_after < 10 {
+        assert!(begin.elapsed() < Duration::from_secs(30));
+        match outputs.recv_timeout(Duration::from_secs(10)).unwrap() {
+            Output::Records(records) => {
+                let profiles = profiles(&records);
+                let wanted = if is_swapped { "cnsa-2.0" } else { "aws-dynamodb" };
+                assert!(is_asked || profiles.iter().all(|profile| profile == "aws-dynamodb"));
+                if is_swapped {
+                    assert!(profiles.iter().all(|profile| profile == wanted), "{profiles:?}");
+                    seen_after += profiles.len();
+                }
+                if !is_asked {
+                    is_asked = live.reconfigure(Arc::new(config.clone()), 1);
+                }
+            }
+            Output::Accounts(..) => is_swapped = true,
+            Output::Finished(_) => panic!("nobody stopped it"),
+        }
+    }
+    drain(live, &outputs, |_, _| true);
+}

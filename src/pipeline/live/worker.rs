@@ -1,0 +1,272 @@
+//! The engine thread.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use foldhash::fast::RandomState;
+
+use super::source::Shared;
+use super::{BATCH_RECORDS, Batch, Output, ToEngine};
+use crate::config::Resolved;
+use crate::model::{Record, Timestamp};
+use crate::pipeline::Engine;
+use crate::pipeline::analyze::{MAX_REMEMBERED, note_unsupported};
+use crate::telemetry::Accounts;
+
+/// The engine looks at the clock when nothing came for so long.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Frames may wait for so long in the kernel; what is idle is judged by a clock that is later by this.
+const IN_FLIGHT: Duration = Duration::from_secs(1);
+
+/// What interfaces are called where a replay has more files than a label should have values.
+const MANY_FILES: &str = "replay";
+
+/// Runs the engine and joins its counts with those of inputs that ended.
+pub(super) struct Worker<A> {
+    config: Arc<Resolved>,
+    shared: Arc<Shared>,
+    outbox: SyncSender<Output<A>>,
+    engine: Engine,
+    hasher: RandomState,
+    is_replay: bool,
+    /// A replay of several files: a flow that a later file shows again is reported once in each round.
+    is_one_of_many: bool,
+    remembered: HashSet<u64, RandomState>,
+    of_this: Vec<u64>,
+    round: u64,
+    source: Arc<str>,
+    has_input: bool,
+    /// Counts of the inputs that ended.
+    past: Accounts,
+    frames: u64,
+    /// Records that were not handed over.
+    not_reported: BTreeMap<&'static str, u64>,
+    is_abandoned: bool,
+}
+
+impl<A> Worker<A> {
+    pub fn new(
+        config: Arc<Resolved>,
+        shared: Arc<Shared>,
+        outbox: SyncSender<Output<A>>,
+        is_replay: bool,
+        is_one_of_many: bool,
+    ) -> Self {
+        let hasher = RandomState::default();
+        let source: Arc<str> = Arc::from(if is_replay { MANY_FILES } else { "live" });
+        let engine = Engine::new(Arc::clone(&config), false, Arc::clone(&source), hasher.clone());
+        Self {
+            config,
+            shared,
+            outbox,
+            engine: if is_replay { engine } else { engine.telling_settled() },
+            hasher,
+            is_replay,
+            is_one_of_many,
+            remembered: HashSet::default(),
+            of_this: Vec::new(),
+            round: 0,
+            source,
+            has_input: !is_replay,
+            past: Accounts::default(),
+            frames: 0,
+            not_reported: BTreeMap::new(),
+            is_abandoned: false,
+        }
+    }
+
+    pub fn run(mut self, inbox: &Receiver<ToEngine<A>>) {
+        let mut last_frames = Instant::now();
+        loop {
+            let message = match inbox.recv_timeout(IDLE) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.is_replay && last_frames.elapsed() >= IN_FLIGHT {
+                        self.advance(before(now(), IN_FLIGHT));
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            match message {
+                ToEngine::Frames { batch, home } => {
+                    last_frames = Instant::now();
+                    self.work(batch, &home);
+                }
+                ToEngine::Clock(time) => self.advance(time),
+                ToEngine::Input { name, round } => self.begin_input(name, round),
+                ToEngine::InputEnds(accounts) => self.end_input(*accounts),
+                ToEngine::Ask(question) => self.answer(question),
+                ToEngine::Reconfigure(config, question) => {
+                    self.config = Arc::clone(&config);
+                    self.engine.reconfigure(config);
+                    self.answer(question);
+                }
+                ToEngine::Finish => break,
+            }
+            if self.is_abandoned {
+                return;
+            }
+        }
+        if self.has_input {
+            self.finish_engine();
+        }
+        let accounts = Box::new(self.accounts());
+        let _ = self.outbox.send(Output::Finished(accounts));
+    }
+
+    fn work(&mut self, mut batch: Batch, home: &SyncSender<Batch>) {
+        for frame in batch.frames(self.frames) {
+            self.engine.frame(&frame, &batch.interfaces);
+        }
+        self.frames += batch.len() as u64;
+        batch.clear();
+        batch.settled.clear();
+        batch.settled.extend(self.engine.take_settled());
+        // The reader may have been replaced; its batches go with it.
+        let _ = home.try_send(batch);
+        if self.engine.waiting_records() > 0 {
+            self.hand_over(false);
+        }
+    }
+
+    fn advance(&mut self, time: Timestamp) {
+        if self.has_input {
+            self.engine.advance(time);
+            self.hand_over(false);
+        }
+    }
+
+    fn begin_input(&mut self, name: Arc<str>, round: u64) {
+        if round != self.round {
+            // Time goes on: what the last round showed is no repetition.
+            self.remembered.clear();
+            self.round = round;
+        }
+        self.source = Arc::clone(&name);
+        self.engine = Engine::new(Arc::clone(&self.config), false, name, self.hasher.clone());
+        self.frames = 0;
+        self.has_input = true;
+    }
+
+    fn end_input(&mut self, mut counted: Accounts) {
+        self.finish_engine();
+        let mut accounts = self.engine.accounts();
+        if self.round == 0 {
+            note_unsupported(&self.engine, &self.source, &mut accounts);
+        } else {
+            // Said once; a replay may go on for months.
+            counted.damage.clear();
+            counted.files = 0;
+        }
+        self.past.merge(accounts);
+        self.past.merge(counted);
+        self.past.flows_open = 0;
+        let room = MAX_REMEMBERED.saturating_sub(self.remembered.len());
+        self.remembered.extend(self.of_this.drain(..).take(room));
+        self.has_input = false;
+    }
+
+    /// Ends every flow; whoever takes the records is waited for.
+    fn finish_engine(&mut self) {
+        loop {
+            let has_more = self.engine.finish_some(BATCH_RECORDS);
+            self.hand_over(true);
+            if !has_more || self.is_abandoned {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, question: A) {
+        let accounts = Box::new(self.accounts());
+        // Where nobody takes the outputs, whoever asks waits in vain and notices by the time that passes.
+        match self.outbox.try_send(Output::Accounts(accounts, question)) {
+            Ok(()) | Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => self.is_abandoned = true,
+        }
+    }
+
+    fn hand_over(&mut self, must_wait: bool) {
+        let mut records = Vec::with_capacity(self.engine.waiting_records().min(BATCH_RECORDS));
+        let mut full = Vec::new();
+        for (record, identity) in self.engine.take_records() {
+            if self.is_one_of_many {
+                if self.remembered.contains(&identity) {
+                    *self.not_reported.entry("same_flow_in_earlier_file").or_default() += 1;
+                    continue;
+                }
+                self.of_this.push(identity);
+            }
+            records.push(record);
+            if records.len() == BATCH_RECORDS {
+                full.push(std::mem::take(&mut records));
+            }
+        }
+        for records in full.into_iter().chain((!records.is_empty()).then_some(records)) {
+            self.send_records(records, must_wait);
+        }
+    }
+
+    fn send_records(&mut self, records: Vec<Record>, must_wait: bool) {
+        let number = records.len() as u64;
+        let output = Output::Records(records);
+        if must_wait || self.is_replay {
+            self.is_abandoned |= self.outbox.send(output).is_err();
+            return;
+        }
+        match self.outbox.try_send(output) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                *self.not_reported.entry(RECORDS_BEHIND).or_default() += number;
+            }
+            Err(TrySendError::Disconnected(_)) => self.is_abandoned = true,
+        }
+    }
+
+    /// Everything counted until now.
+    fn accounts(&self) -> Accounts {
+        let mut accounts = self.past.clone();
+        if self.has_input {
+            let mut now = self.engine.accounts();
+            note_unsupported(&self.engine, &self.source, &mut now);
+            accounts.merge(now);
+        }
+        if self.is_one_of_many {
+            let interfaces = std::mem::take(&mut accounts.interfaces);
+            for counts in interfaces.into_values() {
+                accounts.interfaces.entry(MANY_FILES.to_owned()).or_default().add(&counts);
+            }
+            for ((_, stage, reason), count) in std::mem::take(&mut accounts.dropped) {
+                *accounts.dropped.entry((MANY_FILES.to_owned(), stage, reason)).or_default() += count;
+            }
+        }
+        for (reason, count) in &self.not_reported {
+            *accounts.evictions.entry(reason).or_default() += count;
+            accounts.records = accounts.records.saturating_sub(*count);
+        }
+        if let Some(&count) = self.not_reported.get(RECORDS_BEHIND) {
+            *accounts.dropped.entry((self.source.to_string(), "export", RECORDS_BEHIND)).or_default() +=
+                count;
+        }
+        self.shared.complete(&mut accounts);
+        accounts
+    }
+}
+
+/// Why records were dropped between the engine and whoever takes them.
+const RECORDS_BEHIND: &str = "records_behind";
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp::from_nanos(
+        time.as_nanos().saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+    )
+}

@@ -1,0 +1,202 @@
+//! The status page: one document, readable without script, nothing loaded from elsewhere.
+//!
+//! Every text that came from the wire is escaped by the template engine; styles and script stand in the page
+//! and are allowed by their hash, so that nothing else in it can act.
+
+use minijinja::{Environment, context};
+use sha2::{Digest as _, Sha256};
+
+use super::summary::{State, Summary, no_version};
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Renders the page.
+pub struct Page {
+    environment: Environment<'static>,
+}
+
+impl Page {
+    /// Reads the template.
+    ///
+    /// # Errors
+    /// A mistake in the template, which a test would find.
+    pub fn new() -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        // The ending of the name turns escaping on.
+        environment.add_template("page.html", TEMPLATE)?;
+        environment.add_filter("n", thousands);
+        environment.add_filter("bytes", bytes);
+        environment.add_filter("when", when);
+        environment.add_filter("words", words);
+        Ok(Self { environment })
+    }
+
+    /// The whole document.
+    ///
+    /// # Errors
+    /// A mistake in the template, which a test would find.
+    pub fn render(&self, summary: &Summary<'_>) -> Result<String, minijinja::Error> {
+        let state = match summary.watching.state {
+            State::Starting => "starting",
+            State::Capturing if summary.watching.backend == "replay" => "playing",
+            State::Capturing => "capturing",
+            State::Failing => "not capturing",
+            State::Over => "replay over",
+        };
+        let verdicts = &summary.verdicts;
+        let judged = verdicts.pass + verdicts.violation + verdicts.not_assessable;
+        let violation = (verdicts.violation * 1_000).div_ceil(judged.max(1));
+        self.environment.get_template("page.html")?.render(context! {
+            s => minijinja::value::Serde(summary),
+            state,
+            shares => context! { violation => format!("{}.{}", violation / 10, violation % 10) },
+            no_version => no_version(),
+            css => STYLE,
+            js => SCRIPT,
+        })
+    }
+}
+
+/// What the page may do, for the header `Content-Security-Policy`.
+#[must_use]
+pub fn content_security_policy() -> String {
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        base64(&Sha256::digest(STYLE)),
+        base64(&Sha256::digest(SCRIPT))
+    )
+}
+
+/// RFC 4648 section 4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = bits >> (18 - 6 * place) & 63;
+            let letter = ALPHABET.get(digit as usize).copied().unwrap_or(b'=');
+            text.push(if place > chunk.len() { '=' } else { char::from(letter) });
+        }
+    }
+    text
+}
+
+/// `1234567` as `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1234567` as `1.2 MB`.
+fn bytes(number: u64) -> String {
+    let (mut whole, mut rest, mut unit) = (number, 0, "B");
+    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        if whole < 1_000 {
+            break;
+        }
+        (rest, whole, unit) = (whole % 1_000, whole / 1_000, larger);
+    }
+    if unit == "B" { format!("{whole} B") } else { format!("{whole}.{} {unit}", rest / 100) }
+}
+
+/// RFC 3339 to the second, with a space.
+fn when(time: &str) -> String {
+    let seconds = time.get(..19).unwrap_or(time);
+    seconds.replace('T', " ")
+}
+
+/// `client_only` as `client only`.
+fn words(text: &str) -> String {
+    text.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::export::sample;
+    use crate::model::Timestamp;
+    use crate::serve::{Configuration, Picture, Watching};
+    use crate::telemetry::Accounts;
+
+    fn rendered(picture: &Picture, watching: &Watching) -> String {
+        let configuration = Configuration::default();
+        let accounts = Accounts::default();
+        let times = (Timestamp::default(), Timestamp::from_seconds(9));
+        let summary = Summary::new(picture, &accounts, watching, &configuration, times, 20);
+        Page::new().unwrap().render(&summary).unwrap()
+    }
+
+    #[test]
+    fn escapes_what_came_from_the_wire() {
+        let mut picture = Picture::default();
+        let mut record = sample::old_version();
+        record.endpoint.host = Some("<img src=x onerror=alert(1)>.amazonaws.com".to_owned());
+        let policy = record.policy.as_mut().unwrap();
+        assert!(!policy.violations.is_empty());
+        for violation in &mut policy.violations {
+            violation.message = "</script><script>alert(2)</script>".to_owned();
+            violation.remedy = "\"'><b onmouseover=alert(3)>".to_owned();
+        }
+        picture.take(&record);
+        let watching = Watching {
+            interfaces: vec!["<i>eth0".to_owned()],
+            refused: BTreeMap::from([("<u>".to_owned(), "<s>why".to_owned())]),
+            trouble: Some("<h1>trouble".to_owned()),
+            ..Watching::default()
+        };
+        let page = rendered(&picture, &watching);
+        for raw in ["<img", "<script>alert", "<b onmouse", "<i>", "<u>", "<s>", "<h1>trouble"] {
+            assert!(!page.contains(raw), "{raw}");
+        }
+        assert!(page.contains("&lt;img"));
+        assert_eq!(page.matches("<script>").count(), 1);
+    }
+
+    #[test]
+    fn says_that_nothing_was_seen_rather_than_that_all_is_well() {
+        let page = rendered(&Picture::default(), &Watching::default());
+        assert!(page.contains("No flow was reported yet, so nothing can be said."));
+        assert!(!page.contains("No rule was broken"));
+    }
+
+    #[test]
+    fn allows_only_its_own_style_and_script() {
+        let page = rendered(&Picture::default(), &Watching::default());
+        let between = |open: &str, close: &str| {
+            page.split_once(open).unwrap().1.split_once(close).unwrap().0.to_owned()
+        };
+        let policy = content_security_policy();
+        for text in [between("<style>", "</style>"), between("<script>", "</script>")] {
+            assert!(policy.contains(&base64(&Sha256::digest(text))), "what is hashed is what is sent");
+        }
+        for outside in ["http:", "https:", "//cdn", "@import", "url("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(!page.contains(" style="), "the policy would refuse it");
+    }
+
+    #[test]
+    fn writes_numbers_for_people() {
+        assert_eq!((thousands(0), thousands(1_234_567)), ("0".to_owned(), "1,234,567".to_owned()));
+        assert_eq!((bytes(999), bytes(1_234_567)), ("999 B".to_owned(), "1.2 MB".to_owned()));
+        assert_eq!(when("2026-11-23T10:00:01.123456789Z"), "2026-11-23 10:00:01");
+        assert_eq!(
+            (base64(b"f"), base64(b"fo"), base64(b"foo")),
+            ("Zg==".into(), "Zm8=".into(), "Zm9v".into())
+        );
+    }
+}

@@ -1,0 +1,427 @@
+//! The state of a daemon at one moment: the same for `/api/v1/summary` and for the status page.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
+use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
+use crate::telemetry::{Accounts, StageCounts};
+
+/// Clients named for each broken rule.
+const NAMED_CLIENTS: usize = 5;
+
+/// Interfaces, losses and notes that are listed; a host that makes containers may have thousands.
+const MAX_LISTED: usize = 64;
+
+/// How the capture goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    #[default]
+    Starting,
+    Capturing,
+    Failing,
+    /// A replay that came to its end.
+    Over,
+}
+
+/// What is watched, and how that goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Watching {
+    pub state: State,
+    /// Why nothing is captured, where that is so.
+    pub trouble: Option<String>,
+    /// `ebpf`, `afpacket`, `pcap`, `replay`.
+    pub backend: &'static str,
+    /// Why this back-end.
+    pub reason: String,
+    /// Interfaces watched now, or what is replayed.
+    pub interfaces: Vec<String>,
+    /// Interfaces that could not be watched, and why.
+    pub refused: BTreeMap<String, String>,
+    pub restarts: u64,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Configuration {
+    pub file: Option<String>,
+    pub profile: String,
+    /// RFC 3339: when it was taken.
+    pub taken: String,
+    /// Why the newest one was refused, where it was.
+    pub refused: Option<String>,
+    /// Where records go.
+    pub records: String,
+    /// Of the DynamoDB address list: when it was published.
+    pub address_list: String,
+}
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub struct Summary<'a> {
+    pub schema: &'static str,
+    pub version: &'static str,
+    /// RFC 3339.
+    pub started: String,
+    pub now: String,
+    pub watching: &'a Watching,
+    pub configuration: &'a Configuration,
+    pub interfaces: Vec<Interface<'a>>,
+    pub packets: Packets,
+    pub flows: Flows,
+    pub verdicts: Verdicts,
+    pub coverage: Vec<Share>,
+    pub dropped: Vec<Loss<'a>>,
+    pub decode_errors: Vec<DecodeErrors>,
+    pub evictions: Vec<Reason>,
+    pub skipped: Vec<Reason>,
+    pub matrix: Matrix,
+    pub violations: Vec<Rule<'a>>,
+    pub newest: Vec<&'a Violating>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Interface<'a> {
+    pub name: &'a str,
+    pub packets: u64,
+    pub bytes: u64,
+    pub parsed: u64,
+    pub lost: u64,
+    /// RFC 3339.
+    pub last_packet: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Packets {
+    pub seen: u64,
+    pub skipped: u64,
+    pub parsed: u64,
+    pub bytes: u64,
+    /// Lost before they could be looked at, at any stage before the engine.
+    pub lost: u64,
+    pub decode_errors: u64,
+    /// Of seen and lost ones, those that were seen.
+    pub seen_percent: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Flows {
+    pub opened: u64,
+    pub reported: u64,
+    pub evicted: u64,
+    pub open: u64,
+    pub limit: u64,
+    /// opened = reported + evicted + open
+    pub adds_up: bool,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub struct Verdicts {
+    pub pass: u64,
+    pub violation: u64,
+    pub not_assessable: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Share {
+    pub completeness: Completeness,
+    pub flows: u64,
+    pub percent: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Loss<'a> {
+    pub interface: &'a str,
+    pub stage: &'static str,
+    pub reason: &'static str,
+    pub count: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DecodeErrors {
+    pub layer: &'static str,
+    pub reason: &'static str,
+    pub packets: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Reason {
+    pub reason: &'static str,
+    pub count: u64,
+}
+
+/// Flows by path and version.
+#[derive(Debug, Serialize)]
+pub struct Matrix {
+    pub columns: Vec<Column>,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Column {
+    pub name: &'static str,
+    /// `bad`, `good` or nothing: how the column looks.
+    pub look: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub access: Access,
+    pub entry: Entry,
+    /// In the order of the columns.
+    pub flows: Vec<u64>,
+    pub total: u64,
+}
+
+/// One rule that was broken.
+#[derive(Debug, Serialize)]
+pub struct Rule<'a> {
+    pub rule: &'static str,
+    pub severity: Severity,
+    pub flows: u64,
+    pub clients: u64,
+    /// The number of clients is a lower bound.
+    pub has_more_clients: bool,
+    pub worst: Vec<Client>,
+    /// RFC 3339, of the newest flow.
+    pub last: String,
+    pub message: &'a str,
+    pub remedy: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Client {
+    pub address: IpAddr,
+    pub flows: u64,
+}
+
+impl<'a> Summary<'a> {
+    /// Joins what was counted with what is remembered; `newest`: how many of the newest violations.
+    #[must_use]
+    pub fn new(
+        picture: &'a Picture,
+        accounts: &'a Accounts,
+        watching: &'a Watching,
+        configuration: &'a Configuration,
+        (started, now): (Timestamp, Timestamp),
+        newest: usize,
+    ) -> Self {
+        let evicted: u64 = accounts.evictions.values().sum();
+        Self {
+            schema: "ddbwatch.summary/1",
+            version: env!("CARGO_PKG_VERSION"),
+            started: started.to_string(),
+            now: now.to_string(),
+            watching,
+            configuration,
+            interfaces: interfaces(accounts),
+            packets: packets(accounts),
+            flows: Flows {
+                opened: accounts.flows_opened,
+                reported: accounts.records,
+                evicted,
+                open: accounts.flows_open,
+                limit: accounts.flow_table_limit,
+                adds_up: accounts.flows_opened == accounts.records + evicted + accounts.flows_open,
+            },
+            verdicts: verdicts(picture),
+            coverage: coverage(picture),
+            dropped: losses(accounts),
+            decode_errors: decode_errors(accounts),
+            evictions: reasons(&accounts.evictions),
+            skipped: reasons(&accounts.skipped),
+            matrix: matrix(picture),
+            violations: rules(picture),
+            newest: picture.violations().take(newest).collect(),
+            notes: accounts.damage.iter().take(MAX_LISTED).map(|note| note.what.clone()).collect(),
+        }
+    }
+}
+
+/// What was lost before the engine could look at it; records that were not written were seen.
+fn is_loss_of_packets(stage: &str) -> bool {
+    matches!(stage, "nic" | "kernel" | "ring")
+}
+
+fn interfaces(accounts: &Accounts) -> Vec<Interface<'_>> {
+    let lost = |name: &str| -> u64 {
+        let of_it = accounts
+            .dropped
+            .iter()
+            .filter(|((interface, stage, _), _)| interface == name && is_loss_of_packets(stage));
+        of_it.map(|(_, count)| count).sum()
+    };
+    let mut all: Vec<_> = accounts.interfaces.iter().collect();
+    all.sort_by_key(|(_, counts)| Reverse(counts.seen.packets));
+    all.into_iter()
+        .take(MAX_LISTED)
+        .map(|(name, counts)| Interface {
+            name,
+            packets: counts.seen.packets,
+            bytes: counts.seen.bytes,
+            parsed: counts.parsed.packets,
+            lost: lost(name),
+            last_packet: counts.last_packet.map(|time| time.to_string()),
+        })
+        .collect()
+}
+
+fn packets(accounts: &Accounts) -> Packets {
+    let mut packets = Packets::default();
+    for counts in accounts.interfaces.values() {
+        for (sum, StageCounts { packets, .. }) in [
+            (&mut packets.seen, counts.seen),
+            (&mut packets.skipped, counts.skipped),
+            (&mut packets.parsed, counts.parsed),
+        ] {
+            *sum += packets;
+        }
+        packets.bytes += counts.seen.bytes;
+    }
+    let lost = accounts.dropped.iter().filter(|((_, stage, _), _)| is_loss_of_packets(stage));
+    packets.lost = lost.map(|(_, count)| count).sum();
+    packets.decode_errors = accounts.decode_errors.values().sum();
+    packets.seen_percent = percent(packets.seen, packets.seen + packets.lost);
+    packets
+}
+
+fn verdicts(picture: &Picture) -> Verdicts {
+    let of = |verdict| picture.verdicts.get(&verdict).copied().unwrap_or_default();
+    Verdicts {
+        pass: of(Verdict::Pass),
+        violation: of(Verdict::Violation),
+        not_assessable: of(Verdict::NotAssessable),
+    }
+}
+
+fn coverage(picture: &Picture) -> Vec<Share> {
+    let of = |completeness| picture.completeness.get(&completeness).copied().unwrap_or_default();
+    Completeness::ALL
+        .iter()
+        .map(|&completeness| Share {
+            completeness,
+            flows: of(completeness),
+            percent: percent(of(completeness), picture.records),
+        })
+        .collect()
+}
+
+fn losses(accounts: &Accounts) -> Vec<Loss<'_>> {
+    let mut losses: Vec<_> = accounts
+        .dropped
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|((interface, stage, reason), &count)| Loss { interface, stage, reason, count })
+        .collect();
+    losses.sort_by_key(|loss| Reverse(loss.count));
+    losses.truncate(MAX_LISTED);
+    losses
+}
+
+fn decode_errors(accounts: &Accounts) -> Vec<DecodeErrors> {
+    let mut errors: Vec<_> = accounts
+        .decode_errors
+        .iter()
+        .map(|(&(layer, reason), &packets)| DecodeErrors { layer, reason, packets })
+        .collect();
+    errors.sort_by_key(|error| Reverse(error.packets));
+    errors.truncate(MAX_LISTED);
+    errors
+}
+
+fn reasons(counts: &BTreeMap<&'static str, u64>) -> Vec<Reason> {
+    let mut reasons: Vec<_> = counts.iter().map(|(&reason, &count)| Reason { reason, count }).collect();
+    reasons.sort_by_key(|reason| Reverse(reason.count));
+    reasons.truncate(MAX_LISTED);
+    reasons
+}
+
+fn matrix(picture: &Picture) -> Matrix {
+    let is_used = |name: &str| picture.matrix.values().any(|row| row.contains_key(name));
+    let columns: Vec<Column> = COLUMNS
+        .iter()
+        .filter(|name| is_used(name))
+        .map(|&name| Column {
+            name,
+            look: match name {
+                PLAINTEXT | "SSL 2" | "SSL 3" | "TLS 1.0" | "TLS 1.1" => "bad",
+                "TLS 1.2" | "TLS 1.3" => "good",
+                _ => "",
+            },
+        })
+        .collect();
+    let mut rows: Vec<Row> = picture
+        .matrix
+        .iter()
+        .map(|(&(access, entry), counts)| Row {
+            access,
+            entry,
+            flows: columns
+                .iter()
+                .map(|column| counts.get(column.name).copied().unwrap_or_default())
+                .collect(),
+            total: counts.values().sum(),
+        })
+        .collect();
+    rows.sort_by_key(|row| Reverse(row.total));
+    Matrix { columns, rows }
+}
+
+fn rules(picture: &Picture) -> Vec<Rule<'_>> {
+    let mut rules: Vec<Rule<'_>> = picture
+        .broken
+        .iter()
+        .map(|(&(severity, rule), broken)| Rule {
+            rule,
+            severity,
+            flows: broken.flows,
+            clients: broken.clients.len() as u64,
+            has_more_clients: broken.clients.folded() > 0,
+            worst: broken
+                .clients
+                .top(NAMED_CLIENTS)
+                .into_iter()
+                .map(|(&address, flows)| Client { address, flows })
+                .collect(),
+            last: broken.last.to_string(),
+            message: &broken.message,
+            remedy: &broken.remedy,
+        })
+        .collect();
+    rules.sort_by_key(|rule| (Reverse(rule.severity), Reverse(rule.flows)));
+    rules
+}
+
+/// One decimal; never 100 where something is missing, never 0 where something is there.
+fn percent(part: u64, whole: u64) -> f64 {
+    if part >= whole {
+        return if whole == 0 { 0.0 } else { 100.0 };
+    }
+    let tenths = u128::from(part) * 1_000 / u128::from(whole);
+    let tenths = u32::try_from(tenths).unwrap_or(999).clamp(u32::from(part > 0), 999);
+    f64::from(tenths) / 10.0
+}
+
+/// The word of the column of flows without a version, for the page.
+pub(super) const fn no_version() -> &'static str {
+    NO_VERSION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_towards_what_is_worse() {
+        assert_eq!(percent(0, 0), 0.0);
+        assert_eq!(percent(1, 3), 33.3);
+        assert_eq!(percent(9_999_999, 10_000_000), 99.9);
+        assert_eq!(percent(1, 10_000_000), 0.1);
+        assert_eq!(percent(5, 5), 100.0);
+    }
+}

@@ -1,0 +1,194 @@
+//! Signals, files, and ends of every kind.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Daemon;
+
+const LOOP: &[&str] = &["--replay", "boto3-tls.pcap", "--speed", "max", "--loop"];
+
+fn whole_records(text: &str) -> usize {
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn");
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(record["schema"], "ddbwatch.flow/1");
+    }
+    text.lines().count()
+}
+
+#[test]
+fn a_reload_swaps_the_policy_and_loses_no_flow() {
+    let mut daemon = Daemon::start(LOOP, "[output]\nrecords = \"FOLDER/flows.jsonl\"\nrotate_mib = 1000\n");
+    daemon.wait_until("a flow is reported", || daemon.metrics().sum("ddbwatch_flows_total", &[]) > 0.0);
+    daemon.configure(
+        "[output]\nrecords = \"FOLDER/flows.jsonl\"\nrotate_mib = 1000\n[policy]\nprofile = \"cnsa-2.0\"\n",
+    );
+    daemon.signal("HUP");
+    daemon.wait_for_log("The configuration was read again");
+    let of = |profile: &str| daemon.metrics().sum("ddbwatch_flow_verdicts_total", &[("profile", profile)]);
+    daemon.wait_until("flows are judged by the new profile", || of("cnsa-2.0") > 0.0);
+    assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 1.0);
+    assert_eq!(daemon.json("/api/v1/summary")["configuration"]["profile"], "cnsa-2.0");
+    assert_eq!(daemon.stop().code(), Some(0));
+    let reported = daemon.last_log("Stopped.")["flows_reported"].as_u64().unwrap();
+    assert_eq!(whole_records(&daemon.read("flows.jsonl")) as u64, reported);
+    let stopped = daemon.last_log("Stopped.");
+    assert_eq!(
+        stopped["flows_opened"].as_u64().unwrap(),
+        reported + stopped["flows_not_reported"].as_u64().unwrap()
+    );
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_whole() {
+    let mut daemon = Daemon::start(LOOP, "");
+    for (wrong, why) in [
+        ("[policy]\nprofile = \"cnsa-2.0\"\nminimum_versoin = \"1.3\"\n", "did you mean `minimum_version`?"),
+        (
+            "[policy]\nprofile = \"cnsa-2.0\"\n[limits]\nflows = 17\n",
+            "[limits] cannot be changed while running",
+        ),
+        (
+            "[policy]\nprofile = \"cnsa-2.0\"\n[output]\nrecords = \"FOLDER/no/such/folder/x\"\n",
+            "its folder must be there",
+        ),
+    ] {
+        daemon.configure(wrong);
+        let before = daemon.log_lines();
+        daemon.signal("HUP");
+        let refused = daemon.wait_for_log_after(before, "The new configuration was refused");
+        assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
+        let summary = daemon.json("/api/v1/summary");
+        assert_eq!(summary["configuration"]["profile"], "aws-dynamodb");
+        assert!(summary["configuration"]["refused"].as_str().unwrap().contains(why));
+        assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 0.0);
+    }
+    daemon.configure("[policy]\nprofile = \"cnsa-2.0\"\n");
+    daemon.signal("HUP");
+    daemon.wait_for_log("The configuration was read again");
+    assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 1.0);
+}
+
+#[test]
+fn a_reload_follows_a_file_that_was_moved_and_a_new_address() {
+    let mut daemon = Daemon::start(LOOP, "[output]\nrecords = \"FOLDER/flows.jsonl\"\n");
+    daemon.wait_until("records are written", || !daemon.read("flows.jsonl").is_empty());
+    std::fs::rename(daemon.path("flows.jsonl"), daemon.path("moved.jsonl")).unwrap();
+    daemon.configure("[output]\nrecords = \"FOLDER/flows.jsonl\"\n[metrics]\n");
+    let text = daemon.read("ddbwatch.toml").replace("127.0.0.1:0", "127.0.0.2:0");
+    std::fs::write(daemon.path("ddbwatch.toml"), text).unwrap();
+    let before = daemon.address;
+    daemon.signal("HUP");
+    let moved = daemon.wait_for_log("is the address from now on");
+    daemon.address = moved["address"].as_str().unwrap().parse().unwrap();
+    daemon.wait_until("records are written to a new file", || !daemon.read("flows.jsonl").is_empty());
+    assert_eq!(daemon.get("/healthz").status, 200);
+    assert!(std::net::TcpStream::connect(before).is_err(), "the old address is closed");
+    assert_eq!(daemon.stop().code(), Some(0));
+    whole_records(&daemon.read("moved.jsonl"));
+    whole_records(&daemon.read("flows.jsonl"));
+}
+
+#[test]
+fn a_stop_ends_open_flows_and_writes_everything() {
+    for signal in ["TERM", "INT"] {
+        // So slow that flows are open when it is stopped.
+        let mut daemon = Daemon::start(
+            &["--replay", "boto3-tls.pcap", "--speed", "0.2"],
+            "[output]\nrecords = \"FOLDER/flows.jsonl\"\n",
+        );
+        daemon
+            .wait_until("a flow is open", || daemon.metrics().sum("ddbwatch_flow_table_entries", &[]) > 0.0);
+        daemon.signal(signal);
+        assert_eq!(daemon.wait().code(), Some(0));
+        let stopped = daemon.last_log("Stopped.");
+        assert_eq!(
+            whole_records(&daemon.read("flows.jsonl")) as u64,
+            stopped["flows_reported"].as_u64().unwrap()
+        );
+        assert_eq!(
+            stopped["flows_opened"].as_u64().unwrap(),
+            stopped["flows_reported"].as_u64().unwrap() + stopped["flows_not_reported"].as_u64().unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_sudden_end_leaves_whole_lines_and_the_next_start_goes_on() {
+    let config = "[output]\nrecords = \"FOLDER/flows.jsonl\"\n";
+    let mut torn = 0;
+    for _ in 0..5 {
+        let mut daemon = Daemon::start(LOOP, config);
+        daemon.wait_until("records are written", || daemon.read("flows.jsonl").len() > 300_000);
+        daemon.signal("KILL");
+        daemon.wait();
+        let text = daemon.read("flows.jsonl");
+        torn += usize::from(!text.ends_with('\n'));
+        whole_records(&text[..text.rfind('\n').unwrap() + 1]);
+        if torn > 0 {
+            break;
+        }
+    }
+    assert_eq!(torn, 0);
+}
+
+#[test]
+fn files_are_rotated_and_old_ones_go() {
+    let mut daemon =
+        Daemon::start(LOOP, "[output]\nrecords = \"FOLDER/flows.jsonl\"\nrotate_mib = 1\nkeep = 2\n");
+    daemon.wait_until("three files are full", || daemon.path("flows.jsonl.2").exists());
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(daemon.stop().code(), Some(0));
+    assert!(!daemon.path("flows.jsonl.3").exists());
+    for name in ["flows.jsonl", "flows.jsonl.1", "flows.jsonl.2"] {
+        let text = daemon.read(name);
+        assert!(text.len() <= 1 << 20);
+        assert!(whole_records(&text) > 0);
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_stops_no_capture() {
+    let mut daemon = Daemon::start(LOOP, "[output]\nrecords = \"/dev/full\"\n");
+    daemon.wait_for_log("Records cannot be written and are lost; the capture goes on.");
+    let lost =
+        || daemon.metrics().sum("ddbwatch_dropped_total", &[("stage", "export"), ("reason", "write_failed")]);
+    daemon.wait_until("lost records are counted", || lost() > 0.0);
+    let seen = || daemon.metrics().sum("ddbwatch_packets_total", &[("stage", "seen")]);
+    let before = seen();
+    daemon.wait_until("packets are still seen", || seen() > before);
+    assert_eq!(daemon.stop().code(), Some(0));
+}
+
+#[test]
+fn violations_are_logged_and_repeated_ones_folded() {
+    let mut daemon = Daemon::start(&["--replay", "tls10-rsa.pcap", "--speed", "max", "--loop"], "");
+    let line = daemon.wait_for_log("TLS 1.0");
+    assert_eq!(
+        (&line["event"], &line["rule"], &line["level"]),
+        (&"violation".into(), &"tls_version_too_low".into(), &"WARN".into())
+    );
+    for field in ["client", "server", "severity", "remedy", "access", "entry"] {
+        assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {line}");
+    }
+    let folded = || daemon.metrics().sum("ddbwatch_log_events_folded_total", &[("event", "violation")]);
+    daemon.wait_until("repeated ones are folded", || folded() > 10.0);
+    assert_eq!(daemon.stop().code(), Some(0));
+    let logged = daemon.log.lock().unwrap().iter().filter(|line| line["event"] == "violation").count();
+    assert!(logged < 30, "{logged} lines");
+    assert!(daemon.last_log("Further violations of this rule")["folded"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, format!("[metrics]\nlisten = \"{}\"\n", taken.local_addr().unwrap())).unwrap();
+    let ran = crate::support::finish(
+        crate::support::ddbwatch().args(["watch", "--replay", "boto3-tls.pcap", "--config"]).arg(config),
+    );
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("another program may use the port"), "{}", ran.stderr);
+}

@@ -1,0 +1,91 @@
+//! A replay goes the way of live packets; its records are those of `analyze`.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use super::Daemon;
+use crate::support;
+
+#[test]
+fn replay_gives_the_records_of_analyze() {
+    let mut daemon =
+        Daemon::start(&["--replay", ".", "--speed", "max"], "[output]\nrecords = \"FOLDER/flows.jsonl\"\n");
+    daemon.wait_until_over();
+    let summary = daemon.json("/api/v1/summary");
+    assert_eq!(daemon.stop().code(), Some(0));
+    let analyzed = support::run(&["analyze", "--format", "jsonl", "--no-progress", "."]);
+    let (expected, found) = (analyzed.text(), daemon.read("flows.jsonl"));
+    assert!(expected.lines().count() > 300);
+    for (expected, found) in expected.lines().zip(found.lines()) {
+        assert_eq!(expected, found);
+    }
+    assert_eq!(expected.lines().count(), found.lines().count());
+    assert_eq!(summary["flows"]["reported"], expected.lines().count());
+    assert_eq!(summary["flows"]["adds_up"], true);
+    // What was counted at the end is in the log.
+    let stopped = daemon.last_log("Stopped.");
+    assert_eq!(stopped["flows_reported"], expected.lines().count());
+    assert_eq!(stopped["records_not_written"], 0);
+}
+
+#[test]
+fn records_go_to_whoever_reads_standard_output() {
+    let mut daemon =
+        Daemon::start_with(&["--replay", "boto3-tls.pcap", "--speed", "max"], "", Stdio::piped());
+    let mut stdout = daemon.child.stdout.take().unwrap();
+    daemon.wait_until_over();
+    assert_eq!(daemon.stop().code(), Some(0));
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    let analyzed = support::run(&["analyze", "--format", "jsonl", "boto3-tls.pcap"]);
+    assert_eq!(text, analyzed.text());
+}
+
+#[test]
+fn ends_well_when_the_reader_of_standard_output_goes_away() {
+    let mut daemon =
+        Daemon::start_with(&["--replay", "boto3-tls.pcap", "--speed", "max", "--loop"], "", Stdio::piped());
+    drop(daemon.child.stdout.take());
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_does_not_read_holds_nothing_up() {
+    let mut daemon =
+        Daemon::start_with(&["--replay", "boto3-tls.pcap", "--speed", "max", "--loop"], "", Stdio::piped());
+    let lost =
+        || daemon.metrics().sum("ddbwatch_dropped_total", &[("stage", "export"), ("reason", "queue_full")]);
+    daemon.wait_until("records are dropped and counted", || lost() > 0.0);
+    assert_eq!(daemon.get("/healthz").status, 200);
+    let stdout = daemon.child.stdout.take();
+    daemon.signal("TERM");
+    drop(stdout);
+    assert_eq!(daemon.wait().code(), Some(0));
+}
+
+#[test]
+fn plays_in_an_endless_loop_at_a_multiple_of_the_recorded_pace() {
+    let daemon = Daemon::start(&["--replay", "boto3-tls.pcap", "--speed", "50", "--loop"], "");
+    let flows = || daemon.metrics().sum("ddbwatch_flows_total", &[]);
+    let once = support::run(&["analyze", "--format", "jsonl", "boto3-tls.pcap"]).records().len() as f64;
+    daemon.wait_until("it plays a third time", || flows() > 2.0 * once);
+    assert!(daemon.get("/readyz").body.contains("capturing by replay"));
+}
+
+#[test]
+fn watching_nothing_is_an_error_and_no_pretence() {
+    let ran = support::run(&["watch"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("nothing is named to be watched"), "{}", ran.stderr);
+    let ran = support::run(&["watch", "--replay", "missing.pcap"]);
+    assert_eq!(ran.code, Some(1));
+    for wrong in [
+        &["--speed", "2"][..],
+        &["--loop"],
+        &["--replay", ".", "-i", "lo"],
+        &["--replay", ".", "--speed", "fast"],
+    ] {
+        let ran = support::run(&[&["watch"], wrong].concat());
+        assert_eq!(ran.code, Some(2), "{wrong:?}: {}", ran.stderr);
+    }
+}
