@@ -9,6 +9,8 @@
 mod buffer;
 mod compression;
 mod content;
+#[cfg(all(target_os = "linux", target_endian = "little"))]
+pub mod ebpf;
 mod error;
 mod file;
 mod frame;
