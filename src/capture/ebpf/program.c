@@ -137,7 +137,7 @@ ALWAYS_INLINE struct slot slot_of(u32 index)
 }
 
 // TCP behind plain Ethernet and IP headers, read in place. Zero where the frame is anything else.
-ALWAYS_INLINE u32 decide_plain(struct __sk_buff *skb, u32 slot)
+LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot)
 {
     u8 *data = (u8 *)(u64)skb->data;
     u8 *end = (u8 *)(u64)skb->data_end;
