@@ -1,0 +1,1 @@
+//! Which packets go up.
