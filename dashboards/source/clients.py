@@ -4,9 +4,8 @@ from .grafana import (
     BAD, GOOD, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, region, row, share, stat,
     steps, table, total, words,
 )
-from .words import OLD_VERSIONS, REFUSAL, SEVERITY, TO_DO, VERSION_COLORS
+from .words import CLIENT_COLORS, OLD_VERSIONS, REFUSAL, SEVERITY, TO_DO, VERSION_COLORS
 
-VIOLATIONS = pick("violations_total", region="start")
 CLIENTS = pick("violating_clients", region="none")
 REFUSED = pick("handshakes_refused_total")
 OFFENDERS = pick("offender_flows_total", region="none")
@@ -19,8 +18,8 @@ def clients_of(rules):
 
 def count(title, rules, what, thresholds, width=6):
     return stat(
-        title, what + " Different addresses in the newest window; behind address translation several clients are one.",
-        q(f"sum(max by (instance, rule) ({clients_of(rules)}))", "clients", instant=True), "short", thresholds, width, 4,
+        title, what + " Different addresses in the newest window, added up over the observers; behind address translation several clients are one.",
+        q(f"sum({clients_of(rules)})", "clients", instant=True), "short", thresholds, width, 4,
         empty="0",
     )
 
@@ -43,11 +42,11 @@ def board():
               "Clients and rule broken, added up over these rules.", limits(GOOD, (1, WARN))),
         table(
             "Who must be upgraded, and to what",
-            "Each broken rule: how many clients broke it in the newest window, how often in this range, and what "
+            "Each rule that was broken seriously: how many clients broke it in the newest window, how often in this range, and what "
             "helps. Works without any address: `ddbwatch report` and the flow records name the clients.",
             [
-                q(with_advice(f"round({total('rule, severity', in_range(VIOLATIONS))}) > 0"), "violations", table=True),
-                q(with_advice(f"max by (rule) ({CLIENTS}) > 0"), "clients", table=True),
+                q(with_advice(f"round({total('rule, severity', in_range(serious))}) > 0"), "violations", table=True),
+                q(with_advice(f"sum by (rule) ({CLIENTS}) > 0 and on (rule) sum by (rule) ({in_range(serious)}) > 0"), "clients", table=True),
             ],
             [
                 column("rule", "Rule", width=220),
@@ -56,7 +55,7 @@ def board():
                 column("Value #A", "Times", unit="short", decimals=0, width=90),
                 column("advice", "What to do, and whose task it is", mappings=words(TO_DO)),
             ],
-            ["severity", "rule", "Value #B", "Value #A", "advice"], "Value #A", width=24, height=11,
+            ["severity", "rule", "Value #B", "Value #A", "advice"], "Value #B", width=24, height=11,
             empty="no rule was broken in this range",
         ),
         row("Which clients?"),
@@ -86,9 +85,9 @@ def board():
         row("Are there fewer of them?"),
         graph(
             "Clients that break a rule",
-            "Different clients in each window, by rule; an upgrade campaign shows here as a falling line.",
-            [q(f"max by (rule) (sum by (instance, rule) ({pick('violating_clients', 'rule!~' + chr(34) + 'signing_not_assessable|tls_version_not_recommended' + chr(34), region='none')})) > 0", "{{rule}}")],
-            "short", limits(GOOD, (1, WARN)), 12, 9, calcs=("lastNotNull", "max"), empty="no client broke a rule",
+            "Different clients in each window, for the rules that the owner of a client mends; an upgrade campaign shows here as a falling line.",
+            [q(f"sum by (rule) ({clients_of('|'.join(CLIENT_COLORS))}) > 0", "{{rule}}")],
+            "short", limits(GOOD, (1, WARN)), 12, 9, calcs=("lastNotNull", "max"), empty="no client broke a rule", colors=CLIENT_COLORS,
         ),
         graph(
             "Serious violations per interval, by severity",

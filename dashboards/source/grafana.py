@@ -52,14 +52,12 @@ def in_range(selector):
 
 
 def steps(labels, selector):
-    """Growth per interval of counters that all start at 0, births of further series included.
+    """Growth in each interval drawn, births of series included where one of each sum starts at 0.
 
-    Summed per instance before the increase: the series of one process begin anew together.
+    Summed per instance before the increase: the series of one process begin anew together. The intervals
+    touch and do not overlap, so that the bars add up. Draw with `interval="2m"`.
     """
-    return (
-        f"sum by ({labels}) (increase((sum by (job, instance, {labels}) ({selector}))"
-        "[$__rate_interval:1m]))"
-    )
+    return f"sum by ({labels}) (increase((sum by (job, instance, {labels}) ({selector}))[$__interval:1m]))"
 
 
 def total(labels, expression):
@@ -140,15 +138,17 @@ def panel(kind, title, description, queries, unit, thresholds, size, options, de
 
 
 def stat(title, description, query, unit, thresholds, width=4, height=4, mappings=None, decimals=None, empty="no data",
-         spark=False, name=False, links=None):
-    """One number."""
+         spark=False, name=False, to=None):
+    """One number. `to`: the dashboard that says more."""
     defaults = {"noValue": empty}
     if mappings:
         defaults["mappings"] = mappings
     if decimals is not None:
         defaults["decimals"] = decimals
-    if links:
-        defaults["links"] = links
+    if to:
+        title_there = DASHBOARDS[to][0]
+        url = f"/d/{to}?${{__url_time_range}}&${{job:queryparam}}&${{instance:queryparam}}"
+        defaults["links"] = [{"targetBlank": False, "title": f"More: {title_there}", "url": url}]
     return panel(
         "stat", title, description, [query], unit, thresholds, (width, height),
         {

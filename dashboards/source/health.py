@@ -1,7 +1,7 @@
 """Can the other dashboards be believed?"""
 
 from .grafana import (
-    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, table, total,
+    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, steps, table, total,
     words,
 )
 
@@ -125,11 +125,11 @@ def board():
         ),
         graph(
             "Capture restarts", "Times a capture had to be opened again, by interface.",
-            [q(f"sum by (instance, interface) (increase({of('capture_restarts_total')}[$__rate_interval]))", "{{instance}} {{interface}}")],
+            [q(steps("instance, interface", of("capture_restarts_total")), "{{instance}} {{interface}}")],
             "short", limits(GOOD, (1, WARN)), 8, 8, bars=True, interval="2m", calcs=("sum",), empty="none",
         ),
         graph(
-            "Handshake lost or damaged, per minute", "Decode errors per minute by layer.",
+            "Damage per minute", "What claimed to be something and was not, by layer.",
             [q("60 * " + total("layer", rate(of("decode_errors_total"))), "{{layer}}")],
             "cpm", limits(GOOD), 8, 8, calcs=("mean", "max"), empty="none",
         ),

@@ -4,11 +4,12 @@ from .grafana import (
     BAD, GOOD, GREY, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, region, row, share,
     stat, steps, table, total, words,
 )
-from .words import KIND_COLORS, OLD_VERSIONS, SEVERITY, VERDICT_COLORS, VERSION_COLORS
+from .words import CRITICAL_COLORS, KIND_COLORS, OLD_VERSIONS, SEVERITY, VERDICT_COLORS, VERSION_COLORS
 
 VERDICTS = pick("flow_verdicts_total", region="none")
-VIOLATIONS = pick("violations_total", region="start")
+INFO = pick("violations_total", 'severity="info"', region="start")
 SERIOUS = pick("violations_total", 'severity=~"critical|warning"', region="start")
+CRITICAL = pick("violations_total", 'severity="critical"', region="start")
 HANDSHAKES = pick("handshakes_total")
 KEYS = pick("key_exchange_total")
 
@@ -42,7 +43,6 @@ def board():
     everything = total("", grew(VERDICTS))
     old = pick("handshakes_total", f'version=~"{OLD_VERSIONS}"')
     refused = pick("handshakes_refused_total", f'offered=~"{OLD_VERSIONS}"')
-    critical = pick("violations_total", 'severity="critical"', region="start")
     secret = pick("key_exchange_total", 'kind=~"post_quantum|classical"')
     hybrid = pick("key_exchange_total", 'kind="post_quantum"')
     items = [
@@ -57,8 +57,8 @@ def board():
         stat(
             "Critical violations",
             "Violations of severity critical in this range. One is enough to look: the table below says which rule.",
-            q(f"round({total('', in_range(critical))})", "critical", instant=True),
-            "short", limits(GOOD, (0.5, BAD)), 4, 5,
+            q(f"round({total('', in_range(CRITICAL))})", "critical", instant=True),
+            "short", limits(GOOD, (0.5, BAD)), 4, 5, to="ddbwatch-clients",
         ),
         stat(
             "Proven compliant",
@@ -71,14 +71,14 @@ def board():
             "Share of flows of which too little was seen for a verdict. They are neither good nor bad; Observer "
             "health says why.",
             q(share(total("", grew(verdict("not_assessable"))), everything), "not assessable", instant=True),
-            "percentunit", limits(GREY, (0.1, WARN), (0.4, BAD)), 4, 5, decimals=1,
+            "percentunit", limits(GREY, (0.1, WARN), (0.4, BAD)), 4, 5, decimals=1, to="ddbwatch-health",
         ),
         stat(
             "Refused old clients",
             f"Attempts in this range whose best offer is older than TLS 1.2 and that were ended. These clients get "
             "no connection; no log of AWS shows them.",
             q(f"round({total('', in_range(refused))} or vector(0))", "refused", instant=True),
-            "short", limits(GOOD, (0.5, WARN), (1000, BAD)), 4, 5,
+            "short", limits(GOOD, (0.5, WARN), (1000, BAD)), 4, 5, to="ddbwatch-clients",
         ),
         stat(
             "Days to the cut-off",
@@ -89,11 +89,11 @@ def board():
         ),
         table(
             "Which rules are broken",
-            "Violations in this range by rule, and how many different clients broke it in the newest window. "
-            "`ddbwatch explain RULE` says why the rule is there and what helps.",
+            "Critical violations and warnings in this range by rule, and how many different clients broke it in the "
+            "newest window. `ddbwatch explain RULE` says why the rule is there and what helps.",
             [
-                q(f"sort_desc(round({total('rule, severity', in_range(VIOLATIONS))}) > 0)", "violations", table=True),
-                q("max by (rule) (" + pick("violating_clients", region="none") + ") > 0", "clients", table=True),
+                q(f"sort_desc(round({total('rule, severity', in_range(SERIOUS))}) > 0)", "violations", table=True),
+                q(f"sum by (rule) ({pick('violating_clients', region='none')}) > 0 and on (rule) sum by (rule) ({in_range(SERIOUS)}) > 0", "clients", table=True),
             ],
             [
                 column("rule", "Rule", width=230),
@@ -105,16 +105,11 @@ def board():
             empty="no rule was broken in this range",
         ),
         graph(
-            "Violations per interval, by rule",
-            "Warnings and critical ones only. Each bar is the number in its interval.",
-            [q(steps("rule", SERIOUS) + " > 0", "{{rule}}")],
-            "short", limits(GOOD, (1, WARN)), 14, 10, bars=True, stack="normal", interval="2m", calcs=("sum", "max"),
-            empty="no serious violation in this range",
-            by_regex={
-                "plaintext_http": "#D55E00", "tls_version_too_low": "#E69F00", "suspected_interception": "#CC79A7",
-                "no_forward_secrecy": "#0072B2", "weak_cipher": "#56B4E9", "legacy_client_refused": "#F0E442",
-                "path_not_allowed": "#009E73",
-            },
+            "Critical violations per interval, by rule",
+            "Each bar is the number in its interval. A colour that was not there before is a new kind of violation.",
+            [q(steps("rule", CRITICAL) + " > 0", "{{rule}}")],
+            "short", limits(GOOD, (1, BAD)), 14, 10, bars=True, stack="normal", interval="2m", calcs=("sum", "max"),
+            empty="no critical violation in this range", colors=CRITICAL_COLORS,
         ),
         row("Is it getting better?"),
         graph(
@@ -166,20 +161,20 @@ def board():
             "Handshakes below TLS 1.2",
             "Handshakes in this range that were agreed on below TLS 1.2.",
             q(f"round({total('', in_range(old))} or vector(0))", "below TLS 1.2", instant=True),
-            "short", limits(GOOD, (0.5, BAD)), 4, 4,
+            "short", limits(GOOD, (0.5, BAD)), 4, 8,
         ),
         stat(
             "With forward secrecy",
             "Share of handshakes with an ephemeral key exchange, classical or post-quantum. Resumed ones whose full "
             "handshake was not seen count in the whole, not as good.",
-            q(share(total("", rate(secret).replace("$__rate_interval", "$__range")), total("", rate(KEYS).replace("$__rate_interval", "$__range"))), "forward secrecy", instant=True),
-            "percentunit", limits(BAD, (0.9, WARN), (0.99, GOOD)), 4, 4, decimals=1,
+            q(share(total("", in_range(secret)), total("", in_range(KEYS))), "forward secrecy", instant=True),
+            "percentunit", limits(BAD, (0.9, WARN), (0.99, GOOD)), 4, 8, decimals=1,
         ),
         stat(
             "Post-quantum",
             "Share of handshakes whose keys were agreed on with ML-KEM, alone or in a hybrid.",
-            q(share(total("", rate(hybrid).replace("$__rate_interval", "$__range")), total("", rate(KEYS).replace("$__rate_interval", "$__range"))), "post-quantum", instant=True),
-            "percentunit", limits(SKY, (0.5, GOOD)), 4, 4, decimals=1,
+            q(f"(sum({in_range(hybrid)}) or vector(0)) / (sum({in_range(KEYS)}) > 0)", "post-quantum", instant=True),
+            "percentunit", limits(SKY, (0.5, GOOD)), 4, 8, decimals=1,
         ),
         graph(
             "Key exchange",
@@ -194,19 +189,26 @@ def board():
             "Handshakes per minute that one side ended before they were complete. Offers below TLS 1.2 are old "
             "clients; newer ones failed for another reason, which the table names.",
             [q("60 * " + total("offered", rate(pick("handshakes_refused_total"))), "TLS {{offered}}")],
-            "cpm", limits(GOOD), 12, 8, colors=VERSION_COLORS, calcs=("mean", "max"),
+            "cpm", limits(GOOD), 9, 8, colors=VERSION_COLORS, calcs=("mean", "max"),
         ),
         bars(
             "Post-quantum share by region",
             "Share of handshakes with ML-KEM in this range, by region of the endpoint.",
-            [q(f"sort_desc(sum by (region) (increase({hybrid}[$__range])) / (sum by (region) (increase({KEYS}[$__range])) > 0))", "{{region}}", instant=True)],
-            "percentunit", limits(SKY, (0.5, GOOD)), 6, 8, maximum=1, empty="no ML-KEM handshake in this range",
+            [q(f"sort_desc(sum by (region) ({in_range(hybrid)}) / (sum by (region) ({in_range(KEYS)}) > 0))", "{{region}}", instant=True)],
+            "percentunit", limits(SKY, (0.5, GOOD)), 5, 8, maximum=1, empty="no ML-KEM handshake in this range",
         ),
         bars(
             "Groups in use",
             "Handshakes in this range by group of the key exchange; `none` is no ephemeral exchange, or one not seen.",
             [q(f"topk(10, round({total('group', in_range(HANDSHAKES))}) > 0)", "{{group}}", instant=True)],
-            "short", limits(SKY), 6, 8,
+            "short", limits(SKY), 5, 8,
+        ),
+        bars(
+            "For information, or under an exception",
+            "Violations of severity info in this range: they change no verdict. An exception of the policy turns its "
+            "violations into these.",
+            [q(f"sort_desc(round({total('rule', in_range(INFO))}) > 0)", "{{rule}}", instant=True)],
+            "short", limits(SKY), 5, 8, empty="none",
         ),
     ]
     return dashboard(

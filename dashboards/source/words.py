@@ -11,6 +11,20 @@ VERSION_COLORS = {
     "TLS unknown": UNKNOWN,
 }
 
+# The rules that are critical by default: eight, as many as there are colours that all people tell apart.
+CRITICAL_COLORS = {
+    "plaintext_http": "#D55E00", "tls_version_too_low": "#E69F00", "suspected_interception": "#CC79A7",
+    "no_forward_secrecy": "#0072B2", "weak_cipher": "#56B4E9", "downgrade_detected": "#F0E442",
+    "path_not_allowed": "#009E73", "unsigned_request": "#8C8C8C",
+}
+
+# The rules that a client's owner mends.
+CLIENT_COLORS = {
+    "plaintext_http": "#D55E00", "tls_version_too_low": "#E69F00", "legacy_client_refused": "#CC79A7",
+    "no_forward_secrecy": "#0072B2", "weak_cipher": "#56B4E9", "long_term_credential": "#F0E442",
+    "weak_key_exchange": "#009E73", "unsigned_request": "#8C8C8C",
+}
+
 KIND_COLORS = {"post_quantum": GOOD, "classical": SKY, "none": BAD, "unknown": UNKNOWN}
 
 OLD_VERSIONS = "2|3|1.0|1.1"
