@@ -79,6 +79,8 @@ def prometheus(folder, config="global: {}\n"):
     command = [
         "prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={address}", "--storage.tsdb.retention.time=10y", "--log.level=warn",
+        # What was sent before the Alertmanager was known is sent again.
+        "--rules.alert.resend-delay=1s",
     ]
     with running(command, f"http://{address}/-/ready", folder / "prometheus.log"):
         yield f"http://{address}"
