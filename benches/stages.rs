@@ -48,14 +48,14 @@ impl Capture {
         (0..self.frames.len()).max_by_key(|&index| self.frames[index].2.len()).unwrap_or_default()
     }
 
-    fn feed(&self, engine: &mut Engine<'_>) {
+    fn feed(&self, engine: &mut Engine) {
         for index in 0..self.frames.len() {
             engine.frame(&self.frame(index), &self.interfaces);
         }
     }
 
     fn record(&self) -> Record {
-        let config = Resolved::default();
+        let config = Arc::new(Resolved::default());
         let mut engine = engine(&config);
         self.feed(&mut engine);
         engine.finish();
@@ -64,8 +64,8 @@ impl Capture {
     }
 }
 
-fn engine(config: &Resolved) -> Engine<'_> {
-    Engine::new(config, true, Arc::from("bench"), RandomState::default())
+fn engine(config: &Arc<Resolved>) -> Engine {
+    Engine::new(Arc::clone(config), true, Arc::from("bench"), RandomState::default())
 }
 
 /// Target: a bare frame in 20 ns, one tunnel in 60 ns.
@@ -99,7 +99,7 @@ fn decode(criterion: &mut Criterion) {
 /// Target: a packet of a decided flow, decoded and looked up, in 50 ns.
 fn decided(criterion: &mut Criterion) {
     let capture = Capture::load("tls12-ecdhe-rsa.pcap");
-    let config = Resolved::default();
+    let config = Arc::new(Resolved::default());
     let mut engine = engine(&config);
     capture.feed(&mut engine);
     let index = (0..capture.frames.len()).rev().find(|&index| capture.frames[index].2.len() > 80);
@@ -114,7 +114,7 @@ fn handshakes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frames to record");
     for name in ["tls12-ecdhe-rsa", "tls13-x25519", "rustls-x25519mlkem768"] {
         let mut capture = Capture::load(&format!("{name}.pcap"));
-        let config = Resolved::default();
+        let config = Arc::new(Resolved::default());
         let mut engine = engine(&config);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

@@ -11,6 +11,8 @@ pub struct Interface {
     pub link_type: LinkType,
     /// Name, where the capture tells it.
     pub name: Option<Arc<str>>,
+    /// Kind of the link as the system names it (`vti`, `xfrm`, `vlan`, …), where it is known.
+    pub kind: Option<Arc<str>>,
 }
 
 /// One frame, borrowed from its source.

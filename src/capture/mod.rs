@@ -1,9 +1,9 @@
-//! Frames in: recorded captures, and later live interfaces.
+//! Frames in: recorded captures and live interfaces.
 //!
 //! Input: paths or a stream. Output: [`Frame`]s with the [`Interface`] they were taken on, in file
 //! order, and the damage that was met. It looks at no byte of a frame.
 //!
-//! Stages of a file: [`expand`] finds the files, `buffer` reads them in large pieces, `content` says
+//! `live` says what every live back-end gives. Stages of a file: [`expand`] finds the files, `buffer` reads them in large pieces, `content` says
 //! what they are, `compression` unpacks them, `pcap` and `pcapng` find the packets.
 
 mod buffer;
@@ -14,6 +14,7 @@ mod file;
 mod frame;
 mod input;
 mod link_type;
+pub mod live;
 mod pcap;
 mod pcapng;
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use file::{FileSource, fuzz_file, open_input};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;
+pub use live::FlowAddresses;
 pub use pcapng::RecordedDrops;

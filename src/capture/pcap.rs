@@ -81,7 +81,7 @@ impl Pcap {
         let link_type = LinkType((network & 0xffff) as u16);
         buffer.consume_bytes(FILE_HEADER_BYTES);
         Ok(Self {
-            interface: [Interface { link_type, name: None }],
+            interface: [Interface { link_type, name: None, kind: None }],
             is_big_endian,
             fraction_nanoseconds: if magic == [0xa1, 0xb2, 0x3c, 0x4d] { 1 } else { 1_000 },
             record_header_bytes: if magic == [0xa1, 0xb2, 0xcd, 0x34] {

@@ -454,7 +454,7 @@ impl Pcapng {
             }
             return;
         }
-        let mut interface = Interface { link_type: LinkType(u16::MAX), name: None };
+        let mut interface = Interface { link_type: LinkType(u16::MAX), name: None, kind: None };
         let mut clock = Clock { unit: Unit::MICROSECOND, offset_seconds: 0, snaplen: 0 };
         if is_complete {
             let first = word_at(bytes, 8, self.is_big_endian);

@@ -44,6 +44,11 @@ impl NameCache {
         Self { hosts: options.hosts.clone(), ..Self::default() }
     }
 
+    /// Changes the configured names; what was learned stays.
+    pub fn set_hosts(&mut self, options: &EndpointOptions) {
+        self.hosts.clone_from(&options.hosts);
+    }
+
     /// Takes the answers that `client` got at packet time `at`.
     pub fn observe(&mut self, client: IpAddr, resolutions: &Resolutions, at: Timestamp) {
         for resolution in resolutions {

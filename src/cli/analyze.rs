@@ -29,8 +29,9 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         redact: args.redact.map(|switch| switch == Switch::On),
         ..CommandLine::default()
     };
-    let config =
-        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
+    let config = Arc::new(
+        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?,
+    );
     for warning in &config.warnings {
         note(warning);
     }
@@ -52,7 +53,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     let stop = interrupted()?;
     let job = Job {
         inputs: found.inputs,
-        config: &config,
+        config: Arc::clone(&config),
         all_services: args.all_services,
         jobs: usize::from(args.jobs.unwrap_or(0)),
         progress: Some(&bar),

@@ -211,9 +211,15 @@ impl<C: Consumer> Table<C> {
         if at > self.now || self.now.since(at) > CLOCK_RESTART {
             self.now = at;
         }
-        if self.wheel.is_due(self.now) || !self.due.is_empty() {
+        if self.has_overdue() {
             self.expire(consumer);
         }
+    }
+
+    /// Whether [`Table::advance`] left something overdue, because it does a bounded amount at a time.
+    #[must_use]
+    pub fn has_overdue(&self) -> bool {
+        self.wheel.is_due(self.now) || !self.due.is_empty()
     }
 
     #[inline(never)]

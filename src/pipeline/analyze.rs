@@ -35,7 +35,7 @@ pub trait Progress: Sync {
 /// What to analyse, and how.
 pub struct Job<'a> {
     pub inputs: Vec<Input>,
-    pub config: &'a Resolved,
+    pub config: Arc<Resolved>,
     /// Report every TLS and plaintext-HTTP flow, not only DynamoDB's.
     pub all_services: bool,
     /// Threads that read; 0: as many as there are cores. With 1 the caller's thread reads, too.
@@ -240,7 +240,7 @@ fn read(
     give: &mut dyn FnMut(Vec<(Record, u64)>) -> bool,
 ) -> Result<Accounts, CaptureError> {
     let mut source: FileSource = capture::open_input(input)?;
-    let mut engine = Engine::new(job.config, job.all_services, Arc::from(input.name()), hasher)
+    let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
         .sharing_memory(job.threads());
     let mut interfaces = source.interfaces().to_vec();
     let (mut frames, mut reported) = (0_u64, 0_u64);
@@ -322,7 +322,7 @@ fn read(
 }
 
 /// False where nobody takes records any more.
-fn hand_over(engine: &mut Engine<'_>, give: &mut dyn FnMut(Vec<(Record, u64)>) -> bool) -> bool {
+fn hand_over(engine: &mut Engine, give: &mut dyn FnMut(Vec<(Record, u64)>) -> bool) -> bool {
     give(engine.take_records().collect())
 }
 
@@ -330,8 +330,8 @@ fn hand_over(engine: &mut Engine<'_>, give: &mut dyn FnMut(Vec<(Record, u64)>) -
 /// its accounts must add up.
 pub fn fuzz_pipeline(bytes: &[u8]) {
     let Ok(mut source) = FileSource::from_reader(io::Cursor::new(bytes.to_vec())) else { return };
-    let config = Resolved::default();
-    let mut engine = Engine::new(&config, true, Arc::from("fuzz"), RandomState::default());
+    let mut engine =
+        Engine::new(Arc::new(Resolved::default()), true, Arc::from("fuzz"), RandomState::default());
     while let Ok(Some(frame)) = source.next_frame() {
         // Copied, because the source cannot tell its interfaces while it lends a frame.
         let (number, timestamp, interface, wire_bytes, data) =

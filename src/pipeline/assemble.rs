@@ -16,7 +16,7 @@ use crate::model::{
 /// # Errors
 /// The reason the flow is not reported, as counted in the evictions.
 pub(super) fn record(
-    flows: &mut Flows<'_>,
+    flows: &mut Flows,
     state: Inspection,
     view: FlowView,
     ending: Ending,
@@ -68,6 +68,7 @@ pub(super) fn record(
     }
     let endpoint = endpoint.unwrap_or_default();
     let sightings = flows.sightings_of(&view);
+    let kinds = flows.kinds_of(&view);
     let esp_seen = flows.esp_seen(flows.interfaces_of(&view), view.first_seen, now);
     let path = if endpoint.service.is_some() {
         classify::path::classify(
@@ -76,7 +77,7 @@ pub(super) fn record(
                 server,
                 sightings: &sightings,
                 link_addresses: &links,
-                link_kinds: &[],
+                link_kinds: &kinds,
                 endpoint: &endpoint,
                 is_proxied: parts.proxy.is_some()
                     || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
@@ -103,7 +104,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn take_tls(&mut self, flows: &mut Flows<'_>, mut stage: TlsStage, view: &FlowView, ending: Ending) {
+    fn take_tls(&mut self, flows: &mut Flows, mut stage: TlsStage, view: &FlowView, ending: Ending) {
         stage.session.close();
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
@@ -169,7 +170,7 @@ impl Parts {
     )]
     fn into_record(
         self,
-        flows: &Flows<'_>,
+        flows: &Flows,
         view: FlowView,
         ending: Ending,
         (client, server): (SocketAddr, SocketAddr),

@@ -15,7 +15,7 @@ use super::inspect::Inspection;
 use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
-use crate::capture::{Frame, Interface, LinkType};
+use crate::capture::{FlowAddresses, Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
@@ -30,15 +30,18 @@ use crate::tls::TlsErrors;
 /// 16 million. Further ones share the last number and are counted.
 const MAX_CONTEXTS: usize = 65_536;
 
+/// Settled flows remembered between two [`Engine::take_settled`]; what is beyond is told by its next packet.
+const MAX_SETTLED: usize = 4_096;
+
 /// ESP and a flow belong to the same window if they are no farther apart than this; IKE's dead
 /// peer detection and the tunnels' own keep-alives are more frequent.
 const ESP_WINDOW: Duration = Duration::from_secs(60);
 
 /// All stages of one input.
-pub struct Engine<'a> {
+pub struct Engine {
     decoder: Decoder,
-    table: Table<Flows<'a>>,
-    flows: Flows<'a>,
+    table: Table<Flows>,
+    flows: Flows,
     encapsulation: Encapsulation,
     contexts: Contexts,
     needs_links: bool,
@@ -48,6 +51,8 @@ pub struct Engine<'a> {
     first_packet: Option<Timestamp>,
     last_packet: Option<Timestamp>,
     unsupported: Vec<(u32, u16)>,
+    /// Flows of which no further packet matters, where somebody wants to know.
+    settled: Option<Vec<FlowAddresses>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -131,13 +136,15 @@ impl Contexts {
 }
 
 /// What the flow table calls: the inspection of every flow and the records it ends in.
-pub(super) struct Flows<'a> {
-    config: &'a Resolved,
+pub(super) struct Flows {
+    config: Arc<Resolved>,
     all_services: bool,
     names: NameCache,
     source: Arc<str>,
     /// Name of each interface number.
     interface_names: Vec<Option<Arc<str>>>,
+    /// Kind of each interface number.
+    interface_kinds: Vec<Option<Arc<str>>>,
     /// Copy of the contexts' list, grown as contexts appear.
     sightings: Vec<(u32, Encapsulation)>,
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
@@ -158,25 +165,28 @@ const fn table_memory_bytes(config: &Resolved) -> usize {
     config.limits.memory_mib.saturating_mul(1 << 20) / 2
 }
 
-impl<'a> Engine<'a> {
+impl Engine {
     /// An engine for one input called `source`. Engines with the same `hasher` give equal flows
     /// equal identities.
     #[must_use]
-    pub fn new(config: &'a Resolved, all_services: bool, source: Arc<str>, hasher: RandomState) -> Self {
+    pub fn new(config: Arc<Resolved>, all_services: bool, source: Arc<str>, hasher: RandomState) -> Self {
         let limits = flow::Limits {
             flows: config.limits.flows,
             flow_bytes: config.limits.flow_bytes,
-            memory_bytes: table_memory_bytes(config),
+            memory_bytes: table_memory_bytes(&config),
         };
+        let needs_links = config.path.needs_link_addresses();
+        let names = NameCache::new(&config.endpoint);
         Self {
             decoder: Decoder::new(decode::Limits::default()),
             table: Table::new(limits, hasher),
             flows: Flows {
                 config,
                 all_services,
-                names: NameCache::new(&config.endpoint),
+                names,
                 source,
                 interface_names: Vec::new(),
+                interface_kinds: Vec::new(),
                 sightings: Vec::new(),
                 esp: HashMap::default(),
                 repeated: Repeated::default(),
@@ -190,20 +200,21 @@ impl<'a> Engine<'a> {
             },
             encapsulation: Encapsulation::default(),
             contexts: Contexts::default(),
-            needs_links: config.path.needs_link_addresses(),
+            needs_links,
             counts: Vec::new(),
             skipped: Tally::default(),
             errors: BTreeMap::new(),
             first_packet: None,
             last_packet: None,
             unsupported: Vec::new(),
+            settled: None,
         }
     }
 
     /// An engine that runs beside others in one process: the memory is shared by `engines` in all.
     #[must_use]
     pub fn sharing_memory(mut self, engines: usize) -> Self {
-        self.table.limit_memory(table_memory_bytes(self.flows.config) / engines.max(1));
+        self.table.limit_memory(table_memory_bytes(&self.flows.config) / engines.max(1));
         self
     }
 
@@ -259,6 +270,14 @@ impl<'a> Engine<'a> {
                     Taken::Inspected => true,
                     Taken::Decided => {
                         self.skipped.add("flow_decided");
+                        if let Some(settled) = &mut self.settled
+                            && settled.len() < MAX_SETTLED
+                        {
+                            settled.push(FlowAddresses {
+                                source: segment.source,
+                                destination: segment.destination,
+                            });
+                        }
                         false
                     }
                     Taken::NoFlow => {
@@ -305,6 +324,36 @@ impl<'a> Engine<'a> {
             tally.parsed.packets += 1;
             tally.parsed.bytes += bytes;
         }
+    }
+
+    /// Remembers from now on which flows are settled, for [`Engine::take_settled`].
+    #[must_use]
+    pub fn telling_settled(mut self) -> Self {
+        self.settled = Some(Vec::new());
+        self
+    }
+
+    /// Flows of which no further packet matters, so that the source of the frames may leave them out; a
+    /// flow may be told more than once. Empty without [`Engine::telling_settled`].
+    pub fn take_settled(&mut self) -> impl Iterator<Item = FlowAddresses> + '_ {
+        self.settled.iter_mut().flat_map(|settled| settled.drain(..))
+    }
+
+    /// Ends what is overdue at `now`, as a frame of that time would; for a source that is silent.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.table.advance(now, &mut self.flows);
+        while self.table.has_overdue() {
+            self.table.advance(now, &mut self.flows);
+        }
+    }
+
+    /// Takes another configuration, for every flow that ends from now on. No flow is lost; the limit of
+    /// flows and the bytes per flow stay those the engine began with.
+    pub fn reconfigure(&mut self, config: Arc<Resolved>) {
+        self.needs_links = config.path.needs_link_addresses();
+        self.flows.names.set_hosts(&config.endpoint);
+        self.flows.repeated = Repeated::default();
+        self.flows.config = config;
     }
 
     /// Records that are complete, each with the identity of its flow.
@@ -402,6 +451,7 @@ impl<'a> Engine<'a> {
             let interface = interfaces.get(number);
             self.counts.push(InterfaceTally::default());
             self.flows.interface_names.push(interface.and_then(|interface| interface.name.clone()));
+            self.flows.interface_kinds.push(interface.and_then(|interface| interface.kind.clone()));
             if let Some(interface) = interface
                 && !interface.link_type.is_supported()
             {
@@ -411,7 +461,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-impl Flows<'_> {
+impl Flows {
     /// False where the datagram was no answer.
     fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> bool {
         self.observe_answers(datagram.payload, datagram.destination.ip(), at)
@@ -490,12 +540,24 @@ impl Flows<'_> {
             .filter_map(|&context| self.sightings.get(context as usize).map(|(interface, _)| *interface))
     }
 
+    pub(super) fn kinds_of(&self, view: &FlowView) -> Vec<Arc<str>> {
+        let mut kinds = Vec::new();
+        for interface in self.interfaces_of(view) {
+            if let Some(Some(kind)) = self.interface_kinds.get(interface as usize)
+                && !kinds.contains(kind)
+            {
+                kinds.push(Arc::clone(kind));
+            }
+        }
+        kinds
+    }
+
     pub(super) fn source(&self) -> Arc<str> {
         Arc::clone(&self.source)
     }
 
-    pub(super) const fn config(&self) -> &Resolved {
-        self.config
+    pub(super) fn config(&self) -> &Resolved {
+        &self.config
     }
 
     /// The endpoint of a flow; `certificate` is that of `input`, as it is shared.
@@ -517,7 +579,7 @@ impl Flows<'_> {
     }
 }
 
-impl Consumer for Flows<'_> {
+impl Consumer for Flows {
     type State = Inspection;
 
     #[inline]

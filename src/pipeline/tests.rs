@@ -75,9 +75,9 @@ impl Wire {
 
     /// What is reported, each packet captured up to `snap` bytes.
     fn records_cut(self, snap: usize, all_services: bool) -> Vec<Record> {
-        let config = Resolved::default();
-        let mut engine = Engine::new(&config, all_services, Arc::from("test"), RandomState::default());
-        let interfaces = [Interface { link_type: LinkType(101), name: None }];
+        let config = Arc::new(Resolved::default());
+        let mut engine = Engine::new(config, all_services, Arc::from("test"), RandomState::default());
+        let interfaces = [Interface { link_type: LinkType(101), name: None, kind: None }];
         for (packet, number) in self.packets.iter().zip(1..) {
             let data = packet.get(..snap.min(packet.len())).unwrap();
             let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
@@ -242,4 +242,30 @@ fn misses_the_second_hello_after_a_retry_request() {
         .server(&server_hello([8; 32]))
         .client(&client_hello());
     assert_eq!(late.record().completeness, Completeness::Full);
+}
+
+#[test]
+fn tells_settled_flows_and_ends_idle_ones_without_a_packet() {
+    // More than any preamble has: what this is does not matter any more.
+    let mut wire = Wire::opened(([198, 51, 100, 7], 22));
+    for _ in 0..80 {
+        wire = wire.client(&[0xee; 1_000]);
+    }
+    wire.packets.extend(Wire::opened(([198, 51, 100, 8], 443)).packets);
+    let mut engine =
+        Engine::new(Arc::new(Resolved::default()), true, Arc::from("test"), RandomState::default())
+            .telling_settled();
+    let interfaces = [Interface { link_type: LinkType(101), name: None, kind: None }];
+    for (data, number) in wire.packets.iter().zip(1..) {
+        let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
+        let wire_bytes = data.len() as u32;
+        engine.frame(&Frame { number, timestamp, interface: 0, wire_bytes, data }, &interfaces);
+    }
+    assert!(engine.take_settled().any(|flow| flow.source.port() == 22 || flow.destination.port() == 22));
+    assert_eq!(engine.take_settled().count(), 0);
+    assert_eq!(engine.accounts().flows_open, 1);
+    engine.reconfigure(Arc::new(Resolved::default()));
+    assert_eq!(engine.accounts().flows_open, 1);
+    engine.advance(Timestamp::from_nanos(1_793_491_200_000_000_000 + 86_400_000_000_000));
+    assert_eq!(engine.accounts().flows_open, 0);
 }

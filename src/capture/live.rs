@@ -1,0 +1,119 @@
+//! What every live back-end gives, and is told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::frame::{Frame, Interface};
+use super::link_type::LinkType;
+
+/// A network interface of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The number the kernel gives it (`ifindex`).
+    pub index: u32,
+    /// `eth0`
+    pub name: Arc<str>,
+    /// Kind as the system names it: `vti`, `xfrm`, `tun`, `vlan`, `vxlan`, …; `None` for hardware.
+    pub kind: Option<Arc<str>>,
+    /// How its frames begin.
+    pub link_type: LinkType,
+}
+
+/// The addresses of a flow's packet, the innermost ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowAddresses {
+    pub source: SocketAddr,
+    pub destination: SocketAddr,
+}
+
+/// Packets and bytes of one kind, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+}
+
+/// What a back-end counted on one interface, since the start. For every interface
+/// `seen = given + sum(skipped) + sum(dropped)`, in packets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkCounts {
+    /// Name of the interface.
+    pub interface: Arc<str>,
+    /// Every packet that came by.
+    pub seen: Count,
+    /// Packets handed to [`LiveSource::poll`]'s caller.
+    pub given: Count,
+    /// Packets that the kernel part rightly left out, by reason.
+    pub skipped: Vec<(&'static str, Count)>,
+    /// Packets lost, by stage (`nic`, `kernel`, `ring`) and reason.
+    pub dropped: Vec<(&'static str, &'static str, u64)>,
+}
+
+/// Why a live source cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The system refuses for want of a privilege.
+    #[error("{what} needs {capability}: run as root, or give the program that capability")]
+    Privilege { what: String, capability: &'static str },
+    /// The system does not have what is needed.
+    #[error("{what} is not possible here: {why}")]
+    Unsupported { what: String, why: String },
+    /// The interface is gone or down.
+    #[error("the interface {interface} cannot be watched: {why}")]
+    Interface { interface: Arc<str>, why: String },
+    /// Anything else the system says.
+    #[error("{what}: {source}")]
+    System { what: String, source: std::io::Error },
+}
+
+impl LiveError {
+    /// The word for metrics and tests.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Privilege { .. } => "privilege",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Interface { .. } => "interface",
+            Self::System { .. } => "system",
+        }
+    }
+}
+
+/// A source of frames of this host's interfaces. It belongs to one thread.
+pub trait LiveSource: Send {
+    /// The word of the back-end: `ebpf`, `afpacket`, `pcap`.
+    fn backend(&self) -> &'static str;
+
+    /// Begins to watch an interface; one that is watched already is no error.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    fn attach(&mut self, link: &Link) -> Result<(), LiveError>;
+
+    /// Ends to watch the interface with this kernel number, if it is watched.
+    fn detach(&mut self, index: u32);
+
+    /// Every interface that was ever attached, in the order of [`Frame::interface`]; it only grows.
+    fn interfaces(&self) -> &[Interface];
+
+    /// Gives every waiting frame to `take`, at most `most` of them, and says how many they were. It waits no
+    /// longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
+    /// hardware or kernel took off stand in the frame again; timestamps are UTC.
+    ///
+    /// # Errors
+    /// Where nothing can be read any more.
+    fn poll(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError>;
+
+    /// Learns that no further packet of this flow, in either direction, matters until its next SYN.
+    fn settle(&mut self, _flow: &FlowAddresses) {}
+
+    /// What was counted since the start, for every interface that was ever attached.
+    fn counts(&mut self) -> Vec<LinkCounts>;
+}
