@@ -13,6 +13,7 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
+mod dashboards;
 mod golden;
 mod prometheus_text;
 mod properties;
