@@ -21,7 +21,7 @@ fi
 # command:Debian package
 wanted="cc:gcc python3:python3"
 if [ "$purpose" = test ]; then
-    wanted="$wanted tshark:tshark promtool:prometheus openssl:openssl zstd:zstd gzip:gzip"
+    wanted="$wanted tshark:tshark promtool:prometheus prometheus-alertmanager:prometheus-alertmanager openssl:openssl zstd:zstd gzip:gzip"
 fi
 missing=""
 for pair in $wanted; do

@@ -13,6 +13,7 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
+mod dashboards;
 #[cfg(target_os = "linux")]
 mod ebpf;
 mod golden;
