@@ -1,6 +1,6 @@
 //! What one flow carries: the state machine from its first byte to its handshake.
 //!
-//! `Sniffing` → `Tls`, `Http`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
+//! `Sniffing` → `Tls`, `Http`, `Requests`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
 use memchr::memchr_iter;
@@ -43,6 +43,8 @@ enum Stage {
     Sniffing,
     Tls(Box<TlsStage>),
     Http(Box<HttpFacts>, Option<ProxyFacts>),
+    /// A request to DynamoDB was read; those behind it are looked at, too.
+    Requests(Box<http1::Following>, Option<ProxyFacts>, Side),
     Dns(Box<[dns::TcpMessages; 2]>),
     Opaque,
 }
@@ -94,6 +96,7 @@ impl Inspection {
         match &self.stage {
             Stage::Sniffing | Stage::Dns(_) => false,
             Stage::Tls(stage) => stage.session.is_decided(),
+            Stage::Requests(following, ..) => following.is_done(),
             Stage::Http(..) | Stage::Opaque => true,
         }
     }
@@ -106,6 +109,7 @@ impl Inspection {
             + match &self.stage {
                 Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
+                Stage::Requests(following, ..) => following.held_bytes(),
                 Stage::Sniffing | Stage::Http(..) | Stage::Opaque => 0,
             }
     }
@@ -129,7 +133,8 @@ impl Inspection {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
-            Stage::Http(..) | Stage::Opaque => {}
+            Stage::Requests(following, _, client) if side == *client => following.push(bytes),
+            Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -143,7 +148,8 @@ impl Inspection {
             }
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
-            Stage::Http(..) | Stage::Opaque => {}
+            Stage::Requests(following, _, client) if side == *client => following.gap(),
+            Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -157,6 +163,7 @@ impl Inspection {
         match self.stage {
             Stage::Tls(stage) => Finding::Tls(stage),
             Stage::Http(facts, proxy) => Finding::Http(facts, proxy),
+            Stage::Requests(following, proxy, _) => Finding::Http(following.finish(), proxy),
             Stage::Dns(_) => Finding::Dns,
             Stage::Opaque => without_hello,
             Stage::Sniffing => {
@@ -232,9 +239,16 @@ impl Inspection {
             Probe::NeedMore if dialogue.len() < 64 => return,
             Probe::NeedMore | Probe::No => {}
         }
-        if let Some((request, proxy)) = request_of(dialogue) {
-            if let Parse::Done(request) = http1::parse_request(request) {
-                self.stage = Stage::Http(Box::new(request.facts), proxy);
+        if let Some((bytes, proxy)) = request_of(dialogue) {
+            if let Parse::Done(request) = http1::parse_request(bytes) {
+                let rest = bytes.get(request.head_bytes..).unwrap_or_default();
+                self.stage = match http1::Following::after(&request) {
+                    Some(mut following) => {
+                        following.push(rest);
+                        Stage::Requests(Box::new(following), proxy, side)
+                    }
+                    None => Stage::Http(Box::new(request.facts), proxy),
+                };
                 self.dialogue = [Vec::new(), Vec::new()];
             }
             return;
