@@ -45,6 +45,7 @@ class Slot:
     client_at: list = field(default_factory=list)
     port_at: list = field(default_factory=list)
     random_at: list = field(default_factory=list)  # (offset, length, which random)
+    identification: int | None = None  # of an IPv4 fragment that no tunnel wraps
 
 
 @dataclass
@@ -72,6 +73,8 @@ def slot(frame: bytes, client_port: int | None, randoms) -> Slot:
             if record[place : place + 2] == client_port.to_bytes(2, "big"):
                 made.port_at.append(place)
                 break
+    if frame[12:14] == b"\x08\0" and int.from_bytes(frame[20:22], "big") & 0x3FFF:
+        made.identification = int.from_bytes(frame[18:20], "big")
     for which, value in enumerate(randoms):
         at = record.find(value, HEAD)
         if at >= 0 and value:
@@ -142,15 +145,17 @@ class Writer:
             # 10.0.0.0/8: 61 connections for each client, each with a port of its own.
             address = (10 << 24) + (1 << 16) + numbers // 61
             ports = 1024 + (numbers % 61) * 1000 + (numbers // 61) % 997
-            prepared.append((made, count, _bytes(address, 4), _bytes(ports, 2), {}))
+            # Fragments with one identification between two addresses belong together, so each of
+            # the 61 connections of a client has 1000 of its own.
+            prepared.append((made, count, _bytes(address, 4), _bytes(ports, 2), (numbers % 61) * 1000, {}))
             self.client_hellos += made.client_hellos * count
             self.server_hellos += made.server_hellos * count
         for step in range(max(len(made.slots) for made, *_ in prepared)):
-            for made, count, addresses, ports, randoms in prepared:
+            for made, count, *columns in prepared:
                 if step < len(made.slots):
-                    self._write(made.slots[step], count, addresses, ports, randoms)
+                    self._write(made.slots[step], count, *columns)
 
-    def _write(self, slot, count, addresses, ports, randoms):
+    def _write(self, slot, count, addresses, ports, identifications, randoms):
         block = numpy.tile(slot.record, (count, 1))
         times = self.clock + numpy.arange(count, dtype=numpy.uint64)
         self.clock += count
@@ -160,6 +165,9 @@ class Writer:
             block[:, at : at + 4] = addresses
         for at in slot.port_at:
             block[:, at : at + 2] = ports
+        if slot.identification is not None:
+            at = HEAD + 18
+            block[:, at : at + 2] = _bytes((slot.identification + identifications) % (1 << 16), 2)
         for at, length, which in slot.random_at:
             if which not in randoms:
                 randoms[which] = self.random.integers(0, 256, (count, length), dtype=numpy.uint8)

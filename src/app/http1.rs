@@ -4,6 +4,7 @@
 //! past and never kept, not even in an error.
 
 mod aws;
+mod following;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,8 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use memchr::memchr;
+
+pub use following::{Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
 
 use super::Parse;
 use crate::model::HttpFacts;
@@ -31,6 +34,8 @@ pub struct Request {
     pub facts: HttpFacts,
     /// Bytes of the head, with the empty line that ends it.
     pub head_bytes: usize,
+    /// Where the next request begins.
+    pub body: Body,
     /// The limit that bit, where one did: `request_head_too_long`.
     pub limit: Option<&'static str>,
 }
@@ -53,12 +58,15 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
         return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
     }
     let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    let (facts, length) = read_head(head);
+    let (facts, length, body) = read_head(head);
     match length {
-        Some(head_bytes) => Parse::Done(Request { facts, head_bytes, limit: None }),
-        None if bytes.len() > MAX_HEAD_BYTES => {
-            Parse::Done(Request { facts, head_bytes: MAX_HEAD_BYTES, limit: Some("request_head_too_long") })
-        }
+        Some(head_bytes) => Parse::Done(Request { facts, head_bytes, body, limit: None }),
+        None if bytes.len() > MAX_HEAD_BYTES => Parse::Done(Request {
+            facts,
+            head_bytes: MAX_HEAD_BYTES,
+            body: Body::Unknown,
+            limit: Some("request_head_too_long"),
+        }),
         None => Parse::NeedMore,
     }
 }
@@ -74,6 +82,15 @@ pub fn fuzz_http(bytes: &[u8]) {
     let _ = looks_like_request(bytes);
     let _ = parse_request(bytes);
     let _ = parse_truncated(bytes);
+    if let Parse::Done(first) = parse_request(bytes) {
+        let rest = bytes.get(first.head_bytes..).unwrap_or_default();
+        if let Some(mut following) = Following::after(&first) {
+            for piece in rest.chunks(61) {
+                following.push(piece);
+            }
+            drop(following.finish());
+        }
+    }
     let _ = super::proxy::client(bytes);
     let _ = super::dax::is_cleartext_greeting(bytes);
     let at = bytes.first().map_or(0, |first| usize::from(*first));
@@ -172,14 +189,14 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(start..).unwrap_or_default()
 }
 
-/// The facts of a head and its length, where its end is there.
-fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>) {
+/// The facts of a head, its length where its end is there, and what follows it.
+fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
     let mut facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
     let start = skip_empty_lines(bytes);
     let mut at = bytes.len() - start.len();
-    let Some(line) = RequestLine::read(start) else { return (facts, None) };
+    let Some(line) = RequestLine::read(start) else { return (facts, None, Body::Unknown) };
     facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
-    let Some(end) = memchr(b'\n', start) else { return (facts, None) };
+    let Some(end) = memchr(b'\n', start) else { return (facts, None, Body::Unknown) };
     at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
     head.authority = authority(line.target).and_then(host);
@@ -214,8 +231,9 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>) {
     }
     // Without the end of the head, a last field could go on.
     facts.is_truncated = length.is_none();
+    let body = head.body.unwrap_or(Body::Length(0));
     head.finish(&mut facts);
-    (facts, length)
+    (facts, length, body)
 }
 
 /// What is gathered while a head is read.
@@ -224,6 +242,7 @@ struct Head {
     signing: aws::Signing,
     /// Of an absolute-form target, which outranks Host [RFC 9112 section 3.2.2].
     authority: Option<String>,
+    body: Option<Body>,
 }
 
 impl Head {
@@ -239,6 +258,21 @@ impl Head {
             self.signing.has_token |= !value.is_empty();
         } else if is("X-Amz-Target") {
             facts.target = aws::target(value);
+        } else if is("Transfer-Encoding") {
+            // It outranks Content-Length, and what is no list of chunks at the end cannot be followed.
+            let is_chunked = value.len() >= 7
+                && value.get(value.len() - 7..).is_some_and(|end| end.eq_ignore_ascii_case(b"chunked"));
+            self.body = Some(if is_chunked { Body::Chunked } else { Body::Unknown });
+        } else if is("Content-Length") {
+            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+            let body = length.map_or(Body::Unknown, Body::Length);
+            self.body = match self.body {
+                None => Some(body),
+                Some(Body::Length(_)) if self.body != Some(body) => Some(Body::Unknown),
+                told => told,
+            };
+        } else if is("Upgrade") && !value.is_empty() {
+            self.body = Some(Body::Unknown);
         } else if facts.sdk.is_none() && (is("User-Agent") || is("X-Amz-User-Agent")) {
             facts.sdk = aws::sdk(value);
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::error::{ConfigError, Problem};
-use super::place::{Problems, Section};
+use super::place::{Problems, Section, line_of};
 use super::resolved::{CommandLine, RedactionKey, Resolved};
 use super::{file, policy};
 use crate::classify::PrefixList;
@@ -95,7 +95,7 @@ pub fn fuzz_config(bytes: &[u8]) {
 /// `[endpoints] ip_ranges` → the prefix list.
 fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
-    let unusable = |what| origin.named("ip_ranges", &path, what);
+    let unusable = |what| origin.named("endpoints", "ip_ranges", &path, what);
     let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
     resolved.endpoint.prefixes =
         PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
@@ -105,7 +105,7 @@ fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), Con
 /// `[privacy] key_file` → the key.
 fn load_key(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
-    let unusable = |what| origin.named("key_file", &path, what);
+    let unusable = |what| origin.named("privacy", "key_file", &path, what);
     let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
     // The line end that an editor or `echo` adds is not part of the key.
     if bytes.last() == Some(&b'\n') {
@@ -149,9 +149,16 @@ struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    /// What is wrong with the file that `key` names.
-    fn named(self, key: &'static str, path: &Path, what: String) -> ConfigError {
-        let line = self.text.lines().position(|line| line.trim_start().starts_with(key)).unwrap_or(0) + 1;
+    /// What is wrong with the file that `key` in `section` names.
+    fn named(self, section: &str, key: &'static str, path: &Path, what: String) -> ConfigError {
+        // Read again rather than remembered: the key may be written in a table, dotted or inline.
+        let line = DeTable::parse(self.text)
+            .ok()
+            .and_then(|root| {
+                let section = root.get_ref().get(section)?.get_ref().as_table()?;
+                Some(line_of(self.text, section.get(key)?.span().start))
+            })
+            .unwrap_or(1);
         ConfigError::NamedFile { config: self.path.to_owned(), line, key, path: path.to_owned(), what }
     }
 }

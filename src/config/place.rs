@@ -37,10 +37,15 @@ impl<'t> Problems<'t> {
     /// Line and column in characters, from 1.
     fn place(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let line = line_of(self.text, offset);
         let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
         (line, column)
     }
+}
+
+/// The line of a place in the text, from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// A table that is being read.

@@ -615,7 +615,7 @@ fn group(tls: &TlsFacts) -> &'static str {
 
 fn key_exchange(tls: &TlsFacts) -> &'static str {
     match (tls.group(), tls.key_exchange) {
-        (Some(group), _) if group.is_post_quantum() => "post_quantum",
+        (Some(group), _) if group.is_ml_kem() => "post_quantum",
         // A group that nobody named may be of either kind.
         (Some(group), _) if group.name().is_none() => UNKNOWN,
         (Some(_), _)

@@ -271,6 +271,7 @@ pub(crate) fn plaintext() -> Record {
         is_absolute_form: false,
         is_dax: false,
         is_truncated: false,
+        ..HttpFacts::default()
     }));
     record.policy = judged(Verdict::Violation, vec![violation("plaintext_http", Severity::Critical, "POST")]);
     record

@@ -22,7 +22,9 @@ pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};
 pub use memo::Memo;
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};
-pub use record::{Completeness, HttpFacts, Outcome, Record, Sighting, Signature, SigningCredential};
+pub use record::{
+    Completeness, HttpFacts, LaterRequests, Outcome, Record, Sighting, Signature, SigningCredential,
+};
 pub use time::Timestamp;
 pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption,

@@ -77,6 +77,18 @@ pub struct HttpFacts {
     pub is_dax: bool,
     /// The request head was not complete: absent facts may have been there.
     pub is_truncated: bool,
+    pub later: LaterRequests,
+}
+
+/// What the requests behind the first one of a connection add to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaterRequests {
+    /// How many were read.
+    pub count: u32,
+    /// One had no signature: its target, empty where it named none.
+    pub unsigned: Option<String>,
+    /// One was signed with a long-term access key.
+    pub has_long_term_key: bool,
 }
 
 /// One way a flow was seen: an interface and what wrapped the packets there.

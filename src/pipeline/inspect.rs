@@ -1,6 +1,6 @@
 //! What one flow carries: the state machine from its first byte to its handshake.
 //!
-//! `Sniffing` → `Tls`, `Http`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
+//! `Sniffing` → `Tls`, `Http`, `Requests`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
 use arrayvec::ArrayVec;
@@ -53,6 +53,8 @@ enum Stage {
     Sniffing,
     Tls(Box<TlsStage>),
     Http(Box<(HttpFacts, Option<ProxyFacts>)>),
+    /// A request to DynamoDB was read; those that its side sends behind it are looked at, too.
+    Requests(Box<(http1::Following, Option<ProxyFacts>, Side)>),
     Dns(Box<[dns::TcpMessages; 2]>),
     Opaque,
 }
@@ -104,6 +106,7 @@ impl Inspection {
         match &self.stage {
             Stage::Sniffing | Stage::Dns(_) => false,
             Stage::Tls(stage) => stage.session.is_decided(),
+            Stage::Requests(all) => all.0.is_done(),
             Stage::Http(..) | Stage::Opaque => true,
         }
     }
@@ -118,6 +121,7 @@ impl Inspection {
             + match &self.stage {
                 Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
+                Stage::Requests(all) => all.0.held_bytes(),
                 Stage::Sniffing | Stage::Http(..) | Stage::Opaque => 0,
             }
     }
@@ -153,7 +157,8 @@ impl Inspection {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
-            Stage::Http(..) | Stage::Opaque => {}
+            Stage::Requests(all) if side == all.2 => all.0.push(bytes),
+            Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -169,7 +174,8 @@ impl Inspection {
             }
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
-            Stage::Http(..) | Stage::Opaque => {}
+            Stage::Requests(all) if side == all.2 => all.0.gap(),
+            Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -185,6 +191,10 @@ impl Inspection {
             Stage::Http(both) => {
                 let (facts, proxy) = *both;
                 Finding::Http(Box::new(facts), proxy)
+            }
+            Stage::Requests(all) => {
+                let (following, proxy, _) = *all;
+                Finding::Http(following.finish(), proxy)
             }
             Stage::Dns(_) => Finding::Dns,
             Stage::Opaque => without_hello,
@@ -265,9 +275,16 @@ impl Inspection {
             Probe::NeedMore if dialogue.len() < 64 => return,
             Probe::NeedMore | Probe::No => {}
         }
-        if let Some((request, proxy)) = request_of(dialogue) {
-            if let Parse::Done(request) = http1::parse_request(request) {
-                self.stage = Stage::Http(Box::new((request.facts, proxy)));
+        if let Some((bytes, proxy)) = request_of(dialogue) {
+            if let Parse::Done(request) = http1::parse_request(bytes) {
+                let rest = bytes.get(request.head_bytes..).unwrap_or_default();
+                self.stage = match http1::Following::after(&request) {
+                    Some(mut following) => {
+                        following.push(rest);
+                        Stage::Requests(Box::new((following, proxy, side)))
+                    }
+                    None => Stage::Http(Box::new((request.facts, proxy))),
+                };
                 self.dialogue = None;
             }
             return;

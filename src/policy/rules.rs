@@ -208,7 +208,7 @@ impl Rule {
             ),
             Self::SuspectedInterception => (
                 "The certificate for a DynamoDB name was not issued by Amazon Trust Services.",
-                "Certificates of DynamoDB come from Amazon Trust Services since 2018; another issuer means that TLS is ended before AWS, for example by an inspecting proxy. The issuer is read from the certificate and its signature is not verified.",
+                "Certificates of DynamoDB come from Amazon Trust Services since 2018; another issuer means that TLS is ended before AWS, for example by an inspecting proxy. In the other partitions (GovCloud, China, sovereign clouds) the issuers are not documented: there, another issuer makes the flow not assessable. The issuer is read from the certificate and its signature is not verified.",
                 "Amazon DynamoDB developer guide, \"DynamoDB and Amazon Trust Services\" (ats-certs)",
                 "If a company proxy inspects TLS here, exempt the DynamoDB endpoints from inspection; if nobody knows of one, treat this as an incident.",
             ),

@@ -213,7 +213,7 @@ pub const KEY_EXCHANGE: Metric = metric(
     "ddbwatch_key_exchange_total",
     Kind::Counter,
     "",
-    "TLS handshakes in which the server chose a version, by kind of key exchange: post_quantum is ML-KEM alone or hybrid, none is without Diffie-Hellman.",
+    "TLS handshakes in which the server chose a version, by kind of key exchange: post_quantum is ML-KEM alone or hybrid (its draft Kyber counts as classical, as in the rule not_post_quantum), none is without Diffie-Hellman.",
     &[REGION, words("kind", &[KEY_EXCHANGES])],
 );
 pub const HANDSHAKE_DURATION: Metric = metric(

@@ -2,6 +2,6 @@
 //! namespace of its own, and must give what the file gives. Needs root.
 
 mod namespace;
-mod selection;
 mod replay;
+mod selection;
 mod speed;

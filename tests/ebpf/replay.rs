@@ -39,7 +39,8 @@ fn recorded() -> Vec<Recorded> {
             frames.push((frame.interface as usize, frame.data.to_vec()));
         }
         let interfaces = source.interfaces();
-        if interfaces.iter().all(|interface| interface.link_type == LinkType::ETHERNET) && !frames.is_empty() {
+        if interfaces.iter().all(|interface| interface.link_type == LinkType::ETHERNET) && !frames.is_empty()
+        {
             all.push(Recorded { name: input.name(), frames, interfaces: interfaces.len() });
         }
     }
@@ -47,7 +48,8 @@ fn recorded() -> Vec<Recorded> {
 }
 
 fn engine() -> Engine {
-    Engine::new(Arc::new(Resolved::default()), true, Arc::from("live"), RandomState::default()).telling_settled()
+    Engine::new(Arc::new(Resolved::default()), true, Arc::from("live"), RandomState::default())
+        .telling_settled()
 }
 
 fn records(engine: &mut Engine) -> Vec<String> {
@@ -142,7 +144,10 @@ fn gives_the_records_of_the_file() {
                 skipped += counts.skipped.iter().map(|(_, count)| count.packets).sum::<u64>();
             }
             if live != expected {
-                wrong.push(format!("{}:\n   live {live:#?}\n   file {expected:#?}\n{counts:?}", recorded.name));
+                wrong.push(format!(
+                    "{}:\n   live {live:#?}\n   file {expected:#?}\n{counts:?}",
+                    recorded.name
+                ));
             }
             captures += 1;
             count += live.len();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Signature, SigningCredential};
+use crate::model::{LaterRequests, Signature, SigningCredential};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 
@@ -47,6 +47,7 @@ fn reads_a_signed_request() {
             is_absolute_form: false,
             is_dax: false,
             is_truncated: false,
+            later: LaterRequests::default(),
         }
     );
 }

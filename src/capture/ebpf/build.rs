@@ -36,7 +36,16 @@ fn compile(folder: &Path, object: &Path) -> Option<String> {
     // Paths of this machine must not get into the object: the same source gives the same bytes anywhere.
     let is_compiled = Command::new("clang")
         .current_dir(folder)
-        .args(["--target=bpfel", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-nostdinc"])
+        .args([
+            "--target=bpfel",
+            "-mcpu=v3",
+            "-O2",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Wno-sign-compare",
+            "-nostdinc",
+        ])
         .args(["-ffile-prefix-map=./=", "-fdebug-compilation-dir=.", "-c", "program.c", "-o"])
         .arg(object)
         .status()

@@ -169,10 +169,7 @@ impl Counters {
     }
 
     pub fn faults(&self) -> Faults {
-        Faults {
-            flows_not_kept: self.word(abi::MAP_FULL_AT),
-            unparsed: self.word(abi::UNPARSED_AT),
-        }
+        Faults { flows_not_kept: self.word(abi::MAP_FULL_AT), unparsed: self.word(abi::UNPARSED_AT) }
     }
 
     /// As the interface's counts, where `given` of what passed was handed over. What passed and still waits
@@ -308,7 +305,13 @@ impl SelectionProgram {
     pub fn skipped(&mut self, index: u32) -> Vec<(&'static str, Count)> {
         let counters = self.selection.counters(self.slot(index));
         let mut skipped = counters.skipped();
-        skipped.extend(counters.lost().iter().filter(|(stage, ..)| *stage == "kernel").map(|(_, reason, count)| (*reason, *count)));
+        skipped.extend(
+            counters
+                .lost()
+                .iter()
+                .filter(|(stage, ..)| *stage == "kernel")
+                .map(|(_, reason, count)| (*reason, *count)),
+        );
         skipped
     }
 

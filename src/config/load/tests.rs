@@ -341,6 +341,17 @@ fn says_which_named_file_is_missing() {
     let text = load_text("[endpoints]\nip_ranges = \"/nonexistent/ip-ranges.json\"".to_owned()).unwrap_err();
     let wanted = "ddbwatch.toml: `ip_ranges` at line 2 names /nonexistent/ip-ranges.json: ";
     assert!(text.to_string().contains(wanted), "{text}");
+    // Whatever the way it is written, and whatever else on the way there begins with the same word.
+    for text in [
+        "# 1\n# ip_ranges = \"x\"\n\nendpoints.ip_ranges = \"/nonexistent/list\"\n",
+        "# 1\n\n\nendpoints = { hosts = [], ip_ranges = \"/nonexistent/list\" }\n",
+        "[endpoints]\nhosts = [\n]\n\"ip_ranges\" = \"/nonexistent/list\"\n",
+        "[[path]]\nname = \"\"\"\nip_ranges\"\"\"\naccess = \"internet\"\n[endpoints]\nip_ranges = \"/nonexistent/list\"",
+    ] {
+        let line = text.lines().position(|line| line.contains("/nonexistent")).unwrap() + 1;
+        let error = load_text(text.to_owned()).unwrap_err().to_string();
+        assert!(error.contains(&format!("`ip_ranges` at line {line} names")), "{text}\n{error}");
+    }
     let text = load_text("[site]\nrol = \"nat\"".to_owned()).unwrap_err().to_string();
     assert!(text.contains("ddbwatch.toml: unknown key `rol` in [site]"), "{text}");
     let text = load(Some(&folder.path().join("none.toml")), &CommandLine::default()).unwrap_err().to_string();

@@ -121,6 +121,29 @@ fn counts_flows_handshakes_and_violations() {
 }
 
 #[test]
+fn agrees_with_the_rule_on_what_is_post_quantum() {
+    use crate::model::registry::NamedGroup;
+    use crate::policy::{Options, Rule, evaluate};
+    let mut always = Options::default();
+    always.settings.severities.set(Rule::NotPostQuantum, Some(Severity::Warning));
+    let base = sample::all()
+        .into_iter()
+        .find(|record| record.tls.as_ref().is_some_and(|tls| tls.group().is_some_and(NamedGroup::is_ml_kem)))
+        .unwrap();
+    for group in NamedGroup::all() {
+        let mut record = base.clone();
+        record.tls.as_mut().unwrap().server_hello.as_mut().unwrap().key_share = Some(group);
+        assert_eq!(record.tls.as_ref().unwrap().group(), Some(group));
+        let is_broken = evaluate(&record, &always)
+            .violations
+            .iter()
+            .any(|found| found.rule == Rule::NotPostQuantum.as_str());
+        let kind = key_exchange(record.tls.as_ref().unwrap());
+        assert_eq!(kind == "post_quantum", !is_broken, "{group}: {kind}");
+    }
+}
+
+#[test]
 fn gives_the_same_text_for_the_same_input() {
     let texts: BTreeSet<String> =
         (0..4).map(|_| encode(&mut Metrics::new(options()).unwrap(), &sample::all())).collect();

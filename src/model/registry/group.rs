@@ -81,6 +81,13 @@ impl NamedGroup {
         self.row().is_some_and(|row| row.has_ml_kem)
     }
 
+    /// True with ML-KEM itself in it [FIPS 203], alone or in a hybrid: Kyber, its draft, is another
+    /// scheme. What counts as a post-quantum key exchange, in the rule and in the metric.
+    #[must_use]
+    pub fn is_ml_kem(self) -> bool {
+        self.is_post_quantum() && self.name().is_some_and(|name| name.to_ascii_uppercase().contains("MLKEM"))
+    }
+
     /// True for a curve and a key encapsulation mechanism together.
     #[must_use]
     pub fn is_hybrid(self) -> bool {
@@ -174,6 +181,11 @@ mod tests {
         }
         for number in [23, 29, 0x0100, 0x4138, 0x0a0a, 0x9999] {
             assert!(!NamedGroup(number).is_post_quantum(), "{number:#06x}");
+        }
+        for (number, is_ml_kem) in
+            [(0x0202, true), (0x11ec, true), (0x11ed, true), (0x6399, false), (0xfe30, false), (29, false)]
+        {
+            assert_eq!(NamedGroup(number).is_ml_kem(), is_ml_kem, "{number:#06x}");
         }
         assert!(
             NamedGroup(0x11ec).is_hybrid() && !NamedGroup(0x0202).is_hybrid() && !NamedGroup(29).is_hybrid()

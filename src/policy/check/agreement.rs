@@ -1,7 +1,7 @@
 //! Rules on what the two ends agreed on, and on who answers.
 
 use super::{Case, Finding, KeyExchange, Suite, broken};
-use crate::model::registry::{CompressionMethod, NamedGroup, TlsVersion};
+use crate::model::registry::{CompressionMethod, TlsVersion};
 use crate::model::{AlertFrom, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp};
 use crate::policy::certificate;
 use crate::policy::profile::version_text;
@@ -193,7 +193,7 @@ impl Case<'_> {
     pub(super) fn not_post_quantum(&self) -> Finding {
         let Some(version) = self.version() else { return Finding::Unknown };
         let offending = match self.key_exchange() {
-            KeyExchange::Group(group) if is_ml_kem(group) => return Finding::Kept,
+            KeyExchange::Group(group) if group.is_ml_kem() => return Finding::Kept,
             KeyExchange::Group(group) => group.to_string(),
             // Before TLS 1.3 there is no group with ML-KEM.
             _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version).into_owned(),
@@ -300,6 +300,11 @@ impl Case<'_> {
         if certificate::is_amazon_issued(facts) {
             return Finding::Kept;
         }
+        // What AWS says of the issuer it says of its commercial regions. The services of GovCloud have
+        // used a government's authority, and those of China and the others are not documented.
+        if endpoint.partition.as_deref().is_some_and(|partition| partition != "aws") {
+            return Finding::Unknown;
+        }
         let message = format!(
             "The certificate shown to {} for {} was issued by {}, not by Amazon Trust Services: TLS is probably ended before AWS.",
             self.client(),
@@ -308,11 +313,6 @@ impl Case<'_> {
         );
         broken(facts.issuer.clone(), message)
     }
-}
-
-/// ML-KEM itself: its draft, Kyber, is post-quantum but another scheme.
-fn is_ml_kem(group: NamedGroup) -> bool {
-    group.is_post_quantum() && group.name().is_some_and(|name| name.to_ascii_uppercase().contains("MLKEM"))
 }
 
 fn suite_text(suite: &Suite) -> String {

@@ -26,23 +26,34 @@ impl Case<'_> {
         match http.signature {
             // DAX has no signature of this kind.
             _ if http.is_dax => Finding::Kept,
-            Some(Signature::None) => {
-                let what = http.target.as_deref().unwrap_or("a request");
-                let message = format!(
-                    "{} sent {what} to {} in clear and without a signature.",
-                    self.client(),
-                    self.server()
-                );
-                broken(Signature::None.as_str(), message)
+            Some(Signature::None) => self.unsigned(http.target.as_deref().unwrap_or_default(), ""),
+            // What comes later on the connection counts as much as what comes first.
+            _ if http.later.unsigned.is_some() => {
+                self.unsigned(http.later.unsigned.as_deref().unwrap_or_default(), "later ")
             }
             Some(_) => Finding::Kept,
             None => Finding::Unknown,
         }
     }
 
+    fn unsigned(&self, target: &str, when: &str) -> Finding {
+        let what = if target.is_empty() { "a request" } else { target };
+        let message = format!(
+            "{} {when}sent {what} to {} in clear and without a signature.",
+            self.client(),
+            self.server()
+        );
+        broken(Signature::None.as_str(), message)
+    }
+
     pub(super) fn long_term_credential(&self) -> Finding {
         let Some(http) = self.http() else { return Finding::Kept };
-        match http.credential {
+        let credential = match http.later.has_long_term_key {
+            // What comes later on the connection counts as much as what comes first.
+            true => Some(SigningCredential::LongTerm),
+            false => http.credential,
+        };
+        match credential {
             Some(SigningCredential::LongTerm) => {
                 let message = format!(
                     "{} signed a request to {} in clear with a long-term access key.",

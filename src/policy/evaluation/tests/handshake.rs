@@ -284,6 +284,16 @@ fn reads_certificates() {
         &["suspected_interception"],
     );
     check(good(), with(|facts| facts.issuer_organization = None), &["suspected_interception"]);
+    // Who issues for other partitions is not known: nothing is claimed, and nothing passes.
+    for partition in ["aws-cn", "aws-us-gov", "aws-eusc"] {
+        let mut record = good();
+        with(|facts| facts.issuer_organization = Some("Some CA".to_owned()))(&mut record);
+        record.endpoint.partition = Some(partition.into());
+        check(record.clone(), |_| {}, &[]);
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable, "{partition}");
+        with(|_| {})(&mut record);
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass, "{partition}");
+    }
     // A host of one's own may have any issuer.
     check(
         good(),

@@ -1,0 +1,254 @@
+//! The requests behind the first one of a connection that is kept alive [RFC 9112 section 9.3].
+//!
+//! A connection has one record, and it names its first request. What a later one does worse must not
+//! hide behind it: a request without a signature, or with a long-term key.
+
+use std::mem;
+
+use memchr::memchr;
+
+use super::{MAX_HEAD_BYTES, Request, looks_like_request, parse_request, parse_truncated};
+use crate::app::Parse;
+use crate::model::{HttpFacts, Signature, SigningCredential};
+
+/// Requests that are read of one connection. A client that signs does so from its first request on; what
+/// mixes the two, such as a health check beside an application, does it within a few.
+pub const MAX_REQUESTS: u32 = 64;
+
+/// Bytes of the client that are followed: [`MAX_REQUESTS`] requests at the 16 KiB of a common item.
+pub const MAX_FOLLOWED_BYTES: u64 = 1 << 20;
+
+/// The longest line with the size of a chunk: 16 hexadecimal digits and an extension.
+const MAX_CHUNK_LINE_BYTES: usize = 256;
+
+/// How the end of a request is told [RFC 9112 section 6.3].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// That many bytes; 0 where nothing is said.
+    Length(u64),
+    /// Chunks, up to an empty one.
+    Chunked,
+    /// What follows is no HTTP/1.x, or cannot be told.
+    #[default]
+    Unknown,
+}
+
+/// The client's side of a plaintext connection, after its first request.
+pub struct Following {
+    /// Of the first request, and what the later ones add.
+    facts: Box<HttpFacts>,
+    state: State,
+    /// A head or a line that is not whole yet.
+    pending: Vec<u8>,
+    seen_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Body(u64),
+    /// The line with the size of a chunk.
+    Size,
+    /// A chunk, with the line end behind it.
+    Chunk(u64),
+    /// Lines behind the last chunk.
+    Trailers,
+    /// Bytes are missing: a request is looked for at the beginning of what comes.
+    Lost,
+    Done,
+}
+
+impl Following {
+    /// What follows `first`; `None` where nothing of it matters: the request is none of DynamoDB's API.
+    #[must_use]
+    pub fn after(first: &Request) -> Option<Self> {
+        let is_dynamodb = first.facts.target.is_some()
+            || first.facts.scope_service.as_deref() == Some("dynamodb")
+            || first.facts.host.as_deref().is_some_and(is_dynamodb_host);
+        if !is_dynamodb || first.limit.is_some() {
+            return None;
+        }
+        let mut following = Self {
+            facts: Box::new(first.facts.clone()),
+            state: State::Done,
+            pending: Vec::new(),
+            seen_bytes: 0,
+        };
+        following.expect(first.body);
+        Some(following)
+    }
+
+    /// Takes the client's next bytes.
+    pub fn push(&mut self, mut bytes: &[u8]) {
+        self.seen_bytes += bytes.len() as u64;
+        if self.state == State::Lost && looks_like_request(bytes) {
+            self.state = State::Head;
+        }
+        while !bytes.is_empty() {
+            bytes = match self.state {
+                State::Done | State::Lost => return,
+                State::Head => self.head(bytes),
+                State::Body(left) => {
+                    let (left, rest) = skip(bytes, left);
+                    self.state = if left == 0 { State::Head } else { State::Body(left) };
+                    rest
+                }
+                State::Chunk(left) => {
+                    let (left, rest) = skip(bytes, left);
+                    self.state = if left == 0 { State::Size } else { State::Chunk(left) };
+                    rest
+                }
+                State::Size | State::Trailers => self.line(bytes),
+            };
+        }
+        // Checked between pieces: a piece is a segment, so the bound is passed by one at the most.
+        if self.seen_bytes > MAX_FOLLOWED_BYTES {
+            self.stop();
+        }
+    }
+
+    /// Learns that bytes are missing.
+    pub fn gap(&mut self) {
+        if self.state != State::Done {
+            self.pending.clear();
+            self.state = State::Lost;
+        }
+    }
+
+    /// True once nothing more can be learned.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>() + size_of::<HttpFacts>() + self.pending.capacity()
+    }
+
+    /// What is known at the end of the connection.
+    #[must_use]
+    pub fn finish(mut self) -> Box<HttpFacts> {
+        if self.state == State::Head && looks_like_request(&self.pending) {
+            let facts = parse_truncated(&self.pending);
+            self.judge(facts);
+        }
+        self.facts
+    }
+
+    /// Goes on with a head; returns what is behind it.
+    fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let before = self.pending.len();
+        // No head is longer than the limit by more than what shows that it is.
+        let taken =
+            bytes.get(..bytes.len().min(MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES))).unwrap_or(bytes);
+        self.pending.extend_from_slice(taken);
+        match parse_request(&self.pending) {
+            Parse::NeedMore => bytes.get(taken.len()..).unwrap_or_default(),
+            Parse::No => {
+                self.gap();
+                &[]
+            }
+            Parse::Done(request) => {
+                self.pending.clear();
+                let rest = bytes.get(request.head_bytes.saturating_sub(before)..).unwrap_or_default();
+                let (is_whole, body) = (request.limit.is_none(), request.body);
+                self.judge(request.facts);
+                if self.state == State::Done {
+                    return &[];
+                }
+                if !is_whole {
+                    self.gap();
+                    return &[];
+                }
+                self.expect(body);
+                rest
+            }
+        }
+    }
+
+    /// Goes on with a line of the chunked coding [RFC 9112 section 7.1]; returns what is behind it.
+    fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(end) = memchr(b'\n', bytes) else {
+            if self.pending.len() + bytes.len() > MAX_CHUNK_LINE_BYTES && self.state == State::Size {
+                self.gap();
+            } else if self.pending.len() + bytes.len() > MAX_HEAD_BYTES {
+                self.gap();
+            } else {
+                self.pending.extend_from_slice(bytes);
+            }
+            return &[];
+        };
+        let (line, rest) = (bytes.get(..end).unwrap_or_default(), bytes.get(end + 1..).unwrap_or_default());
+        let mut whole = mem::take(&mut self.pending);
+        whole.extend_from_slice(line);
+        let line = whole.trim_ascii();
+        self.state = match self.state {
+            State::Trailers if line.is_empty() => State::Head,
+            State::Trailers => State::Trailers,
+            _ => match chunk_bytes(line) {
+                Some(0) => State::Trailers,
+                // With the line end behind the chunk: CR LF.
+                Some(size) => State::Chunk(size.saturating_add(2)),
+                None => State::Lost,
+            },
+        };
+        rest
+    }
+
+    /// The body of a request is next.
+    fn expect(&mut self, body: Body) {
+        self.state = match body {
+            Body::Length(0) => State::Head,
+            Body::Length(bytes) => State::Body(bytes),
+            Body::Chunked => State::Size,
+            Body::Unknown => State::Done,
+        };
+    }
+
+    /// Adds what a request says to what is known of the connection.
+    fn judge(&mut self, request: HttpFacts) {
+        let later = &mut self.facts.later;
+        later.count += 1;
+        // Through a proxy, one connection carries requests to many hosts.
+        if request.host.is_none() || request.host == self.facts.host {
+            if request.signature == Some(Signature::None) && later.unsigned.is_none() {
+                later.unsigned = Some(request.target.unwrap_or_default());
+            }
+            later.has_long_term_key |= request.credential == Some(SigningCredential::LongTerm);
+        }
+        let has_unsigned = later.unsigned.is_some() || self.facts.signature == Some(Signature::None);
+        let has_long_term_key =
+            later.has_long_term_key || self.facts.credential == Some(SigningCredential::LongTerm);
+        if later.count + 1 >= MAX_REQUESTS || has_unsigned && has_long_term_key {
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.state = State::Done;
+        self.pending = Vec::new();
+    }
+}
+
+/// A name in which DynamoDB's own may be; the whole grammar is for another stage.
+fn is_dynamodb_host(host: &str) -> bool {
+    host.split(['.', '-']).any(|word| word == "dynamodb" || word == "ddb")
+}
+
+/// What is left of `left` bytes after those of `bytes`, and the bytes behind them.
+fn skip(bytes: &[u8], left: u64) -> (u64, &[u8]) {
+    let skipped = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+    (left - skipped as u64, bytes.get(skipped..).unwrap_or_default())
+}
+
+/// `1a2b` or `1a2b;name=value`.
+fn chunk_bytes(line: &[u8]) -> Option<u64> {
+    let digits = line.split(|byte| *byte == b';').next()?.trim_ascii();
+    let digits = std::str::from_utf8(digits).ok()?;
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u64::from_str_radix(digits, 16).ok())?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Connections in, what their later requests add out.
+
+use super::*;
+
+const SCOPE: &str = "20260102/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
+
+/// A request with a body of 20 bytes, which look like a request themselves.
+fn request(key: Option<&str>, operation: &str) -> Vec<u8> {
+    let signature = key
+        .map(|key| format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/{SCOPE}\r\n"))
+        .unwrap_or_default();
+    format!(
+        "POST / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n\
+         {signature}Content-Length: 20\r\n\r\nGET /a HTTP/1.1\r\n\r\n."
+    )
+    .into_bytes()
+}
+
+fn chunked(operation: &str) -> Vec<u8> {
+    format!(
+        "POST / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=ASIAX/{SCOPE}\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n\
+         5\r\nPOST \r\n10;x=y\r\n/ HTTP/1.1\r\n\r\nab\r\n0\r\nDigest: x\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// Follows a connection that is given in pieces of `size` bytes after the first request.
+fn follow(stream: &[u8], size: usize) -> Following {
+    let Parse::Done(first) = parse_request(stream) else { panic!() };
+    let mut following = Following::after(&first).expect("a request to DynamoDB");
+    stream[first.head_bytes..].chunks(size).for_each(|piece| following.push(piece));
+    following
+}
+
+const TEMPORARY: Option<&str> = Some("ASIAEXAMPLE");
+const LONG_TERM: Option<&str> = Some("AKIAEXAMPLE");
+
+#[test]
+fn finds_what_hides_behind_a_signed_request_whatever_the_cut() {
+    let stream = [
+        request(TEMPORARY, "GetItem"),
+        chunked("PutItem"),
+        request(TEMPORARY, "Query"),
+        request(None, "Scan"),
+        request(None, "DeleteTable"),
+        request(LONG_TERM, "GetItem"),
+        request(TEMPORARY, "GetItem"),
+    ]
+    .concat();
+    for size in 1..stream.len() {
+        let following = follow(&stream, size);
+        // Both are found: nothing worse can come.
+        assert!(following.is_done());
+        let facts = following.finish();
+        assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
+        assert_eq!(facts.signature, Some(Signature::Sigv4));
+        let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
+        assert_eq!(facts.later, crate::model::LaterRequests { count: 5, unsigned, has_long_term_key: true });
+    }
+}
+
+#[test]
+fn takes_no_body_for_a_request() {
+    let stream = [request(TEMPORARY, "GetItem"), chunked("PutItem"), request(TEMPORARY, "Query")].concat();
+    for end in 0..=stream.len() {
+        let Parse::Done(first) = parse_request(&stream[..end]) else { continue };
+        let mut following = Following::after(&first).unwrap();
+        following.push(&stream[first.head_bytes..end]);
+        assert!(!following.is_done());
+        let facts = following.finish();
+        assert!(facts.later.unsigned.is_none() && !facts.later.has_long_term_key, "{end}");
+    }
+}
+
+#[test]
+fn goes_on_at_a_request_after_missing_bytes() {
+    let mut following = follow(&request(TEMPORARY, "GetItem"), 1_000);
+    following.gap();
+    following.push(b"\"S\": \"x\"}}");
+    following.push(&request(None, "Scan"));
+    assert_eq!(following.finish().later.count, 1);
+}
+
+#[test]
+fn follows_only_what_matters_and_only_so_far() {
+    let first = |head: &str| match parse_request(head.as_bytes()) {
+        Parse::Done(request) => Following::after(&request).is_some(),
+        other => panic!("{other:?}"),
+    };
+    assert!(!first("GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n"));
+    assert!(!first("GET / HTTP/1.1\r\n\r\n"));
+    assert!(first("GET / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\n\r\n"));
+    assert!(first("GET / HTTP/1.1\r\nHost: 123456789012.ddb.us-east-1.amazonaws.com\r\n\r\n"));
+    assert!(first("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n"));
+    let many = follow(&request(TEMPORARY, "GetItem").repeat(MAX_REQUESTS as usize + 9), 1_000);
+    assert!(many.is_done());
+    assert_eq!(many.finish().later.count, MAX_REQUESTS - 1);
+    let mut large = follow(
+        b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\nContent-Length: 18446744073709551615\r\n\r\n",
+        100,
+    );
+    for _ in 0..=MAX_FOLLOWED_BYTES / 65_536 {
+        assert!(!large.is_done());
+        large.push(&[b'x'; 65_536]);
+    }
+    assert!(large.is_done());
+}
+
+#[test]
+fn judges_only_requests_to_the_same_host() {
+    let head = |host: &str, target: &str| {
+        format!("GET http://{host}/ HTTP/1.1\r\nX-Amz-Target: {target}\r\nContent-Length: 0\r\n\r\n")
+            .into_bytes()
+    };
+    let dynamodb = "dynamodb.us-east-1.amazonaws.com";
+    let signed = format!(
+        "GET http://{dynamodb}/ HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=ASIAX/{SCOPE}\r\n\r\n"
+    );
+    let stream = [signed.clone().into_bytes(), head("www.example.com", "x")].concat();
+    assert_eq!(follow(&stream, 9).finish().later.unsigned, None);
+    let stream = [signed.into_bytes(), head(dynamodb, "x")].concat();
+    assert_eq!(follow(&stream, 9).finish().later.unsigned, Some(String::new()));
+}
+
+#[test]
+fn ends_where_requests_end() {
+    for tail in [
+        "\x00\x01\x02 garbage\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 5, 6\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    ] {
+        let stream = [request(LONG_TERM, "GetItem"), tail.as_bytes().to_vec()].concat();
+        let mut following = follow(&stream, 5);
+        following.push(b"body of whatever kind this is");
+        assert!(following.is_done() || following.state == State::Lost, "{tail} {:?}", following.state);
+        assert!(following.held_bytes() < 100_000);
+    }
+}
+
+#[test]
+fn survives_every_changed_byte() {
+    let stream = [request(TEMPORARY, "GetItem"), chunked("PutItem"), request(None, "Scan")].concat();
+    for at in 0..stream.len() {
+        for byte in [0, b'\n', b'\r', b'f', b'9', 0xff] {
+            let mut changed = stream.clone();
+            changed[at] = byte;
+            super::super::fuzz_http(&changed);
+        }
+    }
+}
