@@ -84,12 +84,15 @@ fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
     out.extend_from_slice(b"}\n");
 }
 
+/// What is kept with its text, by its place in memory.
+type ByPlace<K, T> = HashMap<usize, (K, T), RandomState>;
+
 /// Text of what comes again, by where it is in memory: as long as it is kept, nothing else can be there.
 #[derive(Default)]
 struct Kept {
-    hellos: HashMap<usize, (Shared<ClientHello>, HelloText), RandomState>,
-    endpoints: HashMap<usize, (Shared<EndpointFacts>, Box<[u8]>), RandomState>,
-    certificates: HashMap<usize, (Arc<CertificateFacts>, Box<[u8]>), RandomState>,
+    hellos: ByPlace<Shared<ClientHello>, HelloText>,
+    endpoints: ByPlace<Shared<EndpointFacts>, Box<[u8]>>,
+    certificates: ByPlace<Arc<CertificateFacts>, Box<[u8]>>,
 }
 
 struct HelloText {
@@ -108,12 +111,12 @@ impl Kept {
 
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) -> &[u8] {
         let make = || text(|object| visit_endpoint(endpoint, object));
-        &**keep(&mut self.endpoints, endpoint.address(), endpoint, make)
+        keep(&mut self.endpoints, endpoint.address(), endpoint, make).as_ref()
     }
 
     fn certificate(&mut self, certificate: &Arc<CertificateFacts>) -> &[u8] {
         let make = || text(|object| visit_certificate(certificate, object));
-        &**keep(&mut self.certificates, Arc::as_ptr(certificate).addr(), certificate, make)
+        keep(&mut self.certificates, Arc::as_ptr(certificate).addr(), certificate, make).as_ref()
     }
 }
 

@@ -308,7 +308,7 @@ fn rules(uses_bpf: bool) -> Result<Rules, seccompiler::BackendError> {
         FAMILIES.iter().map(|&family| rule(0, Dword, Eq, family as u64)).collect();
     rules.insert(libc::SYS_socket, families?);
     // Typing into the terminal that started it would be a way out.
-    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, libc::TIOCSTI as u64)?]);
+    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, libc::TIOCSTI)?]);
     rules.insert(
         libc::SYS_prctl,
         vec![rule(0, Dword, Eq, NAME_OF_THREAD)?, rule(0, Dword, Eq, NAME_OF_MEMORY)?],

@@ -317,6 +317,7 @@ impl Inspection {
     }
 
     /// TLS begins: `bytes` are of `side` and start with a hello.
+    #[expect(clippy::too_many_arguments, reason = "what is known of the beginning, passed on once")]
     fn begin(
         &mut self,
         client: Side,

@@ -171,9 +171,8 @@ impl Following {
     /// Goes on with a line of the chunked coding [RFC 9112 section 7.1]; returns what is behind it.
     fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(end) = memchr(b'\n', bytes) else {
-            if self.pending.len() + bytes.len() > MAX_CHUNK_LINE_BYTES && self.state == State::Size {
-                self.gap();
-            } else if self.pending.len() + bytes.len() > MAX_HEAD_BYTES {
+            let most = if self.state == State::Size { MAX_CHUNK_LINE_BYTES } else { MAX_HEAD_BYTES };
+            if self.pending.len() + bytes.len() > most {
                 self.gap();
             } else {
                 self.pending.extend_from_slice(bytes);
