@@ -256,7 +256,7 @@ fn outgoing_frames_are_taken_unless_they_came_in() {
                 let mut got = Vec::new();
                 let _ = source
                     .poll(Duration::from_millis(300), 10, &mut |frame, _| got.push(frame.data.to_vec()));
-                assert_eq!(got, [other.clone()]);
+                assert_eq!(got, std::slice::from_ref(&other));
             }
         }
     });

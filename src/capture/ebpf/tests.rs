@@ -1,5 +1,7 @@
 //! Tests of the object itself: without privileges, and without the kernel.
 
+#![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
+
 use std::path::Path;
 use std::process::Command;
 
