@@ -5,7 +5,6 @@ use super::*;
 use crate::decode::frames::Packet;
 
 const SNAPLEN: u32 = 2_048;
-const ALL: u32 = u32::MAX;
 
 /// Runs a program as the kernel does: a load from behind the end drops the frame.
 fn run(program: &[Instruction], frame: &[u8], packet_type: u32) -> u32 {
