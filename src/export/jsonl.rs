@@ -84,7 +84,8 @@ fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
     out.extend_from_slice(b"}\n");
 }
 
-/// Text of what comes again, by where it is in memory: as long as it is kept, nothing else can be there.
+/// Text of what several records share, by where it is in memory: as long as it is kept, nothing else can be
+/// there. What a record has for itself may be large, and is not kept.
 #[derive(Default)]
 struct Kept {
     hellos: HashMap<usize, (Shared<ClientHello>, HelloText), RandomState>,
@@ -176,18 +177,30 @@ impl Fields for Object<'_> {
     }
 
     fn offers(&mut self, hello: &Shared<ClientHello>) {
+        if !hello.is_shared() {
+            return visit_offers(hello, self);
+        }
         self.out.extend_from_slice(&self.kept.hello(hello).offers);
     }
 
     fn names(&mut self, hello: &Shared<ClientHello>) {
+        if !hello.is_shared() {
+            return visit_names(hello, self);
+        }
         self.out.extend_from_slice(&self.kept.hello(hello).names);
     }
 
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) {
+        if !endpoint.is_shared() {
+            return visit_endpoint(endpoint, self);
+        }
         self.out.extend_from_slice(self.kept.endpoint(endpoint));
     }
 
     fn certificate(&mut self, certificate: &Arc<CertificateFacts>) {
+        if Arc::strong_count(certificate) == 1 {
+            return visit_certificate(certificate, self);
+        }
         self.out.extend_from_slice(self.kept.certificate(certificate));
     }
 

@@ -86,8 +86,7 @@ impl<C: Consumer> Table<C> {
     ) -> Choice {
         let mine = side.index();
         // Mostly not asked: a packet within an open flow belongs to it whatever it carries.
-        let is_start =
-            LazyCell::new(|| segment.payload.len() > 5 && consumer.starts_stream(segment.payload));
+        let is_start = LazyCell::new(|| segment.payload.len() > 5 && consumer.starts_stream(segment.payload));
         let mut fallback = None;
         let mut near = None;
         for index in self.chain(head) {
