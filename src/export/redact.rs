@@ -24,7 +24,7 @@ const ACCOUNT_DIGITS: usize = 12;
 const MAX_ACCOUNTS: usize = 65_536;
 
 /// Kinds of hellos, and endpoints, of which it is remembered what became of them; a site has a few dozen.
-const MAX_REMEMBERED: usize = 1_024;
+const MAX_REMEMBERED: usize = 256;
 
 /// What stands for every account beyond the limit.
 const OTHER: &str = "account-other";

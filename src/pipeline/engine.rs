@@ -70,12 +70,21 @@ impl Tally {
     #[inline]
     fn add(&mut self, reason: &'static str) {
         for (known, count) in &mut self.0 {
-            if std::ptr::eq(*known, reason) || *known == reason {
+            if std::ptr::eq(*known, reason) {
                 *count += 1;
                 return;
             }
         }
-        self.0.push((reason, 1));
+        self.add_text(reason);
+    }
+
+    /// The same word may stand in several places.
+    #[cold]
+    fn add_text(&mut self, reason: &'static str) {
+        match self.0.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((reason, 1)),
+        }
     }
 }
 

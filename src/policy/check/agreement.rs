@@ -35,7 +35,7 @@ impl Case<'_> {
         let (version, recommended) = (version_text(version), version_text(recommended));
         // Said of every flow with TLS 1.2, so without a formatter.
         let message =
-            [&client, " and ", &server, " agreed on ", &version, "; ", &recommended, " is recommended."]
+            [client, " and ", &server, " agreed on ", &version, "; ", &recommended, " is recommended."]
                 .concat();
         broken(version, message)
     }
