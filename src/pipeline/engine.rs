@@ -531,16 +531,17 @@ impl Flows {
     }
 
     pub(super) fn sightings_of(&self, view: &FlowView) -> Vec<Sighting> {
-        view.contexts
-            .iter()
-            .filter_map(|&context| {
-                let (interface, encapsulation) = self.sightings.get(context as usize)?;
-                Some(Sighting {
+        // Nearly always one, and a list that grows by itself begins with room for four.
+        let mut sightings = Vec::with_capacity(view.contexts.len());
+        for &context in &view.contexts {
+            if let Some((interface, encapsulation)) = self.sightings.get(context as usize) {
+                sightings.push(Sighting {
                     interface: self.interface_names.get(*interface as usize).cloned().flatten(),
                     encapsulation: encapsulation.clone(),
-                })
-            })
-            .collect()
+                });
+            }
+        }
+        sightings
     }
 
     pub(super) fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
