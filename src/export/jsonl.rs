@@ -22,8 +22,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Length of a time up to its whole seconds.
 const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
 
-/// Kinds of hellos, and certificates, whose text is kept: a site has a few dozen. Some 4 MB when full.
-const MAX_KEPT: usize = 1_024;
+/// Kinds of hellos, endpoints and certificates whose text is kept, each: a site has a few dozen. Some 1 MB
+/// when full of usual ones.
+const MAX_KEPT: usize = 256;
 
 /// Writes records as JSON Lines.
 pub struct Jsonl<W> {
@@ -87,7 +88,8 @@ fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
 /// What is kept with its text, by its place in memory.
 type ByPlace<K, T> = HashMap<usize, (K, T), RandomState>;
 
-/// Text of what comes again, by where it is in memory: as long as it is kept, nothing else can be there.
+/// Text of what several records share, by where it is in memory: as long as it is kept, nothing else can be
+/// there. What a record has for itself may be large, and is not kept.
 #[derive(Default)]
 struct Kept {
     hellos: ByPlace<Shared<ClientHello>, HelloText>,
@@ -179,18 +181,30 @@ impl Fields for Object<'_> {
     }
 
     fn offers(&mut self, hello: &Shared<ClientHello>) {
+        if !hello.is_shared() {
+            return visit_offers(hello, self);
+        }
         self.out.extend_from_slice(&self.kept.hello(hello).offers);
     }
 
     fn names(&mut self, hello: &Shared<ClientHello>) {
+        if !hello.is_shared() {
+            return visit_names(hello, self);
+        }
         self.out.extend_from_slice(&self.kept.hello(hello).names);
     }
 
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) {
+        if !endpoint.is_shared() {
+            return visit_endpoint(endpoint, self);
+        }
         self.out.extend_from_slice(self.kept.endpoint(endpoint));
     }
 
     fn certificate(&mut self, certificate: &Arc<CertificateFacts>) {
+        if Arc::strong_count(certificate) == 1 {
+            return visit_certificate(certificate, self);
+        }
         self.out.extend_from_slice(self.kept.certificate(certificate));
     }
 
@@ -313,9 +327,7 @@ fn write_text(value: Text<'_>, out: &mut Vec<u8>) {
 /// too, so that no terminal acts on what a stranger sent.
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    // Looking at every byte, without an early end, is what the compiler turns into wide instructions.
-    let is_harmless = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
-    if text.bytes().fold(true, |all, byte| all & is_harmless(byte)) {
+    if is_harmless(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
     } else {
         for character in text.chars() {
@@ -333,6 +345,26 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
+}
+
+/// True where no byte needs to be escaped: printable ASCII without quotation mark and backslash. Eight bytes
+/// at once, because every text of every record is asked about.
+fn is_harmless(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    // The high bit of some byte is set in the answer if and only if some byte of `word` is below `limit`.
+    let has_below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH;
+    let harm = |bytes: [u8; 8]| {
+        let word = u64::from_ne_bytes(bytes);
+        let has = |byte: u8| has_below(word ^ (ONES * u64::from(byte)), 1);
+        (word & HIGH) | has_below(word, 0x20) | has(b'"') | has(b'\\') | has(0x7f)
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    for (slot, byte) in last.iter_mut().zip(rest) {
+        *slot = *byte;
+    }
+    words.iter().fold(harm(last), |all, word| all | harm(*word)) == 0
 }
 
 fn write_integer(value: u64, out: &mut Vec<u8>) {
@@ -460,6 +492,22 @@ mod tests {
         assert!(text.contains(r#""aws.gwlb.endpoint_id":"vpce-00123456789abcdef""#), "{text}");
         assert!(text.contains(r#""flow.sightings":[{"interface":"eth0","encapsulation":["vlan:7","geneve:0"]},{"interface":"eth1"}]"#));
         assert!(text.contains(r#""flow.translated":[{"client.address":"198.51.100.7","client.port":1024,"server.address":"192.0.2.10","server.port":443}]"#), "{text}");
+    }
+
+    #[test]
+    fn finds_the_one_byte_that_must_be_escaped() {
+        for length in 0..20 {
+            let mut bytes = vec![b'a'; length];
+            assert!(is_harmless(&bytes));
+            for at in 0..length {
+                for byte in 0..=255 {
+                    bytes[at] = byte;
+                    let is_printable = (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+                    assert_eq!(is_harmless(&bytes), is_printable, "{byte} at {at} of {length}");
+                }
+                bytes[at] = if at % 2 == 0 { b' ' } else { b'~' };
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ const ACCOUNT_DIGITS: usize = 12;
 const MAX_ACCOUNTS: usize = 65_536;
 
 /// Kinds of hellos, and endpoints, of which it is remembered what became of them; a site has a few dozen.
-const MAX_REMEMBERED: usize = 1_024;
+const MAX_REMEMBERED: usize = 256;
 
 /// What stands for every account beyond the limit.
 const OTHER: &str = "account-other";
@@ -144,7 +144,7 @@ impl Redactor {
             *hello = known.clone();
             return;
         }
-        let original = hello.clone();
+        let original = hello.is_shared().then(|| hello.clone());
         let is_clean = hello.server_name.as_ref().is_none_or(|name| find_run(name, 0).is_none())
             && hello.alpn.iter().all(|name| !may_have_run(name));
         if !is_clean {
@@ -152,10 +152,12 @@ impl Redactor {
             self.optional(&mut hello.server_name);
             hello.alpn.iter_mut().for_each(|name| self.bytes(name));
         }
-        if self.hellos.len() >= MAX_REMEMBERED {
-            self.hellos.clear();
+        if let Some(original) = original {
+            if self.hellos.len() >= MAX_REMEMBERED {
+                self.hellos.clear();
+            }
+            self.hellos.insert(original.address(), (original, hello.clone()));
         }
-        self.hellos.insert(original.address(), (original, hello.clone()));
     }
 
     fn endpoint(&mut self, endpoint: &mut Shared<EndpointFacts>) {
@@ -163,7 +165,7 @@ impl Redactor {
             *endpoint = known.clone();
             return;
         }
-        let original = endpoint.clone();
+        let original = endpoint.is_shared().then(|| endpoint.clone());
         let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
         let is_clean = endpoint.account_id.is_none()
             && texts.into_iter().flatten().chain(&endpoint.conflict).all(|text| find_run(text, 0).is_none());
@@ -178,10 +180,12 @@ impl Redactor {
             }
             endpoint.conflict.iter_mut().for_each(|text| self.string(text));
         }
-        if self.endpoints.len() >= MAX_REMEMBERED {
-            self.endpoints.clear();
+        if let Some(original) = original {
+            if self.endpoints.len() >= MAX_REMEMBERED {
+                self.endpoints.clear();
+            }
+            self.endpoints.insert(original.address(), (original, endpoint.clone()));
         }
-        self.endpoints.insert(original.address(), (original, endpoint.clone()));
     }
 
     fn server_hello(&mut self, hello: &mut Shared<ServerHello>) {

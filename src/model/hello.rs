@@ -23,6 +23,12 @@ impl<T> Shared<T> {
     pub fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
+
+    /// True where somebody else has it too: what is shared by none is not worth to be remembered.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 impl<T> Clone for Shared<T> {

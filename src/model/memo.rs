@@ -12,13 +12,23 @@ pub struct Memo<V> {
     results: HashMap<Box<[u8]>, V, RandomState>,
     max_results: usize,
     max_input_bytes: usize,
+    max_bytes: usize,
+    /// Of all inputs kept.
+    bytes: usize,
 }
 
 impl<V> Memo<V> {
     /// Keeps at most `max_results`, and none of an input longer than `max_input_bytes`.
     #[must_use]
     pub fn new(max_results: usize, max_input_bytes: usize) -> Self {
-        Self { results: HashMap::default(), max_results, max_input_bytes }
+        Self { results: HashMap::default(), max_results, max_input_bytes, max_bytes: usize::MAX, bytes: 0 }
+    }
+
+    /// Keeps inputs of at most `max_bytes` in all.
+    #[must_use]
+    pub const fn limited_to(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
     }
 
     /// The result for `input`, where it is known.
@@ -30,11 +40,14 @@ impl<V> Memo<V> {
     /// Keeps the result for `input`, unless that is too long.
     pub fn insert(&mut self, input: &[u8], result: V) {
         if input.len() <= self.max_input_bytes {
-            if self.results.len() >= self.max_results {
+            if self.results.len() >= self.max_results || self.bytes + input.len() > self.max_bytes {
                 // Begins anew: to keep an order of use would cost more than what is lost.
                 self.results.clear();
+                self.bytes = 0;
             }
-            self.results.insert(Box::from(input), result);
+            if self.results.insert(Box::from(input), result).is_none() {
+                self.bytes += input.len();
+            }
         }
     }
 }
@@ -73,5 +86,12 @@ mod tests {
         }
         memo.get_or_make(b"long", || 1);
         assert_eq!(memo.get_or_make(b"long", || 2), 2);
+
+        let mut memo = Memo::new(100, 8).limited_to(20);
+        for number in 0..100_u8 {
+            memo.get_or_make(&[number; 8], || number);
+            memo.get_or_make(&[number; 8], || number);
+            assert!(memo.results.len() <= 2 && memo.bytes <= 20);
+        }
     }
 }

@@ -32,8 +32,10 @@ impl TicketDigest {
     /// The first half of the ticket's SHA-256; `None` for an empty ticket, which only asks for one.
     #[must_use]
     pub fn of(ticket: &[u8]) -> Option<Self> {
-        let digest = Sha256::digest(ticket);
-        digest.first_chunk().filter(|_| !ticket.is_empty()).copied().map(Self)
+        if ticket.is_empty() {
+            return None;
+        }
+        Sha256::digest(ticket).first_chunk().copied().map(Self)
     }
 }
 

@@ -68,6 +68,9 @@ pub enum AnalyzeError {
     Output(#[from] io::Error),
 }
 
+/// Records that are complete, each with the identity of its flow.
+type Complete<'a> = &'a mut dyn Iterator<Item = (Record, u64)>;
+
 enum Message {
     Records(Vec<(Record, u64)>),
     Done(Box<Accounts>),
@@ -109,7 +112,8 @@ pub fn analyze(
                         break;
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
-                    let mut hand_over = |records| sender.send(Message::Records(records)).is_ok();
+                    let mut hand_over =
+                        |records: Complete<'_>| sender.send(Message::Records(records.collect())).is_ok();
                     let message = match read(input, job, hasher.clone(), &mut hand_over) {
                         Ok(accounts) => Message::Done(Box::new(accounts)),
                         Err(error) => Message::Failed(error),
@@ -136,7 +140,7 @@ fn collect(
     for (receiver, input) in receivers.into_iter().zip(&job.inputs) {
         for message in receiver {
             match message {
-                Message::Records(records) => collector.take(records, sink)?,
+                Message::Records(records) => collector.take(&mut records.into_iter(), sink)?,
                 Message::Done(accounts) => {
                     collector.end_input(*accounts);
                     break;
@@ -160,7 +164,7 @@ fn analyze_in_turn(
     let mut collector = Collector::new(job);
     for input in &job.inputs {
         let mut failure = None;
-        let result = read(input, job, hasher.clone(), &mut |records| {
+        let result = read(input, job, hasher.clone(), &mut |records: Complete<'_>| {
             failure = collector.take(records, sink).err();
             failure.is_none()
         });
@@ -201,7 +205,7 @@ impl Collector {
 
     fn take(
         &mut self,
-        records: Vec<(Record, u64)>,
+        records: Complete<'_>,
         sink: &mut dyn FnMut(Record) -> io::Result<()>,
     ) -> io::Result<()> {
         for (record, identity) in records {
@@ -237,7 +241,7 @@ fn read(
     input: &Input,
     job: &Job<'_>,
     hasher: RandomState,
-    give: &mut dyn FnMut(Vec<(Record, u64)>) -> bool,
+    give: &mut dyn FnMut(Complete<'_>) -> bool,
 ) -> Result<Accounts, CaptureError> {
     let mut source: FileSource = capture::open_input(input)?;
     let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
@@ -333,8 +337,8 @@ pub(super) fn note_unsupported(engine: &Engine, file: &str, accounts: &mut Accou
 }
 
 /// False where nobody takes records any more.
-fn hand_over(engine: &mut Engine, give: &mut dyn FnMut(Vec<(Record, u64)>) -> bool) -> bool {
-    give(engine.take_records().collect())
+fn hand_over(engine: &mut Engine, give: &mut dyn FnMut(Complete<'_>) -> bool) -> bool {
+    give(&mut engine.take_records())
 }
 
 /// Analyses `bytes` as if they were a capture file; for fuzzing. It must neither panic nor hang, and

@@ -74,12 +74,21 @@ impl Tally {
     #[inline]
     fn add(&mut self, reason: &'static str) {
         for (known, count) in &mut self.0 {
-            if std::ptr::eq(*known, reason) || *known == reason {
+            if std::ptr::eq(*known, reason) {
                 *count += 1;
                 return;
             }
         }
-        self.0.push((reason, 1));
+        self.add_text(reason);
+    }
+
+    /// The same word may stand in several places.
+    #[cold]
+    fn add_text(&mut self, reason: &'static str) {
+        match self.0.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((reason, 1)),
+        }
     }
 }
 
@@ -529,16 +538,17 @@ impl Flows {
     }
 
     pub(super) fn sightings_of(&self, view: &FlowView) -> Vec<Sighting> {
-        view.contexts
-            .iter()
-            .filter_map(|&context| {
-                let (interface, encapsulation) = self.sightings.get(context as usize)?;
-                Some(Sighting {
+        // Nearly always one, and a list that grows by itself begins with room for four.
+        let mut sightings = Vec::with_capacity(view.contexts.len());
+        for &context in &view.contexts {
+            if let Some((interface, encapsulation)) = self.sightings.get(context as usize) {
+                sightings.push(Sighting {
                     interface: self.interface_names.get(*interface as usize).cloned().flatten(),
                     encapsulation: encapsulation.clone(),
-                })
-            })
-            .collect()
+                });
+            }
+        }
+        sightings
     }
 
     pub(super) fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {

@@ -96,8 +96,11 @@ impl Inspection {
     /// True for the first bytes of a direction that this state machine has a use for.
     #[must_use]
     pub fn starts_stream(bytes: &[u8]) -> bool {
-        matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello)
-            || http1::looks_like_request(bytes)
+        match bytes.first() {
+            // A request begins with a method, or with the empty lines that may stand before it.
+            Some(b'\r' | b'\n' | b'!'..=b'~') => http1::looks_like_request(bytes),
+            _ => matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello),
+        }
     }
 
     /// True once nothing more can be learned.

@@ -6,6 +6,7 @@ mod agreement;
 mod destination;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use super::options::{Settings, Site};
@@ -33,6 +34,8 @@ pub(super) struct Case<'a> {
     record: &'a Record,
     settings: &'a Settings,
     site: &'a Site,
+    /// The client's address, once it was asked for.
+    client: OnceCell<String>,
 }
 
 /// The suite that was agreed on.
@@ -61,7 +64,7 @@ fn broken(offending: impl Into<String>, message: String) -> Finding {
 
 impl<'a> Case<'a> {
     pub(super) const fn new(record: &'a Record, settings: &'a Settings, site: &'a Site) -> Self {
-        Self { record, settings, site }
+        Self { record, settings, site, client: OnceCell::new() }
     }
 
     pub(super) fn check(&self, rule: Rule) -> Finding {
@@ -151,8 +154,8 @@ impl Case<'_> {
         }
     }
 
-    fn client(&self) -> String {
-        address_text(self.record.client.ip())
+    fn client(&self) -> &str {
+        self.client.get_or_init(|| address_text(self.record.client.ip()))
     }
 
     /// The name of the endpoint where there is one, else the server's address.

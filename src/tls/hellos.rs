@@ -17,11 +17,15 @@ use super::{client_hello, fingerprint, server_hello};
 use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, Memo, ServerHello, Shared, TicketDigest};
 
 /// Kinds of hellos that are kept: a site has a few dozen, clients that shuffle their extensions as many
-/// as they like. Some 8 MB when full.
-const MAX_KEPT: usize = 4_096;
+/// as they like. Some 3 MB when full of usual ones.
+const MAX_KEPT: usize = 2_048;
 
-/// The longest key of a hello that is kept; usual ones have some 250 bytes.
-const MAX_KEY_BYTES: usize = 1_024;
+/// The longest key of a hello that is kept; usual ones have some 250 bytes, the longest of real clients a few
+/// thousand.
+const MAX_KEY_BYTES: usize = 4_096;
+
+/// Bytes of all keys. Facts take at most twenty times as much, where a hello is full of the shortest names.
+const MAX_KEYS_BYTES: usize = 1 << 20;
 
 /// Certificates kept: far more than the endpoints of one site show at a time. Some 4 MB when full.
 const MAX_CERTIFICATES: usize = 1_024;
@@ -60,8 +64,8 @@ pub struct Hellos {
 impl Default for Hellos {
     fn default() -> Self {
         Self {
-            clients: Memo::new(MAX_KEPT, MAX_KEY_BYTES),
-            servers: Memo::new(MAX_KEPT, MAX_KEY_BYTES),
+            clients: Memo::new(MAX_KEPT, MAX_KEY_BYTES).limited_to(MAX_KEYS_BYTES),
+            servers: Memo::new(MAX_KEPT, MAX_KEY_BYTES).limited_to(MAX_KEYS_BYTES),
             certificates: Memo::new(MAX_CERTIFICATES, MAX_CERTIFICATE_BYTES),
             key: Vec::new(),
         }

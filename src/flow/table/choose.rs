@@ -1,5 +1,7 @@
 //! Which of several flows with the same addresses and ports a segment belongs to.
 
+use std::cell::LazyCell;
+
 use arrayvec::ArrayVec;
 
 use super::{Slot, Table, head_hash};
@@ -83,18 +85,19 @@ impl<C: Consumer> Table<C> {
         consumer: &C,
     ) -> Choice {
         let mine = side.index();
-        let is_start = segment.payload.len() > 5 && consumer.starts_stream(segment.payload);
+        // Mostly not asked: a packet within an open flow belongs to it whatever it carries.
+        let is_start = LazyCell::new(|| segment.payload.len() > 5 && consumer.starts_stream(segment.payload));
         let mut fallback = None;
         let mut near = None;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let Some(active) = slot.active.as_ref().filter(|active| active.lingering.is_none()) else {
-                let is_late_copy = !is_start
+                let is_late_copy = !*is_start
                     || !slot.has_base[mine]
                     || ((0..65_536).contains(&distance(slot.base[mine], segment.sequence))
                         && !self.conflicts(slot, mine, segment, moment));
                 if is_late_copy {
-                    if slot.context == moment.context && slot.has_base[mine] && !is_start {
+                    if slot.context == moment.context && slot.has_base[mine] && !*is_start {
                         let offset = distance(slot.base[mine], segment.sequence);
                         if offset >= 0 && (offset as u32) < WINDOW {
                             near.get_or_insert(index);
@@ -113,10 +116,10 @@ impl<C: Consumer> Table<C> {
                     near.get_or_insert(index);
                 }
                 Some(offset) if offset.unsigned_abs() < WINDOW => {
-                    if is_start && self.conflicts(slot, mine, segment, moment) {
+                    if self.conflicts(slot, mine, segment, moment) && *is_start {
                         continue;
                     }
-                    if is_start && !is_known_context && slot.has_base[mine] {
+                    if !is_known_context && slot.has_base[mine] && *is_start {
                         let from_base = distance(slot.base[mine], segment.sequence);
                         if !(0..65_536).contains(&from_base) {
                             continue;
@@ -132,7 +135,7 @@ impl<C: Consumer> Table<C> {
         }
         match near.or(fallback) {
             Some(index) => Choice::Instance(index),
-            None if is_start => Choice::New,
+            None if *is_start => Choice::New,
             None => Choice::OutOfWindow,
         }
     }

@@ -32,14 +32,12 @@ impl Case<'_> {
             return Finding::Kept;
         }
         let (client, server) = (self.client(), self.server());
-        broken(
-            version_text(version),
-            format!(
-                "{client} and {server} agreed on {}; {} is recommended.",
-                version_text(version),
-                version_text(recommended)
-            ),
-        )
+        let (version, recommended) = (version_text(version), version_text(recommended));
+        // Said of every flow with TLS 1.2, so without a formatter.
+        let message =
+            [client, " and ", &server, " agreed on ", &version, "; ", &recommended, " is recommended."]
+                .concat();
+        broken(version, message)
     }
 
     pub(super) fn legacy_client_refused(&self) -> Finding {

@@ -242,7 +242,7 @@ impl Case<'_> {
             // Said of nearly every flow, so without a formatter.
             [
                 "Whether ",
-                &self.client(),
+                self.client(),
                 " signs its requests to ",
                 &self.server(),
                 " cannot be seen under TLS.",
