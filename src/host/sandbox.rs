@@ -33,6 +33,14 @@ pub struct Reachable {
     pub uses_bpf: bool,
 }
 
+impl Reachable {
+    /// What every run reads while it runs: its own state and that of interfaces, control groups and sockets.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { read: vec!["/proc".into(), "/sys".into()], ..Self::default() }
+    }
+}
+
 /// What holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confined {
@@ -81,7 +89,7 @@ pub fn confine(reachable: &Reachable) -> Confined {
         Err(error) => Wall::Missing(error.to_string()),
     };
     let threads = super::privileges::threads();
-    if threads > 1 && files != Wall::Missing(String::new()) {
+    if threads > 1 && !matches!(files, Wall::Missing(_)) {
         notes.push(format!(
             "{threads} threads run already; files are walled off for one of them and those it starts"
         ));
@@ -126,7 +134,7 @@ fn confine_files(reachable: &Reachable, notes: &mut Vec<String>) -> Result<Wall,
     })
 }
 
-/// The Landlock version of the kernel; 0: none. Asked in a thread of its own, which ends confined.
+/// How far the wall around files would stand on this kernel. Tried in a thread of its own, which ends confined.
 #[must_use]
 pub fn landlock_status() -> Wall {
     std::thread::spawn(|| {

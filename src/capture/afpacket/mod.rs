@@ -42,7 +42,7 @@ const HOLD: Duration = Duration::from_millis(2 * RETIRE_MILLISECONDS as u64 + 8)
 
 /// Blocks are small, so that a quiet interface, which closes one with each tick, has many; and large enough
 /// for the largest merged packet.
-const BLOCK_BYTES: u32 = 256 * 1024;
+const BLOCK_BYTES: u32 = 128 * 1024;
 const LARGE_BLOCK_BYTES: u32 = 1024 * 1024;
 
 /// Fewer blocks than this drop while one is read.
@@ -107,6 +107,12 @@ pub fn outgoing_for(situation: &Situation) -> Outgoing {
 pub trait SocketSelection: Send {
     /// The descriptor of the program; valid as long as this lives.
     fn descriptor(&self) -> RawFd;
+
+    /// Is told of an interface before its frames come; `is_raw_ip` where they begin with an IP header.
+    ///
+    /// # Errors
+    /// Where it cannot serve the interface.
+    fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError>;
 
     /// As [`LiveSource::settle`].
     fn settle(&mut self, flow: &FlowAddresses);
@@ -223,6 +229,7 @@ impl AfPacket {
             },
             _ => LiveError::System { what: format!("watching {}", link.name), source },
         };
+        let ignores_outgoing = is_loopback || self.options.outgoing == Outgoing::None;
         let mut rings = Vec::new();
         let mut group = None;
         for _ in 0..self.fanout() {
@@ -236,7 +243,7 @@ impl AfPacket {
                 )),
             }
             .map_err(failed)?;
-            if is_loopback || self.options.outgoing == Outgoing::None {
+            if ignores_outgoing {
                 // A kernel before 4.20 shows them all the same: then each is a second sighting.
                 let _ = socket.ignore_outgoing();
             }
@@ -246,7 +253,7 @@ impl AfPacket {
             let mapped = socket.into_ring(self.shape()).map_err(failed)?;
             mapped.socket().bind(link.index).map_err(failed)?;
             if self.fanout() > 1 {
-                group = Some(mapped.socket().join_fanout(group).map_err(failed)?);
+                group = Some(mapped.socket().join_fanout(group, ignores_outgoing).map_err(failed)?);
             }
             rings.push(Ring::new(mapped, number, start == FrameStart::Link));
         }
@@ -349,6 +356,9 @@ impl LiveSource for AfPacket {
         });
         let slot = known.unwrap_or(self.interfaces.len());
         let is_loopback = is_loopback(&link.name);
+        if let Some(selection) = &mut self.selection {
+            selection.watch(link.index, start_of(link.link_type) == Some(FrameStart::Network))?;
+        }
         let rings = self.open_rings(link, slot as u32, is_loopback)?;
         if known.is_none() {
             self.interfaces.push(Interface {
