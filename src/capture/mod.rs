@@ -3,8 +3,10 @@
 //! Input: paths or a stream. Output: [`Frame`]s with the [`Interface`] they were taken on, in file
 //! order, and the damage that was met. It looks at no byte of a frame.
 //!
-//! `live` says what every live back-end gives. Stages of a file: [`expand`] finds the files, `buffer` reads them in large pieces, `content` says
-//! what they are, `compression` unpacks them, `pcap` and `pcapng` find the packets.
+//! `live` says what every live back-end gives; `afpacket` and `libpcap` are such, `merge` puts the frames of
+//! several interfaces into one order, and `sys` is the room for unsafe code. Stages of a file: [`expand`] finds
+//! the files, `buffer` reads them in large pieces, `content` says what they are, `compression` unpacks them,
+//! `pcap` and `pcapng` find the packets.
 
 #[cfg(target_os = "linux")]
 pub mod afpacket;
@@ -21,6 +23,8 @@ mod input;
 pub mod libpcap;
 mod link_type;
 pub mod live;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(target_os = "linux")]
 mod merge;
 mod pcap;

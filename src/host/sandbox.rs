@@ -33,6 +33,14 @@ pub struct Reachable {
     pub uses_bpf: bool,
 }
 
+impl Reachable {
+    /// What every run reads while it runs: its own state and that of interfaces, control groups and sockets.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { read: vec!["/proc".into(), "/sys".into()], ..Self::default() }
+    }
+}
+
 /// What holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confined {
@@ -81,7 +89,7 @@ pub fn confine(reachable: &Reachable) -> Confined {
         Err(error) => Wall::Missing(error.to_string()),
     };
     let threads = super::privileges::threads();
-    if threads > 1 && files != Wall::Missing(String::new()) {
+    if threads > 1 && !matches!(files, Wall::Missing(_)) {
         notes.push(format!(
             "{threads} threads run already; files are walled off for one of them and those it starts"
         ));
@@ -126,7 +134,7 @@ fn confine_files(reachable: &Reachable, notes: &mut Vec<String>) -> Result<Wall,
     })
 }
 
-/// The Landlock version of the kernel; 0: none. Asked in a thread of its own, which ends confined.
+/// How far the wall around files would stand on this kernel. Tried in a thread of its own, which ends confined.
 #[must_use]
 pub fn landlock_status() -> Wall {
     std::thread::spawn(|| {
@@ -276,6 +284,9 @@ const NAME_OF_THREAD: u64 = 15;
 /// PR_SET_VMA, with which glibc and Rust name memory.
 const NAME_OF_MEMORY: u64 = 0x5356_4d41;
 
+/// TIOCSTI, whose type differs between C libraries.
+const TYPE_INTO_TERMINAL: u64 = 0x5412;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 fn rule(
@@ -308,7 +319,7 @@ fn rules(uses_bpf: bool) -> Result<Rules, seccompiler::BackendError> {
         FAMILIES.iter().map(|&family| rule(0, Dword, Eq, family as u64)).collect();
     rules.insert(libc::SYS_socket, families?);
     // Typing into the terminal that started it would be a way out.
-    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, libc::TIOCSTI)?]);
+    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, TYPE_INTO_TERMINAL)?]);
     rules.insert(
         libc::SYS_prctl,
         vec![rule(0, Dword, Eq, NAME_OF_THREAD)?, rule(0, Dword, Eq, NAME_OF_MEMORY)?],

@@ -49,12 +49,10 @@ fn confined() {
     assert!(dropped.has_no_new_privileges && !privileges::has(Capability::CAP_NET_ADMIN));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let confined = sandbox::confine(&Reachable {
-        read: vec!["/proc".into(), folder.join("read")],
-        write: vec![folder.join("write")],
-        listen: vec![],
-        uses_bpf: false,
-    });
+    let mut reachable = Reachable::system();
+    reachable.read.push(folder.join("read"));
+    reachable.write.push(folder.join("write"));
+    let confined = sandbox::confine(&reachable);
     println!("{confined}; {}", confined.notes.join("; "));
     assert_eq!(confined.calls, Wall::Stands);
 
@@ -70,7 +68,7 @@ fn confined() {
     assert_eq!(fs::read_to_string(folder.join("read/file")).unwrap(), "read");
     fs::read_to_string("/proc/self/stat").unwrap();
     fs::read_dir("/proc/self/fd").unwrap();
-    assert!(std::env::current_dir().is_ok());
+    std::env::current_dir().unwrap();
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     println!("{:?}", std::time::Instant::now());

@@ -27,6 +27,7 @@ use self::ring::Ring;
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
 use super::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::memory;
 use super::merge::{self, Given};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
 
@@ -41,7 +42,7 @@ const HOLD: Duration = Duration::from_millis(2 * RETIRE_MILLISECONDS as u64 + 8)
 
 /// Blocks are small, so that a quiet interface, which closes one with each tick, has many; and large enough
 /// for the largest merged packet.
-const BLOCK_BYTES: u32 = 256 * 1024;
+const BLOCK_BYTES: u32 = 128 * 1024;
 const LARGE_BLOCK_BYTES: u32 = 1024 * 1024;
 
 /// Fewer blocks than this drop while one is read.
@@ -59,7 +60,8 @@ pub struct Options {
     /// Least bytes kept of each packet, in the classic filter. First flights of up to 16 KiB in one merged
     /// packet are kept whole; of what is passed over, the headers are kept.
     pub snaplen_bytes: u32,
-    /// Memory of the rings of each interface.
+    /// Memory of the rings of each interface; less where there are so many interfaces that it would be more than
+    /// 1 GiB in all.
     pub ring_mib: u32,
     /// Rings per interface, filled in parallel: flows are spread over them by a hash that is the same for
     /// both directions.
@@ -105,6 +107,12 @@ pub fn outgoing_for(situation: &Situation) -> Outgoing {
 pub trait SocketSelection: Send {
     /// The descriptor of the program; valid as long as this lives.
     fn descriptor(&self) -> RawFd;
+
+    /// Is told of an interface before its frames come; `is_raw_ip` where they begin with an IP header.
+    ///
+    /// # Errors
+    /// Where it cannot serve the interface.
+    fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError>;
 
     /// As [`LiveSource::settle`].
     fn settle(&mut self, flow: &FlowAddresses);
@@ -184,7 +192,9 @@ impl AfPacket {
     fn shape(&self) -> RingShape {
         let block_bytes =
             if self.options.snaplen_bytes > BLOCK_BYTES / 2 { LARGE_BLOCK_BYTES } else { BLOCK_BYTES };
-        let ring_bytes = u64::from(self.options.ring_mib) * (1 << 20) / u64::from(self.fanout());
+        let used = self.rings.iter().map(Ring::bytes).sum();
+        let ring_bytes =
+            memory::granted(u64::from(self.options.ring_mib) << 20, used) / u64::from(self.fanout());
         let blocks = u32::try_from(ring_bytes / u64::from(block_bytes)).unwrap_or(u32::MAX);
         RingShape {
             block_bytes,
@@ -219,6 +229,7 @@ impl AfPacket {
             },
             _ => LiveError::System { what: format!("watching {}", link.name), source },
         };
+        let ignores_outgoing = is_loopback || self.options.outgoing == Outgoing::None;
         let mut rings = Vec::new();
         let mut group = None;
         for _ in 0..self.fanout() {
@@ -232,7 +243,7 @@ impl AfPacket {
                 )),
             }
             .map_err(failed)?;
-            if is_loopback || self.options.outgoing == Outgoing::None {
+            if ignores_outgoing {
                 // A kernel before 4.20 shows them all the same: then each is a second sighting.
                 let _ = socket.ignore_outgoing();
             }
@@ -242,7 +253,7 @@ impl AfPacket {
             let mapped = socket.into_ring(self.shape()).map_err(failed)?;
             mapped.socket().bind(link.index).map_err(failed)?;
             if self.fanout() > 1 {
-                group = Some(mapped.socket().join_fanout(group).map_err(failed)?);
+                group = Some(mapped.socket().join_fanout(group, ignores_outgoing).map_err(failed)?);
             }
             rings.push(Ring::new(mapped, number, start == FrameStart::Link));
         }
@@ -345,6 +356,9 @@ impl LiveSource for AfPacket {
         });
         let slot = known.unwrap_or(self.interfaces.len());
         let is_loopback = is_loopback(&link.name);
+        if let Some(selection) = &mut self.selection {
+            selection.watch(link.index, start_of(link.link_type) == Some(FrameStart::Network))?;
+        }
         let rings = self.open_rings(link, slot as u32, is_loopback)?;
         if known.is_none() {
             self.interfaces.push(Interface {

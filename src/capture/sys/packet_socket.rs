@@ -133,12 +133,16 @@ impl PacketSocket {
 
     /// Shares what the interface sees with the other sockets of `group`, flow by flow in either
     /// direction; fragments are put together first. Without a group a new one is made. Says which group
-    /// it is. Only after [`PacketSocket::bind`].
+    /// it is. Only after [`PacketSocket::bind`]. What the sockets themselves were told of outgoing frames is
+    /// not heeded in a group, so it is told again.
     ///
     /// # Errors
     /// Where a member of the group is bound to another interface.
-    pub fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
+    pub fn join_fanout(&self, group: Option<u16>, ignores_outgoing: bool) -> io::Result<u16> {
         let mut way = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        if ignores_outgoing {
+            way |= libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+        }
         if group.is_none() {
             // The kernel chooses a number that nobody has: another program's group is not joined by accident.
             way |= libc::PACKET_FANOUT_FLAG_UNIQUEID;
@@ -279,6 +283,12 @@ impl MappedRing {
     #[must_use]
     pub const fn socket(&self) -> &PacketSocket {
         &self.socket
+    }
+
+    /// The size of the mapping.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.block_bytes as u64 * self.blocks as u64
     }
 
     /// How many blocks there are.

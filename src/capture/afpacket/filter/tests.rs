@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use super::*;
 
-use crate::decode::frames::Packet;
+use crate::decode::frames::{self, Packet};
 
 const SNAPLEN: u32 = 2_048;
 
@@ -100,7 +100,7 @@ fn keeps_all_that_the_decoder_looks_into() {
     at_least(inner().vxlan(7).ip().ethernet(), DATAGRAM_BYTES);
     at_least(inner().geneve(7, &[]).ip().ethernet(), DATAGRAM_BYTES);
     at_least(tcp(0, &[0x16; 400]).gre(Some(1), None, false).ip().ethernet(), DATAGRAM_BYTES);
-    at_least(tcp(0, &[0x16; 400]).ip_between(crate::decode::frames::OUTER_V6).ethernet(), DATAGRAM_BYTES);
+    at_least(tcp(0, &[0x16; 400]).ip_between(frames::OUTER_V6).ethernet(), DATAGRAM_BYTES);
     at_least(tcp(0, &[0x16; 400]).vlan(7).ethernet(), FLIGHT_BYTES);
     at_least(tcp(0, &[0x16; 400]).pppoe(7).ethernet(), FLIGHT_BYTES);
     for fragment in Packet::tcp(from, to, 1, 0x18, &[0x17; 3_000]).ip().fragments(7, 1_000) {
