@@ -48,15 +48,15 @@ impl Cable {
         ip(&format!("link add {near} mtu 65535 type veth peer name {far} mtu 65535"));
         for name in [near, far] {
             // Nothing but what the test sends.
-            std::fs::write(format!("/proc/thread-self/net/../../../sys/net/ipv6/conf/{name}/disable_ipv6"), "1")
-                .or_else(|_| std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1"))
-                .ok();
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").ok();
             ip(&format!("link set {name} arp off up"));
         }
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
         let address = nix::ifaddrs::getifaddrs()
             .unwrap()
-            .find(|found| found.interface_name == near && found.address.is_some_and(|a| a.as_link_addr().is_some()))
+            .find(|found| {
+                found.interface_name == near && found.address.is_some_and(|a| a.as_link_addr().is_some())
+            })
             .and_then(|found| found.address.unwrap().as_link_addr().copied())
             .unwrap();
         Self { socket, near: address, near_link: link(near), far_link: link(far) }
@@ -65,7 +65,13 @@ impl Cable {
     pub fn send(&self, frame: &[u8]) {
         // The queue is the kernel's own, and may be full for a moment.
         for _ in 0..1_000 {
-            match sendmsg(self.socket.as_raw_fd(), &[IoSlice::new(frame)], &[], MsgFlags::empty(), Some(&self.near)) {
+            match sendmsg(
+                self.socket.as_raw_fd(),
+                &[IoSlice::new(frame)],
+                &[],
+                MsgFlags::empty(),
+                Some(&self.near),
+            ) {
                 Ok(sent) => return assert_eq!(sent, frame.len()),
                 Err(nix::errno::Errno::ENOBUFS) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => panic!("{} bytes: {error}", frame.len()),

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// Everything the object depends on.
-const SOURCES: [&str; 6] = ["abi.h", "decide.h", "kernel.h", "maps.h", "program.c", "walk.h"];
+const SOURCES: [&str; 7] = ["abi.h", "decide.h", "kernel.h", "maps.h", "plain.h", "program.c", "walk.h"];
 
 fn main() -> io::Result<()> {
     let folder = Path::new("src/capture/ebpf");
@@ -36,7 +36,16 @@ fn compile(folder: &Path, object: &Path) -> Option<String> {
     // Paths of this machine must not get into the object: the same source gives the same bytes anywhere.
     let is_compiled = Command::new("clang")
         .current_dir(folder)
-        .args(["--target=bpfel", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Wno-sign-compare", "-nostdinc"])
+        .args([
+            "--target=bpfel",
+            "-mcpu=v3",
+            "-O2",
+            "-g",
+            "-Wall",
+            "-Wextra",
+            "-Wno-sign-compare",
+            "-nostdinc",
+        ])
         .args(["-ffile-prefix-map=./=", "-fdebug-compilation-dir=.", "-c", "program.c", "-o"])
         .arg(object)
         .status()

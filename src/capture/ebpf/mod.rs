@@ -33,8 +33,8 @@ pub use source::EbpfSource;
 /// Ports on which every flow goes up until the engine has settled it: HTTPS and HTTP with their usual
 /// alternatives, proxies, DNS, DAX, DynamoDB local, and protocols that upgrade to TLS.
 pub const PORTS: [u16; 35] = [
-    21, 25, 53, 80, 110, 119, 143, 389, 443, 465, 587, 636, 993, 995, 1080, 1194, 3128, 3306, 3389, 4190, 5222,
-    5223, 5269, 5432, 8000, 8008, 8080, 8081, 8111, 8118, 8443, 8888, 9111, 9443, 1433,
+    21, 25, 53, 80, 110, 119, 143, 389, 443, 465, 587, 636, 993, 995, 1080, 1194, 3128, 3306, 3389, 4190,
+    5222, 5223, 5269, 5432, 8000, 8008, 8080, 8081, 8111, 8118, 8443, 8888, 9111, 9443, 1433,
 ];
 
 /// What the kernel part is told.

@@ -77,7 +77,9 @@ impl EbpfSource {
     pub(super) fn load_with_ring(options: &Options, ring_bytes: u32) -> Result<Self, LiveError> {
         let mut loaded = object::load(options, ring_bytes)?;
         for (name, _) in [INGRESS, EGRESS] {
-            program(&mut loaded, name)?.load().map_err(|error| of_program("loading the eBPF program", error))?;
+            program(&mut loaded, name)?
+                .load()
+                .map_err(|error| of_program("loading the eBPF program", error))?;
         }
         let selection = Selection::new(&mut loaded, options)?;
         let ring = loaded.take_map("ring").ok_or_else(|| missing("ring"))?;
@@ -158,7 +160,8 @@ impl EbpfSource {
         };
         let options = if is_tcx {
             // Before programs that may send packets elsewhere when they come in, behind them when they go.
-            let order = if matches!(side, TcAttachType::Ingress) { LinkOrder::first() } else { LinkOrder::last() };
+            let order =
+                if matches!(side, TcAttachType::Ingress) { LinkOrder::first() } else { LinkOrder::last() };
             TcAttachOptions::TcxOrder(order)
         } else {
             // It is there already, or it cannot be made, which attaching says.
@@ -230,7 +233,9 @@ impl LiveSource for EbpfSource {
         let is_raw_ip = match link.link_type {
             LinkType::ETHERNET => false,
             LinkType::RAW | LinkType::RAW_12 | LinkType::RAW_14 | LinkType::IPV4 | LinkType::IPV6 => true,
-            other => return Err(refused(format!("its frames are {other}, which the eBPF part does not read"))),
+            other => {
+                return Err(refused(format!("its frames are {other}, which the eBPF part does not read")));
+            }
         };
         // Programs are attached by name, which may be another's by now.
         if if_nametoindex(link.name.as_ref()).ok() != Some(link.index) {

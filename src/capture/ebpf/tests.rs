@@ -27,7 +27,7 @@ fn is_the_same_from_any_folder() {
     let elsewhere = tempfile::tempdir().unwrap();
     let inner = elsewhere.path().join("a/b c");
     std::fs::create_dir_all(&inner).unwrap();
-    for name in ["abi.h", "decide.h", "kernel.h", "maps.h", "program.c", "walk.h"] {
+    for name in ["abi.h", "decide.h", "kernel.h", "maps.h", "plain.h", "program.c", "walk.h"] {
         std::fs::copy(folder.join(name), inner.join(name)).unwrap();
     }
     let made = |arguments: &[&str]| {
@@ -35,8 +35,18 @@ fn is_the_same_from_any_folder() {
         assert!(Command::new(program).current_dir(&inner).args(arguments).status().unwrap().success());
     };
     made(&[
-        "clang", "--target=bpfel", "-mcpu=v3", "-O2", "-g", "-nostdinc", "-ffile-prefix-map=./=",
-        "-fdebug-compilation-dir=.", "-c", "program.c", "-o", "program.o",
+        "clang",
+        "--target=bpfel",
+        "-mcpu=v3",
+        "-O2",
+        "-g",
+        "-nostdinc",
+        "-ffile-prefix-map=./=",
+        "-fdebug-compilation-dir=.",
+        "-c",
+        "program.c",
+        "-o",
+        "program.o",
     ]);
     made(&["llvm-strip", "-g", "program.o"]);
     assert!(std::fs::read(inner.join("program.o")).unwrap() == OBJECT);
@@ -46,8 +56,20 @@ fn is_the_same_from_any_folder() {
 fn has_the_maps_and_programs_that_the_loader_asks_for() {
     let text = String::from_utf8_lossy(OBJECT);
     for name in [
-        "ddb_ingress", "ddb_egress", "ddb_socket", "flows", "settle", "slots", "high_slots", "counts", "ports",
-        "prefixes", "ring", "scratches", "flow_bytes", "unparsed_per_second",
+        "ddb_ingress",
+        "ddb_egress",
+        "ddb_socket",
+        "flows",
+        "settle",
+        "slots",
+        "high_slots",
+        "counts",
+        "ports",
+        "prefixes",
+        "ring",
+        "scratches",
+        "flow_bytes",
+        "unparsed_per_second",
     ] {
         assert!(text.contains(name), "{name}");
     }
