@@ -13,7 +13,7 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_endian = "little"))]
 mod ebpf;
 mod golden;
 mod prometheus_text;

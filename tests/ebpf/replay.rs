@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ddbwatch::capture::ebpf::Options;
 use ddbwatch::capture::live::{LinkCounts, LiveSource};
 use ddbwatch::capture::{self, Frame, FrameSource, Interface, LinkType};
 use ddbwatch::config::Resolved;
@@ -96,7 +97,7 @@ fn expected(recorded: &Recorded, interfaces: &[Interface]) -> Vec<String> {
 }
 
 fn replayed(recorded: &Recorded, cables: &[Cable]) -> (Vec<String>, Vec<LinkCounts>, Vec<Interface>) {
-    let mut source = namespace::load(&namespace::small());
+    let mut source = namespace::load(&Options { takes_outgoing: false, ..namespace::small() });
     for cable in cables.iter().take(recorded.interfaces) {
         source.attach(&cable.far_link).unwrap();
     }

@@ -1,8 +1,13 @@
 //! Which packets go up, which are left out, and that each is counted.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ddbwatch::capture::LinkType;
 use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
 use ddbwatch::capture::live::LiveSource;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
@@ -103,7 +108,7 @@ fn lets_a_few_hellos_through_settled_flows() {
 fn leaves_out_other_protocols_on_ports_and_addresses_without_interest() {
     namespace::run(|| {
         let (cable, mut source) = watching(&small());
-        let mut send = |source: &mut EbpfSource, port: u16, first: &[u8]| {
+        let send = |source: &mut EbpfSource, port: u16, first: &[u8]| {
             cable.send(&segment(port, 1, SYN, b""));
             cable.send(&segment(port, 2, ACK, first));
             for number in 0..20 {
@@ -142,7 +147,7 @@ fn leaves_out_other_protocols_on_ports_and_addresses_without_interest() {
         assert_eq!(send(&mut source, 2_224, &BINARY), 22);
         source.set_interest(&[9], &["198.51.101.0/24".parse().unwrap()]).unwrap();
         assert_eq!(send(&mut source, 2_225, &BINARY), 1);
-        assert_eq!(send(&mut source, 443, &BINARY), 1);
+        assert_eq!(send(&mut source, 8_443, &BINARY), 1);
         assert_eq!(send(&mut source, 9, &BINARY), 22);
     });
 }
@@ -297,6 +302,86 @@ fn attaches_and_detaches_in_both_ways() {
             ip("link del near");
         }
     });
+}
+
+/// Makes a device without Ethernet header, and sends there what comes in as lines of hexadecimal digits.
+const TUN: &str = "
+import fcntl, struct, sys
+tun = open('/dev/net/tun', 'r+b', buffering=0)
+fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH', b'tunnel', 0x1001))
+print('made', flush=True)
+for line in sys.stdin:
+    tun.write(bytes.fromhex(line))
+    print('sent', flush=True)
+";
+
+#[test]
+fn reads_devices_without_ethernet_header() {
+    namespace::run(|| {
+        let child =
+            Command::new("python3").args(["-c", TUN]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let Ok(mut child) = child else { return println!("skipped: no python3 here") };
+        let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut orders = child.stdin.take().unwrap();
+        if answers.next().and_then(Result::ok).as_deref() != Some("made") {
+            return println!("skipped: no tun device can be made here");
+        }
+        std::fs::write("/proc/sys/net/ipv6/conf/tunnel/disable_ipv6", "1").ok();
+        ip("link set tunnel up");
+        let mut source = load(&small());
+        let mut tunnel = link("tunnel");
+        assert_eq!(tunnel.link_type, LinkType::ETHERNET);
+        tunnel.link_type = LinkType::PPP;
+        assert_eq!(source.attach(&tunnel).unwrap_err().reason(), "interface");
+        tunnel.link_type = LinkType::RAW;
+        source.attach(&tunnel).unwrap();
+        let packets = [
+            ipv4(6, &tcp(443, 1, SYN, b"")),
+            ipv6(&tcp(443, 1, SYN, b"")),
+            ipv4(6, &tcp(443, 2, ACK, &hello())),
+            ipv4(17, &udp(9, &BINARY)),
+        ];
+        for packet in &packets {
+            let digits: String = packet.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(orders, "{digits}").unwrap();
+            assert_eq!(answers.next().unwrap().unwrap(), "sent");
+        }
+        assert!(frames(&mut source) == packets[..3]);
+        assert_eq!(skipped(&mut source, "udp"), 1);
+        drop(orders);
+        child.wait().unwrap();
+    });
+}
+
+#[test]
+fn says_which_privilege_is_missing() {
+    const UNPRIVILEGED: &str = "DDBWATCH_TEST_UNPRIVILEGED";
+    if std::env::var_os(UNPRIVILEGED).is_some() {
+        let error = EbpfSource::load(&small()).err().unwrap();
+        assert_eq!(error.reason(), "privilege", "{error}");
+        assert!(error.to_string().contains("CAP_BPF"), "{error}");
+        let error = SelectionProgram::load(&small()).err().unwrap();
+        assert_eq!(error.reason(), "privilege", "{error}");
+        return;
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: only root can become nobody");
+    }
+    // From a folder that everybody may enter.
+    let folder = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
+    let program = folder.path().join("tests");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let name = "ebpf::selection::says_which_privilege_is_missing";
+    let output = Command::new(&program)
+        .args([name, "--exact"])
+        .env(UNPRIVILEGED, "1")
+        .current_dir("/")
+        .uid(65_534)
+        .gid(65_534)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]

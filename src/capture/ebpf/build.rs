@@ -1,8 +1,6 @@
 //! Makes the kernel's part: compiles `program.c` where clang and llvm-strip are there, else takes the
 //! object that is kept beside it. Nothing is ever downloaded.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script talks to cargo")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};

@@ -14,7 +14,7 @@ fn is_rebuilt_byte_for_byte_by_the_compiler_that_made_it() {
         return;
     }
     let kept = std::fs::read(folder.join("program.o")).unwrap();
-    assert!(kept == OBJECT, "program.o is not what its source gives: make ebpf-object");
+    assert!(kept == OBJECT, "program.o is not what its source gives: run make ebpf");
 }
 
 #[test]
