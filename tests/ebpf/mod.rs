@@ -3,6 +3,7 @@
 
 mod frames;
 mod namespace;
+mod object;
 mod replay;
 mod selection;
 mod speed;

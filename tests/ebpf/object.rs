@@ -1,9 +1,9 @@
-//! Tests of the object itself: without privileges, and without the kernel.
+//! The object itself: without privileges, and without the kernel.
 
 use std::path::Path;
 use std::process::Command;
 
-use super::*;
+use ddbwatch::capture::ebpf::{COMPILER, OBJECT, PORTS};
 
 #[test]
 fn is_rebuilt_byte_for_byte_by_the_compiler_that_made_it() {
