@@ -7,7 +7,7 @@ DESTDIR ?=
 # Of the replay of `make run`.
 SPEED ?= 1
 
-.PHONY: help demo run build install test bench captures fuzz clean
+.PHONY: help demo run build install test bench captures ebpf fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -60,6 +60,11 @@ bench: ## Cost per packet, against the floor and tshark, in one run
 
 captures: ## Record the shipped captures again (root, Linux)
 	python3 captures/make.py
+
+ebpf: ## Compile the kept eBPF object again (clang, llvm-strip)
+	cd src/capture/ebpf && clang --target=bpfel -mcpu=v3 -O2 -g -Wall -Wextra -Wno-sign-compare -nostdinc \
+		-ffile-prefix-map=./= -fdebug-compilation-dir=. -c program.c -o program.o
+	cd src/capture/ebpf && llvm-strip -g program.o && clang --version | head -n 1 > program.o.clang
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (nightly Rust and cargo-fuzz)
 	python3 fuzz/run.py

@@ -14,7 +14,7 @@ mod cli;
 mod conformance;
 mod crashers;
 mod dashboards;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_endian = "little"))]
 mod ebpf;
 mod golden;
 #[cfg(target_os = "linux")]

@@ -47,12 +47,7 @@ impl Cable {
         ip(&format!("link add {near} mtu 65535 type veth peer name {far} mtu 65535"));
         for name in [near, far] {
             // Nothing but what the test sends.
-            std::fs::write(
-                format!("/proc/thread-self/net/../../../sys/net/ipv6/conf/{name}/disable_ipv6"),
-                "1",
-            )
-            .or_else(|_| std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1"))
-            .ok();
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").ok();
             ip(&format!("link set {name} arp off up"));
         }
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();

@@ -28,7 +28,8 @@ struct flow {
     u8 peeks;
     u8 settled;
     u8 is_candidate;
-    u8 zero;
+    // Two connections have these addresses and ports at once.
+    u8 is_contested;
     // 0: base unknown, 1: from a SYN, 2: from the first packet met.
     u8 known[2];
     // The direction began with something the engine has a use for.

@@ -27,7 +27,7 @@ struct Flow {
     peeks: u8,
     settled: u8,
     is_candidate: u8,
-    zero: u8,
+    is_contested: u8,
     known: [u8; 2],
     recognised: [u8; 2],
     strange: [u8; 2],
@@ -57,7 +57,7 @@ const _: () = {
     assert!(offset_of!(Flow, base) == 8 && offset_of!(Flow, bytes) == 16 && offset_of!(Flow, packets) == 20);
     assert!(offset_of!(Flow, peek_second) == 24 && offset_of!(Flow, peeks) == 28);
     assert!(offset_of!(Flow, settled) == SETTLED_AT && offset_of!(Flow, is_candidate) == 30);
-    assert!(offset_of!(Flow, zero) == 31 && offset_of!(Flow, known) == 32);
+    assert!(offset_of!(Flow, is_contested) == 31 && offset_of!(Flow, known) == 32);
     assert!(offset_of!(Flow, recognised) == 34 && offset_of!(Flow, strange) == 36);
     assert!(offset_of!(Flow, more_zero) == 38);
     assert!(size_of::<RawEvent>() == EVENT_BYTES && offset_of!(RawEvent, nanoseconds) == 0);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// Everything the object depends on.
-const SOURCES: [&str; 6] = ["abi.h", "decide.h", "kernel.h", "maps.h", "program.c", "walk.h"];
+const SOURCES: [&str; 7] = ["abi.h", "decide.h", "kernel.h", "maps.h", "plain.h", "program.c", "walk.h"];
 
 fn main() -> io::Result<()> {
     let folder = Path::new("src/capture/ebpf");

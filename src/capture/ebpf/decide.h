@@ -20,6 +20,9 @@ enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
 // The budget in bytes counts once for each sighting of a flow: it may pass this many points.
 #define MAX_SIGHTINGS 8
 #define PEEKS_PER_SECOND 4
+// Two connections with the same addresses and ports whose SYNs come this close together exist at once: address
+// ranges overlap behind two tunnels. A client takes a port again later than this.
+#define CONTEST_NANOSECONDS 5000000000
 // Protocols that upgrade to TLS begin with short messages.
 #define SHORT_MESSAGE_BYTES 40
 #define STRANGE_LIMIT 4
@@ -115,7 +118,7 @@ ALWAYS_INLINE int is_hello(const u8 *head)
     return head[0] == 0x16 && head[1] == 3 && (head[5] == 1 || head[5] == 2);
 }
 
-// A packet of a settled flow.
+// A packet of a settled flow, or far from what its flow expects.
 LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
 {
     u8 head[8] = {};
@@ -124,7 +127,9 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
     struct flow *flow = bpf_map_lookup_elem(&flows, &segment->key);
     if (!flow)
         return SKIP_FOR(SKIP_SETTLED);
-    u32 skip = SKIP_FOR(flow->settled == SETTLED_BY_KERNEL ? SKIP_OTHER : SKIP_SETTLED);
+    u32 skip = SKIP_FOR(flow->settled == OPEN                ? SKIP_OVER_BUDGET
+                        : flow->settled == SETTLED_BY_KERNEL ? SKIP_OTHER
+                                                             : SKIP_SETTLED);
     if (segment->payload_bytes < 6 || bpf_skb_load_bytes(skb, segment->payload_at, head, 6) != 0)
         return skip;
     if (!is_hello(head))
@@ -155,13 +160,16 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
 }
 
 // Makes the entry of a flow that begins, or begins anew.
-LAYER u32 begin(struct segment *segment, u32 ifindex_slot)
+LAYER u32 begin(struct segment *segment, u32 slot)
 {
     if (!segment)
         return 0;
     u32 side = segment->side & 1;
     struct flow fresh = {};
     fresh.started = bpf_ktime_get_ns();
+    struct flow *old = bpf_map_lookup_elem(&flows, &segment->key);
+    fresh.is_contested = old && old->settled == OPEN && old->known[side] == 1
+                         && fresh.started - old->started < CONTEST_NANOSECONDS;
     u32 is_opening = segment->flags & SYN;
     u32 base = segment->sequence + (is_opening ? 1 : 0);
     u8 known = is_opening ? 1 : 2;
@@ -174,7 +182,7 @@ LAYER u32 begin(struct segment *segment, u32 ifindex_slot)
     }
     fresh.is_candidate = is_candidate(&segment->key);
     if (bpf_map_update_elem(&flows, &segment->key, &fresh, BPF_ANY) != 0) {
-        struct counters *own = bpf_map_lookup_elem(&counts, &ifindex_slot);
+        struct counters *own = bpf_map_lookup_elem(&counts, &slot);
         if (own)
             own->map_full++;
     }
@@ -208,7 +216,8 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
     if (flow->settled != OPEN)
         return peek(skb, segment);
     u64 *letter = bpf_map_lookup_elem(&settle, &segment->key);
-    if (letter && *letter == flow->started) {
+    // Of a contested flow nobody knows which connection is meant.
+    if (letter && *letter == flow->started && !flow->is_contested) {
         flow->settled = SETTLED_BY_ENGINE;
         return peek(skb, segment);
     }
@@ -219,14 +228,17 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
     if (segment->flags & (FIN | RST) && payload == 0)
         return PASS;
     if (flow->packets >= MAX_PACKETS)
-        return SKIP_FOR(SKIP_OVER_BUDGET);
+        return peek(skb, segment);
     if (payload == 0) {
         flow->packets++;
         return PASS;
     }
     s32 offset = segment->sequence - flow->base[side];
-    if (offset >= (s32)flow_bytes || flow->bytes >= 2 * MAX_SIGHTINGS * flow_bytes)
-        return SKIP_FOR(SKIP_OVER_BUDGET);
+    if (flow->bytes >= 2 * MAX_SIGHTINGS * flow_bytes)
+        return peek(skb, segment);
+    // Too late, or of another connection.
+    if (!flow->is_contested && (offset >= (s32)flow_bytes || offset < -(s32)flow_bytes))
+        return peek(skb, segment);
     if (!flow->is_candidate && !flow->recognised[side] && !flow->recognised[!side]
         && (offset == 0 || flow->known[side] == 2 || flow->strange[side])) {
         u8 head[8] = {};

@@ -21,8 +21,6 @@ mod clock;
 mod object;
 mod selection;
 mod source;
-#[cfg(test)]
-mod tests;
 
 use ipnet::IpNet;
 

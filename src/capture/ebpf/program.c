@@ -136,86 +136,22 @@ ALWAYS_INLINE struct slot slot_of(u32 index)
     return slot ? *slot : unknown;
 }
 
-// TCP behind plain Ethernet and IP headers, read in place. Zero where the frame is anything else.
-LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot)
+LAYER u32 walk_directly(struct __sk_buff *skb, u32 slot, u32 is_raw_ip)
 {
-    u8 *data = (u8 *)(u64)skb->data;
-    u8 *end = (u8 *)(u64)skb->data_end;
-    struct segment segment;
-    u64 source[2];
-    u64 destination[2];
-    u8 *tcp;
-    u32 packet_end;
-    u32 tcp_at;
-    if (data + 54 > end)
-        return 0;
-    u32 frame = skb->len;
-    u16 type = *(u16 *)(data + 12);
-    if (type == swap16(0x0800)) {
-        u8 *ip = data + 14;
-        if (ip[0] != 0x45 || ip[9] != 6 || (*(u16 *)(ip + 6) & swap16(0x3fff)))
-            return 0;
-        u32 total = swap16(*(u16 *)(ip + 2));
-        if (total < 40)
-            return 0;
-        source[0] = destination[0] = 0;
-        source[1] = v4_mapped(*(u32 *)(ip + 12));
-        destination[1] = v4_mapped(*(u32 *)(ip + 16));
-        tcp = data + 34;
-        tcp_at = 34;
-        packet_end = 14 + total;
-    } else if (type == swap16(0x86dd)) {
-        u8 *ip = data + 14;
-        if (data + 74 > end || ip[0] >> 4 != 6 || ip[6] != 6)
-            return 0;
-        u32 total = swap16(*(u16 *)(ip + 4));
-        if (total < 20)
-            return 0;
-        __builtin_memcpy(source, ip + 8, 16);
-        __builtin_memcpy(destination, ip + 24, 16);
-        tcp = data + 54;
-        tcp_at = 54;
-        packet_end = 54 + total;
-    } else {
-        return 0;
-    }
-    u32 header_bytes = (tcp[12] >> 4) * 4;
-    if (packet_end > frame)
-        packet_end = frame;
-    if (header_bytes < 20 || tcp_at + header_bytes > packet_end)
-        return 0;
-    set_key(&segment, source, destination, *(u16 *)tcp, *(u16 *)(tcp + 2));
-    segment.flags = tcp[13];
-    segment.payload_at = tcp_at + header_bytes;
-    segment.payload_bytes = packet_end - segment.payload_at;
-    if (!(segment.flags & SYN)) {
-        struct flow *flow = bpf_map_lookup_elem(&flows, &segment.key);
-        if (flow && flow->settled != OPEN) {
-            u32 skip = SKIP_FOR(flow->settled == SETTLED_BY_KERNEL ? SKIP_OTHER : SKIP_SETTLED);
-            // A hello is at least this long, and most bulk does not begin like one: in place where it can be.
-            if (segment.payload_bytes < 6)
-                return skip;
-            u8 *payload = data + (segment.payload_at & 127);
-            if (likely(payload + 6 <= end)) {
-                if (likely(payload[0] != 0x16 || payload[1] != 3))
-                    return skip;
-            }
-            segment.sequence = swap32(*(u32 *)(tcp + 4));
-            segment.zero = 0;
-            return peek(skb, &segment);
-        }
-    }
-    segment.sequence = swap32(*(u32 *)(tcp + 4));
-    segment.zero = 0;
-    return decide(skb, &segment, slot);
+    return walk_frame(skb, slot, is_raw_ip, 1);
+}
+
+LAYER u32 walk_by_helpers(struct __sk_buff *skb, u32 slot, u32 is_raw_ip)
+{
+    return walk_frame(skb, slot, is_raw_ip, 0);
 }
 
 ALWAYS_INLINE int classify(struct __sk_buff *skb, u32 is_outgoing)
 {
     struct slot slot = slot_of(skb->ifindex);
-    u32 verdict = slot.is_raw_ip ? 0 : decide_plain(skb, slot.number);
+    u32 verdict = slot.is_raw_ip ? 0 : decide_plain(skb, slot.number, 0);
     if (verdict == 0)
-        verdict = walk_frame(skb, slot.number, slot.is_raw_ip);
+        verdict = walk_directly(skb, slot.number, slot.is_raw_ip);
     carry_out(skb, slot, verdict, is_outgoing, 0);
     // Go on as if this program was not there.
     return -1;
@@ -229,6 +165,6 @@ SECTION("classifier") int ddb_egress(struct __sk_buff *skb) { return classify(sk
 SECTION("socket") int ddb_socket(struct __sk_buff *skb)
 {
     struct slot slot = slot_of(skb->ifindex);
-    u32 verdict = walk_frame(skb, slot.number, slot.is_raw_ip);
+    u32 verdict = walk_by_helpers(skb, slot.number, slot.is_raw_ip);
     return carry_out(skb, slot, verdict, skb->pkt_type == PACKET_OUTGOING, 1);
 }

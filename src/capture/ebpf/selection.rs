@@ -212,11 +212,10 @@ fn prefix_of(prefix: &IpNet) -> (u32, [u8; 16]) {
 ///
 /// ```no_run
 /// # use ddbwatch::capture::ebpf::{Options, SelectionProgram};
-/// # fn attach(_descriptor: std::os::fd::RawFd) {}
-/// # fn example(flow: &ddbwatch::capture::FlowAddresses) -> Result<(), Box<dyn std::error::Error>> {
+/// # fn example(socket: std::os::fd::OwnedFd, flow: &ddbwatch::capture::FlowAddresses) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut program = SelectionProgram::load(&Options::default())?;
 /// program.watch(2, false)?;                 // interface 2, frames begin with an Ethernet header
-/// attach(program.descriptor());             // SO_ATTACH_BPF, as often as wanted
+/// program.attach(&socket)?;                 // or SO_ATTACH_BPF with program.descriptor(); as often as wanted
 /// program.settle(flow);                     // what the engine has decided
 /// let skipped = program.skipped(2);         // packets and bytes, by reason
 /// # Ok(())
@@ -225,8 +224,7 @@ fn prefix_of(prefix: &IpNet) -> (u32, [u8; 16]) {
 pub struct SelectionProgram {
     selection: Selection,
     program: ProgramFd,
-    /// Keeps the program's maps of constants.
-    _loaded: Ebpf,
+    loaded: Ebpf,
     /// Interface numbers by slot, from 1.
     watched: Vec<u32>,
 }
@@ -250,13 +248,28 @@ impl SelectionProgram {
             .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
             .map_err(|error| of_program(what, error))?;
         let selection = Selection::new(&mut loaded, options)?;
-        Ok(Self { selection, program, _loaded: loaded, watched: Vec::new() })
+        Ok(Self { selection, program, loaded, watched: Vec::new() })
     }
 
     /// The descriptor of the program, for `SO_ATTACH_BPF`; valid as long as this lives.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
         self.program.as_fd().as_raw_fd()
+    }
+
+    /// Attaches it to a packet socket, as `SO_ATTACH_BPF` does with the descriptor.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn attach(&self, socket: impl AsFd) -> Result<(), LiveError> {
+        let what = "attaching the eBPF socket filter";
+        let program: &SocketFilter = self
+            .loaded
+            .program("ddb_socket")
+            .ok_or_else(|| of_program(what, aya::programs::ProgramError::NotLoaded))?
+            .try_into()
+            .map_err(|error| of_program(what, error))?;
+        program.attach(socket).map_err(|error| of_program(what, error))
     }
 
     /// As [`SelectionProgram::descriptor`], bound to the life of this.

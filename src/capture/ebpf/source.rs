@@ -71,12 +71,9 @@ impl EbpfSource {
     /// Without `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`, or where the kernel is too old.
     pub fn load(options: &Options) -> Result<Self, LiveError> {
         let ring_bytes = options.ring_mib.clamp(1, MOST_RING_MIB).next_power_of_two() << 20;
-        Self::load_with_ring(options, ring_bytes)
-    }
-
-    pub(super) fn load_with_ring(options: &Options, ring_bytes: u32) -> Result<Self, LiveError> {
         let mut loaded = object::load(options, ring_bytes)?;
-        for (name, _) in [INGRESS, EGRESS] {
+        let wanted = if options.takes_outgoing { &[INGRESS, EGRESS][..] } else { &[INGRESS] };
+        for (name, _) in wanted {
             program(&mut loaded, name)?
                 .load()
                 .map_err(|error| of_program("loading the eBPF program", error))?;

@@ -2,7 +2,7 @@
 // helpers only, so that it works wherever the bytes are. Each reader is checked by the verifier by itself.
 #pragma once
 
-#include "decide.h"
+#include "plain.h"
 
 // Frames of more headers go up whole.
 #define MAX_LAYERS 20
@@ -378,18 +378,32 @@ LAYER u32 read_protocol(struct __sk_buff *skb, struct walk *walk, u32 number)
     return SKIP_FOR(SKIP_IP_PROTOCOL_OTHER);
 }
 
-LAYER u32 walk_frame(struct __sk_buff *skb, u32 slot, u32 is_raw_ip)
+// The whole way. With `is_direct`, TCP behind plain headers is read in place wherever that is possible, which
+// only programs of TC may do.
+ALWAYS_INLINE u32 walk_frame(struct __sk_buff *skb, u32 slot, u32 is_raw_ip, const int is_direct)
 {
     struct walk walk = {};
     u32 next = is_raw_ip ? IP : ETHERNET;
+    u32 done = 0;
     walk.end = skb->len;
     for (int i = 0; i < MAX_LAYERS; i++) {
         u32 number = next & 0xffff;
         switch (next & 0xffff0000) {
         case ETHERNET:
+            if (is_direct && i > 0 && !walk.is_first_fragment) {
+                done = decide_plain(skb, slot, walk.at);
+                if (done)
+                    return done;
+            }
             next = read_ethernet(skb, &walk);
             continue;
         case ETHER_TYPE:
+            // Behind a tag; what stands before it does not matter.
+            if (is_direct && i == 2 && !walk.is_first_fragment && walk.at >= 18) {
+                done = decide_plain(skb, slot, walk.at - 14);
+                if (done)
+                    return done;
+            }
             next = read_ether_type(skb, &walk, number);
             continue;
         case IP:

@@ -1,11 +1,11 @@
-//! Tests of the object itself: without privileges, and without the kernel.
+//! The object itself: without privileges, and without the kernel.
 
 #![expect(clippy::print_stdout, reason = "a test that is skipped says why")]
 
 use std::path::Path;
 use std::process::Command;
 
-use super::*;
+use ddbwatch::capture::ebpf::{COMPILER, OBJECT, PORTS};
 
 #[test]
 fn is_rebuilt_byte_for_byte_by_the_compiler_that_made_it() {
@@ -16,7 +16,7 @@ fn is_rebuilt_byte_for_byte_by_the_compiler_that_made_it() {
         return;
     }
     let kept = std::fs::read(folder.join("program.o")).unwrap();
-    assert!(kept == OBJECT, "program.o is not what its source gives: make ebpf-object");
+    assert!(kept == OBJECT, "program.o is not what its source gives: run make ebpf");
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn is_the_same_from_any_folder() {
     let elsewhere = tempfile::tempdir().unwrap();
     let inner = elsewhere.path().join("a/b c");
     std::fs::create_dir_all(&inner).unwrap();
-    for name in ["abi.h", "decide.h", "kernel.h", "maps.h", "program.c", "walk.h"] {
+    for name in ["abi.h", "decide.h", "kernel.h", "maps.h", "plain.h", "program.c", "walk.h"] {
         std::fs::copy(folder.join(name), inner.join(name)).unwrap();
     }
     let made = |arguments: &[&str]| {
