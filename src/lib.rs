@@ -19,6 +19,7 @@
 //! | what makes a flow a DynamoDB flow, and which path it took | [`classify`] |
 //! | rules, profiles, verdicts | [`policy`] |
 //! | what is counted, under which name | [`telemetry`] |
+//! | interfaces, privileges and processes of this host | [`host`] |
 //! | where everything is joined | [`pipeline`] |
 //! | what a running daemon shows over HTTP | [`serve`] |
 //!
@@ -49,6 +50,8 @@ pub mod config;
 pub mod decode;
 pub mod export;
 pub mod flow;
+#[cfg(target_os = "linux")]
+pub mod host;
 pub mod model;
 pub mod pipeline;
 pub mod policy;

@@ -14,6 +14,8 @@ mod cli;
 mod conformance;
 mod crashers;
 mod golden;
+#[cfg(target_os = "linux")]
+mod live;
 mod prometheus_text;
 mod properties;
 mod readme;

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("flow", &["decode"]),
     ("classify", &["tls", "app"]),
     ("export", &["telemetry"]),
+    ("host", &["capture"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),
     ("serve", &["export", "telemetry"]),
@@ -25,7 +26,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export", "config", "telemetry"],
     ),
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
-    ("cli", &["pipeline", "config", "export", "serve", "view", "telemetry", "capture", "classify", "policy"]),
+    (
+        "cli",
+        &["pipeline", "config", "export", "serve", "view", "telemetry", "capture", "classify", "policy", "host"],
+    ),
 ];
 
 /// The only folder where unsafe code may stand.

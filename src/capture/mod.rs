@@ -6,6 +6,8 @@
 //! `live` says what every live back-end gives. Stages of a file: [`expand`] finds the files, `buffer` reads them in large pieces, `content` says
 //! what they are, `compression` unpacks them, `pcap` and `pcapng` find the packets.
 
+#[cfg(target_os = "linux")]
+pub mod afpacket;
 mod buffer;
 mod compression;
 mod content;
@@ -13,10 +15,16 @@ mod error;
 mod file;
 mod frame;
 mod input;
+#[cfg(target_os = "linux")]
+pub mod libpcap;
 mod link_type;
 pub mod live;
+#[cfg(target_os = "linux")]
+mod merge;
 mod pcap;
 mod pcapng;
+#[cfg(target_os = "linux")]
+pub(crate) mod sys;
 #[cfg(test)]
 mod writer;
 

@@ -67,6 +67,9 @@ pub enum Command {
     Rules,
     /// List the policy profiles, or print one with its sources
     Profiles(Profiles),
+    /// Tell what works on this host, what does not, and the command that mends it
+    #[cfg(target_os = "linux")]
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page
@@ -215,6 +218,15 @@ pub struct Profiles {
     /// Configuration file with profiles of one's own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Set)]
     pub config: Option<PathBuf>,
+}
+
+/// `doctor`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Interface to look at: a name, a pattern with * and ?, or any [default: all that are up]
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub interfaces: Vec<String>,
 }
 
 /// `completions`.

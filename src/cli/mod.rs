@@ -6,6 +6,8 @@
 
 mod analyze;
 mod args;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod documents;
 mod output;
 mod watch;
@@ -73,6 +75,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Explain(args) => documents::explain(&args),
         Command::Rules => documents::rules(),
         Command::Profiles(args) => documents::profiles(&args),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions(args.shell),
         Command::Man => man(),
     };

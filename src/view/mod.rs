@@ -4,6 +4,7 @@
 //! for a terminal or a file. It keeps sums and the most frequent values, never all records, and
 //! prints no control character that came from a record.
 
+mod checklist;
 mod flow_rows;
 mod page;
 mod progress;
@@ -11,5 +12,6 @@ mod summary;
 mod table;
 mod text;
 
+pub use checklist::{Check, Checklist, State};
 pub use progress::ReadProgress;
 pub use table::{Table, TableOptions};

@@ -213,6 +213,22 @@ impl Page {
         self.out.push_str(&rest);
     }
 
+    /// A sign, a label and a sentence behind them, over at most four lines.
+    pub(super) fn marked(&mut self, sign: Piece, label: &str, label_width: usize, text: &str) {
+        let start = label_width + 4;
+        let at = self.out.len();
+        self.paragraph(start, start, text, Tone::Plain, 4);
+        // Sign and label take the place of the first line's indentation.
+        let rest = self.out.split_off(at).trim_start_matches(' ').to_owned();
+        let label = fit(label, label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
+        self.indent(2);
+        self.paint(&sign.text, sign.tone);
+        self.indent(2_usize.saturating_sub(width(&sign.text)));
+        self.paint(&label, Tone::Quiet);
+        self.indent(label_width.saturating_sub(width(&label)));
+        self.out.push_str(&rest);
+    }
+
     /// Lines that were laid out elsewhere; each is known to fit.
     pub(super) fn ready(&mut self, line: &str) {
         self.out.push_str(line.trim_end());

@@ -1,0 +1,467 @@
+//! Frames from packet sockets with mapped rings: the back-end `afpacket`.
+//!
+//! Input: interfaces to watch, and how ([`Options`]). Output: their frames, read in the ring without a
+//! copy and in the order of their time over all interfaces, and what was lost. It needs `CAP_NET_RAW`
+//! and nothing else. The ring is the only queue: where the reader is too slow, the kernel drops and
+//! counts. It never waits for the reader, and it never looks into a frame.
+//!
+//! # Frames that this host sends
+//!
+//! They are taken, too, because the way back of a flow of this host, and the way out of a flow that is
+//! translated (NAT), are seen nowhere else. [`outgoing_for`] says when they may be left out: a flow that
+//! is only forwarded between watched interfaces was seen coming in. On the loopback every packet comes
+//! in again, so there they are never taken.
+
+mod block;
+mod filter;
+mod ring;
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use self::ring::Ring;
+use super::frame::{Frame, Interface};
+use super::link_type::LinkType;
+use super::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::merge::{self, Given};
+use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
+
+pub use self::filter::{MAX_OWN_ADDRESSES, Outgoing};
+
+/// A block that is not full is handed over after this time, give or take the kernel's timer.
+const RETIRE_MILLISECONDS: u32 = 16;
+
+/// The oldest frame of a block is at most this old when the block is handed over: the timer looks
+/// once per period, and closes what did not change for one.
+const HOLD: Duration = Duration::from_millis(2 * RETIRE_MILLISECONDS as u64 + 8);
+
+/// Blocks are small, so that a quiet interface, which closes one with each tick, has many; and large enough
+/// for the largest merged packet.
+const BLOCK_BYTES: u32 = 256 * 1024;
+const LARGE_BLOCK_BYTES: u32 = 1024 * 1024;
+
+/// Fewer blocks than this drop while one is read.
+const MIN_BLOCKS: u32 = 4;
+
+/// A group of more sockets than this has more rings than any host has cores to fill them.
+pub const MAX_FANOUT: u16 = 64;
+
+/// Frames between two looks at the clock and at rings that were empty.
+const FRAMES_PER_LOOK: usize = 256;
+
+/// How packets are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Least bytes kept of each packet, in the classic filter. First flights of up to 16 KiB in one merged
+    /// packet are kept whole; of what is passed over, the headers are kept.
+    pub snaplen_bytes: u32,
+    /// Memory of the rings of each interface.
+    pub ring_mib: u32,
+    /// Rings per interface, filled in parallel: flows are spread over them by a hash that is the same for
+    /// both directions.
+    pub fanout: u16,
+    /// Have interfaces hand over what is addressed to others: for ports that mirror.
+    pub is_promiscuous: bool,
+    pub outgoing: Outgoing,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { snaplen_bytes: 2_048, ring_mib: 64, fanout: 1, is_promiscuous: false, outgoing: Outgoing::All }
+    }
+}
+
+/// What decides which frames this host sends may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// The host forwards, for either version of IP.
+    pub forwards: bool,
+    /// Addresses may be translated on the way through: connection tracking is there.
+    pub may_translate: bool,
+    /// Every interface that packets may come in by is watched.
+    pub watches_every_link: bool,
+    /// The addresses of this host.
+    pub own: Vec<IpAddr>,
+}
+
+/// The frames this host sends that need to be taken.
+///
+/// Left out are only those that were seen coming in, under the same addresses, on another interface.
+#[must_use]
+pub fn outgoing_for(situation: &Situation) -> Outgoing {
+    let was_seen_coming_in = situation.forwards && !situation.may_translate && situation.watches_every_link;
+    if was_seen_coming_in && situation.own.len() <= MAX_OWN_ADDRESSES {
+        Outgoing::OwnOnly(situation.own.clone())
+    } else {
+        Outgoing::All
+    }
+}
+
+/// A program in the kernel that chooses frames in place of the classic filter.
+pub trait SocketSelection: Send {
+    /// The descriptor of the program; valid as long as this lives.
+    fn descriptor(&self) -> RawFd;
+
+    /// As [`LiveSource::settle`].
+    fn settle(&mut self, flow: &FlowAddresses);
+
+    /// What it left out on the interface with this kernel number, by reason.
+    fn skipped(&mut self, index: u32) -> Vec<(&'static str, Count)>;
+}
+
+/// Rings of packet sockets.
+pub struct AfPacket {
+    options: Options,
+    selection: Option<Box<dyn SocketSelection>>,
+    interfaces: Vec<Interface>,
+    /// As long as `interfaces`.
+    tallies: Vec<Tally>,
+    rings: Vec<Ring>,
+    next_number: u64,
+}
+
+/// What happened on one interface.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Its number while it is watched.
+    index: Option<u32>,
+    /// Whether it shows everything twice.
+    is_loopback: bool,
+    given: Count,
+    dropped: u64,
+    /// How often a ring was full; it says how many of the drops were bursts.
+    freezes: u64,
+    /// What the selection had left out before the interface was watched again.
+    skipped_before: Vec<(&'static str, Count)>,
+}
+
+impl AfPacket {
+    /// A source that watches nothing yet.
+    ///
+    /// # Errors
+    /// Without `CAP_NET_RAW`, or on a kernel without packet sockets.
+    pub fn open(options: Options, selection: Option<Box<dyn SocketSelection>>) -> Result<Self, LiveError> {
+        // Tells a missing privilege now, and not with the first interface.
+        PacketSocket::open(FrameStart::Link).map_err(refused)?;
+        Ok(Self {
+            options,
+            selection,
+            interfaces: Vec::new(),
+            tallies: Vec::new(),
+            rings: Vec::new(),
+            next_number: 1,
+        })
+    }
+
+    /// Changes which of the frames that this host sends are taken; for when its addresses or the watched
+    /// interfaces change. A selection in the kernel decides by itself.
+    ///
+    /// # Errors
+    /// Where the kernel refuses the filter; then the former one stays.
+    pub fn set_outgoing(&mut self, outgoing: Outgoing) -> Result<(), LiveError> {
+        if self.selection.is_none() && outgoing != self.options.outgoing {
+            for ring in &self.rings {
+                let interface = self.interfaces.get(ring.interface as usize);
+                let Some(start) = interface.and_then(|interface| start_of(interface.link_type)) else {
+                    continue;
+                };
+                let program = filter::program(start, self.options.snaplen_bytes, &outgoing);
+                ring.socket().attach_classic(&program).map_err(|source| LiveError::System {
+                    what: "changing the filter of a packet socket".to_owned(),
+                    source,
+                })?;
+            }
+        }
+        self.options.outgoing = outgoing;
+        Ok(())
+    }
+
+    /// How the memory of an interface is divided.
+    fn shape(&self) -> RingShape {
+        let block_bytes =
+            if self.options.snaplen_bytes > BLOCK_BYTES / 2 { LARGE_BLOCK_BYTES } else { BLOCK_BYTES };
+        let ring_bytes = u64::from(self.options.ring_mib) * (1 << 20) / u64::from(self.fanout());
+        let blocks = u32::try_from(ring_bytes / u64::from(block_bytes)).unwrap_or(u32::MAX);
+        RingShape {
+            block_bytes,
+            blocks: blocks.max(MIN_BLOCKS),
+            retire_milliseconds: RETIRE_MILLISECONDS,
+            reserve_bytes: block::RESERVE_BYTES,
+        }
+    }
+
+    fn fanout(&self) -> u16 {
+        self.options.fanout.clamp(1, MAX_FANOUT)
+    }
+
+    /// Makes the rings of one interface.
+    fn open_rings(&self, link: &Link, number: u32, is_loopback: bool) -> Result<Vec<Ring>, LiveError> {
+        let Some(start) = start_of(link.link_type) else {
+            return Err(LiveError::Unsupported {
+                what: format!("watching {}", link.name),
+                why: format!("its frames are {}, which ddbwatch does not read", link.link_type),
+            });
+        };
+        let failed = |source: std::io::Error| match source.raw_os_error() {
+            Some(libc::ENODEV | libc::ENXIO) => {
+                LiveError::Interface { interface: Arc::clone(&link.name), why: "it is gone".to_owned() }
+            }
+            Some(libc::ENOMEM) => LiveError::System {
+                what: format!(
+                    "no memory for the ring of {}: make [capture] ring_mib smaller (it is {})",
+                    link.name, self.options.ring_mib
+                ),
+                source,
+            },
+            _ => LiveError::System { what: format!("watching {}", link.name), source },
+        };
+        let mut rings = Vec::new();
+        let mut group = None;
+        for _ in 0..self.fanout() {
+            let socket = PacketSocket::open(start).map_err(refused)?;
+            match &self.selection {
+                Some(selection) => socket.attach_extended(selection.descriptor()),
+                None => socket.attach_classic(&filter::program(
+                    start,
+                    self.options.snaplen_bytes,
+                    &self.options.outgoing,
+                )),
+            }
+            .map_err(failed)?;
+            if is_loopback || self.options.outgoing == Outgoing::None {
+                // A kernel before 4.20 shows them all the same: then each is a second sighting.
+                let _ = socket.ignore_outgoing();
+            }
+            if self.options.is_promiscuous && start == FrameStart::Link && !is_loopback {
+                socket.be_promiscuous(link.index).map_err(failed)?;
+            }
+            let mapped = socket.into_ring(self.shape()).map_err(failed)?;
+            mapped.socket().bind(link.index).map_err(failed)?;
+            if self.fanout() > 1 {
+                group = Some(mapped.socket().join_fanout(group).map_err(failed)?);
+            }
+            rings.push(Ring::new(mapped, number, start == FrameStart::Link));
+        }
+        Ok(rings)
+    }
+
+    /// Adds what the kernel dropped since it was asked last.
+    fn read_statistics(&mut self) {
+        for ring in &self.rings {
+            if let (Ok(counted), Some(tally)) =
+                (ring.statistics(), self.tallies.get_mut(ring.interface as usize))
+            {
+                tally.dropped += counted.dropped;
+                tally.freezes += counted.freezes;
+            }
+        }
+    }
+
+    /// Waits until a ring may have frames; says whether one has.
+    fn wait(&self, wait: Duration) -> Result<(), LiveError> {
+        let mut waiting: Vec<PollFd<'_>> =
+            self.rings.iter().map(|ring| PollFd::new(ring.as_fd(), PollFlags::POLLIN)).collect();
+        // Rounded up: a wait of less than a millisecond is no wait at all.
+        let milliseconds = u16::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u16::MAX);
+        match poll(&mut waiting, PollTimeout::from(milliseconds)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => {
+                return Err(LiveError::System {
+                    what: "waiting for packets".to_owned(),
+                    source: error.into(),
+                });
+            }
+        }
+        let mut has_failed = false;
+        for (ready, ring) in waiting.iter().zip(&self.rings) {
+            if ready.revents().is_some_and(|events| events.contains(PollFlags::POLLERR)) {
+                // Down or gone: asking takes the error away, and the socket works again when the interface does.
+                // That it went is told by netlink.
+                has_failed |= ring.socket().pending_error().is_err();
+            }
+        }
+        if has_failed {
+            return Err(LiveError::System {
+                what: "asking a packet socket for its state".to_owned(),
+                source: std::io::Error::other("the kernel gives no answer"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What a socket gives of frames of this type; `None` where they cannot be read.
+const fn start_of(link_type: LinkType) -> Option<FrameStart> {
+    match link_type {
+        LinkType::ETHERNET => Some(FrameStart::Link),
+        // Devices without a link header of their own: tun, wireguard, vti, xfrm, ipip, sit, gre, ppp. What some
+        // of them show in front of the packet differs between sending and receiving; so from the packet on.
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => Some(FrameStart::Network),
+        _ => None,
+    }
+}
+
+fn refused(source: std::io::Error) -> LiveError {
+    match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            LiveError::Privilege { what: "a packet socket".to_owned(), capability: "CAP_NET_RAW" }
+        }
+        Some(libc::EAFNOSUPPORT) => LiveError::Unsupported {
+            what: "a packet socket".to_owned(),
+            why: "the kernel has no AF_PACKET (CONFIG_PACKET)".to_owned(),
+        },
+        _ => LiveError::System { what: "opening a packet socket".to_owned(), source },
+    }
+}
+
+/// Whether the interface is a loopback, by its flags.
+fn is_loopback(name: &str) -> bool {
+    nix::ifaddrs::getifaddrs().is_ok_and(|mut interfaces| {
+        interfaces.any(|interface| {
+            interface.interface_name == name
+                && interface.flags.contains(nix::net::if_::InterfaceFlags::IFF_LOOPBACK)
+        })
+    })
+}
+
+impl LiveSource for AfPacket {
+    fn backend(&self) -> &'static str {
+        "afpacket"
+    }
+
+    fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
+        if self.tallies.iter().any(|tally| tally.index == Some(link.index)) {
+            return Ok(());
+        }
+        // An interface that comes back under its name is the same one to whoever counts.
+        let known = self.interfaces.iter().zip(&self.tallies).position(|(interface, tally)| {
+            tally.index.is_none()
+                && interface.name.as_deref() == Some(&*link.name)
+                && interface.link_type == link.link_type
+        });
+        let slot = known.unwrap_or(self.interfaces.len());
+        let is_loopback = is_loopback(&link.name);
+        let rings = self.open_rings(link, slot as u32, is_loopback)?;
+        if known.is_none() {
+            self.interfaces.push(Interface {
+                link_type: link.link_type,
+                name: Some(Arc::clone(&link.name)),
+                kind: link.kind.clone(),
+            });
+            self.tallies.push(Tally::default());
+        }
+        if let Some(tally) = self.tallies.get_mut(slot) {
+            tally.index = Some(link.index);
+            tally.is_loopback = is_loopback;
+        }
+        self.rings.extend(rings);
+        Ok(())
+    }
+
+    fn detach(&mut self, index: u32) {
+        let Some(slot) = self.tallies.iter().position(|tally| tally.index == Some(index)) else { return };
+        self.read_statistics();
+        if let (Some(selection), Some(tally)) = (&mut self.selection, self.tallies.get_mut(slot)) {
+            add_skipped(&mut tally.skipped_before, selection.skipped(index));
+        }
+        if let Some(tally) = self.tallies.get_mut(slot) {
+            tally.index = None;
+        }
+        self.rings.retain(|ring| ring.interface as usize != slot);
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        let until = Instant::now() + wait;
+        let mut given = 0;
+        while given < most {
+            let now = Instant::now();
+            let Self { rings, interfaces, tallies, next_number, .. } = self;
+            let outcome = merge::give(rings, now, HOLD, FRAMES_PER_LOOK.min(most - given), &mut |taken| {
+                if let Some(tally) = tallies.get_mut(taken.interface as usize) {
+                    tally.given.packets += 1;
+                    tally.given.bytes += u64::from(taken.wire_bytes);
+                }
+                let frame = Frame {
+                    number: *next_number,
+                    timestamp: taken.timestamp,
+                    interface: taken.interface,
+                    wire_bytes: taken.wire_bytes,
+                    data: taken.data,
+                };
+                *next_number += 1;
+                take(&frame, interfaces);
+            });
+            match outcome {
+                Given::Some(frames) => given += frames,
+                // What was given is not kept waiting.
+                _ if given > 0 => break,
+                _ if now >= until => break,
+                Given::Nothing => self.wait(until - now)?,
+                // The socket is readable all the time, so only the clock helps.
+                Given::Held(hold) => std::thread::sleep(hold.min(until - now)),
+            }
+        }
+        Ok(given)
+    }
+
+    fn settle(&mut self, flow: &FlowAddresses) {
+        if let Some(selection) = &mut self.selection {
+            selection.settle(flow);
+        }
+    }
+
+    fn counts(&mut self) -> Vec<LinkCounts> {
+        self.read_statistics();
+        let Self { tallies, interfaces, selection, .. } = self;
+        let mut all = Vec::with_capacity(tallies.len());
+        for (tally, interface) in tallies.iter().zip(interfaces) {
+            let mut skipped = tally.skipped_before.clone();
+            if let (Some(selection), Some(index)) = (selection.as_mut(), tally.index) {
+                add_skipped(&mut skipped, selection.skipped(index));
+            }
+            let mut seen = tally.given;
+            for (_, count) in &skipped {
+                seen.packets += count.packets;
+                seen.bytes += count.bytes;
+            }
+            // How long those were that found no room is not told.
+            seen.packets += tally.dropped;
+            all.push(LinkCounts {
+                interface: interface.name.clone().unwrap_or_default(),
+                seen,
+                given: tally.given,
+                skipped,
+                dropped: vec![("ring", "ring_full", tally.dropped)],
+            });
+        }
+        all
+    }
+}
+
+fn add_skipped(sums: &mut Vec<(&'static str, Count)>, more: Vec<(&'static str, Count)>) {
+    for (reason, count) in more {
+        match sums.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => {
+                sum.packets += count.packets;
+                sum.bytes += count.bytes;
+            }
+            None => sums.push((reason, count)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! A ring and how far it was read.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use super::block::{self, Place};
+use crate::capture::merge::{Queue, Taken};
+use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
+use crate::model::Timestamp;
+
+/// The ring of one socket. Its head is the oldest frame that was not taken yet.
+pub struct Ring {
+    mapped: MappedRing,
+    /// Index into the interfaces of the source.
+    pub interface: u32,
+    /// Frames begin with a link header, into which a tag can be put back.
+    is_tagged: bool,
+    /// The block that is read, and its frames that are left, the head included.
+    block: usize,
+    left: u32,
+    head: Option<Place>,
+    /// When the block of the head was first seen to be ready.
+    ready_since: Option<Instant>,
+}
+
+impl Ring {
+    pub const fn new(mapped: MappedRing, interface: u32, is_tagged: bool) -> Self {
+        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, ready_since: None }
+    }
+
+    pub const fn socket(&self) -> &PacketSocket {
+        self.mapped.socket()
+    }
+
+    pub fn statistics(&self) -> io::Result<RingStatistics> {
+        self.mapped.statistics()
+    }
+
+    fn open_block(&mut self, now: Instant) {
+        // Bounded: a ring of nothing but empty blocks is left after one round.
+        for _ in 0..self.mapped.blocks() {
+            let Some(block) = self.mapped.block(self.block) else { return };
+            if let Some((count, place)) = block::first(block, self.is_tagged) {
+                self.left = count;
+                self.head = Some(place);
+                self.ready_since = Some(now);
+                return;
+            }
+            self.leave_block();
+        }
+    }
+
+    fn leave_block(&mut self) {
+        self.mapped.release(self.block);
+        self.block = (self.block + 1) % self.mapped.blocks();
+        self.head = None;
+        self.ready_since = None;
+    }
+}
+
+impl Queue for Ring {
+    #[inline]
+    fn head(&mut self, now: Instant) -> Option<(Timestamp, Instant)> {
+        if self.head.is_none() {
+            self.open_block(now);
+        }
+        match (&self.head, self.ready_since) {
+            (Some(place), Some(since)) => Some((place.timestamp, since)),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn head_in_batch(&self) -> Option<Timestamp> {
+        self.head.as_ref().map(|place| place.timestamp)
+    }
+
+    #[inline]
+    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
+        let Some(place) = self.head else { return };
+        let Some(block) = self.mapped.block(self.block) else { return };
+        take(Taken {
+            interface: self.interface,
+            timestamp: place.timestamp,
+            wire_bytes: place.wire_bytes,
+            data: place.frame(block),
+        });
+        self.left = self.left.saturating_sub(1);
+        self.head = if self.left == 0 { None } else { block::next(block, &place, self.is_tagged) };
+        if self.head.is_none() {
+            self.leave_block();
+        }
+    }
+}
+
+impl AsFd for Ring {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.mapped.socket().as_fd()
+    }
+}

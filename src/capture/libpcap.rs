@@ -1,0 +1,383 @@
+//! Frames by libpcap: the back-end `pcap`, for whatever the others do not serve.
+//!
+//! Input: interfaces to watch. Output: their frames in the order of their time over all interfaces, and
+//! what was lost. libpcap keeps a buffer for each interface; what is read from it is copied once, because
+//! it lends only one packet at a time. It never waits for the reader and never looks into a frame.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pcap::{Active, Capture, Error, Precision};
+
+use super::frame::{Frame, Interface};
+use super::link_type::LinkType;
+use super::live::{Count, Link, LinkCounts, LiveError, LiveSource};
+use super::merge::{self, Given, Queue, Taken};
+use super::sys::readiness;
+use crate::model::Timestamp;
+
+/// libpcap hands a buffer over after this time, if it is not full.
+const TIMEOUT_MILLISECONDS: i32 = 16;
+
+/// The oldest frame of a buffer is at most this old when it can be read, as in the rings of `afpacket`,
+/// which libpcap uses, too.
+const HOLD: Duration = Duration::from_millis(2 * TIMEOUT_MILLISECONDS as u64 + 8);
+
+/// What a first flight in one merged packet may measure: ten segments of 1,460 bytes [RFC 6928] and
+/// a little. libpcap cuts all packets at one length.
+const FLIGHT_BYTES: u32 = 16_640;
+
+/// Packets copied at once: few enough to stay in the cache, enough to make the call worth it.
+const BATCH_PACKETS: usize = 256;
+
+/// How packets are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Least bytes kept of each packet; merged packets of a first flight are kept whole.
+    pub snaplen_bytes: u32,
+    /// The buffer of each interface.
+    pub buffer_mib: u32,
+    /// Have interfaces hand over what is addressed to others: for ports that mirror.
+    pub is_promiscuous: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { snaplen_bytes: 2_048, buffer_mib: 64, is_promiscuous: false }
+    }
+}
+
+/// libpcap handles.
+pub struct Pcap {
+    options: Options,
+    interfaces: Vec<Interface>,
+    /// As long as `interfaces`.
+    tallies: Vec<Tally>,
+    handles: Vec<Handle>,
+    next_number: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    /// Its number while it is watched.
+    index: Option<u32>,
+    given: Count,
+    dropped: u64,
+    /// Why libpcap gave the interface up.
+    failure: Option<String>,
+}
+
+/// One interface.
+struct Handle {
+    capture: Capture<Active>,
+    descriptor: RawFd,
+    interface: u32,
+    /// Packets that were copied, and how many of them were given.
+    bytes: Vec<u8>,
+    packets: Vec<Copied>,
+    given: usize,
+    ready_since: Option<Instant>,
+    /// What libpcap had counted as dropped when it was asked last; it counts in 32 bits.
+    dropped: u32,
+    failure: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+struct Copied {
+    timestamp: Timestamp,
+    wire_bytes: u32,
+    start: usize,
+    end: usize,
+}
+
+impl Pcap {
+    /// A source that watches nothing yet.
+    #[must_use]
+    pub const fn new(options: Options) -> Self {
+        Self { options, interfaces: Vec::new(), tallies: Vec::new(), handles: Vec::new(), next_number: 1 }
+    }
+
+    fn open(&self, link: &Link) -> Result<(Capture<Active>, LinkType), LiveError> {
+        let failed = |error: Error| explain(error, &link.name);
+        let buffer_bytes = i32::try_from(u64::from(self.options.buffer_mib) << 20).unwrap_or(i32::MAX);
+        let snaplen = self.options.snaplen_bytes.max(FLIGHT_BYTES);
+        let capture = Capture::from_device(&*link.name)
+            .map_err(failed)?
+            .snaplen(i32::try_from(snaplen).unwrap_or(i32::MAX))
+            .buffer_size(buffer_bytes)
+            .timeout(TIMEOUT_MILLISECONDS)
+            .promisc(self.options.is_promiscuous)
+            // On Linux always there; nothing but Linux is served here.
+            .precision(Precision::Nano)
+            .open()
+            .map_err(failed)?
+            .setnonblock()
+            .map_err(failed)?;
+        // Link type numbers are those of files, but for raw IP, whose number here is known, too.
+        let number = u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX);
+        let link_type = LinkType(number);
+        if !link_type.is_supported() {
+            return Err(LiveError::Unsupported {
+                what: format!("watching {}", link.name),
+                why: format!("its frames are {link_type}, which ddbwatch does not read"),
+            });
+        }
+        Ok((capture, link_type))
+    }
+
+    fn read_statistics(&mut self) {
+        for handle in &mut self.handles {
+            if let (Ok(counted), Some(tally)) =
+                (handle.capture.stats(), self.tallies.get_mut(handle.interface as usize))
+            {
+                tally.dropped += u64::from(counted.dropped.wrapping_sub(handle.dropped));
+                handle.dropped = counted.dropped;
+            }
+        }
+    }
+
+    /// Lets go of what libpcap gave up.
+    fn drop_failed(&mut self) {
+        if self.handles.iter().all(|handle| handle.failure.is_none()) {
+            return;
+        }
+        self.read_statistics();
+        for handle in &mut self.handles {
+            if let (Some(failure), Some(tally)) =
+                (handle.failure.take(), self.tallies.get_mut(handle.interface as usize))
+            {
+                tally.index = None;
+                tally.failure = Some(failure);
+            }
+        }
+        let tallies = &self.tallies;
+        self.handles.retain(|handle| {
+            tallies.get(handle.interface as usize).is_some_and(|tally| tally.index.is_some())
+        });
+    }
+
+    /// Interfaces that libpcap gave up, with its words, since this was asked last. They can be attached again.
+    pub fn take_failures(&mut self) -> Vec<(Arc<str>, String)> {
+        self.interfaces
+            .iter()
+            .zip(&mut self.tallies)
+            .filter_map(|(interface, tally)| {
+                Some((interface.name.clone().unwrap_or_default(), tally.failure.take()?))
+            })
+            .collect()
+    }
+}
+
+/// libpcap says what is wrong in words only.
+fn explain(error: Error, interface: &Arc<str>) -> LiveError {
+    let text = error.to_string();
+    let says = |words: &[&str]| words.iter().any(|word| text.to_ascii_lowercase().contains(word));
+    if says(&["permission", "not permitted"]) {
+        LiveError::Privilege { what: format!("watching {interface} by libpcap"), capability: "CAP_NET_RAW" }
+    } else if says(&["no such device", "not up", "disappeared", "doesn't exist"]) {
+        LiveError::Interface { interface: Arc::clone(interface), why: text }
+    } else {
+        LiveError::System {
+            what: format!("watching {interface} by libpcap"),
+            source: std::io::Error::other(text),
+        }
+    }
+}
+
+impl Handle {
+    /// Copies the next packets. The buffers keep their size, so that this allocates only at first.
+    fn refill(&mut self, now: Instant) {
+        self.bytes.clear();
+        self.packets.clear();
+        self.given = 0;
+        self.ready_since = None;
+        if self.failure.is_some() {
+            return;
+        }
+        let (bytes, packets) = (&mut self.bytes, &mut self.packets);
+        let result = self.capture.dispatch(Some(BATCH_PACKETS), |packet| {
+            let header = packet.header;
+            let start = bytes.len();
+            bytes.extend_from_slice(packet.data);
+            let seconds = u64::try_from(header.ts.tv_sec).unwrap_or_default();
+            // With nanoseconds asked for, they stand where else the microseconds are.
+            let nanoseconds = u64::try_from(header.ts.tv_usec).unwrap_or_default();
+            packets.push(Copied {
+                timestamp: Timestamp::from_nanos(
+                    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
+                ),
+                wire_bytes: header.len,
+                start,
+                end: bytes.len(),
+            });
+        });
+        if let Err(error) = result {
+            self.failure = Some(error.to_string());
+        }
+        if !self.packets.is_empty() {
+            self.ready_since = Some(now);
+        }
+    }
+}
+
+impl Queue for Handle {
+    fn head(&mut self, now: Instant) -> Option<(Timestamp, Instant)> {
+        if self.given >= self.packets.len() {
+            self.refill(now);
+        }
+        Some((self.head_in_batch()?, self.ready_since?))
+    }
+
+    fn head_in_batch(&self) -> Option<Timestamp> {
+        self.packets.get(self.given).map(|packet| packet.timestamp)
+    }
+
+    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
+        let Some(packet) = self.packets.get(self.given) else { return };
+        self.given += 1;
+        take(Taken {
+            interface: self.interface,
+            timestamp: packet.timestamp,
+            wire_bytes: packet.wire_bytes,
+            data: self.bytes.get(packet.start..packet.end).unwrap_or_default(),
+        });
+    }
+}
+
+impl LiveSource for Pcap {
+    fn backend(&self) -> &'static str {
+        "pcap"
+    }
+
+    fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
+        if self.tallies.iter().any(|tally| tally.index == Some(link.index)) {
+            return Ok(());
+        }
+        let (capture, link_type) = self.open(link)?;
+        // An interface that comes back under its name is the same one to whoever counts.
+        let known = self.interfaces.iter().zip(&self.tallies).position(|(interface, tally)| {
+            tally.index.is_none()
+                && interface.name.as_deref() == Some(&*link.name)
+                && interface.link_type == link_type
+        });
+        let slot = known.unwrap_or(self.interfaces.len());
+        if known.is_none() {
+            self.interfaces.push(Interface {
+                link_type,
+                name: Some(Arc::clone(&link.name)),
+                kind: link.kind.clone(),
+            });
+            self.tallies.push(Tally::default());
+        }
+        if let Some(tally) = self.tallies.get_mut(slot) {
+            tally.index = Some(link.index);
+            tally.failure = None;
+        }
+        self.handles.push(Handle {
+            descriptor: capture.as_raw_fd(),
+            capture,
+            interface: slot as u32,
+            bytes: Vec::new(),
+            packets: Vec::with_capacity(BATCH_PACKETS),
+            given: 0,
+            ready_since: None,
+            dropped: 0,
+            failure: None,
+        });
+        Ok(())
+    }
+
+    fn detach(&mut self, index: u32) {
+        let Some(slot) = self.tallies.iter().position(|tally| tally.index == Some(index)) else { return };
+        self.read_statistics();
+        if let Some(tally) = self.tallies.get_mut(slot) {
+            tally.index = None;
+        }
+        self.handles.retain(|handle| handle.interface as usize != slot);
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        let until = Instant::now() + wait;
+        let mut given = 0;
+        while given < most {
+            let now = Instant::now();
+            let Self { handles, interfaces, tallies, next_number, .. } = self;
+            let outcome = merge::give(handles, now, HOLD, BATCH_PACKETS.min(most - given), &mut |taken| {
+                if let Some(tally) = tallies.get_mut(taken.interface as usize) {
+                    tally.given.packets += 1;
+                    tally.given.bytes += u64::from(taken.wire_bytes);
+                }
+                let frame = Frame {
+                    number: *next_number,
+                    timestamp: taken.timestamp,
+                    interface: taken.interface,
+                    wire_bytes: taken.wire_bytes,
+                    data: taken.data,
+                };
+                *next_number += 1;
+                take(&frame, interfaces);
+            });
+            self.drop_failed();
+            match outcome {
+                Given::Some(frames) => given += frames,
+                // What was given is not kept waiting.
+                _ if given > 0 => break,
+                _ if now >= until => break,
+                Given::Nothing => {
+                    let descriptors: Vec<RawFd> =
+                        self.handles.iter().map(|handle| handle.descriptor).collect();
+                    readiness::wait_for_any(&descriptors, until - now).map_err(|source| {
+                        LiveError::System { what: "waiting for packets".to_owned(), source }
+                    })?;
+                }
+                Given::Held(hold) => std::thread::sleep(hold.min(until - now)),
+            }
+        }
+        Ok(given)
+    }
+
+    fn counts(&mut self) -> Vec<LinkCounts> {
+        self.read_statistics();
+        self.tallies
+            .iter()
+            .zip(&self.interfaces)
+            .map(|(tally, interface)| LinkCounts {
+                interface: interface.name.clone().unwrap_or_default(),
+                seen: Count { packets: tally.given.packets + tally.dropped, bytes: tally.given.bytes },
+                given: tally.given,
+                skipped: Vec::new(),
+                dropped: vec![("ring", "buffer_full", tally.dropped)],
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn understands_the_words_of_libpcap() {
+        let name: Arc<str> = Arc::from("eth7");
+        for (words, reason) in [
+            ("eth7: You don't have permission to perform this capture on that device", "privilege"),
+            ("socket: Operation not permitted", "privilege"),
+            ("eth7: No such device exists (No such device exists)", "interface"),
+            ("eth7: That device is not up", "interface"),
+            ("The interface disappeared", "interface"),
+            ("can't allocate a ring", "system"),
+        ] {
+            assert_eq!(explain(Error::PcapError(words.to_owned()), &name).reason(), reason, "{words}");
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! `ddbwatch doctor`: what works on this host, what does not, and what mends it.
+//!
+//! Everything is asked of the kernel in the way the daemon will ask; nothing is changed.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+
+use super::args::Doctor;
+use super::{Failure, Finished};
+use crate::capture::afpacket::{self, AfPacket};
+use crate::config::Metrics;
+use crate::host::links::{self, HostLink, Selection};
+use crate::host::privileges::{self, Capability};
+use crate::host::{routes, sandbox, statistics};
+use crate::view::{Check, Checklist, State, TableOptions};
+
+/// Interfaces that get a line without being asked for; more do not fit on a screen.
+const MAX_LINKS: usize = 6;
+
+/// Kernels from which on something is there, as (major, minor).
+const EBPF: (u32, u32) = (5, 15);
+const TCX: (u32, u32) = (6, 6);
+const RING_BUFFER: (u32, u32) = (5, 8);
+
+/// Runs the command.
+pub fn run(args: &Doctor) -> Result<Finished, Failure> {
+    let options = TableOptions::of_stdout();
+    let has_color = options.has_color || anstream::ColorChoice::global() == anstream::ColorChoice::Always;
+    let mut list = Checklist::default();
+    let program = Program::of_this_process();
+    host(&mut list);
+    let works = back_ends(&mut list, &program);
+    let sees = interfaces(&mut list, args);
+    surroundings(&mut list);
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(list.render(options.width, has_color, options.is_unicode).as_bytes())?;
+    stdout.flush()?;
+    if !works {
+        return Err(Failure::CannotRun(anyhow::anyhow!(
+            "no back-end works here as {}; the arrows above say what to do",
+            privileges::user_name()
+        )));
+    }
+    if !sees {
+        return Err(Failure::CannotRun(anyhow::anyhow!("no interface to watch; see above")));
+    }
+    Ok(Finished::Done)
+}
+
+/// How this program is called and given capabilities.
+struct Program {
+    path: String,
+}
+
+impl Program {
+    fn of_this_process() -> Self {
+        let path =
+            std::env::current_exe().map_or_else(|_| "ddbwatch".to_owned(), |path| path.display().to_string());
+        Self { path }
+    }
+
+    /// The command that gives the program capabilities.
+    fn grant(&self, capabilities: &[Capability]) -> String {
+        let names: Vec<String> =
+            capabilities.iter().map(|capability| capability.to_string().to_lowercase()).collect();
+        format!("sudo setcap {}+ep {}", names.join(","), self.path)
+    }
+}
+
+fn check(state: State, label: &str, text: impl Into<String>, remedy: Option<String>) -> Check {
+    Check { state, label: label.to_owned(), text: text.into(), remedy }
+}
+
+/// The kernel and who asks it.
+fn host(list: &mut Checklist) {
+    list.section("This host");
+    let release = release();
+    let (state, text, remedy) = match version(&release) {
+        Some(version) if version >= TCX => (State::Good, format!("Linux {release}"), None),
+        Some(version) if version >= EBPF => {
+            (State::Good, format!("Linux {release}; eBPF attaches by clsact (TCX needs 6.6)"), None)
+        }
+        Some(_) => (
+            State::Warning,
+            format!("Linux {release}; the eBPF back-end is made for 5.15 and newer"),
+            Some("use --backend afpacket".to_owned()),
+        ),
+        None => (State::Warning, format!("Linux {release}, whose version is not understood"), None),
+    };
+    list.add(check(state, "kernel", text, remedy));
+    let held: Vec<String> = [
+        Capability::CAP_NET_RAW,
+        Capability::CAP_NET_ADMIN,
+        Capability::CAP_BPF,
+        Capability::CAP_PERFMON,
+        Capability::CAP_SYS_ADMIN,
+    ]
+    .into_iter()
+    .filter(|&capability| privileges::has(capability))
+    .map(|capability| capability.to_string())
+    .collect();
+    let user = privileges::user_name();
+    list.add(if held.is_empty() {
+        check(State::Warning, "privileges", format!("{user}, without capabilities for capturing"), None)
+    } else {
+        check(State::Good, "privileges", format!("{user}, with {}", held.join(" ")), None)
+    });
+    list.add(clock());
+}
+
+fn clock() -> Check {
+    let source = std::fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+        .unwrap_or_default();
+    let source = if source.trim().is_empty() { "unknown".to_owned() } else { source.trim().to_owned() };
+    match crate::host::clock() {
+        Ok(clock) if clock.is_synchronised => {
+            check(State::Good, "clock", format!("kept in step (source {source})"), None)
+        }
+        Ok(_) => check(
+            State::Warning,
+            "clock",
+            format!("nothing keeps it in step (source {source}); times and certificate dates may be wrong"),
+            Some("sudo timedatectl set-ntp true   (on EC2: chronyd with 169.254.169.123)".to_owned()),
+        ),
+        Err(error) => check(State::Note, "clock", format!("cannot be asked: {error}"), None),
+    }
+}
+
+/// One line for each back-end; false where none works.
+fn back_ends(list: &mut Checklist, program: &Program) -> bool {
+    list.section("Back-ends");
+    let checks = [ebpf(program), packet_socket(program), libpcap(program)];
+    let works: Vec<bool> = checks.iter().map(|check| check.state == State::Good).collect();
+    let mut best = "none";
+    for (check, name) in checks.iter().zip(["ebpf", "afpacket", "pcap"]) {
+        if check.state == State::Good && best == "none" {
+            best = name;
+        }
+        list.add(check.clone());
+    }
+    list.add(check(State::Note, "auto", format!("would take {best}"), None));
+    works.contains(&true)
+}
+
+fn ebpf(program: &Program) -> Check {
+    let release = release();
+    let Some(version) = version(&release).filter(|&version| version >= EBPF) else {
+        return check(
+            State::Bad,
+            "ebpf",
+            format!("Linux {release} is older than 5.15"),
+            Some("use --backend afpacket".to_owned()),
+        );
+    };
+    let missing = privileges::missing("ebpf");
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return check(
+            State::Bad,
+            "ebpf",
+            format!("needs {}", names.join(" ")),
+            Some(program.grant(privileges::needed("ebpf"))),
+        );
+    }
+    let mut features = vec![if version >= TCX { "TCX" } else { "clsact" }];
+    if version >= RING_BUFFER {
+        features.push("ring buffer");
+    }
+    features.push(if Path::new("/sys/kernel/btf/vmlinux").exists() { "BTF" } else { "no BTF (not needed)" });
+    check(State::Good, "ebpf", features.join(", "), None)
+}
+
+fn packet_socket(program: &Program) -> Check {
+    match AfPacket::open(afpacket::Options::default(), None) {
+        Ok(_) => check(State::Good, "afpacket", "packet sockets with mapped rings (TPACKET_V3)", None),
+        Err(error) if error.reason() == "privilege" => check(
+            State::Bad,
+            "afpacket",
+            "needs CAP_NET_RAW",
+            Some(program.grant(privileges::needed("afpacket"))),
+        ),
+        Err(error) => check(State::Bad, "afpacket", error.to_string(), None),
+    }
+}
+
+fn libpcap(program: &Program) -> Check {
+    let missing = privileges::missing("pcap");
+    if missing.is_empty() {
+        check(State::Good, "pcap", "libpcap, for what the others do not serve", None)
+    } else {
+        check(State::Bad, "pcap", "needs CAP_NET_RAW", Some(program.grant(privileges::needed("pcap"))))
+    }
+}
+
+/// The interfaces that are asked for, or those that are up; false where there is none that can be watched.
+fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
+    list.section("Interfaces");
+    let there: Vec<HostLink> = match links::list() {
+        Ok(there) => there.into_iter().map(|(link, _)| link).collect(),
+        Err(error) => {
+            list.add(check(State::Bad, "interfaces", format!("cannot be asked for: {error}"), None));
+            return false;
+        }
+    };
+    let is_asked = !args.interfaces.is_empty();
+    let any = ["any".to_owned()];
+    let selection = Selection::new(if is_asked { &args.interfaces } else { &any });
+    let losses = statistics::losses().unwrap_or_default();
+    let chosen: Vec<&HostLink> =
+        there.iter().filter(|link| selection.has(link) && (is_asked || link.is_up)).collect();
+    let shown = if is_asked { chosen.len() } else { MAX_LINKS };
+    let mut can_watch = false;
+    for link in chosen.iter().take(shown) {
+        let lost = losses.iter().find(|(name, _)| *name == link.name).map(|(_, losses)| &losses[..]);
+        let check = interface(link, lost.unwrap_or_default());
+        can_watch |= matches!(check.state, State::Good | State::Warning);
+        list.add(check);
+    }
+    if chosen.len() > shown {
+        let names: Vec<&str> = chosen.iter().skip(shown).map(|link| &*link.name).collect();
+        list.add(check(State::Note, "more", names.join(" "), None));
+    }
+    for name in selection.exact_names() {
+        if !there.iter().any(|link| *link.name == *name) {
+            list.add(check(
+                State::Bad,
+                name,
+                "there is no such interface (now)",
+                Some("ip -brief link".to_owned()),
+            ));
+        }
+    }
+    if chosen.is_empty() && !is_asked {
+        list.add(check(State::Bad, "any", "no interface but the loopback is up", None));
+    }
+    list.add(forwarding());
+    can_watch
+}
+
+fn interface(link: &HostLink, lost: &[(&'static str, u64)]) -> Check {
+    let link_type = link.link().link_type;
+    let kind = link.kind.as_deref().unwrap_or(if link.is_loopback { "loopback" } else { "hardware" });
+    let mut facts = vec![kind.to_owned()];
+    if !link_type.is_supported() {
+        return check(
+            State::Bad,
+            &link.name,
+            format!("{kind}, with frames that ddbwatch does not read: {link_type}"),
+            None,
+        );
+    }
+    facts.push(link_type.name().unwrap_or_default().to_owned());
+    if let Some(vlan) = link.vlan {
+        facts.push(format!("VLAN {vlan}"));
+    }
+    if let Some(vni) = link.vni {
+        facts.push(format!("VNI {vni}"));
+    }
+    facts.push(format!("MTU {}", link.mtu_bytes));
+    if let Ok(offloads) = statistics::offloads(&link.name) {
+        let on: Vec<&str> = [
+            ("gro", offloads.gro),
+            ("lro", offloads.lro),
+            ("gso", offloads.gso),
+            ("tso", offloads.tso),
+            ("vlan-strip", offloads.vlan_strip),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_on)| is_on.then_some(name))
+        .collect();
+        facts.push(if on.is_empty() { "no offloads".to_owned() } else { on.join(" ") });
+    }
+    let lost: Vec<String> = lost
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    if !link.is_up {
+        return check(
+            State::Bad,
+            &link.name,
+            format!("is down ({})", facts.join(", ")),
+            Some(format!("sudo ip link set {} up", link.name)),
+        );
+    }
+    if lost.is_empty() {
+        check(State::Good, &link.name, facts.join(", "), None)
+    } else {
+        facts.push(format!("lost before any capture: {}", lost.join(", ")));
+        check(State::Warning, &link.name, facts.join(", "), None)
+    }
+}
+
+fn forwarding() -> Check {
+    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "1");
+    let forwards = is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding");
+    let translates = Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists();
+    let own = routes::own_addresses().unwrap_or_default().iter().filter(|own| !own.is_loopback()).count();
+    let mut text =
+        if forwards { "forwards packets" } else { "forwards nothing: sees only its own flows and mirrors" }
+            .to_owned();
+    if translates {
+        text.push_str(", tracks connections (NAT is possible)");
+    }
+    text.push_str(&format!(", {own} own addresses"));
+    check(State::Note, "this host", text, None)
+}
+
+/// What is around the daemon.
+fn surroundings(list: &mut Checklist) {
+    list.section("Safety and service");
+    list.add(match sandbox::landlock_status() {
+        sandbox::Wall::Stands => check(State::Good, "files, ports", "walled off by Landlock", None),
+        sandbox::Wall::Partly => {
+            check(State::Good, "files, ports", "walled off by Landlock as far as this kernel can", None)
+        }
+        sandbox::Wall::Missing(why) => check(
+            State::Warning,
+            "files, ports",
+            format!("not walled off: {why}"),
+            Some("boot with lsm=landlock,… (see /sys/kernel/security/lsm); it works without".to_owned()),
+        ),
+    });
+    list.add(if sandbox::has_seccomp() {
+        check(State::Good, "system calls", "filtered by seccomp", None)
+    } else {
+        check(State::Warning, "system calls", "not filtered: the kernel has no seccomp filters", None)
+    });
+    list.add(if privileges::has_user(privileges::DEFAULT_USER) {
+        check(State::Good, "user", format!("{} is there to run as", privileges::DEFAULT_USER), None)
+    } else {
+        check(
+            State::Warning,
+            "user",
+            format!("there is no user {}; it would run as nobody", privileges::DEFAULT_USER),
+            Some(format!("sudo useradd --system --shell /usr/sbin/nologin {}", privileges::DEFAULT_USER)),
+        )
+    });
+    list.add(service());
+    list.add(port(Metrics::default().listen));
+}
+
+fn service() -> Check {
+    if !Path::new("/run/systemd/system").exists() {
+        return check(State::Note, "systemd", "does not run here", None);
+    }
+    let output = Command::new("systemctl").args(["is-active", "ddbwatch.service"]).output();
+    match output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()) {
+        Ok(state) if state == "active" => check(State::Good, "systemd", "ddbwatch.service is active", None),
+        Ok(state) => check(
+            State::Note,
+            "systemd",
+            format!("ddbwatch.service is {}", if state.is_empty() { "not there" } else { &state }),
+            Some("sudo systemctl enable --now ddbwatch".to_owned()),
+        ),
+        Err(_) => check(State::Note, "systemd", "cannot be asked", None),
+    }
+}
+
+fn port(address: SocketAddr) -> Check {
+    match TcpListener::bind(address) {
+        Ok(_) => check(State::Good, "metrics", format!("{address} is free"), None),
+        Err(error) => check(
+            State::Warning,
+            "metrics",
+            format!("{address} cannot be listened on: {error}"),
+            Some(format!("ss -ltnp 'sport = :{}'   or another [metrics] listen", address.port())),
+        ),
+    }
+}
+
+fn release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+}
+
+/// `6.1.0-18-amd64` as (6, 1).
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn reads_versions_of_kernels() {
+        for (release, expected) in [
+            ("6.1.0-18-amd64", Some((6, 1))),
+            ("5.15.0", Some((5, 15))),
+            ("4.14.336-257.562.amzn2.x86_64", Some((4, 14))),
+            ("6.18", Some((6, 18))),
+            ("", None),
+            ("next", None),
+        ] {
+            assert_eq!(version(release), expected, "{release}");
+        }
+        assert!((5, 4) < EBPF && (6, 1) >= EBPF && (6, 10) > TCX);
+    }
+
+    #[test]
+    fn tells_how_an_interface_is() {
+        let link = HostLink {
+            index: 7,
+            name: Arc::from("no-such-if0"),
+            kind: Some(Arc::from("vlan")),
+            hardware: 1,
+            is_up: true,
+            is_loopback: false,
+            mtu_bytes: 9_001,
+            vlan: Some(120),
+            vni: None,
+            master: None,
+            parent: None,
+        };
+        let fine = interface(&link, &[("rx_dropped", 0)]);
+        assert_eq!((fine.state, &*fine.text), (State::Good, "vlan, Ethernet, VLAN 120, MTU 9001"));
+        let lossy = interface(&link, &[("rx_dropped", 3), ("rx_missed", 0)]);
+        assert_eq!(lossy.state, State::Warning);
+        assert!(lossy.text.ends_with("lost before any capture: rx_dropped 3"), "{}", lossy.text);
+        let down = interface(&HostLink { is_up: false, ..link.clone() }, &[]);
+        assert_eq!(
+            (down.state, down.remedy.as_deref()),
+            (State::Bad, Some("sudo ip link set no-such-if0 up"))
+        );
+        let strange = interface(&HostLink { hardware: 32, ..link }, &[]);
+        assert_eq!(strange.state, State::Bad);
+        assert!(strange.text.contains("IP over InfiniBand") || strange.text.contains("InfiniBand"));
+    }
+
+    #[test]
+    fn names_the_command_that_gives_a_capability() {
+        let program = Program { path: "/usr/bin/ddbwatch".to_owned() };
+        assert_eq!(
+            program.grant(privileges::needed("ebpf")),
+            "sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep /usr/bin/ddbwatch"
+        );
+    }
+
+    #[test]
+    fn sees_that_a_port_is_taken() {
+        let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return };
+        let address = listener.local_addr().unwrap();
+        assert_eq!(port(address).state, State::Warning);
+        drop(listener);
+        assert_eq!(port(address).state, State::Good);
+    }
+}

@@ -1,0 +1,16 @@
+//! The host that ddbwatch runs on: its interfaces, privileges and processes.
+//!
+//! Input: what the kernel tells (netlink, `/proc`, ioctls). Output: links and their events, what is
+//! allowed, whose a flow is. It looks at no packet, changes nothing on the host but the privileges of its own
+//! process, and everything that it parses is parsed by functions that need no kernel.
+
+pub mod hardware;
+pub mod links;
+mod netlink;
+pub mod privileges;
+pub mod process;
+pub mod routes;
+pub mod sandbox;
+pub mod statistics;
+
+pub use crate::capture::sys::clock::{Clock, clock};

@@ -1,0 +1,143 @@
+//! A list of what was looked at, how it is, and what mends it.
+
+use super::page::{Page, Piece, Tone, piece};
+
+/// How one thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    Good,
+    /// Worth knowing, neither good nor bad.
+    Note,
+    /// It works, but not as well as it could.
+    Warning,
+    /// It does not work.
+    Bad,
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub state: State,
+    pub label: String,
+    /// What is there, in a few words.
+    pub text: String,
+    /// The command that mends it, or what else to do.
+    pub remedy: Option<String>,
+}
+
+/// Lines under titles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checklist {
+    sections: Vec<(String, Vec<Check>)>,
+}
+
+/// Labels take this many columns, and the longest names of interfaces fit.
+const LABEL_COLUMNS: usize = 17;
+
+impl Checklist {
+    /// Begins a section.
+    pub fn section(&mut self, title: &str) {
+        self.sections.push((title.to_owned(), Vec::new()));
+    }
+
+    /// Adds a line to the last section.
+    pub fn add(&mut self, check: Check) {
+        match self.sections.last_mut() {
+            Some((_, checks)) => checks.push(check),
+            None => self.sections.push((String::new(), vec![check])),
+        }
+    }
+
+    /// Every line.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.sections.iter().flat_map(|(_, checks)| checks)
+    }
+
+    /// As text of at most `width` columns.
+    #[must_use]
+    pub fn render(&self, width: usize, has_color: bool, is_unicode: bool) -> String {
+        let mut page = Page::new(width, has_color, is_unicode);
+        for (title, checks) in &self.sections {
+            page.heading(title);
+            for check in checks {
+                page.marked(sign(&page, check.state), &check.label, LABEL_COLUMNS, &check.text);
+                if let Some(remedy) = &check.remedy {
+                    let arrow = page.signs().arrow;
+                    let indent = LABEL_COLUMNS + 4;
+                    page.paragraph(
+                        indent,
+                        indent + arrow.len().min(2) + 1,
+                        &format!("{arrow} {remedy}"),
+                        Tone::Heading,
+                        4,
+                    );
+                }
+            }
+        }
+        page.into_text().trim_start_matches('\n').to_owned()
+    }
+}
+
+fn sign(page: &Page, state: State) -> Piece {
+    let signs = page.signs();
+    match state {
+        State::Good => piece(signs.good, Tone::Good),
+        State::Note => piece(signs.info, Tone::Quiet),
+        State::Warning => piece(signs.warning, Tone::Warning),
+        State::Bad => piece(signs.critical, Tone::Critical),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    fn list() -> Checklist {
+        let mut list = Checklist::default();
+        list.section("Back-ends");
+        for (state, remedy) in [
+            (State::Good, None),
+            (State::Bad, Some("sudo setcap cap_net_raw+ep /usr/local/bin/ddbwatch")),
+            (State::Note, None),
+        ] {
+            list.add(Check {
+                state,
+                label: "afpacket".to_owned(),
+                text:
+                    "a sentence that is so long that it needs a second line and in a narrow window even more"
+                        .to_owned(),
+                remedy: remedy.map(str::to_owned),
+            });
+        }
+        list
+    }
+
+    #[test]
+    fn keeps_to_the_width_and_cuts_no_command() {
+        for width in [40, 80, 120] {
+            for is_unicode in [false, true] {
+                let text = list().render(width, false, is_unicode);
+                for line in text.lines() {
+                    assert!(line.width() <= width, "{width}: {line}");
+                    assert_eq!(line.trim_end(), line);
+                }
+                for word in ["setcap", "cap_net_raw+ep"] {
+                    assert!(text.contains(word), "{text}");
+                }
+            }
+        }
+        assert!(list().render(80, false, true).contains("/usr/local/bin/ddbwatch"));
+    }
+
+    #[test]
+    fn is_read_without_colour() {
+        let text = list().render(80, false, true);
+        assert!(!text.contains('\u{1b}'));
+        assert!(text.contains("✔ afpacket") && text.contains("✖ afpacket") && text.contains("→ sudo"));
+        assert!(list().render(80, true, true).contains('\u{1b}'));
+        let ascii = list().render(80, false, false);
+        assert!(ascii.is_ascii(), "{ascii}");
+    }
+}
