@@ -21,13 +21,14 @@ fi
 # command:Debian package
 wanted="cc:gcc python3:python3"
 if [ "$purpose" = test ]; then
-    wanted="$wanted tshark:tshark promtool:prometheus openssl:openssl zstd:zstd gzip:gzip"
+    wanted="$wanted tshark:tshark ip:iproute2 promtool:prometheus openssl:openssl zstd:zstd gzip:gzip"
 fi
 missing=""
 for pair in $wanted; do
     has "${pair%%:*}" || missing="$missing ${pair#*:}"
 done
 [ -f /usr/include/stdio.h ] || missing="$missing libc6-dev"
+[ -f /usr/include/pcap.h ] || missing="$missing libpcap-dev"
 if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
     echo "clippy and rustfmt are needed for the tests: run 'rustup component add clippy rustfmt'." >&2
     exit 1

@@ -13,6 +13,7 @@ use pcap::{Active, Capture, Error, Precision};
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
 use super::live::{Count, Link, LinkCounts, LiveError, LiveSource};
+use super::memory;
 use super::merge::{self, Given, Queue, Taken};
 use super::sys::readiness;
 use crate::model::Timestamp;
@@ -31,12 +32,15 @@ const FLIGHT_BYTES: u32 = 16_640;
 /// Packets copied at once: few enough to stay in the cache, enough to make the call worth it.
 const BATCH_PACKETS: usize = 256;
 
+/// A smaller buffer does not hold a few of the largest packets.
+const MIN_BUFFER_BYTES: u64 = 1 << 20;
+
 /// How packets are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Least bytes kept of each packet; merged packets of a first flight are kept whole.
     pub snaplen_bytes: u32,
-    /// The buffer of each interface.
+    /// The buffer of each interface; less where there are so many that it would be more than 1 GiB in all.
     pub buffer_mib: u32,
     /// Have interfaces hand over what is addressed to others: for ports that mirror.
     pub is_promiscuous: bool,
@@ -72,6 +76,7 @@ struct Tally {
 struct Handle {
     capture: Capture<Active>,
     descriptor: RawFd,
+    buffer_bytes: u64,
     interface: u32,
     /// Packets that were copied, and how many of them were given.
     bytes: Vec<u8>,
@@ -98,9 +103,9 @@ impl Pcap {
         Self { options, interfaces: Vec::new(), tallies: Vec::new(), handles: Vec::new(), next_number: 1 }
     }
 
-    fn open(&self, link: &Link) -> Result<(Capture<Active>, LinkType), LiveError> {
+    fn open(&self, link: &Link, buffer_bytes: u64) -> Result<(Capture<Active>, LinkType), LiveError> {
         let failed = |error: Error| explain(error, &link.name);
-        let buffer_bytes = i32::try_from(u64::from(self.options.buffer_mib) << 20).unwrap_or(i32::MAX);
+        let buffer_bytes = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
         let snaplen = self.options.snaplen_bytes.max(FLIGHT_BYTES);
         let capture = Capture::from_device(&*link.name)
             .map_err(failed)?
@@ -254,7 +259,10 @@ impl LiveSource for Pcap {
         if self.tallies.iter().any(|tally| tally.index == Some(link.index)) {
             return Ok(());
         }
-        let (capture, link_type) = self.open(link)?;
+        let used = self.handles.iter().map(|handle| handle.buffer_bytes).sum();
+        let buffer_bytes =
+            memory::granted(u64::from(self.options.buffer_mib) << 20, used).max(MIN_BUFFER_BYTES);
+        let (capture, link_type) = self.open(link, buffer_bytes)?;
         // An interface that comes back under its name is the same one to whoever counts.
         let known = self.interfaces.iter().zip(&self.tallies).position(|(interface, tally)| {
             tally.index.is_none()
@@ -276,6 +284,7 @@ impl LiveSource for Pcap {
         }
         self.handles.push(Handle {
             descriptor: capture.as_raw_fd(),
+            buffer_bytes,
             capture,
             interface: slot as u32,
             bytes: Vec::new(),

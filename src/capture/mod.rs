@@ -20,6 +20,8 @@ pub mod libpcap;
 mod link_type;
 pub mod live;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod merge;
 mod pcap;
 mod pcapng;

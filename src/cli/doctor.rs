@@ -13,7 +13,7 @@ use crate::capture::afpacket::{self, AfPacket};
 use crate::config::Metrics;
 use crate::host::links::{self, HostLink, Selection};
 use crate::host::privileges::{self, Capability};
-use crate::host::{routes, sandbox, statistics};
+use crate::host::{forwarding, routes, sandbox, statistics};
 use crate::view::{Check, Checklist, State, TableOptions};
 
 /// Interfaces that get a line without being asked for; more do not fit on a screen.
@@ -44,7 +44,9 @@ pub fn run(args: &Doctor) -> Result<Finished, Failure> {
         )));
     }
     if !sees {
-        return Err(Failure::CannotRun(anyhow::anyhow!("no interface to watch; see above")));
+        return Err(Failure::CannotRun(anyhow::anyhow!(
+            "no interface to watch, or not all that were asked for; see above"
+        )));
     }
     Ok(Finished::Done)
 }
@@ -194,7 +196,8 @@ fn libpcap(program: &Program) -> Check {
     }
 }
 
-/// The interfaces that are asked for, or those that are up; false where there is none that can be watched.
+/// The interfaces that are asked for, or those that are up; false where there is none, or one of those asked for
+/// cannot be watched.
 fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
     list.section("Interfaces");
     let there: Vec<HostLink> = match links::list() {
@@ -211,11 +214,13 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
     let chosen: Vec<&HostLink> =
         there.iter().filter(|link| selection.has(link) && (is_asked || link.is_up)).collect();
     let shown = if is_asked { chosen.len() } else { MAX_LINKS };
-    let mut can_watch = false;
+    let (mut can_watch, mut is_complete) = (false, true);
     for link in chosen.iter().take(shown) {
         let lost = losses.iter().find(|(name, _)| *name == link.name).map(|(_, losses)| &losses[..]);
         let check = interface(link, lost.unwrap_or_default());
-        can_watch |= matches!(check.state, State::Good | State::Warning);
+        let is_fine = matches!(check.state, State::Good | State::Warning);
+        can_watch |= is_fine;
+        is_complete &= is_fine || !is_asked;
         list.add(check);
     }
     if chosen.len() > shown {
@@ -223,7 +228,8 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
         list.add(check(State::Note, "more", names.join(" "), None));
     }
     for name in selection.exact_names() {
-        if !there.iter().any(|link| *link.name == *name) {
+        if is_asked && !there.iter().any(|link| *link.name == *name) {
+            is_complete = false;
             list.add(check(
                 State::Bad,
                 name,
@@ -235,8 +241,8 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
     if chosen.is_empty() && !is_asked {
         list.add(check(State::Bad, "any", "no interface but the loopback is up", None));
     }
-    list.add(forwarding());
-    can_watch
+    list.add(passing_on());
+    can_watch && is_complete
 }
 
 fn interface(link: &HostLink, lost: &[(&'static str, u64)]) -> Check {
@@ -293,15 +299,15 @@ fn interface(link: &HostLink, lost: &[(&'static str, u64)]) -> Check {
     }
 }
 
-fn forwarding() -> Check {
-    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "1");
-    let forwards = is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding");
-    let translates = Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists();
+fn passing_on() -> Check {
     let own = routes::own_addresses().unwrap_or_default().iter().filter(|own| !own.is_loopback()).count();
-    let mut text =
-        if forwards { "forwards packets" } else { "forwards nothing: sees only its own flows and mirrors" }
-            .to_owned();
-    if translates {
+    let mut text = if forwarding::forwards() {
+        "forwards packets"
+    } else {
+        "forwards nothing: sees only its own flows and mirrors"
+    }
+    .to_owned();
+    if forwarding::may_translate() {
         text.push_str(", tracks connections (NAT is possible)");
     }
     text.push_str(&format!(", {own} own addresses"));

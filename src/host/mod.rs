@@ -4,6 +4,7 @@
 //! allowed, whose a flow is. It looks at no packet, changes nothing on the host but the privileges of its own
 //! process, and everything that it parses is parsed by functions that need no kernel.
 
+pub mod forwarding;
 pub mod hardware;
 pub mod links;
 mod netlink;

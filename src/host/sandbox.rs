@@ -276,6 +276,9 @@ const NAME_OF_THREAD: u64 = 15;
 /// PR_SET_VMA, with which glibc and Rust name memory.
 const NAME_OF_MEMORY: u64 = 0x5356_4d41;
 
+/// TIOCSTI, whose type differs between C libraries.
+const TYPE_INTO_TERMINAL: u64 = 0x5412;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 fn rule(
@@ -308,7 +311,7 @@ fn rules(uses_bpf: bool) -> Result<Rules, seccompiler::BackendError> {
         FAMILIES.iter().map(|&family| rule(0, Dword, Eq, family as u64)).collect();
     rules.insert(libc::SYS_socket, families?);
     // Typing into the terminal that started it would be a way out.
-    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, libc::TIOCSTI as u64)?]);
+    rules.insert(libc::SYS_ioctl, vec![rule(1, Dword, Ne, TYPE_INTO_TERMINAL)?]);
     rules.insert(
         libc::SYS_prctl,
         vec![rule(0, Dword, Eq, NAME_OF_THREAD)?, rule(0, Dword, Eq, NAME_OF_MEMORY)?],

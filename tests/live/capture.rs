@@ -58,13 +58,7 @@ fn records(mut engine: Engine) -> Vec<Record> {
     json.flush().unwrap();
     let mut records = support::records(std::str::from_utf8(&json.into_inner()).unwrap());
     for record in &mut records {
-        for key in [
-            "timestamp",
-            "capture.source",
-            "capture.interface",
-            "handshake.duration_seconds",
-            "tcp.rtt_seconds",
-        ] {
+        for key in ["timestamp", "handshake.duration_seconds", "tcp.rtt_seconds"] {
             record.remove(key);
         }
     }
@@ -75,6 +69,9 @@ fn link(name: &str) -> Link {
     Link { index: namespace::index(name), name: Arc::from(name), kind: None, link_type: LinkType::ETHERNET }
 }
 
+/// So long a busy machine may need to send a frame.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Takes what comes until `expected` frames are there or nothing has come for a while.
 fn take(
     source: &mut dyn LiveSource,
@@ -82,7 +79,7 @@ fn take(
     each: &mut dyn FnMut(&Frame<'_>, &[Interface]),
 ) -> usize {
     let (mut taken, mut last) = (0, Instant::now());
-    while taken < expected && last.elapsed() < Duration::from_secs(2) {
+    while taken < expected && last.elapsed() < PATIENCE {
         let got = source.poll(Duration::from_millis(100), 10_000, each).unwrap();
         taken += got;
         if got > 0 {
@@ -92,15 +89,29 @@ fn take(
     taken
 }
 
+/// Three rings for each interface.
+const SPREAD: &str = "afpacket with fan-out";
+
 fn sources() -> Vec<(&'static str, Box<dyn LiveSource>)> {
-    let options = afpacket::Options { ring_mib: 16, ..afpacket::Options::default() };
+    let options = afpacket::Options { ring_mib: 2, ..afpacket::Options::default() };
     let spread = afpacket::Options { fanout: 3, ..options.clone() };
-    let pcap = libpcap::Options { buffer_mib: 16, ..libpcap::Options::default() };
+    let pcap = libpcap::Options { buffer_mib: 2, ..libpcap::Options::default() };
     vec![
         ("afpacket", Box::new(AfPacket::open(options, None).unwrap())),
-        ("afpacket with fan-out", Box::new(AfPacket::open(spread, None).unwrap())),
+        (SPREAD, Box::new(AfPacket::open(spread, None).unwrap())),
         ("pcap", Box::new(Pcap::new(pcap))),
     ]
+}
+
+/// Every back-end, watching these interfaces.
+fn attached(interfaces: &[&str]) -> Vec<(&'static str, Box<dyn LiveSource>)> {
+    let mut sources = sources();
+    for (_, source) in &mut sources {
+        for interface in interfaces {
+            source.attach(&link(interface)).unwrap();
+        }
+    }
+    sources
 }
 
 #[test]
@@ -123,21 +134,35 @@ fn records_are_those_of_the_file() {
         }
         assert!(all.len() > 100, "{} captures", all.len());
         let (mut files, mut frames_sent, mut wrong) = (0, 0, Vec::new());
+        let mut sender = namespace::Sender::new();
+        // Opening and closing rings takes the kernel longer than all the rest, so one set serves every file with
+        // one interface.
+        let mut one_interface = attached(&["out0"]);
         for (name, frames, interfaces) in &all {
             if frames.len() > 5_000 {
                 continue;
             }
             files += 1;
             frames_sent += frames.len();
-            let mut sources = sources();
-            for (_, source) in &mut sources {
-                for interface in ["out0", "out1"].iter().take(interfaces.len()) {
-                    source.attach(&link(interface)).unwrap();
-                }
-            }
-            namespace::send(frames.iter().map(|frame| (["in0", "in1"][frame.interface], &frame.frame[..])));
-            // What the file gives, with the interfaces of the file.
+            let mut two_interfaces = Vec::new();
+            let sources = if interfaces.len() == 1 {
+                &mut one_interface
+            } else {
+                two_interfaces = attached(&["out0", "out1"]);
+                &mut two_interfaces
+            };
+            sender.send(frames.iter().map(|frame| (["in0", "in1"][frame.interface], &frame.frame[..])));
+            // What the file gives, on interfaces of the same names.
             let mut offline = engine();
+            let named: Vec<Interface> = ["out0", "out1"]
+                .iter()
+                .take(interfaces.len())
+                .map(|name| Interface {
+                    link_type: LinkType::ETHERNET,
+                    name: Some(Arc::from(*name)),
+                    kind: None,
+                })
+                .collect();
             for (index, frame) in frames.iter().enumerate() {
                 offline.frame(
                     &Frame {
@@ -147,11 +172,11 @@ fn records_are_those_of_the_file() {
                         wire_bytes: frame.wire_bytes,
                         data: &frame.frame,
                     },
-                    interfaces,
+                    &named,
                 );
             }
             let expected = records(offline);
-            for (backend, source) in &mut sources {
+            for (backend, source) in sources.iter_mut() {
                 let mut live = engine();
                 let mut position = 0;
                 let mut differences = 0;
@@ -164,15 +189,20 @@ fn records_are_those_of_the_file() {
                         differences += 1;
                     }
                     position += 1;
-                    live.frame(frame, interfaces);
+                    live.frame(&Frame { number: position as u64, ..*frame }, interfaces);
                 });
-                if taken != frames.len() || differences > 0 {
+                // The kernel puts fragments together before it spreads packets: fewer frames, other numbers.
+                let is_joined = *backend == SPREAD && name.contains("fragments");
+                if !is_joined && (taken != frames.len() || differences > 0) {
                     wrong.push(format!(
                         "{name}, {backend}: {taken} of {} frames, {differences} of them not as sent",
                         frames.len()
                     ));
                 }
-                let got = records(live);
+                let (mut got, mut expected) = (records(live), expected.clone());
+                for record in got.iter_mut().chain(&mut expected).filter(|_| is_joined) {
+                    record.retain(|key, _| !key.starts_with("capture.frame."));
+                }
                 if got != expected {
                     let first = expected.iter().zip(&got).find(|(one, other)| one != other);
                     let keys = first.map(|(one, other)| {
@@ -188,12 +218,20 @@ fn records_are_those_of_the_file() {
                         got.len()
                     ));
                 }
-                for counts in source.counts() {
-                    let dropped: u64 = counts.dropped.iter().map(|(_, _, count)| count).sum();
-                    assert_eq!(counts.seen.packets, counts.given.packets + dropped, "{name}, {backend}");
+                if is_joined {
+                    // What else was sent has come by now.
+                    while source.poll(Duration::from_millis(50), 100, &mut |_, _| {}).unwrap() > 0 {}
                 }
             }
+            drop(two_interfaces);
         }
+        for (backend, source) in &mut one_interface {
+            for counts in source.counts() {
+                let dropped: u64 = counts.dropped.iter().map(|(_, _, count)| count).sum();
+                assert_eq!(counts.seen.packets, counts.given.packets + dropped, "{backend}");
+            }
+        }
+        drop(sender);
         println!("{files} captures, {frames_sent} frames, three ways each");
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     });
@@ -257,6 +295,49 @@ fn outgoing_frames_are_taken_unless_they_came_in() {
                 let _ = source
                     .poll(Duration::from_millis(300), 10, &mut |frame, _| got.push(frame.data.to_vec()));
                 assert_eq!(got, [other.clone()]);
+            }
+        }
+    });
+}
+
+#[test]
+fn merged_packets_of_the_loopback_come_once_and_whole_flights_are_kept() {
+    use std::io::{Read as _, Write as _};
+    namespace::run(|| {
+        namespace::ip("link set lo up");
+        for (backend, mut source) in sources() {
+            source.attach(&link("lo")).unwrap();
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            let mut read = vec![0; 30_000];
+            // A flight, then bulk data, each in one write, so in one packet of the loopback.
+            for first in [0x16, 0x17] {
+                client.write_all(&vec![first; 30_000]).unwrap();
+                server.read_exact(&mut read).unwrap();
+            }
+            let (mut payloads, mut syns) = (Vec::new(), 0);
+            while source
+                .poll(Duration::from_millis(300), 1_000, &mut |frame, _| {
+                    // Ethernet 14, IPv4 20, then TCP with its flags, and 32 bytes long with time stamps.
+                    let Some(flags) = frame.data.get(47) else { return };
+                    syns += u32::from(flags & 2 != 0);
+                    if frame.wire_bytes > 1_514 {
+                        payloads.push((frame.data[66], frame.wire_bytes, frame.data.len()));
+                    }
+                })
+                .unwrap()
+                > 0
+            {}
+            assert_eq!(syns, 2, "{backend}: SYN and its answer, once each");
+            let sum = |first: u8| -> u32 {
+                payloads.iter().filter(|payload| payload.0 == first).map(|payload| payload.1 - 66).sum()
+            };
+            assert_eq!((sum(0x16), sum(0x17)), (30_000, 30_000), "{backend}: {payloads:?}");
+            for (first, wire_bytes, kept) in &payloads {
+                // libpcap cuts all at one length.
+                let most = if *first == 0x17 && backend != "pcap" { 2_048 } else { 16_640 };
+                assert_eq!(*kept, most.min(*wire_bytes as usize), "{backend}: {payloads:?}");
             }
         }
     });

@@ -2,5 +2,6 @@
 //! of its own that ends with its thread. They need root; where they are not, they say so and pass.
 
 mod capture;
+mod doctor;
 mod namespace;
 mod sandbox;

@@ -1,7 +1,7 @@
 //! A network namespace for one thread, and frames put onto its interfaces.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sched::{CloneFlags, unshare};
 
@@ -46,8 +46,8 @@ pub fn index(name: &str) -> u32 {
     nix::net::if_::if_nametoindex(name).expect("the interface is there")
 }
 
-/// Reads (name length, name, frame length, frame) and sends each frame. 7 ms after the last byte of a
-/// block of 200 it goes on, so that no ring overflows.
+/// Reads (name length, name, frame length, frame) and sends each frame. After every 200 it rests, so that no
+/// ring overflows.
 const SENDER: &str = r"
 import socket, struct, sys, time
 data = sys.stdin.buffer
@@ -68,17 +68,40 @@ while True:
         time.sleep(0.002)
 ";
 
-/// Puts frames onto interfaces, in order.
-pub fn send<'a>(frames: impl Iterator<Item = (&'a str, &'a [u8])>) {
-    let mut child =
-        Command::new("python3").args(["-c", SENDER]).stdin(Stdio::piped()).spawn().expect("python3 starts");
-    let mut input = Vec::new();
-    for (name, frame) in frames {
-        input.push(name.len() as u8);
-        input.extend(name.as_bytes());
-        input.extend((frame.len() as u32).to_le_bytes());
-        input.extend(frame);
+/// Puts frames onto interfaces of the namespace it was made in.
+pub struct Sender {
+    child: Child,
+}
+
+impl Sender {
+    pub fn new() -> Self {
+        let child = Command::new("python3").args(["-c", SENDER]).stdin(Stdio::piped()).spawn();
+        Self { child: child.expect("python3 starts") }
     }
-    child.stdin.take().expect("it was piped").write_all(&input).expect("python3 reads");
-    assert!(child.wait().expect("python3 ends").success());
+
+    /// Sends frames in order, some time soon.
+    pub fn send<'a>(&mut self, frames: impl Iterator<Item = (&'a str, &'a [u8])>) {
+        let mut input = Vec::new();
+        for (name, frame) in frames {
+            input.push(name.len() as u8);
+            input.extend(name.as_bytes());
+            input.extend((frame.len() as u32).to_le_bytes());
+            input.extend(frame);
+        }
+        let stdin = self.child.stdin.as_mut().expect("it was piped");
+        stdin.write_all(&input).and_then(|()| stdin.flush()).expect("python3 reads");
+    }
+}
+
+impl Drop for Sender {
+    /// It ends with its input; everything is sent by then.
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends frames in order; they are sent when this returns.
+pub fn send<'a>(frames: impl Iterator<Item = (&'a str, &'a [u8])>) {
+    Sender::new().send(frames);
 }

@@ -27,6 +27,7 @@ use self::ring::Ring;
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
 use super::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::memory;
 use super::merge::{self, Given};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
 
@@ -59,7 +60,8 @@ pub struct Options {
     /// Least bytes kept of each packet, in the classic filter. First flights of up to 16 KiB in one merged
     /// packet are kept whole; of what is passed over, the headers are kept.
     pub snaplen_bytes: u32,
-    /// Memory of the rings of each interface.
+    /// Memory of the rings of each interface; less where there are so many interfaces that it would be more than
+    /// 1 GiB in all.
     pub ring_mib: u32,
     /// Rings per interface, filled in parallel: flows are spread over them by a hash that is the same for
     /// both directions.
@@ -184,7 +186,9 @@ impl AfPacket {
     fn shape(&self) -> RingShape {
         let block_bytes =
             if self.options.snaplen_bytes > BLOCK_BYTES / 2 { LARGE_BLOCK_BYTES } else { BLOCK_BYTES };
-        let ring_bytes = u64::from(self.options.ring_mib) * (1 << 20) / u64::from(self.fanout());
+        let used = self.rings.iter().map(Ring::bytes).sum();
+        let ring_bytes =
+            memory::granted(u64::from(self.options.ring_mib) << 20, used) / u64::from(self.fanout());
         let blocks = u32::try_from(ring_bytes / u64::from(block_bytes)).unwrap_or(u32::MAX);
         RingShape {
             block_bytes,

@@ -33,6 +33,10 @@ impl Ring {
         self.mapped.socket()
     }
 
+    pub const fn bytes(&self) -> u64 {
+        self.mapped.bytes()
+    }
+
     pub fn statistics(&self) -> io::Result<RingStatistics> {
         self.mapped.statistics()
     }

@@ -281,6 +281,12 @@ impl MappedRing {
         &self.socket
     }
 
+    /// The size of the mapping.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.block_bytes as u64 * self.blocks as u64
+    }
+
     /// How many blocks there are.
     #[must_use]
     pub const fn blocks(&self) -> usize {

@@ -1,0 +1,72 @@
+//! Whether this host passes packets on, and under which addresses.
+
+use std::io;
+use std::path::Path;
+
+use super::links::{self, HostLink};
+use super::routes;
+use crate::capture::afpacket::Situation;
+
+/// Whether the host forwards, for either version of IP.
+#[must_use]
+pub fn forwards() -> bool {
+    let is_on = |path: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == "1");
+    is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding")
+}
+
+/// Whether connections are tracked, without which no address is translated.
+#[must_use]
+pub fn may_translate() -> bool {
+    Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists()
+}
+
+/// What the packet sockets need to know to leave out what was seen coming in, while the interfaces
+/// `watched` are watched.
+///
+/// # Errors
+/// Where the kernel does not answer.
+pub fn situation(watched: &[HostLink]) -> io::Result<Situation> {
+    let there: Vec<HostLink> = links::list()?.into_iter().map(|(link, _)| link).collect();
+    Ok(Situation {
+        forwards: forwards(),
+        may_translate: may_translate(),
+        watches_every_link: watches_all(&there, watched),
+        own: routes::own_addresses()?,
+    })
+}
+
+/// Whether packets can come in only by what is watched.
+fn watches_all(there: &[HostLink], watched: &[HostLink]) -> bool {
+    there
+        .iter()
+        .filter(|link| link.is_up && !link.is_loopback)
+        .all(|link| watched.iter().any(|watched| watched.index == link.index))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn every_interface_that_is_up_must_be_watched() {
+        let link = |index, is_up, is_loopback| HostLink {
+            index,
+            name: Arc::from("x"),
+            kind: None,
+            hardware: 1,
+            is_up,
+            is_loopback,
+            mtu_bytes: 1_500,
+            vlan: None,
+            vni: None,
+            master: None,
+            parent: None,
+        };
+        let there = [link(1, true, true), link(2, true, false), link(3, true, false), link(4, false, false)];
+        assert!(watches_all(&there, &there[1..3]));
+        assert!(!watches_all(&there, &there[1..2]));
+        assert!(!watches_all(&there, &[]));
+    }
+}

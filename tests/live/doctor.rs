@@ -1,0 +1,61 @@
+//! `ddbwatch doctor`: one screen that can be read everywhere.
+
+use crate::support::{ddbwatch, finish};
+
+#[test]
+fn doctor_fits_into_80_columns_without_colour() {
+    let ran = finish(ddbwatch().arg("doctor").env("COLUMNS", "80").env("NO_COLOR", "1"));
+    // It fails only where nothing can be watched, and says so.
+    match ran.code {
+        Some(0) => assert_eq!(ran.stderr, ""),
+        Some(1) => assert!(ran.stderr.starts_with("ddbwatch: no "), "{}", ran.stderr),
+        other => panic!("{other:?}: {}", ran.stderr),
+    }
+    let text = ran.text();
+    assert!(!text.contains('\u{1b}'), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    for word in [
+        "kernel",
+        "privileges",
+        "clock",
+        "ebpf",
+        "afpacket",
+        "pcap",
+        "system calls",
+        "user",
+        "systemd",
+        "metrics",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(text.lines().count() <= 40, "more than a screen:\n{text}");
+}
+
+#[test]
+fn doctor_fails_for_an_interface_that_is_not_there() {
+    let ran = finish(ddbwatch().args(["doctor", "-i", "no-such-if0"]));
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.text().contains("there is no such interface"), "{}", ran.text());
+}
+
+#[test]
+fn doctor_names_the_command_for_a_missing_privilege() {
+    if !nix::unistd::geteuid().is_root() || !crate::support::is_there("setpriv") {
+        eprintln!("skipped: taking privileges away needs root and setpriv (util-linux)");
+        return;
+    }
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+    command.arg(env!("CARGO_BIN_EXE_ddbwatch")).arg("doctor").env("COLUMNS", "200");
+    let Ok(output) = command.output() else { return };
+    if output.status.code() == Some(126) || output.status.code() == Some(127) {
+        eprintln!("skipped: another user may not reach the program where it was built");
+        return;
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("sudo setcap cap_net_raw+ep "), "{text}");
+    assert!(text.contains("cap_bpf,cap_net_admin,cap_perfmon+ep "), "{text}");
+}
