@@ -13,6 +13,8 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
+#[cfg(target_os = "linux")]
+mod ebpf;
 mod golden;
 #[cfg(target_os = "linux")]
 mod live;

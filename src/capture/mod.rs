@@ -11,6 +11,8 @@ pub mod afpacket;
 mod buffer;
 mod compression;
 mod content;
+#[cfg(all(target_os = "linux", target_endian = "little"))]
+pub mod ebpf;
 mod error;
 mod file;
 mod frame;

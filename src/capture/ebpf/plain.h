@@ -1,0 +1,102 @@
+// The short way of the packet that is by far the most common. It reads the packet in place, which only programs
+// of TC may do.
+#pragma once
+
+#include "decide.h"
+
+// Where the innermost Ethernet header begins at most, to be read in place.
+#define MAX_OUTER_BYTES 256
+
+// Neither an answer of DNS nor a tunnel nor IPsec.
+ALWAYS_INLINE int is_plain_udp(u16 source, u16 destination)
+{
+    u32 from = swap16(source);
+    u32 to = swap16(destination);
+    return from != 53 && from != 500 && from != 4500 && to != 500 && to != 4500 && to != 2152 && to != 4789
+           && to != 4790 && to != 6081 && to != 8472;
+}
+
+// TCP and UDP behind plain Ethernet and IP headers at `at`, read in place. Zero where it is anything else.
+LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at)
+{
+    if (at > MAX_OUTER_BYTES)
+        return 0;
+    u8 *data = (u8 *)(u64)skb->data + at;
+    u8 *end = (u8 *)(u64)skb->data_end;
+    struct segment segment;
+    u64 source[2];
+    u64 destination[2];
+    u8 *tcp;
+    u32 packet_end;
+    u32 tcp_at;
+    if (data + 54 > end)
+        return 0;
+    u32 frame = skb->len - at;
+    u16 type = *(u16 *)(data + 12);
+    if (type == swap16(0x0800)) {
+        u8 *ip = data + 14;
+        if (ip[0] != 0x45 || (*(u16 *)(ip + 6) & swap16(0x3fff)))
+            return 0;
+        if (ip[9] == 17)
+            return is_plain_udp(*(u16 *)(ip + 20), *(u16 *)(ip + 22)) ? SKIP_FOR(SKIP_UDP) : 0;
+        if (ip[9] != 6)
+            return 0;
+        u32 total = swap16(*(u16 *)(ip + 2));
+        if (total < 40)
+            return 0;
+        source[0] = destination[0] = 0;
+        source[1] = v4_mapped(*(u32 *)(ip + 12));
+        destination[1] = v4_mapped(*(u32 *)(ip + 16));
+        tcp = data + 34;
+        tcp_at = 34;
+        packet_end = 14 + total;
+    } else if (type == swap16(0x86dd)) {
+        u8 *ip = data + 14;
+        if (data + 74 > end || ip[0] >> 4 != 6)
+            return 0;
+        if (ip[6] == 17)
+            return is_plain_udp(*(u16 *)(ip + 40), *(u16 *)(ip + 42)) ? SKIP_FOR(SKIP_UDP) : 0;
+        if (ip[6] != 6)
+            return 0;
+        u32 total = swap16(*(u16 *)(ip + 4));
+        if (total < 20)
+            return 0;
+        __builtin_memcpy(source, ip + 8, 16);
+        __builtin_memcpy(destination, ip + 24, 16);
+        tcp = data + 54;
+        tcp_at = 54;
+        packet_end = 54 + total;
+    } else {
+        return 0;
+    }
+    u32 header_bytes = (tcp[12] >> 4) * 4;
+    if (packet_end > frame)
+        packet_end = frame;
+    if (header_bytes < 20 || tcp_at + header_bytes > packet_end)
+        return 0;
+    set_key(&segment, source, destination, *(u16 *)tcp, *(u16 *)(tcp + 2));
+    segment.flags = tcp[13];
+    u32 payload_at = tcp_at + header_bytes;
+    segment.payload_at = at + payload_at;
+    segment.payload_bytes = packet_end - payload_at;
+    if (!(segment.flags & SYN)) {
+        struct flow *flow = bpf_map_lookup_elem(&flows, &segment.key);
+        if (flow && flow->settled != OPEN) {
+            u32 skip = SKIP_FOR(flow->settled == SETTLED_BY_KERNEL ? SKIP_OTHER : SKIP_SETTLED);
+            // A hello is at least this long, and most bulk does not begin like one: in place where it can be.
+            if (segment.payload_bytes < 6)
+                return skip;
+            u8 *payload = data + (payload_at & 127);
+            if (likely(payload + 6 <= end)) {
+                if (likely(payload[0] != 0x16 || payload[1] != 3))
+                    return skip;
+            }
+            segment.sequence = swap32(*(u32 *)(tcp + 4));
+            segment.zero = 0;
+            return peek(skb, &segment);
+        }
+    }
+    segment.sequence = swap32(*(u32 *)(tcp + 4));
+    segment.zero = 0;
+    return decide(skb, &segment, slot);
+}

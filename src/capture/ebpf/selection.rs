@@ -1,0 +1,346 @@
+//! The program's memory as seen from here: what is of interest, which flows are settled, what was counted.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+
+use aya::Ebpf;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray};
+use aya::programs::{ProgramFd, SocketFilter};
+use ipnet::IpNet;
+
+use super::abi::{self, COUNTER_WORDS, FlowWords, KeyWords, SlotWords};
+use super::object::{self, of_map, of_program};
+use super::{Faults, Options};
+use crate::capture::live::{Count, FlowAddresses, LinkCounts, LiveError};
+
+/// A packet socket's reader hands a SYN over at most this long after the kernel saw it. A younger flow is
+/// not settled: the wish may be meant for the one before it with the same addresses.
+const SOCKET_LATENCY_NANOSECONDS: u64 = 250_000_000;
+
+/// The ring of a program that uses none.
+const SMALLEST_RING_BYTES: u32 = 4_096;
+
+/// The maps of one loaded object.
+pub(super) struct Selection {
+    flows: HashMap<MapData, KeyWords, FlowWords>,
+    settle: HashMap<MapData, KeyWords, u64>,
+    slots: Array<MapData, SlotWords>,
+    high_slots: HashMap<MapData, u32, SlotWords>,
+    counts: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    ports: Array<MapData, u64>,
+    prefixes: LpmTrie<MapData, [u8; 16], u32>,
+    /// What stands in the maps now.
+    port_bits: Vec<u64>,
+    known_prefixes: BTreeSet<(u32, [u8; 16])>,
+}
+
+impl Selection {
+    pub fn new(loaded: &mut Ebpf, options: &Options) -> Result<Self, LiveError> {
+        let mut selection = Self {
+            flows: take(loaded, "flows")?,
+            settle: take(loaded, "settle")?,
+            slots: take(loaded, "slots")?,
+            high_slots: take(loaded, "high_slots")?,
+            counts: take(loaded, "counts")?,
+            ports: take(loaded, "ports")?,
+            prefixes: take(loaded, "prefixes")?,
+            port_bits: vec![0; abi::PORT_WORDS],
+            known_prefixes: BTreeSet::new(),
+        };
+        selection.set_interest(&options.ports, &options.prefixes)?;
+        Ok(selection)
+    }
+
+    /// Changes what is of interest. What is new is added before what is old goes, so that nothing wanted is
+    /// missed in between.
+    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
+        let mut bits = vec![0_u64; abi::PORT_WORDS];
+        for port in ports {
+            if let Some(word) = bits.get_mut(usize::from(port >> 6)) {
+                *word |= 1 << (port & 63);
+            }
+        }
+        for (index, (word, known)) in bits.iter().zip(&mut self.port_bits).enumerate() {
+            if word != known {
+                self.ports.set(index as u32, word, 0).map_err(of_map)?;
+                *known = *word;
+            }
+        }
+        let wanted: BTreeSet<(u32, [u8; 16])> = prefixes.iter().map(prefix_of).collect();
+        if wanted.len() > abi::MAX_PREFIXES as usize {
+            return Err(LiveError::Unsupported {
+                what: format!("an interest in {} prefixes", wanted.len()),
+                why: format!("the kernel part holds {}: give fewer or wider ones", abi::MAX_PREFIXES),
+            });
+        }
+        // The room for both at once may be missing where nearly all of them change.
+        let surplus: Vec<_> = self.known_prefixes.difference(&wanted).copied().collect();
+        let makes_room = self.known_prefixes.union(&wanted).count() > abi::MAX_PREFIXES as usize;
+        if makes_room {
+            self.forget(&surplus)?;
+        }
+        for prefix in &wanted {
+            if self.known_prefixes.insert(*prefix) {
+                self.prefixes.insert(&Key::new(prefix.0, prefix.1), 1, 0).map_err(of_map)?;
+            }
+        }
+        if !makes_room {
+            self.forget(&surplus)?;
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, prefixes: &[(u32, [u8; 16])]) -> Result<(), LiveError> {
+        for prefix in prefixes {
+            self.prefixes.remove(&Key::new(prefix.0, prefix.1)).map_err(of_map)?;
+            self.known_prefixes.remove(prefix);
+        }
+        Ok(())
+    }
+
+    /// Says where packets of an interface are counted, and whether its frames begin with an IP header.
+    pub fn watch(&mut self, index: u32, slot: u32, is_raw_ip: bool) -> Result<(), LiveError> {
+        let words = [slot, u32::from(is_raw_ip)];
+        if index < abi::MAX_INDEX {
+            self.slots.set(index, words, 0).map_err(of_map)
+        } else {
+            self.high_slots.insert(index, words, 0).map_err(of_map)
+        }
+    }
+
+    /// Asks the program to leave a flow out, unless it began after `until` of the program's clock.
+    pub fn settle(&mut self, flow: &FlowAddresses, until: u64) {
+        let key = abi::key_of(flow);
+        let Ok(state) = self.flows.get(&key, 0) else {
+            // Forgotten already: its next packet begins a new one.
+            return;
+        };
+        if let Some(started) = abi::started_if_open(&state)
+            && started <= until
+        {
+            // A refusal costs no more than the packets that go on coming up.
+            let _ = self.settle.insert(key, started, 0);
+        }
+    }
+
+    /// The counters of an interface, over all processors.
+    pub fn counters(&self, slot: u32) -> Counters {
+        let mut sum = [0_u64; COUNTER_WORDS];
+        if let Ok(values) = self.counts.get(&slot, 0) {
+            for words in values.iter() {
+                for (sum, word) in sum.iter_mut().zip(words) {
+                    *sum = sum.wrapping_add(*word);
+                }
+            }
+        }
+        Counters(sum)
+    }
+}
+
+/// What one interface counted.
+pub(super) struct Counters([u64; COUNTER_WORDS]);
+
+impl Counters {
+    fn word(&self, at: usize) -> u64 {
+        self.0.get(at).copied().unwrap_or_default()
+    }
+
+    fn count(&self, at: usize) -> Count {
+        Count { packets: self.word(at), bytes: self.word(at + 1) }
+    }
+
+    pub fn passed(&self) -> Count {
+        self.count(abi::PASSED_AT)
+    }
+
+    pub fn skipped(&self) -> Vec<(&'static str, Count)> {
+        let counts = abi::SKIPS.iter().enumerate();
+        counts.map(|(number, reason)| (*reason, self.count(abi::SKIPPED_AT + 2 * number))).collect()
+    }
+
+    pub fn lost(&self) -> Vec<(&'static str, &'static str, Count)> {
+        let counts = abi::LOSSES.iter().enumerate();
+        counts
+            .map(|(number, (stage, reason))| (*stage, *reason, self.count(abi::LOST_AT + 2 * number)))
+            .collect()
+    }
+
+    pub fn faults(&self) -> Faults {
+        Faults { flows_not_kept: self.word(abi::MAP_FULL_AT), unparsed: self.word(abi::UNPARSED_AT) }
+    }
+
+    /// As the interface's counts, where `given` of what passed was handed over. What passed and still waits
+    /// is not counted as seen yet, so that the sum is right at any moment.
+    pub fn into_link_counts(self, interface: Arc<str>, given: Count) -> LinkCounts {
+        let mut seen = given;
+        let skipped = self.skipped();
+        let lost = self.lost();
+        for count in skipped.iter().map(|(_, count)| count).chain(lost.iter().map(|(.., count)| count)) {
+            seen.packets += count.packets;
+            seen.bytes += count.bytes;
+        }
+        let dropped = lost.iter().map(|(stage, reason, count)| (*stage, *reason, count.packets)).collect();
+        LinkCounts { interface, seen, given, skipped, dropped }
+    }
+}
+
+fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Result<T, LiveError> {
+    let map = loaded.take_map(name).ok_or_else(|| LiveError::Unsupported {
+        what: "eBPF".to_owned(),
+        why: format!("the program has no map {name}: build ddbwatch anew"),
+    })?;
+    T::try_from(map).map_err(of_map)
+}
+
+/// A prefix as the program looks it up: IPv4 inside IPv6.
+fn prefix_of(prefix: &IpNet) -> (u32, [u8; 16]) {
+    let (bits, address) = match prefix.network() {
+        IpAddr::V4(address) => (96, address.to_ipv6_mapped()),
+        IpAddr::V6(address) => (0, address),
+    };
+    (bits + u32::from(prefix.prefix_len()), address.octets())
+}
+
+/// The selection for packet sockets, to be attached with `SO_ATTACH_BPF`.
+///
+/// What it selects comes out of the socket as after any filter: whole frames, or the first 128 bytes of
+/// packets of which only the addresses matter. Every instance has counters and settled flows of its own, so
+/// several sockets that share one instance share those.
+///
+/// ```no_run
+/// # use ddbwatch::capture::ebpf::{Options, SelectionProgram};
+/// # fn example(socket: std::os::fd::OwnedFd, flow: &ddbwatch::capture::FlowAddresses) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut program = SelectionProgram::load(&Options::default())?;
+/// program.watch(2, false)?;                 // interface 2, frames begin with an Ethernet header
+/// program.attach(&socket)?;                 // or SO_ATTACH_BPF with program.descriptor(); as often as wanted
+/// program.settle(flow);                     // what the engine has decided
+/// let skipped = program.skipped(2);         // packets and bytes, by reason
+/// # Ok(())
+/// # }
+/// ```
+pub struct SelectionProgram {
+    selection: Selection,
+    program: ProgramFd,
+    loaded: Ebpf,
+    /// Interface numbers by slot, from 1.
+    watched: Vec<u32>,
+}
+
+impl SelectionProgram {
+    /// Gives the program to the kernel.
+    ///
+    /// # Errors
+    /// Without `CAP_BPF` (and `CAP_NET_ADMIN` to attach without `CAP_NET_RAW`), or where the kernel is too old.
+    pub fn load(options: &Options) -> Result<Self, LiveError> {
+        let mut loaded = object::load(options, SMALLEST_RING_BYTES)?;
+        let what = "loading the eBPF socket filter";
+        let program: &mut SocketFilter = loaded
+            .program_mut("ddb_socket")
+            .ok_or_else(|| of_program(what, aya::programs::ProgramError::NotLoaded))?
+            .try_into()
+            .map_err(|error| of_program(what, error))?;
+        program.load().map_err(|error| of_program(what, error))?;
+        let program = program
+            .fd()
+            .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
+            .map_err(|error| of_program(what, error))?;
+        let selection = Selection::new(&mut loaded, options)?;
+        Ok(Self { selection, program, loaded, watched: Vec::new() })
+    }
+
+    /// The descriptor of the program, for `SO_ATTACH_BPF`; valid as long as this lives.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.program.as_fd().as_raw_fd()
+    }
+
+    /// Attaches it to a packet socket, as `SO_ATTACH_BPF` does with the descriptor.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn attach(&self, socket: impl AsFd) -> Result<(), LiveError> {
+        let what = "attaching the eBPF socket filter";
+        let program: &SocketFilter = self
+            .loaded
+            .program("ddb_socket")
+            .ok_or_else(|| of_program(what, aya::programs::ProgramError::NotLoaded))?
+            .try_into()
+            .map_err(|error| of_program(what, error))?;
+        program.attach(socket).map_err(|error| of_program(what, error))
+    }
+
+    /// As [`SelectionProgram::descriptor`], bound to the life of this.
+    #[must_use]
+    pub fn socket_filter_fd(&self) -> BorrowedFd<'_> {
+        self.program.as_fd()
+    }
+
+    /// Counts the packets of the interface with this kernel number apart, and says whether its frames begin
+    /// with an IP header. Needed for every interface that is not Ethernet.
+    ///
+    /// # Errors
+    /// Where the kernel refuses, or there are more interfaces than it has counters for.
+    pub fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError> {
+        let at = self.watched.iter().position(|&known| known == index).unwrap_or(self.watched.len());
+        // Slot 0 is for those nobody named.
+        let slot = at as u32 + 1;
+        if slot >= abi::MAX_SLOTS {
+            return Err(too_many_interfaces(index));
+        }
+        self.selection.watch(index, slot, is_raw_ip)?;
+        if at == self.watched.len() {
+            self.watched.push(index);
+        }
+        Ok(())
+    }
+
+    /// Changes what is of interest, for flows that begin from now on.
+    ///
+    /// # Errors
+    /// Where the kernel refuses, or there are too many prefixes.
+    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
+        self.selection.set_interest(ports, prefixes)
+    }
+
+    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just now is
+    /// left alone; say it again with its next packet.
+    pub fn settle(&mut self, flow: &FlowAddresses) {
+        if let Some(now) = super::clock::monotonic_nanoseconds() {
+            self.selection.settle(flow, now.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
+        }
+    }
+
+    /// What was left out on the interface with this kernel number, by reason, also what was lost for want of
+    /// a rate (`unparsed_rate`). Of an interface that is not watched: of all such together.
+    pub fn skipped(&mut self, index: u32) -> Vec<(&'static str, Count)> {
+        let counters = self.selection.counters(self.slot(index));
+        let mut skipped = counters.skipped();
+        skipped.extend(
+            counters
+                .lost()
+                .iter()
+                .filter(|(stage, ..)| *stage == "kernel")
+                .map(|(_, reason, count)| (*reason, *count)),
+        );
+        skipped
+    }
+
+    /// What was chosen on the interface with this kernel number, before the socket had room for it or not.
+    pub fn chosen(&mut self, index: u32) -> Count {
+        self.selection.counters(self.slot(index)).passed()
+    }
+
+    fn slot(&self, index: u32) -> u32 {
+        self.watched.iter().position(|&known| known == index).map_or(0, |at| at as u32 + 1)
+    }
+}
+
+pub(super) fn too_many_interfaces(index: u32) -> LiveError {
+    LiveError::Interface {
+        interface: format!("number {index}").into(),
+        why: format!("{} others were watched since the start: begin anew", abi::MAX_SLOTS - 1),
+    }
+}

@@ -1,0 +1,326 @@
+//! Frames from the ring of the program that hangs on interfaces.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aya::Ebpf;
+use aya::maps::{MapData, RingBuf};
+use aya::programs::links::LinkOrder;
+use aya::programs::tc::{self, NlOptions, SchedClassifierLinkId, TcAttachOptions};
+use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+use ipnet::IpNet;
+use nix::net::if_::if_nametoindex;
+
+use super::abi;
+use super::clock::Clock;
+use super::object::{self, of_map, of_program};
+use super::selection::{Selection, too_many_interfaces};
+use super::{Attachment, Faults, Options};
+use crate::capture::frame::{Frame, Interface};
+use crate::capture::link_type::LinkType;
+use crate::capture::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+
+/// Where programs hang, and what they are called.
+const INGRESS: (&str, TcAttachType) = ("ddb_ingress", TcAttachType::Ingress);
+const EGRESS: (&str, TcAttachType) = ("ddb_egress", TcAttachType::Egress);
+
+/// The program never wakes the reader, which would cost more than all the rest of it. So the reader looks
+/// again after a pause, which grows while nothing comes: often enough for a ring that fills in a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+
+/// Where the tags of a frame begin: behind two hardware addresses.
+const TAG_AT: usize = 12;
+
+/// Largest ring, which is all the kernel's interface can describe in one number of 32 bits.
+const MOST_RING_MIB: u32 = 1_024;
+
+struct Attached {
+    ingress: Option<SchedClassifierLinkId>,
+    egress: Option<SchedClassifierLinkId>,
+    /// Index into the interfaces.
+    interface: usize,
+}
+
+/// The back-end.
+pub struct EbpfSource {
+    loaded: Ebpf,
+    ring: RingBuf<MapData>,
+    selection: Selection,
+    clock: Clock,
+    attached: HashMap<u32, Attached>,
+    interfaces: Vec<Interface>,
+    names: Vec<Arc<str>>,
+    given: Vec<Count>,
+    attachment: Attachment,
+    takes_outgoing: bool,
+    frames: u64,
+    /// Moment, in the clock of the program, of the newest frame that was handed over.
+    newest: u64,
+    pause: Duration,
+    /// A frame whose tag is put back.
+    tagged: Vec<u8>,
+}
+
+impl EbpfSource {
+    /// Gives the program to the kernel. It sees nothing before an interface is attached.
+    ///
+    /// # Errors
+    /// Without `CAP_BPF`, `CAP_NET_ADMIN` and `CAP_PERFMON`, or where the kernel is too old.
+    pub fn load(options: &Options) -> Result<Self, LiveError> {
+        let ring_bytes = options.ring_mib.clamp(1, MOST_RING_MIB).next_power_of_two() << 20;
+        Self::load_with_ring(options, ring_bytes)
+    }
+
+    pub(super) fn load_with_ring(options: &Options, ring_bytes: u32) -> Result<Self, LiveError> {
+        let mut loaded = object::load(options, ring_bytes)?;
+        for (name, _) in [INGRESS, EGRESS] {
+            program(&mut loaded, name)?
+                .load()
+                .map_err(|error| of_program("loading the eBPF program", error))?;
+        }
+        let selection = Selection::new(&mut loaded, options)?;
+        let ring = loaded.take_map("ring").ok_or_else(|| missing("ring"))?;
+        let ring = RingBuf::try_from(ring).map_err(of_map)?;
+        let mut clock = Clock::default();
+        clock.look();
+        Ok(Self {
+            loaded,
+            ring,
+            selection,
+            clock,
+            attached: HashMap::new(),
+            interfaces: Vec::new(),
+            names: Vec::new(),
+            given: Vec::new(),
+            attachment: options.attachment,
+            takes_outgoing: options.takes_outgoing,
+            frames: 0,
+            newest: 0,
+            pause: FIRST_PAUSE,
+            tagged: Vec::new(),
+        })
+    }
+
+    /// Changes what is of interest, for flows that begin from now on. No flow is lost by it.
+    ///
+    /// # Errors
+    /// Where the kernel refuses, or there are too many prefixes.
+    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
+        self.selection.set_interest(ports, prefixes)
+    }
+
+    /// What could not be done, over all interfaces.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut sum = Faults::default();
+        for slot in 0..=self.interfaces.len() {
+            let faults = self.selection.counters(slot as u32).faults();
+            sum.flows_not_kept += faults.flows_not_kept;
+            sum.unparsed += faults.unparsed;
+        }
+        sum
+    }
+
+    /// Where a link's frames are counted: in the place of an equal one that was attached before.
+    fn place(&mut self, link: &Link) -> Result<usize, LiveError> {
+        let interface = Interface {
+            link_type: link.link_type,
+            name: Some(Arc::clone(&link.name)),
+            kind: link.kind.as_ref().map(Arc::clone),
+        };
+        let known = self.interfaces.iter().position(|known| *known == interface);
+        // An interface of the same name may be watched at once, in the moment between two of a name.
+        if let Some(at) = known
+            && self.attached.values().all(|attached| attached.interface != at)
+        {
+            return Ok(at);
+        }
+        if self.interfaces.len() + 1 >= abi::MAX_SLOTS as usize {
+            return Err(too_many_interfaces(link.index));
+        }
+        self.interfaces.push(interface);
+        self.names.push(Arc::clone(&link.name));
+        self.given.push(Count::default());
+        Ok(self.interfaces.len() - 1)
+    }
+
+    fn hang(
+        &mut self,
+        link: &Link,
+        (name, side): (&str, TcAttachType),
+    ) -> Result<SchedClassifierLinkId, LiveError> {
+        let what = format!("watching {}", link.name);
+        let is_tcx = match self.attachment {
+            Attachment::Newest => object::is_kernel_at_least(6, 6),
+            Attachment::Tcx => true,
+            Attachment::Clsact => false,
+        };
+        let options = if is_tcx {
+            // Before programs that may send packets elsewhere when they come in, behind them when they go.
+            let order =
+                if matches!(side, TcAttachType::Ingress) { LinkOrder::first() } else { LinkOrder::last() };
+            TcAttachOptions::TcxOrder(order)
+        } else {
+            // It is there already, or it cannot be made, which attaching says.
+            let _ = tc::qdisc_add_clsact(&link.name);
+            // What an earlier run left when it was killed.
+            let _ = tc::qdisc_detach_program(&link.name, side, name);
+            TcAttachOptions::Netlink(NlOptions::default())
+        };
+        program(&mut self.loaded, name)?
+            .attach_with_options(&link.name, side, options)
+            .map_err(|error| of_program(&what, error))
+    }
+
+    fn unhang(&mut self, name: &str, link: Option<SchedClassifierLinkId>) {
+        if let Some(link) = link
+            && let Ok(program) = program(&mut self.loaded, name)
+        {
+            // It is gone with its interface, where that is gone.
+            let _ = program.detach(link);
+        }
+    }
+
+    fn drain(&mut self, most: usize, take: &mut dyn FnMut(&Frame<'_>, &[Interface])) -> usize {
+        let mut count = 0;
+        while count < most {
+            let Some(item) = self.ring.next() else { break };
+            let Some((event, data)) = abi::read_event(&item) else { continue };
+            // Slot 0: its interface was not attached by this source, which cannot be.
+            let Some(interface) = (event.slot as usize).checked_sub(1) else { continue };
+            let Some(given) = self.given.get_mut(interface) else { continue };
+            let mut bytes = data;
+            if let Some(tag) = event.vlan
+                && let Some((addresses, rest)) = data.split_at_checked(TAG_AT)
+            {
+                self.tagged.clear();
+                self.tagged.extend_from_slice(addresses);
+                self.tagged.extend_from_slice(&tag);
+                self.tagged.extend_from_slice(rest);
+                bytes = &self.tagged;
+            }
+            self.frames += 1;
+            self.newest = self.newest.max(event.nanoseconds);
+            given.packets += 1;
+            given.bytes += u64::from(event.wire_bytes);
+            let frame = Frame {
+                number: self.frames,
+                timestamp: self.clock.utc(event.nanoseconds),
+                interface: interface as u32,
+                wire_bytes: event.wire_bytes,
+                data: bytes,
+            };
+            take(&frame, &self.interfaces);
+            count += 1;
+        }
+        count
+    }
+}
+
+impl LiveSource for EbpfSource {
+    fn backend(&self) -> &'static str {
+        "ebpf"
+    }
+
+    fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
+        if self.attached.contains_key(&link.index) {
+            return Ok(());
+        }
+        let refused = |why: String| LiveError::Interface { interface: Arc::clone(&link.name), why };
+        let is_raw_ip = match link.link_type {
+            LinkType::ETHERNET => false,
+            LinkType::RAW | LinkType::RAW_12 | LinkType::RAW_14 | LinkType::IPV4 | LinkType::IPV6 => true,
+            other => {
+                return Err(refused(format!("its frames are {other}, which the eBPF part does not read")));
+            }
+        };
+        // Programs are attached by name, which may be another's by now.
+        if if_nametoindex(link.name.as_ref()).ok() != Some(link.index) {
+            return Err(refused("it is gone or has another name".to_owned()));
+        }
+        let interface = self.place(link)?;
+        self.selection.watch(link.index, interface as u32 + 1, is_raw_ip)?;
+        let ingress = Some(self.hang(link, INGRESS)?);
+        let mut egress = None;
+        // On the loopback, what goes out comes in.
+        if self.takes_outgoing && &*link.name != "lo" {
+            match self.hang(link, EGRESS) {
+                Ok(link) => egress = Some(link),
+                Err(error) => {
+                    self.unhang(INGRESS.0, ingress);
+                    return Err(error);
+                }
+            }
+        }
+        self.attached.insert(link.index, Attached { ingress, egress, interface });
+        Ok(())
+    }
+
+    fn detach(&mut self, index: u32) {
+        if let Some(attached) = self.attached.remove(&index) {
+            self.unhang(INGRESS.0, attached.ingress);
+            self.unhang(EGRESS.0, attached.egress);
+        }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        let deadline = Instant::now() + wait;
+        self.clock.look();
+        loop {
+            let count = self.drain(most, take);
+            if count > 0 || most == 0 {
+                self.pause = FIRST_PAUSE;
+                return Ok(count);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(0);
+            }
+            thread::sleep(self.pause.min(left));
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.clock.look();
+        }
+    }
+
+    fn settle(&mut self, flow: &FlowAddresses) {
+        // A flow that began later was not seen by the engine yet: the wish is meant for the one before.
+        self.selection.settle(flow, self.newest);
+    }
+
+    fn counts(&mut self) -> Vec<LinkCounts> {
+        let links = self.names.iter().zip(&self.given).enumerate();
+        links
+            .map(|(interface, (name, given))| {
+                let counters = self.selection.counters(interface as u32 + 1);
+                counters.into_link_counts(Arc::clone(name), *given)
+            })
+            .collect()
+    }
+}
+
+fn program<'a>(loaded: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier, LiveError> {
+    loaded
+        .program_mut(name)
+        .ok_or_else(|| missing(name))?
+        .try_into()
+        .map_err(|error: ProgramError| of_program("loading the eBPF program", error))
+}
+
+fn missing(name: &str) -> LiveError {
+    LiveError::Unsupported {
+        what: "eBPF".to_owned(),
+        why: format!("the program has no {name}: build ddbwatch anew"),
+    }
+}

@@ -1,0 +1,8 @@
+//! The eBPF back-end in the kernel: what is recorded goes over a wire between two interfaces in a network
+//! namespace of its own, and must give what the file gives. Needs root.
+
+mod frames;
+mod namespace;
+mod replay;
+mod selection;
+mod speed;

@@ -1,0 +1,100 @@
+//! A network namespace that goes with its thread, and cables in it.
+
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ddbwatch::capture::LinkType;
+use ddbwatch::capture::ebpf::{EbpfSource, Options};
+use ddbwatch::capture::live::Link;
+use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, sendmsg, socket};
+
+/// Runs `work` in a new network namespace, or says why not. The namespace goes with the thread.
+pub fn run(work: impl FnOnce() + Send + 'static) {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: eBPF and network namespaces need root");
+        return;
+    }
+    let thread = std::thread::spawn(move || {
+        if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
+            println!("skipped: no network namespace can be made here: {error}");
+            return;
+        }
+        ip("link set lo up");
+        work();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+pub fn ip(arguments: &str) {
+    let status = Command::new("ip").args(arguments.split(' ')).status().expect("iproute2 is installed");
+    assert!(status.success(), "ip {arguments}");
+}
+
+/// Two interfaces, joined: what goes into one comes out of the other.
+pub struct Cable {
+    socket: OwnedFd,
+    near: LinkAddr,
+    pub near_link: Link,
+    pub far_link: Link,
+}
+
+impl Cable {
+    pub fn new(near: &str, far: &str) -> Self {
+        ip(&format!("link add {near} mtu 65535 type veth peer name {far} mtu 65535"));
+        for name in [near, far] {
+            // Nothing but what the test sends.
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").ok();
+            ip(&format!("link set {name} arp off up"));
+        }
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        let address = nix::ifaddrs::getifaddrs()
+            .unwrap()
+            .find(|found| {
+                found.interface_name == near && found.address.is_some_and(|a| a.as_link_addr().is_some())
+            })
+            .and_then(|found| found.address.unwrap().as_link_addr().copied())
+            .unwrap();
+        Self { socket, near: address, near_link: link(near), far_link: link(far) }
+    }
+
+    pub fn send(&self, frame: &[u8]) {
+        // The queue is the kernel's own, and may be full for a moment.
+        for _ in 0..1_000 {
+            match sendmsg(
+                self.socket.as_raw_fd(),
+                &[IoSlice::new(frame)],
+                &[],
+                MsgFlags::empty(),
+                Some(&self.near),
+            ) {
+                Ok(sent) => return assert_eq!(sent, frame.len()),
+                Err(nix::errno::Errno::ENOBUFS) => std::thread::sleep(Duration::from_millis(1)),
+                Err(error) => panic!("{} bytes: {error}", frame.len()),
+            }
+        }
+        panic!("the queue stays full");
+    }
+}
+
+pub fn link(name: &str) -> Link {
+    Link {
+        index: nix::net::if_::if_nametoindex(name).unwrap(),
+        name: Arc::from(name),
+        kind: None,
+        link_type: LinkType::ETHERNET,
+    }
+}
+
+/// A source with as little memory as the test needs.
+pub fn small() -> Options {
+    Options { flows: 4_096, ring_mib: 8, ..Options::default() }
+}
+
+pub fn load(options: &Options) -> EbpfSource {
+    EbpfSource::load(options).unwrap_or_else(|error| panic!("{error}"))
+}

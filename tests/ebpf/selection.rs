@@ -1,0 +1,339 @@
+//! Which packets go up, which are left out, and that each is counted.
+
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
+use ddbwatch::capture::live::LiveSource;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
+
+use super::frames::{ACK, SYN, addresses, ethernet, hello, ipv4, ipv6, segment, tcp, udp};
+use super::namespace::{self, Cable, ip, link, load, small};
+use super::replay::check_counts;
+
+/// Bytes that nothing recognises.
+const BINARY: [u8; 1_000] = [0x9c; 1_000];
+
+fn watching(options: &Options) -> (Cable, EbpfSource) {
+    let cable = Cable::new("near", "far");
+    let mut source = load(options);
+    source.attach(&cable.far_link).unwrap();
+    (cable, source)
+}
+
+/// The frames that wait.
+fn frames(source: &mut EbpfSource) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    while source.poll(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap() > 0 {
+    }
+    frames
+}
+
+fn count(source: &mut EbpfSource) -> usize {
+    frames(source).len()
+}
+
+fn skipped(source: &mut EbpfSource, reason: &str) -> u64 {
+    let counts = source.counts();
+    counts.iter().for_each(check_counts);
+    counts[0].skipped.iter().find(|(known, _)| *known == reason).unwrap().1.packets
+}
+
+#[test]
+fn leaves_out_what_is_settled_until_the_next_opening() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        let bulk = segment(443, 5_000, ACK, &BINARY);
+        cable.send(&segment(443, 1, SYN, b""));
+        cable.send(&bulk);
+        assert_eq!(count(&mut source), 2);
+        source.settle(&addresses(443));
+        for _ in 0..100 {
+            cable.send(&bulk);
+        }
+        assert_eq!((count(&mut source), skipped(&mut source, "settled")), (0, 100));
+        // The same addresses, again.
+        cable.send(&segment(443, 700_000, SYN, b""));
+        cable.send(&segment(443, 700_001, ACK, &BINARY));
+        assert_eq!(count(&mut source), 2);
+    });
+}
+
+#[test]
+fn settles_no_connection_that_was_not_handed_over() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        cable.send(&segment(443, 1, SYN, b""));
+        assert_eq!(count(&mut source), 1);
+        cable.send(&segment(443, 900_000, SYN, b""));
+        source.settle(&addresses(443));
+        cable.send(&segment(443, 900_001, ACK, &BINARY));
+        assert_eq!(count(&mut source), 2);
+    });
+}
+
+#[test]
+fn lets_a_few_hellos_through_settled_flows() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        for port in [443, 2_222] {
+            let mut server_hello = hello();
+            server_hello[5] = 2;
+            cable.send(&segment(port, 1, SYN, b""));
+            cable.send(&segment(port, 2, ACK, &BINARY));
+            frames(&mut source);
+            source.settle(&addresses(port));
+            cable.send(&segment(port, 5_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 0);
+            for _ in 0..50 {
+                cable.send(&segment(port, 5_000, ACK, &server_hello));
+            }
+            let passed = count(&mut source);
+            assert!((1..=8).contains(&passed), "{passed}");
+            std::thread::sleep(Duration::from_millis(1_100));
+            // A client's hello begins the flow anew.
+            cable.send(&segment(port, 90_000, ACK, &hello()));
+            cable.send(&segment(port, 90_517, ACK, &BINARY));
+            assert_eq!(count(&mut source), 2);
+        }
+    });
+}
+
+#[test]
+fn leaves_out_other_protocols_on_ports_and_addresses_without_interest() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        let mut send = |source: &mut EbpfSource, port: u16, first: &[u8]| {
+            cable.send(&segment(port, 1, SYN, b""));
+            cable.send(&segment(port, 2, ACK, first));
+            for number in 0..20 {
+                cable.send(&segment(port, 2 + first.len() as u32 + number * 1_000, ACK, &BINARY));
+            }
+            count(source)
+        };
+        assert_eq!(send(&mut source, 2_222, &BINARY), 1);
+        assert_eq!(skipped(&mut source, "other_protocol"), 21);
+        assert_eq!(send(&mut source, 443, &BINARY), 22);
+        // What may become TLS or HTTP goes up on any port.
+        for (first, port) in [
+            (&hello()[..], 2_001),
+            (b"\x16", 2_002),
+            (b"POST / HTTP/1.1\r\n", 2_003),
+            (b"220 mail.example ESMTP\r\n", 2_004),
+            (b"CONNECT db:443 HTTP/1.1\r\n", 2_005),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21\x11", 2_006),
+            (b"\x80\x2e\x01\x00\x02\x00\x15\x00", 2_007),
+            (b"\x17\x03\x03\x40\x00aaa", 2_008),
+            (b"gJ7yne5G\x00", 2_009),
+        ] {
+            assert_eq!(send(&mut source, port, first), 22, "{port}");
+        }
+        // Short messages may be a dialogue that becomes TLS: a hello behind them is found.
+        cable.send(&segment(2_010, 1, SYN, b""));
+        cable.send(&segment(2_010, 2, ACK, &[5, 1, 0]));
+        cable.send(&segment(2_010, 5, ACK, &[5, 1, 0, 1, 198, 51, 100, 9, 1, 0xbb]));
+        cable.send(&segment(2_010, 15, ACK, &hello()));
+        assert_eq!(count(&mut source), 4);
+        source.set_interest(&[], &["198.51.100.0/24".parse().unwrap()]).unwrap();
+        assert_eq!(send(&mut source, 2_223, &BINARY), 22);
+        source
+            .set_interest(&[], &["198.51.100.0/25".parse().unwrap(), "2001:db8::/32".parse().unwrap()])
+            .unwrap();
+        assert_eq!(send(&mut source, 2_224, &BINARY), 22);
+        source.set_interest(&[9], &["198.51.101.0/24".parse().unwrap()]).unwrap();
+        assert_eq!(send(&mut source, 2_225, &BINARY), 1);
+        assert_eq!(send(&mut source, 443, &BINARY), 1);
+        assert_eq!(send(&mut source, 9, &BINARY), 22);
+    });
+}
+
+#[test]
+fn passes_no_more_of_a_direction_than_its_budget() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&Options { flow_bytes: 10_000, ..small() });
+        cable.send(&segment(443, u32::MAX - 3_000, SYN, b""));
+        for number in 0..100_u32 {
+            let sequence = (u32::MAX - 2_999).wrapping_add(number * 1_000);
+            cable.send(&segment(443, sequence, ACK, &BINARY));
+            // Seen a second time, elsewhere.
+            cable.send(&segment(443, sequence, ACK, &BINARY));
+        }
+        assert_eq!((count(&mut source), skipped(&mut source, "over_budget")), (21, 180));
+        // A flow of acknowledgments ends, too.
+        for _ in 0..6_000 {
+            cable.send(&segment(8_443, 1, ACK, b""));
+        }
+        assert_eq!((count(&mut source), skipped(&mut source, "over_budget")), (4_096, 180 + 1_904));
+    });
+}
+
+#[test]
+fn counts_what_the_ring_has_no_room_for() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&Options { ring_mib: 1, ..small() });
+        let mut answer = udp(40_000, &BINARY);
+        answer[..2].copy_from_slice(&53_u16.to_be_bytes());
+        let answer = ethernet(0x0800, &ipv4(17, &answer));
+        for _ in 0..3_000 {
+            cable.send(&answer);
+        }
+        let counts = source.counts().remove(0);
+        check_counts(&counts);
+        let full = counts.dropped.iter().find(|(stage, ..)| *stage == "ring").unwrap().2;
+        assert!(full > 1_000, "{counts:?}");
+        let given = count(&mut source) as u64;
+        assert!(given > 800, "{given}");
+        let counts = source.counts().remove(0);
+        check_counts(&counts);
+        assert_eq!((counts.seen.packets, counts.given.packets), (3_000, 3_000 - full));
+        // It goes on afterwards.
+        cable.send(&answer);
+        assert_eq!(frames(&mut source), [answer]);
+    });
+}
+
+#[test]
+fn gives_frames_as_they_were_on_the_wire() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        let inner = ipv4(6, &tcp(443, 1, ACK, &hello()));
+        let mut long = hello();
+        long.resize(60_000, 0);
+        let sent = [
+            ethernet(0x0800, &inner),
+            ethernet(0x8100, &[&[0x20, 7, 8, 0], &inner[..]].concat()),
+            ethernet(0x88a8, &[&[0, 100, 0x81, 0, 0, 7, 8, 0], &inner[..]].concat()),
+            ethernet(0x86dd, &ipv6(&tcp(443, 1, SYN, b""))),
+            ethernet(0x0800, &ipv4(6, &tcp(8_443, 1, ACK, &long))),
+            ethernet(0x0800, &ipv4(4, &inner)),
+            ethernet(0x0800, &ipv4(41, &ipv6(&tcp(443, 9, SYN, b"")))),
+        ];
+        for frame in &sent {
+            cable.send(frame);
+        }
+        let mut wire = Vec::new();
+        let mut got = Vec::new();
+        while source
+            .poll(Duration::ZERO, 100, &mut |frame, interfaces| {
+                assert_eq!(interfaces[frame.interface as usize].name.as_deref(), Some("far"));
+                wire.push(frame.wire_bytes as usize);
+                got.push(frame.data.to_vec());
+            })
+            .unwrap()
+            > 0
+        {}
+        assert!(got == sent, "{} of {}", got.len(), sent.len());
+        assert_eq!(wire, sent.iter().map(Vec::len).collect::<Vec<_>>());
+        let bytes: usize = wire.iter().sum();
+        assert_eq!(source.counts()[0].given.bytes, bytes as u64);
+    });
+}
+
+#[test]
+fn gives_heads_of_esp_once_a_second_and_all_fragments_of_a_chosen_packet() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        let esp = ethernet(0x0800, &ipv4(50, &BINARY));
+        for _ in 0..10 {
+            cable.send(&esp);
+        }
+        assert_eq!(frames(&mut source), [&esp[..128]]);
+        assert_eq!(skipped(&mut source, "esp"), 9);
+        let whole = tcp(443, 1, ACK, &hello());
+        let fragment = |number: u8, from: usize, to: usize| {
+            let mut packet = ipv4(6, &whole[from..to]);
+            packet[5] = number;
+            let offset = (from / 8) as u16 | if to < whole.len() { 0x2000 } else { 0 };
+            packet[6..8].copy_from_slice(&offset.to_be_bytes());
+            ethernet(0x0800, &packet)
+        };
+        cable.send(&fragment(1, 0, 200));
+        cable.send(&fragment(1, 200, 400));
+        cable.send(&fragment(1, 400, whole.len()));
+        assert_eq!(count(&mut source), 3);
+        source.settle(&addresses(443));
+        // What is no hello: the settled flow's.
+        let plain = tcp(443, 900, ACK, &BINARY);
+        let mut first = ipv4(6, &plain[..200]);
+        (first[5], first[6]) = (2, 0x20);
+        cable.send(&ethernet(0x0800, &first));
+        let mut second = ipv4(6, &plain[200..]);
+        (second[5], second[7]) = (2, 25);
+        cable.send(&ethernet(0x0800, &second));
+        assert_eq!((count(&mut source), skipped(&mut source, "fragment")), (0, 1));
+    });
+}
+
+#[test]
+fn attaches_and_detaches_in_both_ways() {
+    namespace::run(|| {
+        for attachment in [Attachment::Newest, Attachment::Tcx, Attachment::Clsact] {
+            let cable = Cable::new("near", "far");
+            let mut source = load(&Options { attachment, ..small() });
+            source.attach(&cable.far_link).unwrap();
+            source.attach(&cable.far_link).unwrap();
+            source.attach(&cable.near_link).unwrap();
+            assert_eq!(source.interfaces().len(), 2);
+            // Once where it leaves, once where it arrives.
+            cable.send(&segment(443, 1, SYN, b""));
+            assert_eq!(count(&mut source), 2, "{attachment:?}");
+            source.detach(cable.near_link.index);
+            source.detach(cable.near_link.index);
+            cable.send(&segment(443, 1, SYN, b""));
+            assert_eq!(count(&mut source), 1, "{attachment:?}");
+            source.attach(&cable.near_link).unwrap();
+            assert_eq!(source.interfaces().len(), 2);
+            ip("link del near");
+            source.detach(cable.near_link.index);
+            source.detach(cable.far_link.index);
+            assert_eq!(source.attach(&cable.far_link).unwrap_err().reason(), "interface");
+            let again = Cable::new("near", "far");
+            source.attach(&again.far_link).unwrap();
+            assert_eq!(source.interfaces().len(), 2);
+            again.send(&segment(443, 1, SYN, b""));
+            assert_eq!(count(&mut source), 1, "{attachment:?}");
+            drop(source);
+            again.send(&segment(443, 1, SYN, b""));
+            ip("link del near");
+        }
+    });
+}
+
+#[test]
+fn selects_for_a_packet_socket() {
+    namespace::run(|| {
+        let cable = Cable::new("near", "far");
+        let mut program = SelectionProgram::load(&small()).unwrap();
+        program.watch(cable.far_link.index, false).unwrap();
+        let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+        let reader = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll).unwrap();
+        program.attach(&reader).unwrap();
+        let mut buffer = vec![0; 70_000];
+        let mut received = || {
+            let mut lengths = Vec::new();
+            while let Ok(length) = recv(reader.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                lengths.push(length);
+            }
+            lengths
+        };
+        received();
+        let far = link("far").index;
+        cable.send(&segment(443, 1, SYN, b""));
+        cable.send(&segment(443, 2, ACK, &hello()));
+        cable.send(&segment(2_222, 1, ACK, &BINARY));
+        // Each twice: going out of one end, coming in at the other.
+        assert_eq!(received(), [54, 54, 571, 571]);
+        // Too young to be what is meant.
+        program.settle(&addresses(443));
+        cable.send(&segment(443, 600, ACK, &BINARY));
+        assert_eq!(received().len(), 2);
+        std::thread::sleep(Duration::from_millis(300));
+        program.settle(&addresses(443));
+        cable.send(&segment(443, 600, ACK, &BINARY));
+        assert_eq!(received().len(), 0);
+        let skipped = program.skipped(far);
+        let of = |reason| skipped.iter().find(|(known, _)| *known == reason).unwrap().1.packets;
+        assert_eq!((of("settled"), of("other_protocol")), (1, 1));
+        assert_eq!(program.chosen(far).packets, 3);
+    });
+}
