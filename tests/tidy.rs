@@ -28,7 +28,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
     (
         "cli",
-        &["pipeline", "config", "export", "serve", "view", "telemetry", "capture", "classify", "policy", "host"],
+        &[
+            "pipeline",
+            "config",
+            "export",
+            "serve",
+            "view",
+            "telemetry",
+            "capture",
+            "classify",
+            "policy",
+            "host",
+        ],
     ),
 ];
 
