@@ -42,6 +42,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// A new configuration gets so long to reach the engine.
 const RELOAD: Duration = Duration::from_secs(10);
 
+/// Where nobody waits for a sign of life, it is looked for so seldom.
+const NO_WATCHDOG: Duration = Duration::from_secs(3_600);
+
 /// How often is looked whether reading began, or whoever read standard output went away.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -147,7 +150,7 @@ impl Daemon<'_> {
         let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
         self.listen_with(&server, listener).map_err(cannot_run)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(Duration::MAX / 4));
+        let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
         let mut is_ready = false;
         let mut is_over = false;
         loop {
