@@ -157,6 +157,12 @@ impl PrefixList {
         }
     }
 
+    /// Every DynamoDB prefix, for whoever chooses packets by them.
+    pub fn networks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        let v4 = self.0.v4.iter().map(|(network, _)| IpNet::V4(network));
+        v4.chain(self.0.v6.iter().map(|(network, _)| IpNet::V6(network)))
+    }
+
     /// When AWS made the list.
     #[must_use]
     pub fn created(&self) -> Timestamp {

@@ -6,7 +6,6 @@
 
 mod analyze;
 mod assemble;
-pub mod backends;
 mod engine;
 mod inspect;
 pub mod live;

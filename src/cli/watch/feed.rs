@@ -1,17 +1,23 @@
 //! Opens what shall be watched.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 
+use super::backends;
 use crate::capture;
 use crate::cli::Failure;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
-use crate::pipeline::backends;
+use crate::host::links::LinkWatch;
 use crate::pipeline::live::{Feed, Replay, STALLED};
 use crate::serve::Watching;
 
 /// Interfaces or captures, as the flags say.
-pub(super) fn open(args: &Watch, config: &Resolved) -> Result<(Feed, Watching), Failure> {
+pub(super) fn open(
+    args: &Watch,
+    config: &Arc<Resolved>,
+) -> Result<(Feed, Watching, Option<LinkWatch>), Failure> {
     if let Some(path) = &args.replay {
         let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
         for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
@@ -24,20 +30,22 @@ pub(super) fn open(args: &Watch, config: &Resolved) -> Result<(Feed, Watching), 
             ..Watching::default()
         };
         let replay = Replay { inputs: found.inputs, speed: args.speed, is_endless: args.is_endless };
-        return Ok((Feed::Replay(replay), watching));
+        return Ok((Feed::Replay(replay), watching, None));
     }
     if config.capture.interfaces.is_empty() {
         return Err(Failure::Usage(anyhow!(
             "nothing is named to be watched: give -i IFACE, [capture] interfaces in the configuration, or --replay CAPTURE"
         )));
     }
-    let opened = backends::open_source(&config.capture).map_err(|error| Failure::CannotRun(error.into()))?;
+    let opened = backends::open(config).map_err(Failure::CannotRun)?;
     let watching = Watching {
         backend: opened.source.backend(),
         reason: opened.reason,
         interfaces: opened.links.iter().map(|link| link.name.to_string()).collect(),
+        refused: opened.refused.into_iter().collect(),
         ..Watching::default()
     };
     let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
-    Ok((Feed::Interfaces { source, reopen, links, stalled_after: STALLED }, watching))
+    let feed = Feed::Interfaces { source, reopen, links, stalled_after: STALLED };
+    Ok((feed, watching, Some(opened.follower)))
 }

@@ -4,6 +4,8 @@
 //! `pipeline::live` reads and works, [`recorder`] takes what comes out, `serve` shows it, and this thread
 //! waits for signals. It touches no packet.
 
+mod backends;
+mod confinement;
 mod feed;
 mod recorder;
 mod records;
@@ -40,6 +42,9 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// A new configuration gets so long to reach the engine.
 const RELOAD: Duration = Duration::from_secs(10);
 
+/// Where nobody waits for a sign of life, it is looked for so seldom.
+const NO_WATCHDOG: Duration = Duration::from_secs(3_600);
+
 /// How often is looked whether reading began, or whoever read standard output went away.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -53,10 +58,13 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let mut log = log::start(form(args), level(args), has_color());
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 
-    let (feed, watching) = feed::open(args, &config)?;
+    let (feed, watching, follower) = feed::open(args, &config)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
+    if !is_replay {
+        confinement::give_up(&config, watching.backend)?;
+    }
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
     let destination = open_records(&config).map_err(Failure::CannotRun)?;
@@ -73,6 +81,9 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let lost = writer.lost();
     let (live, outputs) = Live::start(feed, Arc::clone(&config)).map_err(cannot_run)?;
     let live = Arc::new(live);
+    if let Some(follower) = follower {
+        backends::follow(follower, &live).map_err(cannot_run)?;
+    }
     let beginning = Beginning {
         config: Arc::clone(&config),
         writer,
@@ -139,7 +150,7 @@ impl Daemon<'_> {
         let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
         self.listen_with(&server, listener).map_err(cannot_run)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(Duration::MAX / 4));
+        let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
         let mut is_ready = false;
         let mut is_over = false;
         loop {
