@@ -1,7 +1,7 @@
 """Can the other dashboards be believed?"""
 
 from .grafana import (
-    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, steps, table, total,
+    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, table, total,
     words,
 )
 
@@ -124,9 +124,9 @@ def board():
             "s", limits(GOOD, (300, WARN), (900, BAD)), 8, 8, line=True, calcs=("lastNotNull", "max"),
         ),
         graph(
-            "Capture restarts", "Times a capture had to be opened again, by interface.",
-            [q(steps("instance, interface", of("capture_restarts_total")), "{{instance}} {{interface}}")],
-            "short", limits(GOOD, (1, WARN)), 8, 8, bars=True, interval="2m", calcs=("sum",), empty="none",
+            "Capture restarts", "Times a capture had to be opened again in the hour before, by interface.",
+            [q(f"sum by (instance, interface) (increase({of('capture_restarts_total')}[1h]))", "{{instance}} {{interface}}")],
+            "short", limits(GOOD, (1, WARN)), 8, 8, calcs=("lastNotNull", "max"), empty="none",
         ),
         graph(
             "Damage per minute", "What claimed to be something and was not, by layer.",
