@@ -333,7 +333,7 @@ def annotation(name, expression, color, title, value_is_time):
         "titleFormat": title,
     }
     if value_is_time:
-        made["useValueForTime"] = "on"
+        made["useValueForTime"] = True
     return made
 
 

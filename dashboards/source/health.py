@@ -152,18 +152,18 @@ def board():
             "cpm", limits(GOOD), 8, 8, calcs=("mean", "max"), colors={"all opened": GREY},
         ),
         table(
-            "Folded series and log messages",
-            "What was counted under `other` because a cap was reached, and log messages left out because they "
-            "repeated. Raise `[metrics] max_series` where a metric stands here.",
-            [
-                q(f"round({total('metric', in_range(of('series_folded_total')))}) > 0", "series", table=True),
-                q(f"round({total('event', in_range(of('log_events_folded_total')))}) > 0", "messages", table=True),
-            ],
-            [
-                column("metric", "Metric"), column("event", "Log event"),
-                column("Value #A", "Series folded", unit="short", decimals=0), column("Value #B", "Messages folded", unit="short", decimals=0),
-            ],
-            ["metric", "Value #A", "event", "Value #B"], "Value #A", width=8, height=8, empty="nothing was folded",
+            "Folded series",
+            "What was counted under `other` in this range because a cap was reached. Raise `[metrics] max_series` "
+            "where a metric stands here.",
+            [q(f"round({total('metric', in_range(of('series_folded_total')))}) > 0", "series", table=True)],
+            [column("metric", "Metric"), column("Value", "Times", unit="short", decimals=0, width=60)],
+            ["metric", "Value"], "Value", width=4, height=8, empty="nothing was folded",
+        ),
+        table(
+            "Folded log messages", "Log messages of this range that were left out because they repeated.",
+            [q(f"round({total('event', in_range(of('log_events_folded_total')))}) > 0", "messages", table=True)],
+            [column("event", "Log event"), column("Value", "Times", unit="short", decimals=0, width=60)],
+            ["event", "Value"], "Value", width=4, height=8, empty="nothing was folded",
         ),
         row("The process itself"),
         graph(
