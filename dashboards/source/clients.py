@@ -1,8 +1,8 @@
 """Who must be upgraded, and to what?"""
 
 from .grafana import (
-    BAD, GOOD, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, region, row, share, stat,
-    steps, table, total, words,
+    BAD, GOOD, SKY, WARN, bars, column, dashboard, graph, in_range, limits, per_minute, pick, q, rate, region, row, share, stat,
+    table, total, words,
 )
 from .words import CLIENT_COLORS, OLD_VERSIONS, REFUSAL, SEVERITY, TO_DO, VERSION_COLORS
 
@@ -90,10 +90,10 @@ def board():
             "short", limits(GOOD, (1, WARN)), 12, 9, calcs=("lastNotNull", "max"), empty="no client broke a rule", colors=CLIENT_COLORS,
         ),
         graph(
-            "Serious violations per interval, by severity",
-            "What the clients did, in numbers: critical and warning.",
-            [q(steps("severity", serious), "{{severity}}")],
-            "short", limits(GOOD, (1, WARN)), 12, 9, bars=True, stack="normal", interval="2m", calcs=("sum", "max"),
+            "Serious violations per minute, by severity",
+            "How often rules of severity critical and warning are broken.",
+            [q(per_minute("severity", serious), "{{severity}}")],
+            "cpm", limits(GOOD, (0.000001, WARN)), 12, 9, bars=True, stack="normal", interval="2m", calcs=("mean", "max"),
             colors={"critical": BAD, "warning": WARN},
         ),
         row("Who is turned away, and why?"),

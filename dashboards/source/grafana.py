@@ -51,13 +51,13 @@ def in_range(selector):
     return f"(increase({selector}[$__range]) and {selector} offset $__range or max_over_time({selector}[$__range]))"
 
 
-def steps(labels, selector):
-    """Growth in each interval drawn, births of series included where one of each sum starts at 0.
+def per_minute(labels, selector):
+    """Growth per minute, births of series included where one of each sum starts at 0.
 
-    Summed per instance before the increase: the series of one process begin anew together. The intervals
-    touch and do not overlap, so that the bars add up. Draw with `interval="2m"`.
+    Summed per instance before the rate: the series of one process begin anew together. Draw with
+    `interval="2m"`, so that each window holds two points at least.
     """
-    return f"sum by ({labels}) (increase((sum by (job, instance, {labels}) ({selector}))[$__interval:1m]))"
+    return f"60 * sum by ({labels}) (rate((sum by (job, instance, {labels}) ({selector}))[$__rate_interval:1m]))"
 
 
 def total(labels, expression):
@@ -333,7 +333,7 @@ def annotation(name, expression, color, title, value_is_time):
         "titleFormat": title,
     }
     if value_is_time:
-        made["useValueForTime"] = "on"
+        made["useValueForTime"] = True
     return made
 
 

@@ -1,7 +1,7 @@
 """Can the other dashboards be believed?"""
 
 from .grafana import (
-    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, steps, table, total,
+    BAD, GOOD, GREY, SCOPE, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, row, stat, table, total,
     words,
 )
 
@@ -124,9 +124,9 @@ def board():
             "s", limits(GOOD, (300, WARN), (900, BAD)), 8, 8, line=True, calcs=("lastNotNull", "max"),
         ),
         graph(
-            "Capture restarts", "Times a capture had to be opened again, by interface.",
-            [q(steps("instance, interface", of("capture_restarts_total")), "{{instance}} {{interface}}")],
-            "short", limits(GOOD, (1, WARN)), 8, 8, bars=True, interval="2m", calcs=("sum",), empty="none",
+            "Capture restarts", "Times a capture had to be opened again in the hour before, by interface.",
+            [q(f"sum by (instance, interface) (increase({of('capture_restarts_total')}[1h]))", "{{instance}} {{interface}}")],
+            "short", limits(GOOD, (1, WARN)), 8, 8, calcs=("lastNotNull", "max"), empty="none",
         ),
         graph(
             "Damage per minute", "What claimed to be something and was not, by layer.",
@@ -152,18 +152,18 @@ def board():
             "cpm", limits(GOOD), 8, 8, calcs=("mean", "max"), colors={"all opened": GREY},
         ),
         table(
-            "Folded series and log messages",
-            "What was counted under `other` because a cap was reached, and log messages left out because they "
-            "repeated. Raise `[metrics] max_series` where a metric stands here.",
-            [
-                q(f"round({total('metric', in_range(of('series_folded_total')))}) > 0", "series", table=True),
-                q(f"round({total('event', in_range(of('log_events_folded_total')))}) > 0", "messages", table=True),
-            ],
-            [
-                column("metric", "Metric"), column("event", "Log event"),
-                column("Value #A", "Series folded", unit="short", decimals=0), column("Value #B", "Messages folded", unit="short", decimals=0),
-            ],
-            ["metric", "Value #A", "event", "Value #B"], "Value #A", width=8, height=8, empty="nothing was folded",
+            "Folded series",
+            "What was counted under `other` in this range because a cap was reached. Raise `[metrics] max_series` "
+            "where a metric stands here.",
+            [q(f"round({total('metric', in_range(of('series_folded_total')))}) > 0", "series", table=True)],
+            [column("metric", "Metric"), column("Value", "Times", unit="short", decimals=0, width=60)],
+            ["metric", "Value"], "Value", width=4, height=8, empty="nothing was folded",
+        ),
+        table(
+            "Folded log messages", "Log messages of this range that were left out because they repeated.",
+            [q(f"round({total('event', in_range(of('log_events_folded_total')))}) > 0", "messages", table=True)],
+            [column("event", "Log event"), column("Value", "Times", unit="short", decimals=0, width=60)],
+            ["event", "Value"], "Value", width=4, height=8, empty="nothing was folded",
         ),
         row("The process itself"),
         graph(

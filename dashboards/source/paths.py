@@ -1,8 +1,8 @@
 """Which traffic takes which way?"""
 
 from .grafana import (
-    BAD, GOOD, GREY, ORANGE, SKY, WARN, bars, column, dashboard, fixed, graph, in_range, limits, pick, q, rate, region, row,
-    share, stat, steps, table, total, words,
+    BAD, GOOD, GREY, ORANGE, SKY, WARN, bars, column, dashboard, fixed, graph, in_range, limits, per_minute, pick, q, rate, region, row,
+    share, stat, table, total, words,
 )
 from .words import ACCESS_COLORS, ENTRY_COLORS, SEVERITY
 
@@ -102,10 +102,10 @@ def board():
             ["access", "entry", "Value #A", "Value #B", "Value #C"], "Value #A", width=12, height=9,
         ),
         graph(
-            "Violations about the path, per interval",
-            "By rule, information included. Each bar is the number in its interval.",
-            [q(steps("rule", pick("violations_total", f'rule=~"{PATH_RULES}"', region="start")) + " > 0", "{{rule}}")],
-            "short", limits(GOOD, (1, WARN)), 12, 9, bars=True, stack="normal", interval="2m", calcs=("sum", "max"),
+            "Violations about the path, per minute",
+            "How often each rule about the path is broken, information included.",
+            [q(per_minute("rule", pick("violations_total", f'rule=~"{PATH_RULES}"', region="start")) + " > 0", "{{rule}}")],
+            "cpm", limits(GOOD, (0.000001, WARN)), 12, 9, bars=True, stack="normal", interval="2m", calcs=("mean", "max"),
             empty="none in this range",
             colors={
                 "path_not_allowed": "#D55E00", "gateway_endpoint_missing": "#E69F00", "dns_override": "#CC79A7",

@@ -1,8 +1,8 @@
 """Are we keeping the rules?"""
 
 from .grafana import (
-    BAD, GOOD, GREY, SKY, WARN, bars, column, dashboard, graph, in_range, limits, pick, q, rate, region, row, share,
-    stat, steps, table, total, words,
+    BAD, GOOD, GREY, SKY, WARN, bars, column, dashboard, graph, in_range, limits, per_minute, pick, q, rate, region, row, share,
+    stat, table, total, words,
 )
 from .words import CRITICAL_COLORS, KIND_COLORS, OLD_VERSIONS, SEVERITY, VERDICT_COLORS, VERSION_COLORS
 
@@ -105,10 +105,10 @@ def board():
             empty="no rule was broken in this range",
         ),
         graph(
-            "Critical violations per interval, by rule",
-            "Each bar is the number in its interval. A colour that was not there before is a new kind of violation.",
-            [q(steps("rule", CRITICAL) + " > 0", "{{rule}}")],
-            "short", limits(GOOD, (1, BAD)), 14, 10, bars=True, stack="normal", interval="2m", calcs=("sum", "max"),
+            "Critical violations per minute, by rule",
+            "How often each critical rule is broken. A colour that was not there before is a new kind of violation.",
+            [q(per_minute("rule", CRITICAL) + " > 0", "{{rule}}")],
+            "cpm", limits(GOOD, (0.000001, BAD)), 14, 10, bars=True, stack="normal", interval="2m", calcs=("mean", "max"),
             empty="no critical violation in this range", colors=CRITICAL_COLORS,
         ),
         row("Is it getting better?"),
@@ -138,7 +138,7 @@ def board():
             "Handshakes by the version the server chose. Below TLS 1.2 nothing should be left: the endpoints of AWS "
             "no longer agree to it, so something else answered.",
             [q(total("version", rate(HANDSHAKES)), "TLS {{version}}")],
-            "percentunit", limits(GOOD), 12, 8, stack="percent", colors=VERSION_COLORS, calcs=("mean", "lastNotNull"),
+            "percentunit", limits(GOOD), 10, 8, stack="percent", colors=VERSION_COLORS, calcs=("mean", "lastNotNull"),
         ),
         table(
             "Version, suite and path",
@@ -151,11 +151,11 @@ def board():
                     "3": ("SSL 3", BAD), "2": ("SSL 2", BAD),
                 })),
                 column("cipher", "Cipher suite"),
-                column("access", "Way to AWS", width=170),
+                column("access", "Way to AWS", width=165),
                 column("entry", "Entry", width=150),
-                column("Value", "Handshakes", unit="short", decimals=0, width=110),
+                column("Value", "Handshakes", unit="short", decimals=0, width=105),
             ],
-            ["version", "cipher", "access", "entry", "Value"], "Value", width=12, height=8,
+            ["version", "cipher", "access", "entry", "Value"], "Value", width=14, height=8,
         ),
         stat(
             "Handshakes below TLS 1.2",

@@ -293,7 +293,7 @@ fn queries_keep_the_rules_of_the_linter() {
                 assert!(!is_counter || grows || is_filter || is_born, "{place}: {}", selector.metric);
             }
             // Growth of a sum is right only where the sum is of one process.
-            for inner in query.split("increase((sum by (").skip(1) {
+            for inner in query.split("rate((sum by (").skip(1) {
                 assert!(inner.starts_with("job, instance"), "{place}");
             }
         }

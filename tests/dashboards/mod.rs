@@ -55,3 +55,16 @@ fn every_alert_is_delivered() {
         must("python3", &["tests/dashboards/alerts.py"]);
     }
 }
+
+/// Asked of a Prometheus that scraped the daemon while it played the captures.
+#[test]
+fn every_query_has_an_answer_from_the_daemon() {
+    if !["python3", "prometheus"].iter().all(|program| support::is_there(program)) {
+        return;
+    }
+    if support::run(&["watch", "--help"]).code != Some(0) {
+        println!("skipped: this program has no daemon");
+        return;
+    }
+    must("python3", &["tests/dashboards/daemon.py", env!("CARGO_BIN_EXE_ddbwatch")]);
+}
