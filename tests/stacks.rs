@@ -124,3 +124,16 @@ fn index_knows_every_capture() {
     let there: BTreeSet<String> = crate::golden::names().into_iter().collect();
     assert_eq!(known, there);
 }
+
+/// The table of fingerprints is read again from the captures it names, and a capture's own program is
+/// the one it tells.
+#[test]
+fn recorded_fingerprints_are_those_of_the_table() {
+    for row in ddbwatch::policy::clients::FINGERPRINTS {
+        let records =
+            support::run(&["analyze", "--all-services", "--format", "jsonl", row.capture]).records();
+        let found: BTreeSet<String> =
+            records.iter().filter_map(|record| record.get("tls.client.ja4")).map(shown).collect();
+        assert!(found.contains(row.ja4), "{}: {} is not among {found:?}", row.capture, row.ja4);
+    }
+}

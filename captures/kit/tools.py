@@ -10,7 +10,7 @@ from pathlib import Path
 from .book import Skipped
 
 PROGRAMS = {"ip": "iproute2", "tcpdump": "tcpdump", "openssl": "openssl", "ethtool": "ethtool", "sysctl": "procps"}
-OPTIONAL = {"node": "nodejs", "npm": "npm", "go": "golang-go", "cargo": "rustup.rs", "tshark": "tshark"}
+OPTIONAL = {"node": "nodejs", "npm": "npm", "go": "golang-go", "cargo": "rustup.rs", "tshark": "tshark", "java": "openjdk-17-jdk-headless"}
 
 
 class Tools:

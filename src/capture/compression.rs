@@ -8,9 +8,10 @@ use flate2::bufread::GzDecoder;
 use super::buffer::Buffer;
 use super::error::Compression;
 
-/// The largest window a zstd stream may ask for, as a power of two: 128 MiB, which is what the zstd
-/// tool itself allows unless told otherwise.
-const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+/// The largest window a zstd stream may ask for, as a power of two: 32 MiB, four times what every
+/// decoder has to support [RFC 8878 section 3.1.1.1.2]; levels up to 20 ask for no more. The window is
+/// memory of its own for each file that is being read.
+const MAX_ZSTD_WINDOW_LOG: u32 = 25;
 
 /// The window over what is inside `stored`.
 pub(super) fn decode(compression: Compression, stored: Buffer) -> io::Result<Buffer> {

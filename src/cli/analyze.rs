@@ -20,7 +20,7 @@ use crate::telemetry::Accounts;
 use crate::view::{ReadProgress, Table, TableOptions};
 
 /// How many files that are no captures are named; a folder may hold thousands.
-const NAMED_PASSED_OVER: usize = 3;
+const NAMED_PASSED_OVER: usize = 2;
 
 /// Runs the command.
 pub fn run(args: &Analyze) -> Result<Finished, Failure> {
@@ -110,18 +110,18 @@ fn refuse_to_overwrite(wanted: &Path, inputs: &[Input]) -> Result<(), Failure> {
 
 /// Tells what of the folders is not read: what may have been a capture in full, the rest by a few examples.
 fn note_passed_over(found: &Expanded) {
-    let mut unnamed = found.passed_over_unlisted;
-    let mut named = 0;
-    for passed_over in &found.passed_over {
-        if passed_over.is_loss() || named < NAMED_PASSED_OVER {
-            named += 1;
-            note(&format!("passed over {passed_over}"));
-        } else {
-            unnamed += 1;
-        }
+    let others: Vec<_> = found.passed_over.iter().filter(|passed_over| !passed_over.is_loss()).collect();
+    for passed_over in found.passed_over.iter().filter(|passed_over| passed_over.is_loss()) {
+        note(&format!("passed over {passed_over}"));
     }
-    if unnamed > 0 {
-        note(&format!("passed over {unnamed} more files that are no captures"));
+    let number = others.len() as u64 + found.passed_over_unlisted as u64;
+    if number > NAMED_PASSED_OVER as u64 {
+        // The reason is worth a line where it may surprise, not in a folder with hundreds of other files.
+        let names: Vec<String> =
+            others.iter().take(NAMED_PASSED_OVER).map(|other| other.path.display().to_string()).collect();
+        note(&format!("passed over {number} files that are no captures, such as {}", names.join(", ")));
+    } else {
+        others.iter().for_each(|other| note(&format!("passed over {other}")));
     }
 }
 

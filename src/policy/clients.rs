@@ -117,15 +117,134 @@ const PYTHON: Client = Client {
     endpoint: "endpoint_url and use_ssl of the client",
 };
 
-/// JA4 fingerprint → client. Only what was recorded from a known client goes in here.
-const BY_JA4: &[(&str, Client)] = &[];
+/// A fingerprint that was recorded from a known program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    pub ja4: &'static str,
+    /// The shipped capture it was read from, where a test reads it again.
+    pub capture: &'static str,
+    /// A fingerprint is a library's and its settings', so where many programs share one the name says so.
+    pub client: Client,
+}
+
+/// What was recorded, and nothing else: fingerprints change with every version of a library.
+pub const FINGERPRINTS: &[Fingerprint] = &[
+    Fingerprint {
+        ja4: "t13d1812h1_85036bcba153_b26ce05bbdd6",
+        capture: "boto3-tls.pcap",
+        client: Client {
+            name: "AWS SDK for Python (boto3), or another program on Python's urllib3",
+            tls: "the OpenSSL that Python is built with",
+            endpoint: "endpoint_url and use_ssl of the client",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d521100_b262b3658495_8e6e362c5eac",
+        capture: "sdk-js-tls.pcap",
+        client: Client {
+            name: "AWS SDK for JavaScript, or another program on Node.js 24",
+            tls: "the Node.js version, --tls-min-v1.2 and the agent's secureProtocol",
+            endpoint: "endpoint and tls (v3) or endpoint and sslEnabled (v2)",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d5911h1_a33745022dd6_1f22a2ca17c4",
+        capture: "node-tls13.pcap",
+        client: Client {
+            name: "a program on Node.js 20",
+            tls: "the Node.js version and --tls-min-v1.2",
+            endpoint: "the program's own configuration",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d1910h2_9dc949149365_97f8aa674fd9",
+        capture: "go-tls13.pcap",
+        client: Client {
+            name: "a program in Go 1.19, such as one with the AWS SDK for Go",
+            tls: "the Go version it is built with, and MinVersion in the transport's tls.Config",
+            endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
+        },
+    },
+    Fingerprint {
+        ja4: "t12d1609h2_8cdfa2d4673b_ac0d2f4ec206",
+        capture: "go-tls12.pcap",
+        client: Client {
+            name: "a program in Go 1.19 that is held to TLS 1.2",
+            tls: "MaxVersion in the transport's tls.Config",
+            endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d1011h1_61a7ad8aa9b6_0d308c48d2a3",
+        capture: "rustls-x25519mlkem768.pcap",
+        client: Client {
+            name: "a program in Rust on rustls and aws-lc, such as one with the AWS SDK for Rust",
+            tls: "the version of rustls and the crypto provider it is given",
+            endpoint: "endpoint_url of the client's configuration",
+        },
+    },
+    Fingerprint {
+        ja4: "t12d1009h1_61a7ad8aa9b6_d711469814ef",
+        capture: "rustls-tls12.pcap",
+        client: Client {
+            name: "a program in Rust on rustls that is held to TLS 1.2",
+            tls: "the protocol versions of its rustls configuration",
+            endpoint: "endpoint_url of the client's configuration",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d181100_85036bcba153_d41ae481755e",
+        capture: "python-tls13.pcap",
+        client: Client {
+            name: "a Python program on the ssl module",
+            tls: "the OpenSSL that Python is built with, and its SSLContext",
+            endpoint: "the program's own configuration",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d311000_e8f1e7e78f70_5ac7197df9d2",
+        capture: "dax-tls.pcap",
+        client: Client {
+            name: "openssl s_client, or another program with the defaults of OpenSSL 3",
+            tls: "OpenSSL's configuration: MinProtocol and CipherString",
+            endpoint: "the program's own configuration",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d3112h2_e8f1e7e78f70_b26ce05bbdd6",
+        capture: "curl-connect.pcap",
+        client: Client {
+            name: "curl, or another program on libcurl with OpenSSL 3",
+            tls: "--tlsv1.2, --ciphers and OpenSSL's configuration",
+            endpoint: "the URL it is given",
+        },
+    },
+    Fingerprint {
+        ja4: "t13d371200_db35923f8641_7c76daad20ec",
+        capture: "java-tls13.pcap",
+        client: Client {
+            name: "a program on Java 17, such as one with the AWS SDK for Java",
+            tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
+            endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
+        },
+    },
+    Fingerprint {
+        ja4: "t12d341000_0ca14b6c4d46_1f7ae294493e",
+        capture: "java-tls12.pcap",
+        client: Client {
+            name: "a program on Java 17 that is held to TLS 1.2",
+            tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
+            endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
+        },
+    },
+];
 
 /// The client that made a flow, where its own words or its fingerprint tell.
 #[must_use]
 pub fn recognise(record: &Record) -> Option<&'static Client> {
     let by_product = record.http.as_ref().and_then(|http| http.sdk.as_deref()).and_then(by_product);
     let ja4 = record.tls.as_ref().and_then(|tls| tls.ja4.as_deref());
-    by_product.or_else(|| BY_JA4.iter().find(|row| Some(row.0) == ja4).map(|row| &row.1))
+    by_product.or_else(|| FINGERPRINTS.iter().find(|row| Some(row.ja4) == ja4).map(|row| &row.client))
 }
 
 fn by_product(token: &str) -> Option<&'static Client> {
@@ -136,6 +255,13 @@ fn by_product(token: &str) -> Option<&'static Client> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_no_fingerprint_twice() {
+        for (number, row) in FINGERPRINTS.iter().enumerate() {
+            assert!(FINGERPRINTS.iter().skip(number + 1).all(|other| other.ja4 != row.ja4), "{}", row.ja4);
+        }
+    }
 
     #[test]
     fn knows_clients_by_their_product() {

@@ -93,7 +93,11 @@ fn remedy(rule: Rule, record: &Record) -> String {
     };
     let Some(client) = clients::recognise(record) else { return text };
     let place = place(client);
-    text.push_str(&format!(" The client is probably the {}; there it is decided by {place}.", client.name));
+    let article = if client.name.starts_with("AWS ") { "the " } else { "" };
+    text.push_str(&format!(
+        " The client is probably {article}{}; there it is decided by {place}.",
+        client.name
+    ));
     text
 }
 

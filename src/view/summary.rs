@@ -193,14 +193,14 @@ fn endpoint(record: &Record) -> String {
 
 fn version(record: &Record) -> String {
     let Some(tls) = &record.tls else {
-        return if record.http.is_some() { "none".into() } else { "?".into() };
+        return if record.http.is_some() { "no TLS".into() } else { "unknown".into() };
     };
     match tls.version() {
         Some(version) => {
             let text = version_text(version).to_string();
             if matches!(text.as_str(), "2" | "3") { format!("SSL {text}") } else { format!("TLS {text}") }
         }
-        None => "?".into(),
+        None => "unknown".into(),
     }
 }
 
@@ -226,15 +226,15 @@ fn path(record: &Record) -> String {
         Access::DirectConnectTransit => "DX transit",
         Access::InVpc => "in VPC",
         Access::Internet => "internet",
-        Access::Unknown => "?",
+        Access::Unknown => "unknown",
     };
     let entry = match record.path.entry {
         Entry::GatewayEndpoint => "gateway",
         Entry::InterfaceEndpoint => "interface",
         Entry::PublicEndpoint => "public",
-        Entry::Unknown => "?",
+        Entry::Unknown => "unknown",
     };
-    if access == "?" && entry == "?" { "unknown".into() } else { format!("{access} > {entry}") }
+    if access == entry { "unknown".into() } else { format!("{access} > {entry}") }
 }
 
 fn outcome(record: &Record) -> String {

@@ -20,7 +20,10 @@ const FULL_FINDINGS: usize = 8;
 const NAMED: usize = 4;
 /// Values named in the sums.
 const NAMED_IN_SUMS: usize = 6;
-/// Notes of damage and names of files passed over that are shown.
+/// Names of files passed over that are shown: examples, as a folder may hold thousands.
+const NAMED_PASSED_OVER: usize = 2;
+
+/// Notes of damage that are shown.
 const NAMED_FILES: usize = 10;
 /// Lines a remedy may take.
 const REMEDY_LINES: usize = 3;
@@ -380,8 +383,12 @@ fn coverage(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &T
 }
 
 fn losses(page: &mut Page, accounts: &Accounts) {
-    let passed_over: Vec<Piece> =
-        accounts.files_passed_over.iter().take(NAMED_FILES).map(|file| piece(file, Tone::Plain)).collect();
+    let passed_over: Vec<Piece> = accounts
+        .files_passed_over
+        .iter()
+        .take(NAMED_PASSED_OVER)
+        .map(|file| piece(file, Tone::Plain))
+        .collect();
     page.items("No capture", LABEL, &with_rest(passed_over, accounts.files_passed_over.len()));
     for (number, note) in accounts.damage.iter().take(NAMED_FILES).enumerate() {
         let label = if number == 0 { "Damaged" } else { "" };

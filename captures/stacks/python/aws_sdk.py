@@ -1,6 +1,6 @@
 """Calls DynamoDB with boto3 and prints what is known of the connection, as JSON.
 
-aws_sdk.py SCHEME CREDENTIAL [ca=FILE] [endpoint=URL] [proxy=URL] [streams] [account] [presigned]
+aws_sdk.py SCHEME CREDENTIAL [ca=FILE] [endpoint=URL] [proxy=URL] [streams] [account] [presigned] [sigv4a]
 CREDENTIAL: long_term, temporary or none. The keys are the examples of AWS's own documentation.
 """
 
@@ -48,7 +48,8 @@ for kind in (http.client.HTTPConnection, urllib3.connection.HTTPConnection, urll
 
 config = Config(
     retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20,
-    signature_version=botocore.UNSIGNED if credential == "none" else None,
+    signature_version=botocore.UNSIGNED if credential == "none" else "v4a" if "sigv4a" in options else None,
+    sigv4a_signing_region_set="*" if "sigv4a" in options else None,
     proxies={"https": options["proxy"]} if "proxy" in options else None,
     account_id_endpoint_mode="required" if "account" in options else "disabled",
 )

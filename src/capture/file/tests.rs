@@ -356,3 +356,25 @@ fn asks_a_pipe_for_no_more_than_it_needs() {
     let mut source = FileSource::from_reader(Waiting(io::Cursor::new(file.bytes))).unwrap();
     assert_eq!(source.next_frame().unwrap().unwrap().data, b"abc");
 }
+
+#[test]
+fn refuses_zstd_windows_that_take_too_much_memory() {
+    let with_window = |log| {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(log).unwrap();
+        encoder.write_all(&pcap()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let read = |bytes: Vec<u8>| {
+        let mut source = FileSource::from_reader(std::io::Cursor::new(bytes)).ok()?;
+        let mut frames = 0;
+        while let Ok(Some(_)) = source.next_frame() {
+            frames += 1;
+        }
+        Some(frames)
+    };
+    let whole = read(pcap());
+    assert!(whole > Some(0));
+    assert_eq!(read(with_window(25)), whole);
+    assert!(!matches!(read(with_window(27)), Some(1..)));
+}
