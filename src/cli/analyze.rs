@@ -9,10 +9,12 @@ use anyhow::anyhow;
 
 use super::args::{Analyze, Format, Switch};
 use super::output::{self, Output};
-use super::{Failure, Finished};
+use super::{Failure, Finished, evidence};
 use crate::capture::{self, Expanded, Input};
 use crate::config::{self, CommandLine, Resolved};
-use crate::export::{Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Sink};
+use crate::export::{
+    Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Report as Evidence, Sink,
+};
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
 use crate::policy::Rule;
@@ -78,6 +80,9 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         note(&format!("{}: damaged at byte {}: {}", damage.file, damage.offset, damage.what));
     }
     redactor.apply_accounts(&mut accounts);
+    if let Report::Html(sink) = &mut report {
+        evidence::tell_inputs(sink, &job.inputs, &mut redactor, &mut accounts);
+    }
     report.finish(&accounts)?;
 
     Ok(if stop.load(Ordering::Relaxed) {
@@ -139,6 +144,7 @@ enum Report {
     Table(Box<Table<Output>>),
     Jsonl(Jsonl<Output>),
     Csv(Csv<Output>),
+    Html(Box<Evidence<Output>>),
     Prometheus(Box<MetricsSink<Output>>),
 }
 
@@ -148,6 +154,11 @@ impl Report {
             Format::Table => Self::Table(Box::new(Table::new(table_options(args, config), output))),
             Format::Jsonl => Self::Jsonl(Jsonl::new(output)),
             Format::Csv => Self::Csv(Csv::new(output)),
+            Format::Html => {
+                let mut options = evidence::options(config);
+                options.all_services = Some(args.all_services);
+                Self::Html(Box::new(Evidence::new(options, output)))
+            }
             Format::Prometheus => {
                 let settings = &config.policy.settings;
                 let rules = Rule::ALL
@@ -171,6 +182,7 @@ impl Report {
             Self::Table(sink) => sink.record(record),
             Self::Jsonl(sink) => sink.record(record),
             Self::Csv(sink) => sink.record(record),
+            Self::Html(sink) => sink.record(record),
             Self::Prometheus(sink) => sink.record(record),
         }
     }
@@ -190,6 +202,10 @@ impl Report {
                 sink.finish(accounts)?;
                 sink.into_inner()
             }
+            Self::Html(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
             Self::Prometheus(mut sink) => {
                 sink.finish(accounts)?;
                 sink.into_inner()
@@ -205,17 +221,7 @@ fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
         options.has_color = true;
     }
     options.all_services = args.all_services;
-    let prefixes = &config.endpoint.prefixes;
-    let origin = match &config.ip_ranges {
-        Some(path) => format!("read from {}", path.display()),
-        None => "compiled in".to_owned(),
-    };
-    let published = prefixes.created().to_string();
-    options.facts.push(format!(
-        "Address list: {} DynamoDB prefixes, published {}, {origin}.",
-        prefixes.len(),
-        published.split('T').next().unwrap_or_default()
-    ));
+    options.facts.push(evidence::prefix_list(config));
     options
 }
 

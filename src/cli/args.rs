@@ -122,6 +122,8 @@ pub enum Format {
     Jsonl,
     /// The same columns as comma-separated values
     Csv,
+    /// The evidence report: one HTML file with findings, evidence, coverage and inventory
+    Html,
     /// Metrics as text, for the textfile collector
     Prometheus,
 }

@@ -7,6 +7,7 @@
 mod analyze;
 mod args;
 mod documents;
+mod evidence;
 mod output;
 
 use std::ffi::OsString;

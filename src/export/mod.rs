@@ -1,4 +1,4 @@
-//! Records out of the program: JSON Lines, CSV and metrics, and what is hidden in them.
+//! Records out of the program: JSON Lines, CSV, metrics and the evidence report, and what is hidden in them.
 //!
 //! Input: [`Record`]s in the order of the pipeline, and [`Accounts`] at the end. Output: bytes. It
 //! decides nothing about a flow, reads no clock and never reorders records.
@@ -8,6 +8,7 @@ pub mod fields;
 pub mod jsonl;
 pub mod prometheus;
 pub mod redact;
+pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod schema;
@@ -19,6 +20,7 @@ pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_
 pub use jsonl::Jsonl;
 pub use prometheus::{Metrics, MetricsOptions, MetricsSink};
 pub use redact::{Redaction, Redactor};
+pub use report::{Report, ReportOptions};
 
 use crate::model::Record;
 use crate::telemetry::Accounts;
