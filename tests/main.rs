@@ -13,6 +13,7 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
+mod evidence;
 mod golden;
 mod prometheus_text;
 mod properties;

@@ -9,11 +9,12 @@ use anyhow::anyhow;
 
 use super::args::{Analyze, Format, Switch};
 use super::output::{self, Output};
+use super::partition::Partitioned;
 use super::{Failure, Finished, evidence};
 use crate::capture::{self, Expanded, Input};
 use crate::config::{self, CommandLine, Resolved};
 use crate::export::{
-    Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Report as Evidence, Sink,
+    Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Parquet, Redaction, Redactor, Report as Evidence, Sink,
 };
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
@@ -42,8 +43,16 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     if let Some(wanted) = &args.output {
         refuse_to_overwrite(wanted, &found.inputs)?;
     }
-    let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
-    let mut report = Report::new(args, &config, output).map_err(Failure::CannotRun)?;
+    if args.partition && args.format != Format::Parquet {
+        return Err(Failure::Usage(anyhow!("--partition needs --format parquet")));
+    }
+    let mut report = match args.output.as_deref().filter(|_| args.partition) {
+        Some(folder) => Report::Partitioned(Partitioned::new(folder).map_err(Failure::CannotRun)?),
+        None => {
+            let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
+            Report::new(args, &config, output).map_err(Failure::CannotRun)?
+        }
+    };
 
     // With records on the same terminal a bar would be drawn among them.
     let is_among_records =
@@ -131,7 +140,7 @@ fn note_passed_over(found: &Expanded) {
 }
 
 /// What becomes of account ids.
-fn redaction(config: &Resolved) -> Redaction {
+pub(super) fn redaction(config: &Resolved) -> Redaction {
     match &config.privacy.key {
         _ if !config.privacy.redact => Redaction::Off,
         Some(key) => Redaction::Keyed(key.as_bytes().to_vec()),
@@ -145,6 +154,8 @@ enum Report {
     Jsonl(Jsonl<Output>),
     Csv(Csv<Output>),
     Html(Box<Evidence<Output>>),
+    Parquet(Box<Parquet<Output>>),
+    Partitioned(Partitioned),
     Prometheus(Box<MetricsSink<Output>>),
 }
 
@@ -159,6 +170,7 @@ impl Report {
                 options.all_services = Some(args.all_services);
                 Self::Html(Box::new(Evidence::new(options, output)))
             }
+            Format::Parquet => Self::Parquet(Box::new(Parquet::new(output)?)),
             Format::Prometheus => {
                 let settings = &config.policy.settings;
                 let rules = Rule::ALL
@@ -183,6 +195,8 @@ impl Report {
             Self::Jsonl(sink) => sink.record(record),
             Self::Csv(sink) => sink.record(record),
             Self::Html(sink) => sink.record(record),
+            Self::Parquet(sink) => sink.record(record),
+            Self::Partitioned(sink) => sink.record(record),
             Self::Prometheus(sink) => sink.record(record),
         }
     }
@@ -206,6 +220,11 @@ impl Report {
                 sink.finish(accounts)?;
                 sink.into_inner()
             }
+            Self::Parquet(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Partitioned(sink) => return sink.finish(),
             Self::Prometheus(mut sink) => {
                 sink.finish(accounts)?;
                 sink.into_inner()
@@ -243,7 +262,7 @@ impl Progress for Bar {
     }
 }
 
-fn note(sentence: &str) {
+pub(super) fn note(sentence: &str) {
     // Nobody is left to tell where standard error is closed.
     let _ = writeln!(anstream::stderr(), "ddbwatch: {sentence}");
 }

@@ -9,6 +9,8 @@ mod args;
 mod documents;
 mod evidence;
 mod output;
+mod partition;
+mod report;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -68,6 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let result = match cli.command {
         Command::Analyze(args) => analyze::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Check(args) => documents::check(&args),
         Command::Explain(args) => documents::explain(&args),
         Command::Rules => documents::rules(),

@@ -6,11 +6,11 @@ use super::collect::Collected;
 use super::shares::Judgement;
 use super::words::{counted, number, share, shown, time};
 use super::{Origin, ReadingCounts};
-use crate::model::Completeness;
-use crate::telemetry::Accounts;
+use crate::model::{Completeness, Timestamp};
+use crate::telemetry::{Accounts, InterfaceCounts};
 
-/// Lines of one table: interfaces and damage come from the input.
-const MAX_LINES: usize = 100;
+/// Lines of one table: interfaces and damage come from the input. Enough to see what is meant; the sum says the rest.
+const MAX_LINES: usize = 20;
 
 /// A table of two or more columns, the first a heading of its line.
 #[derive(Debug, Serialize)]
@@ -154,38 +154,35 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
             counted(accounts.other_services, "TLS or HTTP flow")
         ));
     }
-    packets(accounts, tables);
+    flows(accounts, tables);
     losses(accounts, tables);
+    packets(accounts, tables);
     dropped + undecoded + full > 0 || !accounts.damage.is_empty()
 }
 
-/// Packets by interface, and the way of the flows.
+/// Packets by interface, the sum first.
 fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
-    let mut lines: Vec<Vec<String>> = accounts
-        .interfaces
-        .iter()
-        .take(MAX_LINES)
-        .map(|(name, counts)| {
-            vec![
-                shown(name).into_owned(),
-                number(counts.seen.packets),
-                number(counts.skipped.packets),
-                number(counts.parsed.packets),
-                counts.last_packet.map_or_else(|| "–".to_owned(), time),
-            ]
-        })
-        .collect();
-    let more = accounts.interfaces.len().saturating_sub(lines.len());
-    let sum = |stage: fn(&crate::telemetry::InterfaceCounts) -> u64| {
-        number(accounts.interfaces.values().map(stage).sum())
+    let sum = |stage: fn(&InterfaceCounts) -> u64| number(accounts.interfaces.values().map(stage).sum());
+    let line = |name: String, seen, skipped, parsed, last: Option<Timestamp>| {
+        vec![name, seen, skipped, parsed, last.map_or_else(|| "–".to_owned(), time)]
     };
-    lines.push(vec![
+    let mut lines = vec![line(
         "all".to_owned(),
         sum(|counts| counts.seen.packets),
         sum(|counts| counts.skipped.packets),
         sum(|counts| counts.parsed.packets),
-        accounts.last_packet.map_or_else(|| "–".to_owned(), time),
-    ]);
+        accounts.last_packet,
+    )];
+    lines.extend(accounts.interfaces.iter().take(MAX_LINES).map(|(name, counts)| {
+        line(
+            shown(name).into_owned(),
+            number(counts.seen.packets),
+            number(counts.skipped.packets),
+            number(counts.parsed.packets),
+            counts.last_packet,
+        )
+    }));
+    let more = accounts.interfaces.len().saturating_sub(MAX_LINES);
     tables.push(Lines {
         title: "Packets by interface",
         meaning: "Seen is the sum of skipped and looked into. A file that names no interface stands with its own name.",
@@ -194,6 +191,10 @@ fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
         more,
         is_numeric: true,
     });
+}
+
+/// What became of the flows.
+fn flows(accounts: &Accounts, tables: &mut Vec<Lines>) {
     let mut lines = vec![
         vec!["opened".to_owned(), number(accounts.flows_opened)],
         vec!["reported here".to_owned(), number(accounts.records)],
