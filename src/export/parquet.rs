@@ -184,7 +184,7 @@ struct Column {
 }
 
 impl Column {
-    const fn new(kind: Kind) -> Self {
+    fn new(kind: Kind) -> Self {
         let (values, repetition) = match kind {
             Kind::Text => (Values::Text(Vec::new()), None),
             Kind::List | Kind::Objects => (Values::Text(Vec::new()), Some(Vec::new())),

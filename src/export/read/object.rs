@@ -150,7 +150,11 @@ fn record(object: &mut Object) -> Read<Record> {
     let completeness = needed(object.word(Key::Completeness, Completeness::parse), Key::Completeness)?;
     let outcome = needed(object.word(Key::Outcome, Outcome::parse), Key::Outcome)?;
     let endpoint = endpoint(object)?;
-    let tls = if object.has(Key::Established) { Some(Box::new(tls(object, completeness)?)) } else { None };
+    let server_hello_frame = object.integer(Key::ServerHelloFrame)?;
+    // A frame that completed the ServerHello says that it was not cut.
+    let is_cut = completeness == Completeness::Truncated && server_hello_frame.is_none();
+    let tls =
+        if object.has(Key::Established) { Some(Box::new(tls(object, completeness, is_cut)?)) } else { None };
     let http = http(object, outcome, endpoint.service, tls.is_some())?;
     Ok(Record {
         timestamp,
@@ -160,7 +164,7 @@ fn record(object: &mut Object) -> Read<Record> {
         sightings,
         first_frame: object.integer(Key::FirstFrame)?.unwrap_or_default(),
         client_hello_frame: object.integer(Key::ClientHelloFrame)?,
-        server_hello_frame: object.integer(Key::ServerHelloFrame)?,
+        server_hello_frame,
         completeness,
         outcome,
         ended_by: object.word(Key::EndedBy, AlertFrom::parse)?,
@@ -240,7 +244,7 @@ fn offered(text: &str) -> Option<Offered> {
     words::suite(text).map(Offered::Suite).or_else(|| words::ssl2_kind(text).map(Offered::Kind))
 }
 
-fn tls(object: &mut Object, completeness: Completeness) -> Read<TlsFacts> {
+fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> Read<TlsFacts> {
     let is_truncated = completeness == Completeness::Truncated;
     let mut facts = TlsFacts {
         established: needed(object.flag(Key::Established), Key::Established)?,
@@ -261,7 +265,7 @@ fn tls(object: &mut Object, completeness: Completeness) -> Read<TlsFacts> {
     let alert = object.word(Key::Alert, words::alert)?;
     let from = object.word(Key::AlertFrom, AlertFrom::parse)?;
     facts.alert = alert.zip(from);
-    agreed(object, &mut facts, is_truncated)?;
+    agreed(object, &mut facts, is_hello_cut)?;
     if object.flag(Key::HelloRetryRequest)?.unwrap_or(false) {
         facts.hello_retry_request = Some(ServerHello {
             is_hello_retry_request: true,
