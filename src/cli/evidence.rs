@@ -72,6 +72,7 @@ pub fn tell_inputs<W: io::Write>(
     for file in &mut accounts.files_passed_over {
         *file = redactor.name(file).into_owned();
     }
+    report.redact(redactor);
     report.inputs(Origin::Captures, facts);
 }
 

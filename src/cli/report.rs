@@ -90,6 +90,9 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
         )));
     }
+    if let Writer::Html(report) = &mut writer {
+        report.redact(&mut redactor);
+    }
     writer.finish(total, inputs)?;
     Ok(if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing

@@ -205,3 +205,45 @@ fn torn_and_foreign_lines_are_told() {
     assert_eq!(run(&["report", "missing.jsonl"]).code, Some(1));
     assert_eq!(run(&["report", "--profile", "nowhere", file.to_str().unwrap()]).code, Some(2));
 }
+
+/// Contrast as WCAG 2.2 reckons it (success criteria 1.4.3 and 1.4.11).
+fn contrast(one: &str, other: &str) -> f64 {
+    let luminance = |colour: &str| -> f64 {
+        let part = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+#[test]
+fn report_has_contrast_in_light_and_dark() {
+    let style = include_str!("../../src/export/report/report.css");
+    let (light, dark) = style.split_once("@media screen and (prefers-color-scheme: dark)").unwrap();
+    for (scheme, text) in [("light", light), ("dark", dark)] {
+        let colour = |name: &str| -> &str {
+            let at = text.find(&format!("--{name}: #")).unwrap_or_else(|| panic!("{scheme}: {name}"));
+            text[at..].split_once(": ").unwrap().1.get(..7).unwrap()
+        };
+        for (one, other, least) in [
+            ("ink", "page", 4.5),
+            ("ink", "soft", 4.5),
+            ("quiet", "page", 4.5),
+            ("quiet", "soft", 4.5),
+            ("link", "page", 4.5),
+            ("on-critical", "tag-critical", 4.5),
+            ("on-warning", "tag-warning", 4.5),
+            ("on-info", "tag-info", 4.5),
+            ("pass", "page", 3.0),
+            ("unclear", "page", 3.0),
+            ("warning", "page", 3.0),
+            ("critical", "page", 3.0),
+        ] {
+            let found = contrast(colour(one), colour(other));
+            assert!(found >= least, "{scheme}: {one} on {other} has {found:.2}");
+        }
+    }
+}

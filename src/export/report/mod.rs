@@ -16,7 +16,7 @@ mod words;
 
 use std::io::{self, Write};
 
-use super::Sink;
+use super::{Redactor, Sink};
 use crate::model::Record;
 use crate::policy::{self, Profile};
 use crate::telemetry::Accounts;
@@ -105,6 +105,18 @@ impl<W: Write> Report<W> {
     pub fn inputs(&mut self, origin: Origin, inputs: Vec<InputFact>) {
         self.origin = origin;
         self.inputs = inputs;
+    }
+
+    /// Replaces account ids in what the configuration and the command line say.
+    pub fn redact(&mut self, redactor: &mut Redactor) {
+        let mut replace = |text: &mut String| *text = redactor.text(text).into_owned();
+        let options = &mut self.options;
+        for exception in options.policy.iter_mut().flat_map(|policy| &mut policy.exceptions) {
+            replace(&mut exception.owner);
+            replace(&mut exception.reason);
+        }
+        options.facts.iter_mut().for_each(&mut replace);
+        options.config.iter_mut().for_each(|config| replace(&mut config.name));
     }
 
     /// The output.
