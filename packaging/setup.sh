@@ -22,7 +22,7 @@ fi
 wanted="cc:gcc python3:python3"
 if [ "$purpose" = test ]; then
     wanted="$wanted tshark:tshark ip:iproute2 promtool:prometheus prometheus-alertmanager:prometheus-alertmanager"
-    wanted="$wanted openssl:openssl zstd:zstd gzip:gzip"
+    wanted="$wanted openssl:openssl zstd:zstd gzip:gzip chromium:chromium"
 fi
 missing=""
 for pair in $wanted; do
@@ -34,7 +34,21 @@ if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
     echo "clippy and rustfmt are needed for the tests: run 'rustup component add clippy rustfmt'." >&2
     exit 1
 fi
-[ -z "$missing" ] && exit 0
+
+# DuckDB reads the Parquet files of the tests; it is kept apart from the system's Python.
+make_python() {
+    [ "$purpose" = test ] || return 0
+    target/python/bin/python -c 'import duckdb' 2>/dev/null && return 0
+    python3 -m venv target/python && target/python/bin/pip install --quiet duckdb
+}
+
+if [ "$purpose" = test ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    missing="$missing python3-venv"
+fi
+if [ -z "$missing" ]; then
+    make_python
+    exit 0
+fi
 
 if ! has apt-get; then
     echo "Please install (names as in Debian):$missing" >&2
@@ -53,3 +67,4 @@ export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+make_python

@@ -121,7 +121,7 @@ fn same_capture_gives_the_same_bytes() {
             .unwrap()
             .stdout
     };
-    for format in ["jsonl", "csv", "prometheus", "table"] {
+    for format in ["jsonl", "csv", "html", "prometheus", "table"] {
         let once = run("1", format);
         assert!(!once.is_empty());
         assert_eq!(once, run("2", format), "{format}");

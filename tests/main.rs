@@ -16,6 +16,7 @@ mod crashers;
 mod dashboards;
 #[cfg(all(target_os = "linux", target_endian = "little"))]
 mod ebpf;
+mod evidence;
 mod golden;
 #[cfg(target_os = "linux")]
 mod live;

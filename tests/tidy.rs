@@ -16,7 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("flow", &["decode"]),
     ("classify", &["tls", "app"]),
-    ("export", &["telemetry"]),
+    // The evidence report says what the policy asks for, and what a stricter one would.
+    ("export", &["telemetry", "policy"]),
     ("host", &["capture"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),

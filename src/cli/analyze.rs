@@ -9,10 +9,13 @@ use anyhow::anyhow;
 
 use super::args::{Analyze, Format, Switch};
 use super::output::{self, Output};
-use super::{Failure, Finished};
+use super::partition::Partitioned;
+use super::{Failure, Finished, evidence};
 use crate::capture::{self, Expanded, Input};
 use crate::config::{self, CommandLine, Resolved};
-use crate::export::{Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Redaction, Redactor, Sink};
+use crate::export::{
+    Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Parquet, Redaction, Redactor, Report as Evidence, Sink,
+};
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
 use crate::policy::Rule;
@@ -40,8 +43,16 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     if let Some(wanted) = &args.output {
         refuse_to_overwrite(wanted, &found.inputs)?;
     }
-    let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
-    let mut report = Report::new(args, &config, output).map_err(Failure::CannotRun)?;
+    if args.partition && args.format != Format::Parquet {
+        return Err(Failure::Usage(anyhow!("--partition needs --format parquet")));
+    }
+    let mut report = match args.output.as_deref().filter(|_| args.partition) {
+        Some(folder) => Report::Partitioned(Partitioned::new(folder).map_err(Failure::CannotRun)?),
+        None => {
+            let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
+            Report::new(args, &config, output).map_err(Failure::CannotRun)?
+        }
+    };
 
     // With records on the same terminal a bar would be drawn among them.
     let is_among_records =
@@ -78,6 +89,9 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         note(&format!("{}: damaged at byte {}: {}", damage.file, damage.offset, damage.what));
     }
     redactor.apply_accounts(&mut accounts);
+    if let Report::Html(sink) = &mut report {
+        evidence::tell_inputs(sink, &job.inputs, &mut redactor, &mut accounts);
+    }
     report.finish(&accounts)?;
 
     Ok(if stop.load(Ordering::Relaxed) {
@@ -154,6 +168,9 @@ enum Report {
     Table(Box<Table<Output>>),
     Jsonl(Jsonl<Output>),
     Csv(Csv<Output>),
+    Html(Box<Evidence<Output>>),
+    Parquet(Box<Parquet<Output>>),
+    Partitioned(Partitioned),
     Prometheus(Box<MetricsSink<Output>>),
 }
 
@@ -163,6 +180,12 @@ impl Report {
             Format::Table => Self::Table(Box::new(Table::new(table_options(args, config), output))),
             Format::Jsonl => Self::Jsonl(Jsonl::new(output)),
             Format::Csv => Self::Csv(Csv::new(output)),
+            Format::Html => {
+                let mut options = evidence::options(config);
+                options.all_services = Some(args.all_services);
+                Self::Html(Box::new(Evidence::new(options, output)))
+            }
+            Format::Parquet => Self::Parquet(Box::new(Parquet::new(output)?)),
             Format::Prometheus => {
                 let metrics = Metrics::new(metrics_options(config))?;
                 Self::Prometheus(Box::new(MetricsSink::new(metrics, output)))
@@ -175,6 +198,9 @@ impl Report {
             Self::Table(sink) => sink.record(record),
             Self::Jsonl(sink) => sink.record(record),
             Self::Csv(sink) => sink.record(record),
+            Self::Html(sink) => sink.record(record),
+            Self::Parquet(sink) => sink.record(record),
+            Self::Partitioned(sink) => sink.record(record),
             Self::Prometheus(sink) => sink.record(record),
         }
     }
@@ -194,6 +220,15 @@ impl Report {
                 sink.finish(accounts)?;
                 sink.into_inner()
             }
+            Self::Html(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Parquet(mut sink) => {
+                sink.finish(accounts)?;
+                sink.into_inner()
+            }
+            Self::Partitioned(sink) => return sink.finish(),
             Self::Prometheus(mut sink) => {
                 sink.finish(accounts)?;
                 sink.into_inner()
@@ -209,17 +244,7 @@ fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
         options.has_color = true;
     }
     options.all_services = args.all_services;
-    let prefixes = &config.endpoint.prefixes;
-    let origin = match &config.ip_ranges {
-        Some(path) => format!("read from {}", path.display()),
-        None => "compiled in".to_owned(),
-    };
-    let published = prefixes.created().to_string();
-    options.facts.push(format!(
-        "Address list: {} DynamoDB prefixes, published {}, {origin}.",
-        prefixes.len(),
-        published.split('T').next().unwrap_or_default()
-    ));
+    options.facts.push(evidence::prefix_list(config));
     options
 }
 
@@ -241,7 +266,7 @@ impl Progress for Bar {
     }
 }
 
-fn note(sentence: &str) {
+pub(super) fn note(sentence: &str) {
     // Nobody is left to tell where standard error is closed.
     let _ = writeln!(anstream::stderr(), "ddbwatch: {sentence}");
 }

@@ -59,6 +59,8 @@ pub enum Command {
     Watch(Watch),
     /// Read captures and report every DynamoDB flow in them
     Analyze(Analyze),
+    /// Make the evidence report from recorded flows (JSON Lines)
+    Report(Report),
     /// Read configuration and policy and print what they resolve to; no packet is touched
     Check(Check),
     /// Explain a rule (what, why, source, remedy) or a host name (which endpoint it is, and why)
@@ -144,6 +146,10 @@ pub struct Analyze {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
+    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    #[arg(long, requires = "output")]
+    pub partition: bool,
+
     /// Policy profile (see `ddbwatch profiles`); wins over the configuration
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
@@ -173,6 +179,55 @@ pub struct Analyze {
     pub redact: Option<Switch>,
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Recorded flows, folders of them (*.jsonl, also .gz and .zst), or - for standard input
+    #[arg(required = true, value_name = "RECORDS", value_hint = ValueHint::AnyPath)]
+    pub records: Vec<PathBuf>,
+
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html, value_name = "FORMAT")]
+    pub format: ReportFormat,
+
+    /// Write to FILE instead of standard output; it appears there only when it is complete
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+
+    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    #[arg(long, requires = "output")]
+    pub partition: bool,
+
+    /// Judge the flows anew by this profile [default: the verdicts as recorded]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Judge the flows anew by the policy of this configuration file (TOML)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Exit with 3 where a violation is at least this grave
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    pub fail_on: Option<Severity>,
+
+    /// Replace account ids in the output [default: on, or what the configuration says]
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub redact: Option<Switch>,
+}
+
+/// Output formats of recorded flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The evidence report
+    Html,
+    /// The records again, one JSON object per flow and line
+    Jsonl,
+    /// The same columns as comma-separated values
+    Csv,
+    /// The same columns, typed, as Apache Parquet
+    Parquet,
+}
+
 /// Output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -182,6 +237,10 @@ pub enum Format {
     Jsonl,
     /// The same columns as comma-separated values
     Csv,
+    /// The evidence report: one HTML file with findings, evidence, coverage and inventory
+    Html,
+    /// The same columns, typed, as Apache Parquet
+    Parquet,
     /// Metrics as text, for the textfile collector
     Prometheus,
 }

@@ -9,7 +9,10 @@ mod args;
 #[cfg(target_os = "linux")]
 mod doctor;
 mod documents;
+mod evidence;
 mod output;
+mod partition;
+mod report;
 mod watch;
 
 use std::ffi::OsString;
@@ -71,6 +74,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Watch(args) => watch::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Check(args) => documents::check(&args),
         Command::Explain(args) => documents::explain(&args),
         Command::Rules => documents::rules(),

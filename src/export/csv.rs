@@ -105,6 +105,19 @@ fn write_cell(cell: &str, out: &mut String) {
     }
 }
 
+/// `interface[layer>layer]`.
+pub(super) fn sighting_text(sighting: &Sighting) -> String {
+    let mut text = sighting.interface.as_deref().unwrap_or_default().to_owned();
+    for (index, layer) in sighting.encapsulation.layers().iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}{layer}", if index > 0 { '>' } else { '[' });
+    }
+    if !sighting.encapsulation.is_empty() {
+        text.push(']');
+    }
+    text
+}
+
 /// The cells of one line, by the number of their key.
 struct Row {
     cells: Vec<String>,
@@ -156,19 +169,7 @@ impl Fields for Row {
     }
 
     fn sightings(&mut self, key: Key, sightings: &[Sighting]) {
-        self.join(
-            key,
-            sightings.iter().map(|sighting| {
-                let mut text = sighting.interface.as_deref().unwrap_or_default().to_owned();
-                for (index, layer) in sighting.encapsulation.layers().iter().enumerate() {
-                    let _ = write!(text, "{}{layer}", if index > 0 { '>' } else { '[' });
-                }
-                if !sighting.encapsulation.is_empty() {
-                    text.push(']');
-                }
-                text
-            }),
-        );
+        self.join(key, sightings.iter().map(sighting_text));
     }
 
     fn translated(&mut self, key: Key, pairs: &[(SocketAddr, SocketAddr)]) {

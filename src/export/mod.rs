@@ -1,4 +1,4 @@
-//! Records out of the program: JSON Lines, CSV and metrics, and what is hidden in them.
+//! Records out of the program: JSON Lines, CSV, Parquet, metrics and the evidence report, and what is hidden in them.
 //!
 //! Input: [`Record`]s in the order of the pipeline, and [`Accounts`] at the end. Output: bytes. It
 //! decides nothing about a flow, reads no clock and never reorders records.
@@ -6,21 +6,26 @@
 pub mod csv;
 pub mod fields;
 pub mod jsonl;
+pub mod parquet;
 pub mod prometheus;
+pub mod read;
 mod records_file;
 pub mod redact;
+pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod schema;
 
 use std::io;
 
+pub use self::parquet::Parquet;
 pub use csv::Csv;
 pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 pub use jsonl::Jsonl;
 pub use prometheus::{DaemonFacts, Metrics, MetricsOptions, MetricsSink};
 pub use records_file::RecordsFile;
 pub use redact::{Redaction, Redactor};
+pub use report::{Report, ReportOptions};
 
 use crate::model::Record;
 use crate::telemetry::Accounts;

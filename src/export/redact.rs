@@ -239,8 +239,8 @@ impl Redactor {
     }
 
     /// A file or interface name with its account ids replaced.
-    fn name<'a>(&mut self, name: &'a str) -> Cow<'a, str> {
-        self.replace(name, true)
+    pub fn name<'a>(&mut self, name: &'a str) -> Cow<'a, str> {
+        if self.mode == Redaction::Off { Cow::Borrowed(name) } else { self.replace(name, true) }
     }
 
     fn source_name(&mut self, source: &Arc<str>) -> Arc<str> {

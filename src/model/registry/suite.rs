@@ -349,6 +349,12 @@ impl Ssl2CipherKind {
         CIPHER_KINDS.get(at).map(|row| row.1)
     }
 
+    /// The kind of this name, as `name` gives it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        CIPHER_KINDS.iter().find(|row| row.1 == name).map(|row| Self(row.0))
+    }
+
     /// Keys of 40 bits, the rest sent in clear.
     #[must_use]
     pub fn is_export(self) -> bool {

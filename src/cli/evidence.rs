@@ -1,0 +1,127 @@
+//! What the evidence report is told beside the records: configuration, policy and hashes of what was read.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::args::VERSION;
+use crate::capture::Input;
+use crate::config::Resolved;
+use crate::export::Redactor;
+use crate::export::report::{InputFact, Origin, Report, ReportOptions};
+use crate::policy::profile;
+use crate::telemetry::Accounts;
+
+/// Bytes hashed at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// All but what depends on the command.
+pub fn options(config: &Resolved) -> ReportOptions {
+    let name = &config.policy.settings.profile;
+    let own = config.profiles.iter().find(|profile| *profile.name == **name).cloned();
+    ReportOptions {
+        version: VERSION.to_owned(),
+        policy: Some(config.policy.clone()),
+        profile: own.or_else(|| profile::find(name)),
+        others: profile::all(),
+        config: config.path_of_file.as_deref().map(fact),
+        all_services: None,
+        is_redacted: Some(config.privacy.redact),
+        facts: vec![prefix_list(config)],
+    }
+}
+
+/// Which address list the findings rest on.
+pub fn prefix_list(config: &Resolved) -> String {
+    let prefixes = &config.endpoint.prefixes;
+    let origin = match &config.ip_ranges {
+        Some(path) => format!("read from {}", path.display()),
+        None => "compiled in".to_owned(),
+    };
+    let published = prefixes.created().to_string();
+    format!(
+        "Address list: {} DynamoDB prefixes, published {}, {origin}.",
+        prefixes.len(),
+        published.split('T').next().unwrap_or_default()
+    )
+}
+
+/// Hands over the captures with their hashes, account ids in their names replaced.
+pub fn tell_inputs<W: io::Write>(
+    report: &mut Report<W>,
+    inputs: &[Input],
+    redactor: &mut Redactor,
+    accounts: &mut Accounts,
+) {
+    let facts = inputs
+        .iter()
+        .map(|input| match input {
+            Input::File(path) => {
+                let mut fact = fact(path);
+                fact.name = redactor.name(&fact.name).into_owned();
+                fact
+            }
+            Input::StandardInput => InputFact { name: "standard input".to_owned(), content: None },
+        })
+        .collect();
+    for note in &mut accounts.damage {
+        note.file = redactor.name(&note.file).into_owned();
+    }
+    for file in &mut accounts.files_passed_over {
+        *file = redactor.name(file).into_owned();
+    }
+    report.redact(redactor);
+    report.inputs(Origin::Captures, facts);
+}
+
+/// A file with its size and hash; without them where it cannot be read (again).
+pub fn fact(path: &Path) -> InputFact {
+    InputFact { name: path.display().to_string(), content: hash(path).ok() }
+}
+
+fn hash(path: &Path) -> io::Result<(u64, String)> {
+    if !path.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut file = File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut bytes = 0;
+    loop {
+        let count = file.read(&mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        bytes += count as u64;
+        digest.update(chunk.get(..count).unwrap_or_default());
+    }
+    Ok((bytes, hexadecimal(&digest.finalize())))
+}
+
+/// The digest of everything read through it.
+pub fn hexadecimal(digest: &[u8]) -> String {
+    let mut text = Vec::with_capacity(digest.len() * 2);
+    for byte in digest {
+        // Writing to a vector cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_as_sha256sum_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(fact(&path).content, Some((3, expected.to_owned())));
+        assert_eq!(fact(folder.path()).content, None);
+        assert_eq!(fact(&folder.path().join("missing")).content, None);
+    }
+}

@@ -1,0 +1,260 @@
+//! `ddbwatch report`: recorded flows in, the evidence report out.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+
+use super::analyze::{note, redaction};
+use super::args::{Report as Args, ReportFormat, Switch};
+use super::output::{self, Output};
+use super::partition::Partitioned;
+use super::{Failure, Finished, evidence};
+use crate::config::{self, CommandLine};
+use crate::export::read::{Reader, judge_anew};
+use crate::export::report::{InputFact, Origin, ReadingCounts, Report};
+use crate::export::{Csv, Jsonl, Parquet, Redactor, ReportOptions, Sink};
+use crate::model::{Record, Severity};
+use crate::telemetry::Accounts;
+
+/// As much as a record may have, several times.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What the zstd tool itself allows unless told otherwise.
+const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+
+/// The most files of one run: an hour each for ten years.
+const MAX_FILES: usize = 100_000;
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Finished, Failure> {
+    let command_line = CommandLine {
+        profile: args.profile.clone(),
+        redact: args.redact.map(|switch| switch == Switch::On),
+        ..CommandLine::default()
+    };
+    let config =
+        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
+    for warning in &config.warnings {
+        note(warning);
+    }
+    let files = expand(&args.records).map_err(Failure::CannotRun)?;
+    if let Some(wanted) = &args.output
+        && let Some(input) = files.iter().find(|input| output::would_overwrite(wanted, input))
+    {
+        return Err(Failure::Usage(anyhow!(
+            "{}: writing {} would overwrite this input; name another file for -o",
+            input.display(),
+            wanted.display()
+        )));
+    }
+    if args.partition && args.format != ReportFormat::Parquet {
+        return Err(Failure::Usage(anyhow!("--partition needs --format parquet")));
+    }
+    let is_judged_anew = args.profile.is_some() || args.config.is_some();
+    let mut options = evidence::options(&config);
+    options.facts.clear();
+    if !is_judged_anew {
+        (options.policy, options.profile) = (None, None);
+    }
+    let mut writer = Writer::new(args, options).map_err(Failure::CannotRun)?;
+    let mut redactor = Redactor::new(redaction(&config));
+    let mut worst: Option<Severity> = None;
+    let mut total = ReadingCounts::default();
+    let mut inputs = Vec::new();
+    for path in &files {
+        let counts = read(path, &mut |mut record| {
+            if is_judged_anew {
+                judge_anew(&mut record, &config.policy);
+            }
+            let violations = record.policy.iter().flat_map(|policy| &policy.violations);
+            worst = worst.max(violations.map(|violation| violation.severity).max());
+            redactor.apply(&mut record);
+            writer.record(&record)
+        })?;
+        add(&mut total, counts);
+        let mut fact = if is_standard_input(path) {
+            InputFact { name: "standard input".to_owned(), content: None }
+        } else {
+            evidence::fact(path)
+        };
+        fact.name = redactor.name(&fact.name).into_owned();
+        inputs.push(fact);
+    }
+    if is_judged_anew {
+        total.judged_anew = total.records;
+    }
+    if total.records == 0 && total.refused > 0 {
+        return Err(Failure::CannotRun(anyhow!(
+            "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
+        )));
+    }
+    if let Writer::Html(report) = &mut writer {
+        report.redact(&mut redactor);
+    }
+    writer.finish(total, inputs)?;
+    Ok(if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
+        Finished::Failing
+    } else if total.refused + total.torn > 0 {
+        Finished::Damaged
+    } else {
+        Finished::Done
+    })
+}
+
+/// The chosen format.
+enum Writer {
+    Html(Box<Report<Output>>),
+    Jsonl(Jsonl<Output>),
+    Csv(Csv<Output>),
+    Parquet(Box<Parquet<Output>>),
+    Partitioned(Partitioned),
+}
+
+impl Writer {
+    fn new(args: &Args, options: ReportOptions) -> anyhow::Result<Self> {
+        if let Some(folder) = args.output.as_deref().filter(|_| args.partition) {
+            return Ok(Self::Partitioned(Partitioned::new(folder)?));
+        }
+        let output = Output::open(args.output.as_deref())?;
+        Ok(match args.format {
+            ReportFormat::Html => Self::Html(Box::new(Report::new(options, output))),
+            ReportFormat::Jsonl => Self::Jsonl(Jsonl::new(output)),
+            ReportFormat::Csv => Self::Csv(Csv::new(output)),
+            ReportFormat::Parquet => Self::Parquet(Box::new(Parquet::new(output)?)),
+        })
+    }
+
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        match self {
+            Self::Html(sink) => sink.record(record),
+            Self::Jsonl(sink) => sink.record(record),
+            Self::Csv(sink) => sink.record(record),
+            Self::Parquet(sink) => sink.record(record),
+            Self::Partitioned(sink) => sink.record(record),
+        }
+    }
+
+    /// Recorded flows have no accounts: nothing is known of what was not recorded.
+    fn finish(self, counts: ReadingCounts, inputs: Vec<InputFact>) -> io::Result<()> {
+        let accounts = Accounts::default();
+        match self {
+            Self::Html(mut sink) => {
+                sink.inputs(Origin::Records(counts), inputs);
+                sink.finish(&accounts)?;
+                sink.into_inner()
+            }
+            Self::Jsonl(mut sink) => {
+                sink.finish(&accounts)?;
+                sink.into_inner()
+            }
+            Self::Csv(mut sink) => {
+                sink.finish(&accounts)?;
+                sink.into_inner()
+            }
+            Self::Parquet(mut sink) => {
+                sink.finish(&accounts)?;
+                sink.into_inner()
+            }
+            Self::Partitioned(sink) => return sink.finish(),
+        }
+        .finish()
+    }
+}
+
+const fn add(total: &mut ReadingCounts, counts: ReadingCounts) {
+    total.lines += counts.lines;
+    total.records += counts.records;
+    total.torn += counts.torn;
+    total.refused += counts.refused;
+    total.unknown_keys += counts.unknown_keys;
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Files as given, and those of folders by name.
+fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if is_standard_input(path) || !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = fs::read_dir(path).with_context(|| format!("{}: cannot be listed", path.display()))?;
+        let mut found: Vec<PathBuf> = entries
+            .take(MAX_FILES)
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file() && is_named_as_records(path))
+            .collect();
+        found.sort();
+        anyhow::ensure!(!found.is_empty(), "{}: no file of this folder is named *.jsonl", path.display());
+        files.extend(found);
+    }
+    anyhow::ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files are too many for one report");
+    Ok(files)
+}
+
+fn is_named_as_records(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl"))
+}
+
+/// Gives every record of one file; what is no record is told and counted.
+fn read(path: &Path, give: &mut dyn FnMut(Record) -> io::Result<()>) -> Result<ReadingCounts, Failure> {
+    let cannot = |error: io::Error| {
+        Failure::CannotRun(anyhow::Error::new(error).context(format!("{}: cannot be read", path.display())))
+    };
+    let mut reader = Reader::new(open(path).map_err(cannot)?);
+    let mut broken = 0;
+    loop {
+        match reader.next_record() {
+            Ok(Some(record)) => give(record)?,
+            Ok(None) => break,
+            Err(error) if reader.counts().lines == 0 => return Err(cannot(error)),
+            Err(error) => {
+                note(&format!("{}: ends early: {error}", path.display()));
+                broken = 1;
+                break;
+            }
+        }
+    }
+    let mut counts = reader.counts();
+    counts.torn += broken;
+    if let Some((line, refusal)) = reader.first_refused() {
+        note(&format!(
+            "{}: line {line} is no record: {refusal} ({} such lines)",
+            path.display(),
+            counts.refused
+        ));
+    }
+    if counts.torn > broken {
+        note(&format!("{}: the last line has no end and is left out", path.display()));
+    }
+    Ok(counts)
+}
+
+/// The text of a file, plain, gzip or zstd.
+fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let mut stored: Box<dyn BufRead> = if is_standard_input(path) {
+        if io::stdin().is_terminal() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "standard input is a terminal"));
+        }
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, io::stdin()))
+    } else {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
+    };
+    Ok(match stored.fill_buf()? {
+        [0x1f, 0x8b, ..] => {
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(stored)))
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
+            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
+        }
+        _ => stored,
+    })
+}

@@ -1,0 +1,457 @@
+//! One JSON object back into a record.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::words;
+use crate::export::schema::{Key, SCHEMA};
+use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
+use crate::model::{
+    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, Encapsulation,
+    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HttpFacts, KeyExchangeFacts, Layer,
+    Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption, ServerHello,
+    Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
+};
+
+/// Why a line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("it is no JSON object")]
+    NotAnObject,
+    #[error("it is not of the schema {SCHEMA}")]
+    OtherSchema,
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    #[error("the value of `{0}` is none that this key can have")]
+    Value(&'static str),
+    #[error("it is longer than any record")]
+    TooLong,
+}
+
+/// Reads one line; also gives how many keys this version does not know.
+///
+/// # Errors
+/// What is wrong with the line, the first fault only.
+pub fn parse(line: &[u8]) -> Result<(Record, u64), Refusal> {
+    let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(line) else {
+        return Err(Refusal::NotAnObject);
+    };
+    let mut object = Object { map };
+    if object.map.remove(name(Key::Schema)).as_ref().and_then(Value::as_str) != Some(SCHEMA) {
+        return Err(Refusal::OtherSchema);
+    }
+    let record = record(&mut object)?;
+    Ok((record, object.map.len() as u64))
+}
+
+const fn name(key: Key) -> &'static str {
+    key.column().name
+}
+
+type Read<T> = Result<T, Refusal>;
+
+/// What is left of the object: what is read is taken out, so that the rest is what is not known.
+struct Object {
+    map: Map<String, Value>,
+}
+
+impl Object {
+    fn has(&self, key: Key) -> bool {
+        self.map.contains_key(name(key))
+    }
+
+    /// The value through `take`; `None` where the key is absent.
+    fn read<T>(&mut self, key: Key, take: impl FnOnce(Value) -> Option<T>) -> Read<Option<T>> {
+        match self.map.remove(name(key)) {
+            None => Ok(None),
+            Some(value) => take(value).map(Some).ok_or(Refusal::Value(name(key))),
+        }
+    }
+
+    fn text(&mut self, key: Key) -> Read<Option<String>> {
+        self.read(key, string)
+    }
+
+    fn word<T>(&mut self, key: Key, parse: impl Fn(&str) -> Option<T>) -> Read<Option<T>> {
+        self.read(key, |value| parse(value.as_str()?))
+    }
+
+    fn integer(&mut self, key: Key) -> Read<Option<u64>> {
+        self.read(key, |value| value.as_u64())
+    }
+
+    fn small<T: TryFrom<u64>>(&mut self, key: Key) -> Read<Option<T>> {
+        self.read(key, |value| T::try_from(value.as_u64()?).ok())
+    }
+
+    fn flag(&mut self, key: Key) -> Read<Option<bool>> {
+        self.read(key, |value| value.as_bool())
+    }
+
+    fn seconds(&mut self, key: Key) -> Read<Option<Duration>> {
+        self.read(key, seconds)
+    }
+
+    /// Every item through `parse`; empty where the key is absent.
+    fn list<T>(&mut self, key: Key, parse: impl Fn(&str) -> Option<T>) -> Read<Vec<T>> {
+        let list = self.read(key, |value| match value {
+            Value::Array(items) => items.iter().map(|item| parse(item.as_str()?)).collect::<Option<Vec<T>>>(),
+            _ => None,
+        })?;
+        Ok(list.unwrap_or_default())
+    }
+
+    fn objects<T>(&mut self, key: Key, parse: impl Fn(&Map<String, Value>) -> Option<T>) -> Read<Vec<T>> {
+        let list = self.read(key, |value| match value {
+            Value::Array(items) => {
+                items.iter().map(|item| parse(item.as_object()?)).collect::<Option<Vec<T>>>()
+            }
+            _ => None,
+        })?;
+        Ok(list.unwrap_or_default())
+    }
+
+    fn address(&mut self, address: Key, port: Key) -> Read<SocketAddr> {
+        let ip = needed(self.word(address, |text| text.parse::<IpAddr>().ok()), address)?;
+        Ok(SocketAddr::new(ip, needed(self.small::<u16>(port), port)?))
+    }
+}
+
+fn needed<T>(value: Read<Option<T>>, key: Key) -> Read<T> {
+    value?.ok_or(Refusal::Missing(name(key)))
+}
+
+fn string(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Whole nanoseconds; of a duration below a hundred days a double keeps them.
+fn seconds(value: Value) -> Option<Duration> {
+    if let Some(whole) = value.as_u64() {
+        return Some(Duration::from_secs(whole));
+    }
+    let exact = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+    Some(exact)
+}
+
+fn record(object: &mut Object) -> Read<Record> {
+    let timestamp = needed(object.word(Key::Time, words::time), Key::Time)?;
+    let client = object.address(Key::ClientAddress, Key::ClientPort)?;
+    let server = object.address(Key::ServerAddress, Key::ServerPort)?;
+    object.word(Key::Transport, |text| (text == "tcp").then_some(()))?;
+    let source: Arc<str> = needed(object.text(Key::Source), Key::Source)?.into();
+    let sightings = sightings(object)?;
+    let completeness = needed(object.word(Key::Completeness, Completeness::parse), Key::Completeness)?;
+    let outcome = needed(object.word(Key::Outcome, Outcome::parse), Key::Outcome)?;
+    let endpoint = endpoint(object)?;
+    let server_hello_frame = object.integer(Key::ServerHelloFrame)?;
+    // A frame that completed the ServerHello says that it was not cut.
+    let is_cut = completeness == Completeness::Truncated && server_hello_frame.is_none();
+    let tls =
+        if object.has(Key::Established) { Some(Box::new(tls(object, completeness, is_cut)?)) } else { None };
+    let http = http(object, outcome, endpoint.service, tls.is_some())?;
+    Ok(Record {
+        timestamp,
+        client,
+        server,
+        source,
+        sightings,
+        first_frame: object.integer(Key::FirstFrame)?.unwrap_or_default(),
+        client_hello_frame: object.integer(Key::ClientHelloFrame)?,
+        server_hello_frame,
+        completeness,
+        outcome,
+        ended_by: object.word(Key::EndedBy, AlertFrom::parse)?,
+        tls,
+        http,
+        proxy: proxy(object)?,
+        handshake_duration: object.seconds(Key::HandshakeDuration)?,
+        tcp_rtt: object.seconds(Key::TcpRtt)?,
+        endpoint,
+        path: path(object)?,
+        translated: object.objects(Key::Translated, translated)?,
+        policy: policy(object)?,
+    })
+}
+
+fn sightings(object: &mut Object) -> Read<Vec<Sighting>> {
+    let interface = object.text(Key::Interface)?;
+    let layers = object.list(Key::Encapsulation, words::layer)?;
+    let endpoint = object.word(Key::GwlbEndpoint, words::vpc_endpoint)?;
+    let mut all = object.objects(Key::Sightings, sighting)?;
+    if all.is_empty() {
+        let encapsulation = encapsulation(&layers).ok_or(Refusal::Value(name(Key::Encapsulation)))?;
+        all.push(Sighting { interface: interface.map(Arc::from), encapsulation });
+    }
+    let Some(endpoint) = endpoint else { return Ok(all) };
+    for sighting in &mut all {
+        let mut layers = sighting.encapsulation.layers().to_vec();
+        if let Some(Layer::Geneve { endpoint_id, .. }) =
+            layers.iter_mut().find(|layer| matches!(layer, Layer::Geneve { .. }))
+        {
+            *endpoint_id = Some(endpoint);
+            sighting.encapsulation =
+                encapsulation(&layers).ok_or(Refusal::Value(name(Key::Encapsulation)))?;
+            return Ok(all);
+        }
+    }
+    Err(Refusal::Value(name(Key::GwlbEndpoint)))
+}
+
+fn encapsulation(layers: &[Layer]) -> Option<Encapsulation> {
+    let mut encapsulation = Encapsulation::default();
+    layers.iter().all(|layer| encapsulation.push(*layer)).then_some(encapsulation)
+}
+
+fn sighting(map: &Map<String, Value>) -> Option<Sighting> {
+    let interface = match map.get("interface") {
+        Some(value) => Some(Arc::from(value.as_str()?)),
+        None => None,
+    };
+    let layers = match map.get("encapsulation") {
+        Some(value) => value
+            .as_array()?
+            .iter()
+            .map(|layer| words::layer(layer.as_str()?))
+            .collect::<Option<Vec<Layer>>>()?,
+        None => Vec::new(),
+    };
+    Some(Sighting { interface, encapsulation: encapsulation(&layers)? })
+}
+
+fn translated(map: &Map<String, Value>) -> Option<(SocketAddr, SocketAddr)> {
+    let end = |side: &str| {
+        let address: IpAddr = map.get(&format!("{side}.address"))?.as_str()?.parse().ok()?;
+        let port = u16::try_from(map.get(&format!("{side}.port"))?.as_u64()?).ok()?;
+        Some(SocketAddr::new(address, port))
+    };
+    Some((end("client")?, end("server")?))
+}
+
+/// A suite of TLS or a kind of SSL 2.
+enum Offered {
+    Suite(CipherSuite),
+    Kind(Ssl2CipherKind),
+}
+
+fn offered(text: &str) -> Option<Offered> {
+    words::suite(text).map(Offered::Suite).or_else(|| words::ssl2_kind(text).map(Offered::Kind))
+}
+
+fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> Read<TlsFacts> {
+    let is_truncated = completeness == Completeness::Truncated;
+    let mut facts = TlsFacts {
+        established: needed(object.flag(Key::Established), Key::Established)?,
+        is_truncated,
+        client_hello: client_hello(object)?,
+        resumed: object.flag(Key::Resumed)?,
+        resumption: object.word(Key::Resumption, Resumption::parse)?,
+        forward_secrecy: object.word(Key::ForwardSecrecy, ForwardSecrecy::parse)?,
+        forward_secrecy_reason: object.word(Key::ForwardSecrecyReason, words::word)?,
+        downgrade: object.word(Key::Downgrade, Downgrade::parse)?,
+        ja3: object.text(Key::Ja3)?,
+        ja4: object.text(Key::Ja4)?,
+        ja3s: object.text(Key::Ja3s)?,
+        certificate: certificate(object)?,
+        certificate_error: object.word(Key::CertificateReason, words::word)?,
+        ..TlsFacts::default()
+    };
+    let alert = object.word(Key::Alert, words::alert)?;
+    let from = object.word(Key::AlertFrom, AlertFrom::parse)?;
+    facts.alert = alert.zip(from);
+    agreed(object, &mut facts, is_hello_cut)?;
+    if object.flag(Key::HelloRetryRequest)?.unwrap_or(false) {
+        facts.hello_retry_request = Some(ServerHello {
+            is_hello_retry_request: true,
+            key_share: object.word(Key::HelloRetryRequestGroup, words::group)?,
+            ..ServerHello::default()
+        });
+    }
+    Ok(facts)
+}
+
+/// Version, suite and key exchange.
+fn agreed(object: &mut Object, facts: &mut TlsFacts, is_truncated: bool) -> Read<()> {
+    object.word(Key::ProtocolName, |text| matches!(text, "tls" | "ssl").then_some(()))?;
+    let mut version = object.word(Key::ProtocolVersion, words::version)?;
+    if let Some(draft) = object.small::<u8>(Key::ProtocolDraft)? {
+        version = Some(TlsVersion(0x7f00 | u16::from(draft)));
+    }
+    let id = object.text(Key::CipherId)?;
+    object.text(Key::Cipher)?;
+    let id = id.as_deref();
+    let suite = id.and_then(|id| words::hex(id, 4)).and_then(|id| u16::try_from(id).ok()).map(CipherSuite);
+    facts.ssl2_cipher_kind = id.and_then(|id| words::hex(id, 6)).map(Ssl2CipherKind);
+    if id.is_some() && suite.is_none() && facts.ssl2_cipher_kind.is_none() {
+        return Err(Refusal::Value(name(Key::CipherId)));
+    }
+    let group = object.word(Key::Curve, words::group)?;
+    let bits = object.small::<u32>(Key::DhBits)?;
+    let alpn = object.text(Key::NextProtocol)?.map(String::into_bytes);
+    let is_tls13 = version.is_some_and(|version| version.rank() > TlsVersion::TLS12.rank());
+    facts.key_exchange = match (bits, group) {
+        (Some(bits), group) => Some(KeyExchangeFacts::Dhe { bits, group }),
+        (None, Some(group)) if !is_tls13 => Some(KeyExchangeFacts::Curve(group)),
+        (None, _) => None,
+    };
+    facts.server_hello = version.map(|version| ServerHello {
+        is_ssl2_form: suite.is_none(),
+        is_truncated,
+        legacy_version: if is_tls13 { TlsVersion::TLS12 } else { version },
+        selected_version: is_tls13.then_some(version),
+        cipher_suite: suite.unwrap_or_default(),
+        key_share: group.filter(|_| is_tls13 && bits.is_none()),
+        alpn,
+        ..ServerHello::default()
+    });
+    Ok(())
+}
+
+/// `None` where no key says that one was seen.
+fn client_hello(object: &mut Object) -> Read<Option<ClientHello>> {
+    let (max, min) = (
+        object.word(Key::ClientMaxVersion, words::version)?,
+        object.word(Key::ClientMinVersion, words::version)?,
+    );
+    let server_name = object.text(Key::ServerName)?;
+    let reason = object.text(Key::ServerNameReason)?;
+    let groups = |object: &mut Object, key| -> Read<Vec<NamedGroup>> { object.list(key, words::group) };
+    let mut hello = ClientHello {
+        key_shares: groups(object, Key::KeyShareGroups)?,
+        supported_groups: groups(object, Key::SupportedGroups)?,
+        alpn: object.list(Key::ClientAlpn, |text| Some(text.as_bytes().to_vec()))?,
+        offers_early_data: object.flag(Key::EarlyData)?.unwrap_or(false),
+        has_ech: object.flag(Key::Ech)?.unwrap_or(false),
+        // The name of a hello that was seen whole is there, or was not sent.
+        is_truncated: reason.as_deref() == Some("not_seen"),
+        server_name,
+        ..ClientHello::default()
+    };
+    for offered in object.list(Key::SupportedCiphers, offered)? {
+        match offered {
+            Offered::Suite(suite) => hello.cipher_suites.push(suite),
+            Offered::Kind(kind) => hello.ssl2_cipher_kinds.push(kind),
+        }
+    }
+    let is_seen = max.is_some()
+        || min.is_some()
+        || hello.server_name.is_some()
+        || reason.as_deref() == Some("not_sent")
+        || !hello.cipher_suites.is_empty()
+        || !hello.ssl2_cipher_kinds.is_empty()
+        || !hello.supported_groups.is_empty();
+    match (max, min) {
+        (Some(max), Some(min)) if hello.ssl2_cipher_kinds.is_empty() => {
+            hello.supported_versions = if max == min { vec![max] } else { vec![max, min] };
+            hello.legacy_version = TlsVersion::TLS12;
+        }
+        // Without the extension a hello says only what it can do at most; GREASE is no version.
+        (max, _) => hello.legacy_version = max.unwrap_or(TlsVersion(0x0a0a)),
+    }
+    Ok(is_seen.then_some(hello))
+}
+
+fn certificate(object: &mut Object) -> Read<Option<Arc<CertificateFacts>>> {
+    let Some(subject) = object.text(Key::CertificateSubject)? else { return Ok(None) };
+    let issuer = object.text(Key::CertificateIssuer)?.unwrap_or_default();
+    let part = |text: &str, kind: &str| {
+        text.split(',').find_map(|part| part.trim().strip_prefix(kind).map(str::to_owned))
+    };
+    Ok(Some(Arc::new(CertificateFacts {
+        common_names: part(&subject, "CN=").into_iter().collect(),
+        issuer_organization: part(&issuer, "O="),
+        is_self_signed: subject == issuer,
+        subject,
+        issuer,
+        dns_names: object.list(Key::CertificateDnsNames, |text| Some(text.to_owned()))?,
+        ip_addresses: Vec::new(),
+        not_before: Timestamp::default(),
+        not_after: object.word(Key::CertificateNotAfter, words::time)?.unwrap_or_default(),
+        key_bits: object.small(Key::CertificateKeyBits)?,
+    })))
+}
+
+fn http(
+    object: &mut Object,
+    outcome: Outcome,
+    service: Option<Service>,
+    is_tls: bool,
+) -> Read<Option<Box<HttpFacts>>> {
+    let facts = HttpFacts {
+        method: object.text(Key::HttpMethod)?,
+        host: object.text(Key::HttpHost)?,
+        target: object.text(Key::AwsTarget)?,
+        signature: object.word(Key::AwsSignature, Signature::parse)?,
+        credential: object.word(Key::AwsCredentialKind, SigningCredential::parse)?,
+        scope_region: object.text(Key::AwsSignatureRegion)?,
+        scope_service: object.text(Key::AwsSignatureService)?,
+        sdk: object.text(Key::AwsSdk)?,
+        ..HttpFacts::default()
+    };
+    let is_there = facts != HttpFacts::default() || (outcome == Outcome::Plaintext && !is_tls);
+    let is_dax = service == Some(Service::Dax) && facts.method.is_none();
+    Ok(is_there.then(|| Box::new(HttpFacts { is_dax, ..facts })))
+}
+
+fn proxy(object: &mut Object) -> Read<Option<ProxyFacts>> {
+    let target = object.text(Key::ProxyTarget)?;
+    let kind = object.word(Key::ProxyKind, ProxyKind::parse)?;
+    Ok(kind.map(|kind| ProxyFacts { kind, target }))
+}
+
+fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
+    let host = object.text(Key::EndpointHost)?;
+    let is_aws = |host: &String| {
+        [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws"]
+            .iter()
+            .any(|suffix| host.ends_with(suffix))
+    };
+    Ok(EndpointFacts {
+        service: object.word(Key::Service, Service::parse)?,
+        kind: object.word(Key::EndpointKind, EndpointKind::parse)?,
+        region: object.text(Key::Region)?,
+        partition: object.text(Key::Partition)?,
+        account_id: object.text(Key::AccountId)?,
+        fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
+        dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
+        is_aws_name: host.as_ref().is_some_and(is_aws),
+        host,
+        evidence: object.list(Key::EndpointEvidence, EndpointEvidence::parse)?,
+        confidence: object.word(Key::EndpointConfidence, Confidence::parse)?,
+        conflict: object.text(Key::EndpointConflict)?.into_iter().collect(),
+        prefix_region: None,
+        partition_has_prefixes: false,
+    })
+}
+
+fn path(object: &mut Object) -> Read<PathFacts> {
+    Ok(PathFacts {
+        access: object.word(Key::PathAccess, Access::parse)?.unwrap_or(Access::Unknown),
+        entry: object.word(Key::PathEntry, Entry::parse)?.unwrap_or(Entry::Unknown),
+        name: object.text(Key::PathName)?,
+        evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
+        confidence: object.word(Key::PathConfidence, Confidence::parse)?,
+    })
+}
+
+fn policy(object: &mut Object) -> Read<Option<PolicyFacts>> {
+    let violations = object.objects(Key::Violations, |map| {
+        let text = |key: &str| map.get(key).and_then(Value::as_str);
+        Some(Violation {
+            rule: words::word(text("rule")?)?,
+            severity: Severity::parse(text("severity")?)?,
+            offending: text("offending")?.to_owned(),
+            message: text("message")?.to_owned(),
+            remedy: text("remedy")?.to_owned(),
+        })
+    })?;
+    let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
+    let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
+    Ok(Some(PolicyFacts { profile, verdict, violations }))
+}

@@ -1,0 +1,270 @@
+//! Sums and first evidence over all records of a run, in bounded memory.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::inventory::Inventory;
+use super::shares::{Counts, Judgement, Shares};
+use super::timeline::Timeline;
+use super::words;
+use crate::model::registry::TlsVersion;
+use crate::model::{Completeness, Outcome, Record, Severity, Timestamp, Violation};
+use crate::policy::{self, Rule, clients};
+
+/// Different values of one kind: strangers choose some of them.
+const MAX_VALUES: usize = 512;
+/// Clients told apart, some 200 bytes each.
+const MAX_CLIENTS: usize = 16_384;
+/// Clients told apart for each finding.
+const MAX_FINDING_CLIENTS: usize = 4_096;
+/// Pieces of evidence kept of one rule at one severity: what a person still reads, and prints. All are in
+/// the records.
+const MAX_EVIDENCE: usize = 200;
+/// The same for findings that change no verdict.
+const MAX_EVIDENCE_INFO: usize = 20;
+/// Different remedies of one rule: one for each kind of client.
+const MAX_REMEDIES: usize = 16;
+/// Profiles named in the records.
+const MAX_PROFILES: usize = 16;
+/// Captures named in the records.
+const MAX_SOURCES: usize = 4_096;
+
+/// Where one violation can be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Evidence {
+    pub at: Timestamp,
+    pub source: Arc<str>,
+    pub first_frame: u64,
+    pub client_hello_frame: Option<u64>,
+    pub server_hello_frame: Option<u64>,
+    pub client: SocketAddr,
+    pub server: SocketAddr,
+    pub name: String,
+    pub offending: String,
+    pub message: String,
+    pub outcome: String,
+}
+
+/// One rule broken at one severity.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Finding {
+    pub flows: u64,
+    /// Of these, accepted by an exception.
+    pub excepted: u64,
+    pub clients: BTreeSet<IpAddr>,
+    pub has_more_clients: bool,
+    pub evidence: Vec<Evidence>,
+    /// Remedy → flows.
+    pub remedies: BTreeMap<String, u64>,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub counts: Counts,
+    /// Rules broken at warning or critical.
+    pub rules: BTreeSet<&'static str>,
+    /// The lowest of the best versions it offered.
+    pub offers: Option<TlsVersion>,
+    /// Which SDK it probably is.
+    pub software: Option<&'static str>,
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// Everything the report is made of, but what stands in the accounts.
+pub(super) struct Collected {
+    pub flows: u64,
+    pub dynamodb_flows: u64,
+    pub judgements: Counts,
+    pub first: Option<Timestamp>,
+    pub last: Option<Timestamp>,
+    pub completeness: BTreeMap<Completeness, u64>,
+    pub outcomes: BTreeMap<Outcome, u64>,
+    pub profiles: BTreeMap<String, u64>,
+    pub sources: BTreeMap<Arc<str>, u64>,
+    /// Flows of sources beyond those told apart.
+    pub sources_beyond: u64,
+    pub versions: Shares,
+    pub ciphers: Shares,
+    pub groups: Shares,
+    pub forward_secrecy: Shares,
+    pub paths: Shares,
+    pub endpoints: Shares,
+    pub timeline: Timeline,
+    pub inventory: Inventory,
+    pub clients: BTreeMap<IpAddr, Client>,
+    /// Flows of clients beyond those told apart.
+    pub clients_beyond: Counts,
+    /// The gravest first, then in the order of the rules.
+    pub findings: BTreeMap<(Reverse<Severity>, usize, &'static str), Finding>,
+    /// How often each exception of the policy was applied, in their order.
+    pub exceptions: Vec<u64>,
+}
+
+impl Collected {
+    pub(super) fn new(exceptions: usize) -> Self {
+        let shares = || Shares::new(MAX_VALUES);
+        Self {
+            flows: 0,
+            dynamodb_flows: 0,
+            judgements: Counts::default(),
+            first: None,
+            last: None,
+            completeness: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            sources_beyond: 0,
+            versions: shares(),
+            ciphers: shares(),
+            groups: shares(),
+            forward_secrecy: shares(),
+            paths: shares(),
+            endpoints: shares(),
+            timeline: Timeline::default(),
+            inventory: Inventory::default(),
+            clients: BTreeMap::new(),
+            clients_beyond: Counts::default(),
+            findings: BTreeMap::new(),
+            exceptions: vec![0; exceptions],
+        }
+    }
+
+    /// Takes one record.
+    pub(super) fn take(&mut self, record: &Record, policy: Option<&policy::Options>) {
+        let (at, judgement) = (record.timestamp, Judgement::of(record));
+        self.flows += 1;
+        self.dynamodb_flows += u64::from(record.endpoint.service.is_some());
+        self.judgements.add(judgement, 1);
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        self.last = self.last.max(Some(at));
+        *self.completeness.entry(record.completeness).or_default() += 1;
+        *self.outcomes.entry(record.outcome).or_default() += 1;
+        if self.sources.len() < MAX_SOURCES || self.sources.contains_key(&record.source) {
+            *self.sources.entry(Arc::clone(&record.source)).or_default() += 1;
+        } else {
+            self.sources_beyond += 1;
+        }
+        self.timeline.count(at, judgement);
+        self.inventory.take(record);
+
+        let none = || "not seen".to_owned();
+        self.versions.count(&words::version(record), judgement, at);
+        self.ciphers.count(&words::cipher(record).unwrap_or_else(none), judgement, at);
+        self.groups.count(&words::group(record).unwrap_or_else(none), judgement, at);
+        let secrecy = record.tls.as_deref().and_then(|tls| tls.forward_secrecy);
+        self.forward_secrecy.count(secrecy.map_or("not seen", |answer| answer.as_str()), judgement, at);
+        self.paths.count(&words::path(record), judgement, at);
+        self.endpoints.count(&words::endpoint(record), judgement, at);
+        self.take_client(record, judgement);
+
+        let Some(facts) = &record.policy else { return };
+        if self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&facts.profile) {
+            *self.profiles.entry(facts.profile.clone()).or_default() += 1;
+        }
+        for violation in &facts.violations {
+            self.take_violation(record, violation, policy);
+        }
+    }
+
+    fn take_client(&mut self, record: &Record, judgement: Judgement) {
+        let (at, address) = (record.timestamp, record.client.ip());
+        if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&address) {
+            self.clients_beyond.add(judgement, 1);
+            return;
+        }
+        let client = self.clients.entry(address).or_insert_with(|| Client {
+            counts: Counts::default(),
+            rules: BTreeSet::new(),
+            offers: None,
+            software: None,
+            first: at,
+            last: at,
+        });
+        client.counts.add(judgement, 1);
+        client.first = client.first.min(at);
+        client.last = client.last.max(at);
+        let hello = record.tls.as_deref().and_then(|tls| tls.client_hello.as_ref());
+        if let Some(offered) = hello.and_then(|hello| hello.max_version())
+            && client.offers.is_none_or(|lowest| offered.rank() < lowest.rank())
+        {
+            client.offers = Some(offered);
+        }
+        if client.software.is_none() {
+            client.software = clients::recognise(record).map(|client| client.name);
+        }
+        let grave = record.policy.iter().flat_map(|policy| &policy.violations);
+        client
+            .rules
+            .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
+    }
+
+    fn take_violation(&mut self, record: &Record, violation: &Violation, policy: Option<&policy::Options>) {
+        let place = Rule::ALL.iter().position(|rule| rule.as_str() == violation.rule);
+        let key = (Reverse(violation.severity), place.unwrap_or(Rule::ALL.len()), violation.rule);
+        let finding = self.findings.entry(key).or_default();
+        finding.flows += 1;
+        finding.first = Some(finding.first.map_or(record.timestamp, |first| first.min(record.timestamp)));
+        finding.last = finding.last.max(Some(record.timestamp));
+        let client = record.client.ip();
+        if finding.clients.len() < MAX_FINDING_CLIENTS {
+            finding.clients.insert(client);
+        } else {
+            finding.has_more_clients |= !finding.clients.contains(&client);
+        }
+        if violation.message.contains(" Excepted until ") {
+            finding.excepted += 1;
+        }
+        if let (Some(policy), Some(rule)) = (policy, Rule::parse(violation.rule)) {
+            let applied = policy.exceptions.iter().position(|exception| {
+                exception.rules.contains(&rule)
+                    && !exception.expires.is_over(record.timestamp)
+                    && exception.matching.holds(record)
+            });
+            if let Some(count) = applied.and_then(|index| self.exceptions.get_mut(index)) {
+                *count += 1;
+            }
+        }
+        if finding.remedies.len() < MAX_REMEDIES || finding.remedies.contains_key(&violation.remedy) {
+            *finding.remedies.entry(violation.remedy.clone()).or_default() += 1;
+        }
+        let most = if violation.severity == Severity::Info { MAX_EVIDENCE_INFO } else { MAX_EVIDENCE };
+        if finding.evidence.len() < most {
+            finding.evidence.push(Evidence {
+                at: record.timestamp,
+                source: Arc::clone(&record.source),
+                first_frame: record.first_frame,
+                client_hello_frame: record.client_hello_frame,
+                server_hello_frame: record.server_hello_frame,
+                client: record.client,
+                server: record.server,
+                name: words::server(record),
+                offending: words::shown(&violation.offending).into_owned(),
+                message: words::shown(&violation.message).into_owned(),
+                outcome: words::outcome(record),
+            });
+        }
+    }
+
+    /// Those with most violations first, then those with most flows.
+    pub(super) fn top_clients(&self, number: usize) -> Vec<(IpAddr, &Client)> {
+        let mut all: Vec<(IpAddr, &Client)> =
+            self.clients.iter().map(|(address, client)| (*address, client)).collect();
+        all.sort_by_key(|(address, client)| {
+            let counts = &client.counts;
+            (
+                Reverse(counts.of(Judgement::Critical)),
+                Reverse(counts.violations()),
+                Reverse(counts.total()),
+                *address,
+            )
+        });
+        all.truncate(number);
+        all
+    }
+}

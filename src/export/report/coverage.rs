@@ -1,0 +1,286 @@
+//! What was seen, and what was not: the part of the report that keeps the rest honest.
+
+use serde::Serialize;
+
+use super::collect::Collected;
+use super::shares::Judgement;
+use super::words::{counted, number, share, shown, time};
+use super::{Origin, ReadingCounts};
+use crate::model::{Completeness, Timestamp};
+use crate::telemetry::{Accounts, InterfaceCounts};
+
+/// Lines of one table: interfaces and damage come from the input. Enough to see what is meant; the sum says the rest.
+const MAX_LINES: usize = 20;
+
+/// A table of two or more columns, the first a heading of its line.
+#[derive(Debug, Serialize)]
+pub(super) struct Lines {
+    pub title: &'static str,
+    /// What it means, in a sentence.
+    pub meaning: &'static str,
+    pub columns: Vec<&'static str>,
+    pub lines: Vec<Vec<String>>,
+    /// Lines left out.
+    pub more: usize,
+    /// Whether the columns after the first hold numbers.
+    pub is_numeric: bool,
+}
+
+/// Everything of the section.
+#[derive(Debug, Serialize)]
+pub(super) struct Coverage {
+    /// Sentences, the most important first.
+    pub gaps: Vec<String>,
+    /// True where something was lost, and not only out of sight.
+    pub has_losses: bool,
+    pub tables: Vec<Lines>,
+}
+
+pub(super) fn coverage(collected: &Collected, accounts: &Accounts, origin: &Origin) -> Coverage {
+    let mut gaps = Vec::new();
+    let mut tables = vec![completeness(collected)];
+    let unclear = collected.judgements.of(Judgement::NotAssessable);
+    if unclear > 0 {
+        gaps.push(format!(
+            "{} of {} could not be assessed: part of what the profile asks for was not seen of them.",
+            number(unclear),
+            counted(collected.flows, "flow")
+        ));
+    }
+    let has_losses = match origin {
+        Origin::Captures => of_captures(accounts, &mut gaps, &mut tables),
+        Origin::Records(counts) => of_records(*counts, &mut gaps, &mut tables),
+    };
+    gaps.push(
+        "What TLS encrypts is never seen: whether requests are signed, what they ask for, and in TLS 1.3 the \
+         server's certificate."
+            .to_owned(),
+    );
+    Coverage { gaps, has_losses, tables }
+}
+
+fn completeness(collected: &Collected) -> Lines {
+    let lines = Completeness::ALL
+        .iter()
+        .map(|word| {
+            let meaning = match word {
+                Completeness::Full => "both hellos and what led to them",
+                Completeness::ClientOnly => "only what the client sent",
+                Completeness::ServerOnly => "only what the server sent",
+                Completeness::MidStream => "the observer joined after the hellos",
+                Completeness::Truncated => "bytes of the handshake are missing",
+            };
+            let flows = collected.completeness.get(word).copied().unwrap_or_default();
+            vec![format!("{word}: {meaning}"), number(flows), share(flows, collected.flows)]
+        })
+        .collect();
+    Lines {
+        title: "How much of each flow was seen",
+        meaning: "Only a flow that was seen in full can pass.",
+        columns: vec!["completeness", "flows", "share"],
+        lines,
+        more: 0,
+        is_numeric: true,
+    }
+}
+
+fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+    gaps.push(
+        "This report was made from recorded flows. How many packets the observer skipped, could not decode or \
+         lost is not in the records and therefore not known here: see the observer's metrics of that time."
+            .to_owned(),
+    );
+    for (number_of, what) in [
+        (counts.refused, "is no record of this format and was left out"),
+        (counts.torn, "has no end, as a writer that was stopped leaves it, and was left out"),
+    ] {
+        if number_of > 0 {
+            gaps.push(format!("{} that {what}.", counted(number_of, "line")));
+        }
+    }
+    if counts.unknown_keys > 0 {
+        gaps.push(format!(
+            "{} unknown to this version stand in the records and were passed over: a newer version may know more.",
+            counted(counts.unknown_keys, "value")
+        ));
+    }
+    tables.push(Lines {
+        title: "Lines read",
+        meaning: "Every line is accounted for.",
+        columns: vec!["lines", "number"],
+        lines: [
+            ("read", counts.lines),
+            ("taken as records", counts.records),
+            ("without an end", counts.torn),
+            ("refused", counts.refused),
+        ]
+        .into_iter()
+        .map(|(what, count)| vec![what.to_owned(), number(count)])
+        .collect(),
+        more: 0,
+        is_numeric: true,
+    });
+    counts.refused + counts.torn > 0
+}
+
+fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+    let dropped: u64 = accounts.dropped.values().sum();
+    let undecoded: u64 = accounts.decode_errors.values().sum();
+    let full: u64 = ["table_full", "memory"].iter().filter_map(|reason| accounts.evictions.get(reason)).sum();
+    if dropped > 0 {
+        gaps.push(format!("{} were lost before they could be looked at.", counted(dropped, "packet")));
+    }
+    if !accounts.damage.is_empty() {
+        gaps.push(format!(
+            "{} of the input could not be read or understood.",
+            counted(accounts.damage.len() as u64, "part")
+        ));
+    }
+    if undecoded > 0 {
+        gaps.push(format!("{} could not be decoded.", counted(undecoded, "packet")));
+    }
+    if full > 0 {
+        gaps.push(format!("{} left the table of flows early for want of room.", counted(full, "flow")));
+    }
+    if !accounts.files_passed_over.is_empty() {
+        gaps.push(format!(
+            "{} in the folders given were passed over as no captures.",
+            counted(accounts.files_passed_over.len() as u64, "file")
+        ));
+    }
+    if accounts.other_services > 0 {
+        gaps.push(format!(
+            "{} to other services are left out of this report.",
+            counted(accounts.other_services, "TLS or HTTP flow")
+        ));
+    }
+    flows(accounts, tables);
+    losses(accounts, tables);
+    packets(accounts, tables);
+    dropped + undecoded + full > 0 || !accounts.damage.is_empty()
+}
+
+/// Packets by interface, the sum first.
+fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
+    let sum = |stage: fn(&InterfaceCounts) -> u64| number(accounts.interfaces.values().map(stage).sum());
+    let line = |name: String, seen, skipped, parsed, last: Option<Timestamp>| {
+        vec![name, seen, skipped, parsed, last.map_or_else(|| "–".to_owned(), time)]
+    };
+    let mut lines = vec![line(
+        "all".to_owned(),
+        sum(|counts| counts.seen.packets),
+        sum(|counts| counts.skipped.packets),
+        sum(|counts| counts.parsed.packets),
+        accounts.last_packet,
+    )];
+    lines.extend(accounts.interfaces.iter().take(MAX_LINES).map(|(name, counts)| {
+        line(
+            shown(name).into_owned(),
+            number(counts.seen.packets),
+            number(counts.skipped.packets),
+            number(counts.parsed.packets),
+            counts.last_packet,
+        )
+    }));
+    let more = accounts.interfaces.len().saturating_sub(MAX_LINES);
+    tables.push(Lines {
+        title: "Packets by interface",
+        meaning: "Seen is the sum of skipped and looked into. A file that names no interface stands with its own name.",
+        columns: vec!["interface", "seen", "skipped", "looked into", "last packet"],
+        lines,
+        more,
+        is_numeric: true,
+    });
+}
+
+/// What became of the flows.
+fn flows(accounts: &Accounts, tables: &mut Vec<Lines>) {
+    let mut lines = vec![
+        vec!["opened".to_owned(), number(accounts.flows_opened)],
+        vec!["reported here".to_owned(), number(accounts.records)],
+    ];
+    lines.extend(
+        accounts.evictions.iter().map(|(reason, flows)| vec![format!("left out: {reason}"), number(*flows)]),
+    );
+    lines.push(vec!["still open".to_owned(), number(accounts.flows_open)]);
+    tables.push(Lines {
+        title: "What became of each TCP flow",
+        meaning: "Opened is the sum of all other lines.",
+        columns: vec!["flows", "number"],
+        lines,
+        more: 0,
+        is_numeric: true,
+    });
+}
+
+fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
+    let mut add = |title, meaning, columns, lines: Vec<Vec<String>>, all: usize, is_numeric| {
+        if !lines.is_empty() {
+            let more = all - lines.len();
+            tables.push(Lines { title, meaning, columns, lines, more, is_numeric });
+        }
+    };
+    add(
+        "Packets rightly not looked into",
+        "They carry nothing this program looks for.",
+        vec!["reason", "packets"],
+        accounts.skipped.iter().map(|(reason, count)| vec![(*reason).to_owned(), number(*count)]).collect(),
+        accounts.skipped.len(),
+        true,
+    );
+    add(
+        "Packets that could not be decoded",
+        "They claim to be something and are not, or are cut.",
+        vec!["layer and reason", "packets"],
+        accounts
+            .decode_errors
+            .iter()
+            .map(|((layer, reason), count)| vec![format!("{layer}: {reason}"), number(*count)])
+            .collect(),
+        accounts.decode_errors.len(),
+        true,
+    );
+    add(
+        "Packets lost",
+        "Lost before this program could look at them, as the capture itself records or as it was counted.",
+        vec!["interface, stage and reason", "packets"],
+        accounts
+            .dropped
+            .iter()
+            .take(MAX_LINES)
+            .map(|((interface, stage, reason), count)| {
+                vec![format!("{}, {stage}: {reason}", shown(interface)), number(*count)]
+            })
+            .collect(),
+        accounts.dropped.len(),
+        true,
+    );
+    add(
+        "Damage",
+        "What comes before the place, and after it where the format allows, was read.",
+        vec!["file", "byte", "what"],
+        accounts
+            .damage
+            .iter()
+            .take(MAX_LINES)
+            .map(|note| {
+                vec![shown(&note.file).into_owned(), number(note.offset), shown(&note.what).into_owned()]
+            })
+            .collect(),
+        accounts.damage.len(),
+        false,
+    );
+    add(
+        "Files passed over",
+        "They stand in a folder that was given, and are no captures.",
+        vec!["file"],
+        accounts
+            .files_passed_over
+            .iter()
+            .take(MAX_LINES)
+            .map(|file| vec![shown(file).into_owned()])
+            .collect(),
+        accounts.files_passed_over.len(),
+        false,
+    );
+}

@@ -1,0 +1,673 @@
+//! The page: what was collected, as the template wants it.
+
+use std::fmt::Write as _;
+
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::collect::{Collected, Evidence, Finding};
+use super::coverage::coverage;
+use super::shares::{Counts, Judgement, Shares};
+use super::what_if::{Offer, WhatIf};
+use super::words::{counted, number, share, shown, time, version_words};
+use super::{InputFact, Origin, ReportOptions};
+use crate::model::Severity;
+use crate::policy::{self, Rule};
+use crate::telemetry::Accounts;
+
+/// Lines of a table of shares.
+const SHOWN_SHARES: usize = 12;
+/// Clients shown.
+const SHOWN_CLIENTS: usize = 50;
+/// Clients shown for each stricter profile.
+const SHOWN_BREAKING: usize = 25;
+/// Files listed with their hashes.
+const SHOWN_FILES: usize = 1_000;
+
+const TEMPLATE: &str = include_str!("report.html");
+const STYLE: &str = include_str!("report.css");
+
+/// Everything the page is made of.
+pub(super) struct Page<'a> {
+    pub options: &'a ReportOptions,
+    pub origin: &'a Origin,
+    pub inputs: &'a [InputFact],
+    pub collected: &'a Collected,
+    pub what_if: &'a WhatIf,
+    pub accounts: &'a Accounts,
+}
+
+/// A part of a bar; lengths in thousandths of the longest bar.
+#[derive(Debug, Serialize)]
+struct Part {
+    class: &'static str,
+    x: u64,
+    width: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ShareLine {
+    value: String,
+    flows: String,
+    share: String,
+    pass: String,
+    unclear: String,
+    violations: String,
+    words: String,
+    parts: Vec<Part>,
+    first: String,
+    last: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShareTable {
+    id: &'static str,
+    title: &'static str,
+    column: &'static str,
+    lines: Vec<ShareLine>,
+    more: String,
+}
+
+/// A bar of the chart over time, in its coordinates.
+#[derive(Debug, Serialize)]
+struct Step {
+    begin: String,
+    words: String,
+    flows: String,
+    rects: Vec<Rect>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rect {
+    class: &'static str,
+    x: u64,
+    y: u64,
+    width: u64,
+    height: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FindingView {
+    id: String,
+    rule: &'static str,
+    severity: &'static str,
+    what: String,
+    why: &'static str,
+    source: &'static str,
+    flows: String,
+    clients: String,
+    excepted: String,
+    first: String,
+    last: String,
+    remedies: Vec<String>,
+    evidence: Vec<EvidenceView>,
+    more: String,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceView {
+    at: String,
+    source: String,
+    frames: String,
+    client: String,
+    server: String,
+    name: String,
+    offending: String,
+    message: String,
+    outcome: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientView {
+    address: String,
+    software: &'static str,
+    class: &'static str,
+    flows: String,
+    violations: String,
+    critical: String,
+    offers: String,
+    rules: Vec<&'static str>,
+    first: String,
+    last: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CaseView {
+    name: String,
+    title: String,
+    asks: String,
+    breaking: String,
+    broken_today: String,
+    unclear: String,
+    keeping: String,
+    clients: Vec<BreakingView>,
+    all_clients: String,
+    more: String,
+}
+
+#[derive(Debug, Serialize)]
+struct BreakingView {
+    address: String,
+    flows: String,
+    rules: String,
+    offer: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FileView {
+    name: String,
+    bytes: String,
+    hash: String,
+}
+
+/// The chart over time, in the coordinates of its view box.
+const CHART_WIDTH: u64 = 960;
+const CHART_HEIGHT: u64 = 140;
+
+impl Page<'_> {
+    pub(super) fn render(&self) -> Result<String, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.add_template("report.html", TEMPLATE)?;
+        let collected = self.collected;
+        let coverage = coverage(collected, self.accounts, self.origin);
+        let (verdict, verdict_class) = self.verdict();
+        let (chart, longest) = self.chart();
+        let policy_text = self.options.policy.as_ref().map(|policy| lines_shown(&policy_text(policy)));
+        let profile = self.options.profile.clone().or_else(|| self.recorded_profile());
+        let profiles: Vec<String> = collected
+            .profiles
+            .iter()
+            .map(|(name, flows)| format!("{} ({})", shown(name), counted(*flows, "flow")))
+            .collect();
+        environment.get_template("report.html")?.render(context! {
+            style => STYLE,
+            version => self.options.version.as_str(),
+            verdict,
+            verdict_class,
+            coverage => value(&coverage),
+            chart => value(&chart),
+            chart_width => CHART_WIDTH,
+            chart_height => CHART_HEIGHT,
+            chart_longest => number(longest),
+            chart_step => length_words(collected.timeline.length().as_secs()),
+            legend => value(&legend(&collected.judgements)),
+            flows => number(collected.flows),
+            dynamodb_flows => number(collected.dynamodb_flows),
+            other_flows => number(collected.flows - collected.dynamodb_flows),
+            clients_seen => self.clients_seen(),
+            violating_clients => self.violating_clients(),
+            judgements => value(&judgements(collected)),
+            first => collected.first.map(time),
+            last => collected.last.map(time),
+            first_packet => self.accounts.first_packet.map(time),
+            last_packet => self.accounts.last_packet.map(time),
+            is_of_records => matches!(self.origin, Origin::Records(_)),
+            judged_anew => matches!(self.origin, Origin::Records(counts) if counts.judged_anew > 0),
+            scope => self.scope(),
+            facts => value(&self.options.facts.iter().map(|fact| shown(fact)).collect::<Vec<_>>()),
+            is_redacted => self.options.is_redacted,
+            shares => value(&self.shares()),
+            outcomes => value(&outcomes(collected)),
+            findings => value(&self.findings()),
+            clients => value(&self.clients()),
+            more_clients => collected.clients.len().saturating_sub(SHOWN_CLIENTS),
+            clients_beyond => (collected.clients_beyond.total() > 0)
+                .then(|| counted(collected.clients_beyond.total(), "flow")),
+            exceptions => value(&self.exceptions()),
+            has_policy => self.options.policy.is_some(),
+            inventory => value(&self.inventory()),
+            inventory_beyond => (collected.inventory.beyond > 0)
+                .then(|| counted(collected.inventory.beyond, "flow")),
+            inventory_nothing => counted(collected.inventory.nothing_seen, "flow"),
+            cases => value(&self.cases()),
+            profile => profile.as_ref().map(|profile| context! {
+                name => shown(&profile.name).as_ref(),
+                title => shown(&profile.title).as_ref(),
+                extends => profile.extends.as_deref(),
+                notes => value(&profile.notes),
+                sources => value(&profile.sources),
+            }),
+            profiles => value(&profiles),
+            policy_hash => policy_text.as_ref().map(|text| sha256(text.as_bytes())),
+            policy_text,
+            config => value(&self.options.config.as_ref().map(file)),
+            files => value(&self.inputs.iter().take(SHOWN_FILES).map(file).collect::<Vec<_>>()),
+            more_files => self.inputs.len().saturating_sub(SHOWN_FILES),
+            files_hash => files_hash(self.inputs),
+        })
+    }
+
+    /// The one sentence, and its class.
+    fn verdict(&self) -> (String, &'static str) {
+        let (all, counts) = (self.collected.flows, &self.collected.judgements);
+        let (critical, violations) = (counts.of(Judgement::Critical), counts.violations());
+        let unclear = counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged);
+        if all == 0 {
+            ("No flow was seen, so nothing can be said of them.".to_owned(), "unclear")
+        } else if violations > 0 {
+            let gravely = if critical > 0 {
+                format!(", {} of them critically", number(critical))
+            } else {
+                String::new()
+            };
+            let class = if critical > 0 { "critical" } else { "warning" };
+            let text = format!(
+                "The rules are not kept: {} of {} ({}) {} them{gravely}.",
+                number(violations),
+                counted(all, "flow"),
+                share(violations, all),
+                if violations == 1 { "breaks" } else { "break" },
+            );
+            (text, class)
+        } else if unclear > 0 {
+            let text = format!(
+                "No violation was seen, but {} of {} could not be assessed: it is not shown that the rules are kept.",
+                number(unclear),
+                counted(all, "flow")
+            );
+            (text, "unclear")
+        } else {
+            (format!("All of the {} seen keep the rules.", counted(all, "flow")), "pass")
+        }
+    }
+
+    fn scope(&self) -> &'static str {
+        match self.options.all_services {
+            Some(true) => "every TLS and plaintext HTTP flow",
+            Some(false) => "flows to Amazon DynamoDB, DynamoDB Streams and DAX",
+            None => "the flows that were recorded",
+        }
+    }
+
+    fn clients_seen(&self) -> String {
+        let clients = self.collected.clients.len() as u64;
+        let more = if self.collected.clients_beyond.total() > 0 { " and more" } else { "" };
+        format!("{}{more}", number(clients))
+    }
+
+    fn violating_clients(&self) -> String {
+        let violating = self.collected.clients.values().filter(|client| client.counts.violations() > 0);
+        let more = if self.collected.clients_beyond.violations() > 0 { " and more" } else { "" };
+        format!("{}{more}", number(violating.count() as u64))
+    }
+
+    /// The profile that the records name, where they name one that is known.
+    fn recorded_profile(&self) -> Option<policy::Profile> {
+        let (name, _) = self.collected.profiles.iter().max_by_key(|(_, flows)| **flows)?;
+        policy::profile::find(name)
+    }
+
+    fn chart(&self) -> (Vec<Step>, u64) {
+        let steps = self.collected.timeline.steps();
+        let longest = steps.iter().map(|(_, counts)| counts.total()).max().unwrap_or_default().max(1);
+        let room = CHART_WIDTH / (steps.len() as u64).max(1);
+        let width = room.saturating_sub(2).clamp(1, 48);
+        let steps = steps
+            .iter()
+            .enumerate()
+            .map(|(index, (begin, counts))| {
+                let mut y = CHART_HEIGHT;
+                let mut rects = Vec::new();
+                for judgement in Judgement::ALL {
+                    let flows = counts.of(judgement);
+                    if flows == 0 {
+                        continue;
+                    }
+                    // Whatever is there is seen.
+                    let height = (flows * CHART_HEIGHT / longest).max(2);
+                    y = y.saturating_sub(height);
+                    rects.push(Rect { class: judgement.class(), x: index as u64 * room, y, width, height });
+                }
+                Step { begin: time(*begin), words: counts.words(), flows: number(counts.total()), rects }
+            })
+            .collect();
+        (steps, longest)
+    }
+
+    fn shares(&self) -> Vec<ShareTable> {
+        let collected = self.collected;
+        [
+            ("versions", "Protocol version", "negotiated version", &collected.versions),
+            ("ciphers", "Cipher suite", "suite", &collected.ciphers),
+            ("groups", "Key exchange group", "group", &collected.groups),
+            ("secrecy", "Forward secrecy", "forward secrecy", &collected.forward_secrecy),
+            ("paths", "Path", "way to AWS and entry", &collected.paths),
+            ("endpoints", "Endpoint", "region and kind", &collected.endpoints),
+        ]
+        .into_iter()
+        .map(|(id, title, column, shares)| share_table(id, title, column, shares, collected.flows))
+        .collect()
+    }
+
+    fn findings(&self) -> Vec<FindingView> {
+        self.collected
+            .findings
+            .iter()
+            .map(|((severity, _, rule), finding)| finding_view(severity.0, rule, finding))
+            .collect()
+    }
+
+    fn clients(&self) -> Vec<ClientView> {
+        self.collected
+            .top_clients(SHOWN_CLIENTS)
+            .into_iter()
+            .map(|(address, client)| ClientView {
+                address: address.to_string(),
+                software: client.software.unwrap_or("not recognised"),
+                class: if client.counts.of(Judgement::Critical) > 0 {
+                    "critical"
+                } else if client.counts.violations() > 0 {
+                    "warning"
+                } else if client.counts.of(Judgement::Pass) == client.counts.total() {
+                    "pass"
+                } else {
+                    "unclear"
+                },
+                flows: number(client.counts.total()),
+                violations: number(client.counts.violations()),
+                critical: number(client.counts.of(Judgement::Critical)),
+                offers: client.offers.map_or_else(|| "not seen".to_owned(), version_words),
+                rules: client.rules.iter().copied().collect(),
+                first: time(client.first),
+                last: time(client.last),
+            })
+            .collect()
+    }
+
+    /// Rule, match, owner, reason, last day, how often applied.
+    fn exceptions(&self) -> Vec<Vec<String>> {
+        let exceptions = self.options.policy.iter().flat_map(|policy| &policy.exceptions);
+        exceptions
+            .zip(&self.collected.exceptions)
+            .map(|(exception, applied)| {
+                let rules: Vec<&str> = exception.rules.iter().map(|rule| rule.as_str()).collect();
+                vec![
+                    rules.join(", "),
+                    shown(&exception.matching.to_string()).into_owned(),
+                    shown(&exception.owner).into_owned(),
+                    shown(&exception.reason).into_owned(),
+                    exception.expires.to_string(),
+                    number(*applied),
+                ]
+            })
+            .collect()
+    }
+
+    /// Protocol, suite, number, purpose, groups, places, flows, clients, first and last seen.
+    fn inventory(&self) -> Vec<Vec<String>> {
+        let lines = self.collected.inventory.lines.iter();
+        lines
+            .map(|(line, found)| {
+                let joined = |set: &std::collections::BTreeSet<String>| {
+                    if set.is_empty() {
+                        "–".to_owned()
+                    } else {
+                        set.iter().map(String::as_str).collect::<Vec<_>>().join(" · ")
+                    }
+                };
+                let suite = if line.id.is_empty() {
+                    line.suite.clone()
+                } else {
+                    format!("{} ({})", line.suite, line.id)
+                };
+                vec![
+                    line.protocol.clone(),
+                    suite,
+                    line.purpose.to_owned(),
+                    joined(&found.groups),
+                    joined(&found.places),
+                    number(found.flows),
+                    format!("{}{}", number(found.clients()), if found.has_more_clients { "+" } else { "" }),
+                    time(found.first),
+                    time(found.last),
+                ]
+            })
+            .collect()
+    }
+
+    fn cases(&self) -> Vec<CaseView> {
+        self.what_if
+            .cases()
+            .iter()
+            .map(|case| {
+                let clients: Vec<BreakingView> = case
+                    .top(SHOWN_BREAKING)
+                    .into_iter()
+                    .map(|(address, breaking)| BreakingView {
+                        address: address.to_string(),
+                        flows: number(breaking.flows),
+                        rules: breaking.rules.iter().copied().collect::<Vec<_>>().join(", "),
+                        offer: match breaking.offer {
+                            Offer::Enough => "offers enough: the other side chose otherwise".to_owned(),
+                            Offer::Unknown => "its hello was not seen in full".to_owned(),
+                            Offer::Missing(what) => format!("must be changed: {what}"),
+                        },
+                    })
+                    .collect();
+                let more = case.clients.len().saturating_sub(clients.len()) as u64;
+                let beyond = if case.beyond > 0 {
+                    format!(", and further clients with {}", counted(case.beyond, "flow"))
+                } else {
+                    String::new()
+                };
+                CaseView {
+                    name: shown(&case.profile.name).into_owned(),
+                    title: shown(&case.profile.title).into_owned(),
+                    asks: case.asks(),
+                    breaking: number(case.breaking),
+                    broken_today: number(case.broken_today),
+                    unclear: number(case.unclear),
+                    keeping: number(case.keeping),
+                    all_clients: number(case.clients.len() as u64),
+                    more: if more > 0 || case.beyond > 0 {
+                        format!("{}{beyond}", counted(more, "more client"))
+                    } else {
+                        String::new()
+                    },
+                    clients,
+                }
+            })
+            .collect()
+    }
+}
+
+fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> FindingView {
+    let text = Rule::parse(rule).map(Rule::text);
+    let clients = number(finding.clients.len() as u64);
+    let more = finding.flows.saturating_sub(finding.evidence.len() as u64);
+    let mut remedies: Vec<(&String, &u64)> = finding.remedies.iter().collect();
+    remedies.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
+    FindingView {
+        id: format!("{severity}-{}", rule.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
+        rule,
+        severity: severity.as_str(),
+        what: text.map_or_else(
+            || "A rule that this version does not know.".to_owned(),
+            |text| text.what.to_owned(),
+        ),
+        why: text.map_or("", |text| text.why),
+        source: text.map_or("", |text| text.source),
+        flows: counted(finding.flows, "flow"),
+        clients: format!("{clients}{}", if finding.has_more_clients { " and more" } else { "" }),
+        excepted: if finding.excepted > 0 { number(finding.excepted) } else { String::new() },
+        first: finding.first.map_or_else(String::new, time),
+        last: finding.last.map_or_else(String::new, time),
+        remedies: remedies.into_iter().map(|(remedy, _)| shown(remedy).into_owned()).collect(),
+        evidence: finding.evidence.iter().map(evidence_view).collect(),
+        more: if more > 0 { number(more) } else { String::new() },
+    }
+}
+
+fn evidence_view(evidence: &Evidence) -> EvidenceView {
+    let mut frames = format!("first {}", evidence.first_frame);
+    for (name, frame) in
+        [("ClientHello", evidence.client_hello_frame), ("ServerHello", evidence.server_hello_frame)]
+    {
+        if let Some(frame) = frame {
+            // Writing to a string cannot fail.
+            let _ = write!(frames, ", {name} {frame}");
+        }
+    }
+    EvidenceView {
+        at: time(evidence.at),
+        source: shown(&evidence.source).into_owned(),
+        frames,
+        client: evidence.client.to_string(),
+        server: evidence.server.to_string(),
+        name: evidence.name.clone(),
+        offending: evidence.offending.clone(),
+        message: evidence.message.clone(),
+        outcome: evidence.outcome.clone(),
+    }
+}
+
+fn share_table(
+    id: &'static str,
+    title: &'static str,
+    column: &'static str,
+    shares: &Shares,
+    all: u64,
+) -> ShareTable {
+    let (top, beyond, rest) = shares.top(SHOWN_SHARES);
+    let longest = top.iter().map(|(_, found)| found.counts.total()).max().unwrap_or_default().max(1);
+    let lines = top
+        .into_iter()
+        .map(|(value, found)| {
+            let counts = &found.counts;
+            let mut x = 0;
+            let mut parts = Vec::new();
+            for judgement in Judgement::ALL {
+                let flows = counts.of(judgement);
+                if flows > 0 {
+                    let width = (flows * 1_000 / longest).max(4);
+                    parts.push(Part { class: judgement.class(), x, width });
+                    x += width;
+                }
+            }
+            ShareLine {
+                value: shown(value).into_owned(),
+                flows: number(counts.total()),
+                share: share(counts.total(), all),
+                pass: number(counts.of(Judgement::Pass)),
+                unclear: number(counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged)),
+                violations: number(counts.violations()),
+                words: counts.words(),
+                parts,
+                first: time(found.first),
+                last: time(found.last),
+            }
+        })
+        .collect();
+    let more = if rest.total() > 0 {
+        let values = if beyond > 0 { counted(beyond, "more value") } else { "further values".to_owned() };
+        format!("{values} with {}", counted(rest.total(), "flow"))
+    } else {
+        String::new()
+    };
+    ShareTable { id, title, column, lines, more }
+}
+
+fn value(shown: &impl Serialize) -> Value {
+    Value::from(minijinja::value::Serde(shown))
+}
+
+/// Outcome, flows and share.
+fn outcomes(collected: &Collected) -> Vec<(&'static str, String, String)> {
+    let outcomes = collected.outcomes.iter();
+    outcomes
+        .map(|(outcome, flows)| (outcome.as_str(), number(*flows), share(*flows, collected.flows)))
+        .collect()
+}
+
+/// Words, flows and share of each judgement that occurs.
+fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String, String)> {
+    Judgement::ALL
+        .into_iter()
+        .filter(|judgement| *judgement != Judgement::NotJudged || collected.judgements.of(*judgement) > 0)
+        .map(|judgement| {
+            let flows = collected.judgements.of(judgement);
+            (judgement.class(), judgement.words(), number(flows), share(flows, collected.flows))
+        })
+        .collect()
+}
+
+fn legend(counts: &Counts) -> Vec<(&'static str, &'static str)> {
+    Judgement::ALL
+        .into_iter()
+        .filter(|judgement| *judgement != Judgement::NotJudged || counts.of(*judgement) > 0)
+        .map(|judgement| (judgement.class(), judgement.words()))
+        .collect()
+}
+
+/// The policy as it held, for people and for its hash.
+fn policy_text(policy: &policy::Options) -> String {
+    let mut text = format!("profile: {}\n{}", policy.settings.profile, policy.settings.describe(""));
+    // Writing to a string cannot fail.
+    for (index, given) in policy.overrides.iter().enumerate() {
+        let _ = write!(
+            text,
+            "\noverride {} for {}, profile {}:\n{}",
+            index + 1,
+            given.matching,
+            given.settings.profile,
+            given.settings.describe("  ")
+        );
+    }
+    for (index, exception) in policy.exceptions.iter().enumerate() {
+        let rules: Vec<&str> = exception.rules.iter().map(|rule| rule.as_str()).collect();
+        let _ = write!(
+            text,
+            "\nexception {} from {} for {} until {}: {} ({})\n",
+            index + 1,
+            rules.join(", "),
+            exception.matching,
+            exception.expires,
+            exception.reason,
+            exception.owner
+        );
+    }
+    text
+}
+
+fn lines_shown(text: &str) -> String {
+    text.lines().map(|line| shown(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn file(file: &InputFact) -> FileView {
+    let (bytes, hash) = match &file.content {
+        Some((bytes, hash)) => (number(*bytes), hash.clone()),
+        None => ("–".to_owned(), "a stream: it can be read only once, so it has no hash here".to_owned()),
+    };
+    FileView { name: shown(&file.name).into_owned(), bytes, hash }
+}
+
+/// Of the lines that `sha256sum` would print of all files, so that one number stands for all of them.
+fn files_hash(files: &[InputFact]) -> String {
+    let mut digest = Sha256::new();
+    for file in files {
+        let hash = file.content.as_ref().map_or("-", |(_, hash)| hash);
+        digest.update(format!("{hash}  {}\n", file.name));
+    }
+    digest.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `1 second`, `15 minutes`, `7 days`.
+fn length_words(seconds: u64) -> String {
+    for (unit, name) in [(86_400, "day"), (3_600, "hour"), (60, "minute")] {
+        if seconds >= unit && seconds.is_multiple_of(unit) {
+            return counted(seconds / unit, name);
+        }
+    }
+    counted(seconds, "second")
+}

@@ -1,0 +1,113 @@
+//! What the report promises.
+
+use super::*;
+use crate::export::sample;
+use crate::model::{Severity, Verdict, Violation};
+use crate::policy::{Options, profile};
+
+fn options() -> ReportOptions {
+    ReportOptions {
+        version: "1.2.3".into(),
+        policy: Some(Options::default()),
+        profile: profile::find(profile::DEFAULT),
+        others: profile::all(),
+        all_services: Some(true),
+        is_redacted: Some(true),
+        ..ReportOptions::default()
+    }
+}
+
+fn report(records: &[Record]) -> String {
+    let mut report = Report::new(options(), Vec::new());
+    for record in records {
+        report.record(record).unwrap();
+    }
+    let content = Some((7, "ab".repeat(32)));
+    report.inputs(Origin::Captures, vec![InputFact { name: "site.pcapng".into(), content }]);
+    report.finish(&Accounts::default()).unwrap();
+    String::from_utf8(report.into_inner()).unwrap()
+}
+
+#[test]
+fn shows_every_violation_with_its_evidence() {
+    let html = report(&sample::all());
+    for record in sample::all() {
+        for violation in record.policy.iter().flat_map(|policy| &policy.violations) {
+            assert!(html.contains(violation.rule), "{}", violation.rule);
+            let id = format!("{}-{}", violation.severity, violation.rule.replace('_', "-"));
+            assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+    }
+    assert!(html.contains("first 1, ClientHello 4, ServerHello 6"));
+}
+
+#[test]
+fn gives_the_same_bytes_again() {
+    assert_eq!(report(&sample::all()), report(&sample::all()));
+}
+
+#[test]
+fn loads_nothing_and_runs_nothing() {
+    let html = report(&sample::all());
+    for forbidden in
+        ["<script", "<link", "<img", "<iframe", "@import", "url(", "src=", "href=\"http", "javascript:"]
+    {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn escapes_whatever_a_stranger_sent() {
+    let mut record = sample::tls12();
+    let attack = "<script>alert(1)</script>\"'\u{202e}&";
+    record.source = attack.into();
+    record.endpoint.host = Some(attack.into());
+    record.endpoint.region = Some(attack.into());
+    record.path.name = Some(attack.into());
+    let violation = Violation {
+        rule: "weak_cipher",
+        severity: Severity::Critical,
+        offending: attack.into(),
+        message: attack.into(),
+        remedy: attack.into(),
+    };
+    let policy = record.policy.as_mut().unwrap();
+    policy.profile = attack.into();
+    policy.verdict = Verdict::Violation;
+    policy.violations = vec![violation];
+    let html = report(&[record]);
+    assert!(!html.contains("<script") && !html.contains('\u{202e}'));
+    assert!(html.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn counts_what_it_does_not_list() {
+    let mut record = sample::old_version();
+    record.policy.as_mut().unwrap().verdict = Verdict::Violation;
+    let html = report(&vec![record; 1_000]);
+    assert!(html.contains("and 800 more flows"), "200 of 1000 are listed");
+    assert!(html.contains("1,000 of 1,000 flows (100.0 %)"));
+}
+
+#[test]
+fn says_that_nothing_follows_from_nothing() {
+    let html = report(&[]);
+    assert!(html.contains("No flow was seen, so nothing can be said of them."));
+    let mut record = sample::tls12();
+    record.policy.as_mut().unwrap().verdict = Verdict::NotAssessable;
+    assert!(report(&[record]).contains("it is not shown that the rules are kept"));
+    assert!(report(&[sample::tls12()]).contains("All of the 1 flow seen keep the rules."));
+}
+
+#[test]
+fn says_what_records_cannot_tell() {
+    let mut report = Report::new(ReportOptions { policy: None, profile: None, ..options() }, Vec::new());
+    report.record(&sample::tls12()).unwrap();
+    let counts = ReadingCounts { lines: 4, records: 1, torn: 1, refused: 2, ..ReadingCounts::default() };
+    report.inputs(Origin::Records(counts), Vec::new());
+    report.finish(&Accounts::default()).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    assert!(html.contains("is not in the records and therefore not known here"));
+    assert!(html.contains("2 lines that is no record") || html.contains("no record of this format"));
+    assert!(html.contains("Something was lost or could not be read"));
+}

@@ -1,0 +1,208 @@
+//! Values of a record as the report says them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
+use crate::model::registry::TlsVersion;
+use crate::model::{AlertFrom, EndpointKind, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
+
+/// Letters kept of a value: a message with two host names of 253 letters at most.
+pub(super) const MAX_LETTERS: usize = 600;
+
+/// `text` without control characters and signs that turn the direction of writing, and not longer than is of use.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    let is_active = |character: char| {
+        character.is_control()
+            || matches!(character,
+                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if text.len() <= MAX_LETTERS && !text.chars().any(is_active) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index >= MAX_LETTERS {
+            out.push('…');
+            break;
+        }
+        if is_active(character) {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{}", character.escape_unicode());
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `TLS 1.2`, `SSL 3`.
+pub(super) fn version_words(version: TlsVersion) -> String {
+    format!("{} {}", version.protocol_name().to_uppercase(), version_text(version))
+}
+
+/// The negotiated version, or why there is none.
+pub(super) fn version(record: &Record) -> String {
+    let Some(tls) = record.tls.as_deref() else {
+        return if record.http.is_some() { "no TLS (plaintext)" } else { "not seen" }.to_owned();
+    };
+    match (tls.version(), tls.client_hello.as_ref().and_then(|hello| hello.max_version())) {
+        (Some(version), _) => version_words(version),
+        (None, Some(offered)) if is_refused(record) => {
+            format!("none: {} at most was offered and refused", version_words(offered))
+        }
+        (None, _) => "not seen".to_owned(),
+    }
+}
+
+fn is_refused(record: &Record) -> bool {
+    matches!(record.outcome, Outcome::RefusedByServer | Outcome::RefusedByClient)
+}
+
+/// The negotiated suite.
+pub(super) fn cipher(record: &Record) -> Option<String> {
+    let tls = record.tls.as_deref()?;
+    let text = tls.cipher_suite().map(cipher_text).or_else(|| tls.ssl2_cipher_kind.map(ssl2_text))?;
+    Some(text.to_string())
+}
+
+/// The group of the key exchange.
+pub(super) fn group(record: &Record) -> Option<String> {
+    let tls = record.tls.as_deref()?;
+    if let Some(group) = tls.group() {
+        return Some(group_text(group).to_string());
+    }
+    match tls.key_exchange? {
+        KeyExchangeFacts::Dhe { bits, .. } => Some(format!("DH {bits} bits")),
+        KeyExchangeFacts::ExplicitCurve { bits } => Some(format!("explicit curve {bits} bits")),
+        KeyExchangeFacts::ExportRsa { .. } => Some("export RSA".to_owned()),
+        KeyExchangeFacts::Curve(_) => None,
+    }
+}
+
+/// `direct_connect_public into public_endpoint`.
+pub(super) fn path(record: &Record) -> String {
+    format!("{} into {}", record.path.access, record.path.entry)
+}
+
+/// Which API.
+pub(super) const fn purpose(service: Option<Service>) -> &'static str {
+    match service {
+        Some(Service::Dynamodb) => "DynamoDB API",
+        Some(Service::DynamodbStreams) => "DynamoDB Streams",
+        Some(Service::DynamodbSearch) => "DynamoDB search",
+        Some(Service::Dax) => "DynamoDB Accelerator (DAX)",
+        None => "other services",
+    }
+}
+
+/// Region and kind of the endpoint; for other flows only that.
+pub(super) fn endpoint(record: &Record) -> String {
+    let endpoint = &record.endpoint;
+    if endpoint.service.is_none() {
+        return "other services".to_owned();
+    }
+    let region = endpoint.region.as_deref().map_or(Cow::Borrowed("region unknown"), shown);
+    let kind = endpoint.kind.map_or("known by its address only", EndpointKind::as_str);
+    let service = match endpoint.service {
+        Some(Service::Dynamodb) | None => String::new(),
+        Some(service) => format!(", {service}"),
+    };
+    format!("{region}, {kind}{service}")
+}
+
+/// The name the flow went to, else its address.
+pub(super) fn server(record: &Record) -> String {
+    if let Some(host) = &record.endpoint.host {
+        return shown(host).into_owned();
+    }
+    match record.tls.as_deref().map(|tls| tls.sni()) {
+        Some(Sni::Name(name)) => shown(&name).into_owned(),
+        _ => match record.http.as_ref().and_then(|http| http.host.as_deref()) {
+            Some(host) => shown(host).into_owned(),
+            None => record.server.ip().to_string(),
+        },
+    }
+}
+
+/// How the handshake ended, with the alert where there was one.
+pub(super) fn outcome(record: &Record) -> String {
+    let alert = record.tls.as_deref().and_then(|tls| tls.alert);
+    match alert {
+        Some((alert, from)) => {
+            let from = if from == AlertFrom::Client { "client" } else { "server" };
+            format!("{}, {} from the {from}", record.outcome, alert_text(alert))
+        }
+        None => record.outcome.to_string(),
+    }
+}
+
+/// `2026-11-23 10:00:00.042 UTC`: enough to find a packet, short enough for a table.
+pub(super) fn time(time: Timestamp) -> String {
+    let text = time.to_string();
+    let (day, rest) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{day} {} UTC", rest.get(..12).unwrap_or(rest))
+}
+
+/// `12,345,678`
+pub(super) fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 flow`, `2 flows`.
+pub(super) fn counted(value: u64, one: &str) -> String {
+    format!("{} {one}{}", number(value), if value == 1 { "" } else { "s" })
+}
+
+/// Tenths of a per cent, rounded down but never to zero or to the whole by rounding: `12.3 %`.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    let tenths = u128::from(part) * 1_000 / u128::from(whole);
+    if part > 0 && tenths == 0 {
+        return "< 0.1 %".to_owned();
+    }
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::sample;
+
+    #[test]
+    fn writes_numbers_for_people() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "flow"), "1 flow");
+        assert_eq!(counted(2_000, "flow"), "2,000 flows");
+        assert_eq!(share(1, 3), "33.3 %");
+        assert_eq!(share(1, 100_000), "< 0.1 %");
+        assert_eq!(share(99_999, 100_000), "99.9 %");
+        assert_eq!(share(0, 0), "–");
+    }
+
+    #[test]
+    fn says_what_was_refused() {
+        assert!(version(&sample::refused()).starts_with("none: "), "{}", version(&sample::refused()));
+        assert_eq!(version(&sample::plaintext()), "no TLS (plaintext)");
+        assert_eq!(version(&sample::tls12()), "TLS 1.2");
+    }
+
+    #[test]
+    fn disarms_and_shortens() {
+        assert_eq!(shown("a\u{202e}b\nc"), "a\\u{202e}b\\u{a}c");
+        assert_eq!(shown(&"x".repeat(1_000)).chars().count(), MAX_LETTERS + 1);
+        assert_eq!(shown("dynamodb"), "dynamodb");
+    }
+}
