@@ -272,7 +272,7 @@ impl Case<'_> {
         let (Some(facts), Sni::Name(name)) = (tls.certificate.as_ref(), tls.sni()) else {
             return Finding::Kept;
         };
-        if certificate::covers(facts, &name) {
+        if certificate::covers(facts, name) {
             return Finding::Kept;
         }
         let covered = facts
