@@ -85,21 +85,21 @@ fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
     out.extend_from_slice(b"}\n");
 }
 
-/// What is kept with its text, by its place in memory.
-type ByPlace<K, T> = HashMap<usize, (K, T), RandomState>;
-
 /// Text of what several records share, by where it is in memory: as long as it is kept, nothing else can be
 /// there. What a record has for itself may be large, and is not kept.
 #[derive(Default)]
 struct Kept {
-    hellos: ByPlace<Shared<ClientHello>, HelloText>,
-    endpoints: ByPlace<Shared<EndpointFacts>, Box<[u8]>>,
-    certificates: ByPlace<Arc<CertificateFacts>, Box<[u8]>>,
+    hellos: ByAddress<Shared<ClientHello>, HelloText>,
+    endpoints: ByAddress<Shared<EndpointFacts>, Vec<u8>>,
+    certificates: ByAddress<Arc<CertificateFacts>, Vec<u8>>,
 }
 
+/// What was made of each value, with the value, by where that is in memory.
+type ByAddress<K, V> = HashMap<usize, (K, V), RandomState>;
+
 struct HelloText {
-    offers: Box<[u8]>,
-    names: Box<[u8]>,
+    offers: Vec<u8>,
+    names: Vec<u8>,
 }
 
 impl Kept {
@@ -113,18 +113,21 @@ impl Kept {
 
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) -> &[u8] {
         let make = || text(|object| visit_endpoint(endpoint, object));
-        keep(&mut self.endpoints, endpoint.address(), endpoint, make).as_ref()
+        let text: &Vec<u8> = keep(&mut self.endpoints, endpoint.address(), endpoint, make);
+        text
     }
 
     fn certificate(&mut self, certificate: &Arc<CertificateFacts>) -> &[u8] {
         let make = || text(|object| visit_certificate(certificate, object));
-        keep(&mut self.certificates, Arc::as_ptr(certificate).addr(), certificate, make).as_ref()
+        let address = Arc::as_ptr(certificate).addr();
+        let text: &Vec<u8> = keep(&mut self.certificates, address, certificate, make);
+        text
     }
 }
 
 /// What was made of the value at `address`, which is kept with it.
 fn keep<'a, K: Clone, V>(
-    kept: &'a mut HashMap<usize, (K, V), RandomState>,
+    kept: &'a mut ByAddress<K, V>,
     address: usize,
     value: &K,
     make: impl FnOnce() -> V,
@@ -136,10 +139,11 @@ fn keep<'a, K: Clone, V>(
 }
 
 /// What `visit` writes, each key with a comma in front.
-fn text(visit: impl FnOnce(&mut Object<'_>)) -> Box<[u8]> {
+fn text(visit: impl FnOnce(&mut Object<'_>)) -> Vec<u8> {
     let (mut out, mut kept) = (Vec::new(), Kept::default());
     visit(&mut Object { out: &mut out, kept: &mut kept });
-    out.into_boxed_slice()
+    out.shrink_to_fit();
+    out
 }
 
 struct Object<'a> {

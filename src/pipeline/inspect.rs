@@ -320,7 +320,7 @@ impl Inspection {
     }
 
     /// TLS begins: `bytes` are of `side` and start with a hello.
-    #[expect(clippy::too_many_arguments, reason = "what is known of the beginning, passed on once")]
+    #[expect(clippy::too_many_arguments, reason = "what TLS begins with, put together once")]
     fn begin(
         &mut self,
         client: Side,
