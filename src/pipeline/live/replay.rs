@@ -185,7 +185,10 @@ impl<A> Player<'_, A> {
             let frame = capture::Frame { number: frames, timestamp: at, interface, wire_bytes, data: &data };
             batch.push(&frame, interface, at);
         }
-        self.send(batch)?;
+        let mut batch = self.send(batch)?;
+        // Back to the others: without it, one batch fewer would go round for each input.
+        batch.interfaces = Arc::default();
+        let _ = self.home.try_send(batch);
         Some((frames, accounts_of_file(&source, input)))
     }
 
