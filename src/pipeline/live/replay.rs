@@ -1,7 +1,7 @@
 //! Recorded captures, played as if they came by now.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::source::{Shared, State};
@@ -230,7 +230,13 @@ impl<A> Player<'_, A> {
 
     /// Waits for the engine where it is behind.
     fn empty_batch(&self) -> Option<Batch> {
-        let batch = self.empties.recv().ok()?;
-        (!is_set(&self.shared.stop)).then_some(batch)
+        loop {
+            match self.empties.recv_timeout(TICK) {
+                _ if is_set(&self.shared.stop) => return None,
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
     }
 }
