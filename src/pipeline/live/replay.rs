@@ -186,9 +186,9 @@ impl<A> Player<'_, A> {
             batch.push(&frame, interface, at);
         }
         let mut batch = self.send(batch)?;
-        // Back to the others: without it, one batch fewer would go round for each input.
+        // An empty batch goes with the end of each input, so that batches limit how many inputs wait, too.
         batch.interfaces = Arc::default();
-        let _ = self.home.try_send(batch);
+        self.engine.send(ToEngine::Frames { batch, home: self.home.clone() }).ok()?;
         Some((frames, accounts_of_file(&source, input)))
     }
 
