@@ -69,7 +69,9 @@ fn a_wrong_configuration_is_refused_whole() {
     daemon.configure("[policy]\nprofile = \"cnsa-2.0\"\n");
     daemon.signal("HUP");
     daemon.wait_for_log("The configuration was read again");
-    assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 1.0);
+    daemon.wait_until("metrics say that it was taken", || {
+        daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]) == 1.0
+    });
 }
 
 #[test]
