@@ -85,7 +85,7 @@ impl<A: Send + 'static> Live<A> {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(feed: Feed, config: Arc<Resolved>) -> std::io::Result<(Self, Receiver<Output<A>>)> {
-        let (engine, inbox) = sync_channel(2 * BATCHES + WAITING_QUESTIONS);
+        let (engine, inbox) = sync_channel(4 * BATCHES + WAITING_QUESTIONS);
         let (outbox, outputs) = sync_channel(WAITING_OUTPUTS);
         let shared = Arc::new(Shared::new(&feed));
         let is_replay = matches!(feed, Feed::Replay(_));

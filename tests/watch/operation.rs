@@ -59,15 +59,19 @@ fn a_wrong_configuration_is_refused_whole() {
         daemon.signal("HUP");
         let refused = daemon.wait_for_log_after(before, "The new configuration was refused");
         assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
-        let summary = daemon.json("/api/v1/summary");
-        assert_eq!(summary["configuration"]["profile"], "aws-dynamodb");
-        assert!(summary["configuration"]["refused"].as_str().unwrap().contains(why));
+        daemon.wait_until("the page says why", || {
+            let summary = daemon.json("/api/v1/summary");
+            assert_eq!(summary["configuration"]["profile"], "aws-dynamodb");
+            summary["configuration"]["refused"].as_str().is_some_and(|said| said.contains(why))
+        });
         assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 0.0);
     }
     daemon.configure("[policy]\nprofile = \"cnsa-2.0\"\n");
     daemon.signal("HUP");
     daemon.wait_for_log("The configuration was read again");
-    assert_eq!(daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]), 1.0);
+    daemon.wait_until("metrics say that it was taken", || {
+        daemon.metrics().sum("ddbwatch_config_last_reload_successful", &[]) == 1.0
+    });
 }
 
 #[test]

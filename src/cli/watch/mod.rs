@@ -251,8 +251,8 @@ impl Daemon<'_> {
             ),
             Err(error) => {
                 let why = super::in_full(&error);
+                let _ = self.live.ask(Question::Refused(why.clone()));
                 tracing::error!(error = why, "The new configuration was refused; the old one stays in use.");
-                let _ = self.live.ask(Question::Refused(why));
             }
         }
     }

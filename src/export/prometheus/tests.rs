@@ -265,12 +265,15 @@ fn names_the_worst_clients_on_request_and_adds_up() {
 }
 
 #[test]
-fn begins_windows_afresh() {
+fn shows_the_window_before_until_a_new_one_is_over() {
     let mut metrics = Metrics::new(options()).unwrap();
     metrics.observe(&sample::old_version());
-    metrics.begin_window();
-    let text = metrics.encode().unwrap();
-    assert!(text.contains("ddbwatch_violating_clients{rule=\"weak_cipher\"} 0"), "{text}");
+    for shown in [1, 0] {
+        metrics.begin_window();
+        let text = metrics.encode().unwrap();
+        let series = format!("ddbwatch_violating_clients{{rule=\"weak_cipher\"}} {shown}\n");
+        assert!(text.contains(&series), "{text}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Recorded captures, played as if they came by now.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::source::{Shared, State};
@@ -184,7 +184,10 @@ impl<A> Player<'_, A> {
             let frame = capture::Frame { number: frames, timestamp: at, interface, wire_bytes, data: &data };
             batch.push(&frame, interface, at);
         }
-        self.send(batch)?;
+        let mut batch = self.send(batch)?;
+        // An empty batch goes with the end of each input, so that batches limit how many inputs wait, too.
+        batch.interfaces = Arc::default();
+        self.engine.send(ToEngine::Frames { batch, home: self.home.clone() }).ok()?;
         Some((frames, accounts_of_file(&source, input)))
     }
 
@@ -226,7 +229,13 @@ impl<A> Player<'_, A> {
 
     /// Waits for the engine where it is behind.
     fn empty_batch(&self) -> Option<Batch> {
-        let batch = self.empties.recv().ok()?;
-        (!is_set(&self.shared.stop)).then_some(batch)
+        loop {
+            match self.empties.recv_timeout(TICK) {
+                _ if is_set(&self.shared.stop) => return None,
+                Ok(batch) => return Some(batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
     }
 }
