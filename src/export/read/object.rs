@@ -173,7 +173,7 @@ fn record(object: &mut Object) -> Read<Record> {
         proxy: proxy(object)?,
         handshake_duration: object.seconds(Key::HandshakeDuration)?,
         tcp_rtt: object.seconds(Key::TcpRtt)?,
-        endpoint,
+        endpoint: endpoint.into(),
         path: path(object)?,
         translated: object.objects(Key::Translated, translated)?,
         policy: policy(object)?,
@@ -249,15 +249,15 @@ fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> R
     let mut facts = TlsFacts {
         established: needed(object.flag(Key::Established), Key::Established)?,
         is_truncated,
-        client_hello: client_hello(object)?,
+        client_hello: client_hello(object)?.map(Into::into),
         resumed: object.flag(Key::Resumed)?,
         resumption: object.word(Key::Resumption, Resumption::parse)?,
         forward_secrecy: object.word(Key::ForwardSecrecy, ForwardSecrecy::parse)?,
         forward_secrecy_reason: object.word(Key::ForwardSecrecyReason, words::word)?,
         downgrade: object.word(Key::Downgrade, Downgrade::parse)?,
-        ja3: object.text(Key::Ja3)?,
-        ja4: object.text(Key::Ja4)?,
-        ja3s: object.text(Key::Ja3s)?,
+        ja3: object.text(Key::Ja3)?.map(Into::into),
+        ja4: object.text(Key::Ja4)?.map(Into::into),
+        ja3s: object.text(Key::Ja3s)?.map(Into::into),
         certificate: certificate(object)?,
         certificate_error: object.word(Key::CertificateReason, words::word)?,
         ..TlsFacts::default()
@@ -267,11 +267,14 @@ fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> R
     facts.alert = alert.zip(from);
     agreed(object, &mut facts, is_hello_cut)?;
     if object.flag(Key::HelloRetryRequest)?.unwrap_or(false) {
-        facts.hello_retry_request = Some(ServerHello {
-            is_hello_retry_request: true,
-            key_share: object.word(Key::HelloRetryRequestGroup, words::group)?,
-            ..ServerHello::default()
-        });
+        facts.hello_retry_request = Some(
+            ServerHello {
+                is_hello_retry_request: true,
+                key_share: object.word(Key::HelloRetryRequestGroup, words::group)?,
+                ..ServerHello::default()
+            }
+            .into(),
+        );
     }
     Ok(facts)
 }
@@ -300,15 +303,18 @@ fn agreed(object: &mut Object, facts: &mut TlsFacts, is_truncated: bool) -> Read
         (None, Some(group)) if !is_tls13 => Some(KeyExchangeFacts::Curve(group)),
         (None, _) => None,
     };
-    facts.server_hello = version.map(|version| ServerHello {
-        is_ssl2_form: suite.is_none(),
-        is_truncated,
-        legacy_version: if is_tls13 { TlsVersion::TLS12 } else { version },
-        selected_version: is_tls13.then_some(version),
-        cipher_suite: suite.unwrap_or_default(),
-        key_share: group.filter(|_| is_tls13 && bits.is_none()),
-        alpn,
-        ..ServerHello::default()
+    facts.server_hello = version.map(|version| {
+        ServerHello {
+            is_ssl2_form: suite.is_none(),
+            is_truncated,
+            legacy_version: if is_tls13 { TlsVersion::TLS12 } else { version },
+            selected_version: is_tls13.then_some(version),
+            cipher_suite: suite.unwrap_or_default(),
+            key_share: group.filter(|_| is_tls13 && bits.is_none()),
+            alpn,
+            ..ServerHello::default()
+        }
+        .into()
     });
     Ok(())
 }

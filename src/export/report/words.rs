@@ -117,7 +117,7 @@ pub(super) fn server(record: &Record) -> String {
         return shown(host).into_owned();
     }
     match record.tls.as_deref().map(|tls| tls.sni()) {
-        Some(Sni::Name(name)) => shown(&name).into_owned(),
+        Some(Sni::Name(name)) => shown(name).into_owned(),
         _ => match record.http.as_ref().and_then(|http| http.host.as_deref()) {
             Some(host) => shown(host).into_owned(),
             None => record.server.ip().to_string(),
