@@ -60,8 +60,7 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
         pace: None,
     };
     shared.set_state(State::Capturing);
-    loop {
-        let Some(frames) = player.play_round() else { break };
+    while let Some(frames) = player.play_round() {
         shared.update_health(|health| health.rounds += 1);
         if !replay.is_endless {
             shared.set_state(State::Over);
