@@ -128,7 +128,7 @@ fn note_passed_over(found: &Expanded) {
     for passed_over in found.passed_over.iter().filter(|passed_over| passed_over.is_loss()) {
         note(&format!("passed over {passed_over}"));
     }
-    let number = others.len() + found.passed_over_unlisted as u64;
+    let number = others.len() as u64 + found.passed_over_unlisted;
     if number > NAMED_PASSED_OVER as u64 {
         // The reason is worth a line where it may surprise, not in a folder with hundreds of other files.
         let names: Vec<String> =

@@ -39,6 +39,7 @@ pub fn ip(arguments: &str) {
 pub struct Cable {
     socket: OwnedFd,
     near: LinkAddr,
+    pub near_link: Link,
     pub far_link: Link,
 }
 
@@ -58,7 +59,7 @@ impl Cable {
             })
             .and_then(|found| found.address.unwrap().as_link_addr().copied())
             .unwrap();
-        Self { socket, near: address, far_link: link(far) }
+        Self { socket, near: address, near_link: link(near), far_link: link(far) }
     }
 
     pub fn send(&self, frame: &[u8]) {
