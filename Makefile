@@ -7,7 +7,7 @@ DESTDIR ?=
 # Of the replay of `make run`.
 SPEED ?= 1
 
-.PHONY: help demo run build install test bench captures ebpf fuzz clean
+.PHONY: help demo run build install test lab bench captures ebpf fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,11 @@ test: ## Everything that must hold: format, lints, tests, and the other programs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
+
+lab: ## Real clients through a gateway of network namespaces, for each back-end (root, Linux)
+	@packaging/setup.sh test
+	$(CARGO) build --release --locked
+	target/python/bin/python tests/lab/run.py $(DDBWATCH)
 
 bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test

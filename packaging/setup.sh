@@ -23,6 +23,8 @@ wanted="cc:gcc python3:python3"
 if [ "$purpose" = test ]; then
     wanted="$wanted tshark:tshark ip:iproute2 promtool:prometheus prometheus-alertmanager:prometheus-alertmanager"
     wanted="$wanted openssl:openssl zstd:zstd gzip:gzip chromium:chromium"
+    # The lab: its network, its observers, its clients.
+    wanted="$wanted tc:iproute2 nft:nftables ss:iproute2 clang:clang curl:curl dumpcap:wireshark-common npm:npm sysctl:procps"
 fi
 missing=""
 for pair in $wanted; do
@@ -35,11 +37,13 @@ if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
     exit 1
 fi
 
-# DuckDB reads the Parquet files of the tests; it is kept apart from the system's Python.
+# DuckDB reads the Parquet files of the tests, boto3 and moto are client and server of the lab; they are kept apart
+# from the system's Python.
 make_python() {
     [ "$purpose" = test ] || return 0
-    target/python/bin/python -c 'import duckdb' 2>/dev/null && return 0
-    python3 -m venv target/python && target/python/bin/pip install --quiet duckdb
+    target/python/bin/python -c 'import boto3, cryptography, duckdb, moto.server' 2>/dev/null && return 0
+    python3 -m venv target/python
+    target/python/bin/pip install --quiet duckdb $(grep -E '^(boto3|cryptography|moto)' captures/requirements.txt)
 }
 
 if [ "$purpose" = test ] && ! python3 -c 'import ensurepip' 2>/dev/null; then

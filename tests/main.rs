@@ -19,6 +19,8 @@ mod ebpf;
 mod evidence;
 mod golden;
 #[cfg(target_os = "linux")]
+mod lab;
+#[cfg(target_os = "linux")]
 mod live;
 mod plain_packets;
 mod prometheus_text;

@@ -323,7 +323,8 @@ impl Fields for Rows {
     fn seconds(&mut self, key: Key, value: Duration) {
         self.put(key, |values| {
             if let Values::Double(values) = values {
-                values.push(value.as_secs_f64());
+                // One rounding, as whoever reads the decimals of JSON Lines makes it.
+                values.push(value.as_nanos() as f64 / 1e9);
             }
             8
         });

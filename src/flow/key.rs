@@ -68,6 +68,19 @@ impl Key {
         }
     }
 
+    /// The ends of a flow under other addresses, `side` being the one that sent from `source`: for whom the
+    /// sides are told already. It is no key to look up.
+    #[must_use]
+    pub fn of_sender(side: Side, source: SocketAddr, destination: SocketAddr) -> Self {
+        let (a, b) = if side == Side::A { (source, destination) } else { (destination, source) };
+        Self {
+            a: halves(pack(a.ip())),
+            b: halves(pack(b.ip())),
+            ports: u32::from(a.port()) << 16 | u32::from(b.port()),
+            is_v6: a.is_ipv6(),
+        }
+    }
+
     /// The address and port of one end.
     #[must_use]
     pub fn end(&self, side: Side) -> SocketAddr {

@@ -46,7 +46,8 @@ fn reader_may_leave_in_the_middle() {
 
 #[test]
 fn no_colour_without_a_terminal() {
-    for format in formats() {
+    // Parquet is not text: any byte may be in it.
+    for format in formats().into_iter().filter(|format| format != "parquet") {
         let ran = run(&["analyze", "--format", &format, "--all-services", "many-flows.pcap", DAMAGED]);
         assert!(!ran.stdout.contains(&0x1b) && !ran.stderr.contains('\x1b'), "{format}");
     }

@@ -72,7 +72,12 @@ fn report_can_be_read_without_seeing_it() {
     assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{:?}", html.get(..60));
     let tags = tags(&html);
     let count = |wanted: &str| tags.iter().filter(|tag| name(tag) == wanted).count();
-    for landmark in ["header", "nav", "main", "footer", "h1", "title"] {
+    assert_eq!(
+        html.split("</head>").next().unwrap().matches("<title>").count(),
+        1,
+        "charts have titles, too"
+    );
+    for landmark in ["header", "nav", "main", "footer", "h1"] {
         assert_eq!(count(landmark), 1, "{landmark}");
     }
     assert_eq!(count("table"), count("caption"), "each table has a caption");

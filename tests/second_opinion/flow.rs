@@ -171,7 +171,9 @@ impl Flow {
             "tls.client.supported_groups",
             has(SUPPORTED_GROUPS).then(|| names.list("group", &groups)),
         );
-        let shares = texts(hello, "tls.handshake.extensions_key_share_group");
+        // Its JSON sorts them; a client has to send them in the order of its groups [RFC 8446 section 4.2.8].
+        let mut shares = texts(hello, "tls.handshake.extensions_key_share_group");
+        shares.sort_by_key(|share| groups.iter().position(|group| group == share));
         self.set_or_absent(
             "tls.client.key_share_groups",
             (!shares.is_empty()).then(|| names.list("group", &shares)),

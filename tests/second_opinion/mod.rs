@@ -37,6 +37,11 @@ const SKIPS: &[(&str, &str, &str)] = &[
         "tls.client.supported_ciphers",
         "tshark does not list the suites of a hello in SSL 2 framing",
     ),
+    (
+        "java-sslv2-hello.pcap",
+        "tls.client.supported_ciphers",
+        "tshark does not list the suites of a hello in SSL 2 framing",
+    ),
     ("nat-two-interfaces.pcapng", "flow", "tshark does not join the two sides of address translation"),
 ];
 

@@ -99,7 +99,7 @@ fn a_stop_ends_open_flows_and_writes_everything() {
     for signal in ["TERM", "INT"] {
         // So slow that flows are open when it is stopped.
         let mut daemon = Daemon::start(
-            &["--replay", "boto3-tls.pcap", "--speed", "0.2"],
+            &["--replay", "boto3-tls.pcap", "--speed", "0.002"],
             "[output]\nrecords = \"FOLDER/flows.jsonl\"\n",
         );
         daemon

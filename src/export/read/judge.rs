@@ -11,6 +11,9 @@ const AS_RECORDED: &[Rule] = &[
     Rule::GatewayEndpointMissing,
     Rule::DnsOverride,
     Rule::EndpointConflict,
+    // Of the requests of a connection a record holds the first; the others were judged, too.
+    Rule::UnsignedRequest,
+    Rule::LongTermCredential,
 ];
 
 /// Judges `record` by `options`. Findings of rules that need more than a record holds are taken over as they

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use super::{Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
-use crate::flow::{Consumer, Ending, Moment};
+use crate::flow::{Consumer, Ending, Key, Moment};
 use crate::model::Side;
 
 /// The most instances that share addresses and ports at once.
@@ -214,7 +214,13 @@ impl<C: Consumer> Table<C> {
         moment: &Moment,
         consumer: &mut C,
     ) {
-        let key = self.slots.get(index as usize).map(|slot| slot.key);
+        let own = self.slots.get(index as usize);
+        let key = own.map(|slot| slot.key);
+        let begun = own.and_then(|slot| slot.active.as_ref()).map(|active| {
+            let view = &active.view;
+            (view.first_seen, view.first_frame)
+        });
+        let head = head_hash(&self.hasher, segment.payload);
         if let Some(&primary) = self.views.get(&hash)
             && primary != index
             && let Some(slot) = self.slots.get_mut(primary as usize)
@@ -227,10 +233,23 @@ impl<C: Consumer> Table<C> {
                 if active.interfaces.contains(&moment.interface) {
                     return;
                 }
+                let view = &mut active.view;
+                // Interfaces are read in turn: what comes second may have been there first.
+                let begun = begun.filter(|(first_seen, _)| *first_seen < view.first_seen);
+                let sender =
+                    [Side::A, Side::B].into_iter().find(|side| Some(slot.head[side.index()]) == head);
+                let is_first = begun.is_some() && sender.is_some();
                 if active.interfaces.try_push(moment.interface).is_ok() {
-                    active.view.translated.push((segment.source, segment.destination));
+                    let mut other = (segment.source, segment.destination);
+                    if let (Some((first_seen, first_frame)), Some(sender)) = (begun, sender) {
+                        other = (view.key.end(sender), view.key.end(sender.other()));
+                        view.key = Key::of_sender(sender, segment.source, segment.destination);
+                        (view.first_seen, view.first_frame) = (first_seen, first_frame);
+                    }
+                    view.translated.push(other);
                 }
-                if active.view.contexts.try_push(moment.context).is_err() {
+                let position = if is_first { 0 } else { view.contexts.len() };
+                if view.contexts.try_insert(position, moment.context).is_err() {
                     self.counts.contexts_refused += 1;
                 }
             }

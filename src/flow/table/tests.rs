@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use super::*;
 
 const CLIENT: &str = "10.0.0.9:40000";
@@ -18,6 +20,7 @@ struct Ended {
     streams: [Vec<u8>; 2],
     gaps: usize,
     contexts: Vec<u32>,
+    client: SocketAddr,
     translated: usize,
     ending: Ending,
 }
@@ -52,7 +55,13 @@ impl Consumer for Script {
     fn end(&mut self, state: Heard, view: FlowView, ending: Ending, _: Timestamp) {
         let Heard { streams, gaps, .. } = state;
         let contexts = view.contexts.to_vec();
-        self.ended.push(Ended { streams, gaps, contexts, translated: view.translated.len(), ending });
+        // The servers of these tests listen on port 443.
+        let client = [Side::A, Side::B]
+            .map(|side| view.key.end(side))
+            .into_iter()
+            .find(|end| end.port() != 443)
+            .unwrap();
+        self.ended.push(Ended { streams, gaps, contexts, client, translated: view.translated.len(), ending });
     }
 }
 
@@ -602,4 +611,24 @@ fn loses_no_flow_that_is_over_for_want_of_room() {
         wire.send(true, TcpFlags::ACK, 101, 901, &hello(1));
     }
     assert!(wire.finish().iter().all(|flow| flow.ending == Ending::Decided));
+}
+
+#[test]
+fn the_view_that_was_there_first_is_the_flow_though_it_is_read_last() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 60;
+    wire.table.set_linger(Duration::from_secs(2));
+    let begin = wire.at;
+    for (client, context, delay) in [("192.0.2.77:1055", 1, 500), (CLIENT, 0, 0)] {
+        (wire.client, wire.context, wire.interface, wire.at) = (client, context, context, begin + delay);
+        wire.send(true, TcpFlags::SYN, 100, 0, b"");
+        wire.send(true, TcpFlags::ACK, 101, 901, &hello(7));
+    }
+    let ended = wire.finish();
+    assert_eq!(
+        ended.iter().map(|flow| flow.ending).collect::<Vec<_>>(),
+        [Ending::Translated, Ending::Decided]
+    );
+    assert_eq!((ended[1].client, ended[1].translated), (CLIENT.parse().unwrap(), 1));
+    assert_eq!(ended[1].contexts, [0, 1]);
 }
