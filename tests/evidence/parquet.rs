@@ -84,11 +84,16 @@ fn duckdb_reads_what_json_lines_say() {
     // The folders are columns too.
     let query = format!(
         "import duckdb; print(duckdb.sql(\"SELECT count(*), count(DISTINCT date), count(DISTINCT region) FROM \
-         read_parquet('{}', hive_partitioning=true) WHERE region = 'eu-west-1'\").fetchone())",
+         read_parquet('{}', hive_partitioning=true) WHERE region = 'eu-west-1'\").fetchall())",
         path("lake/*/*/*.parquet")
     );
     let output = Command::new(&python).args(["-c", &query]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.starts_with("[(") && !said.starts_with("[(0,") && said.trim_end().ends_with(", 1)]"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -173,7 +173,7 @@ impl Flow {
         );
         // Its JSON sorts them; a client has to send them in the order of its groups [RFC 8446 section 4.2.8].
         let mut shares = texts(hello, "tls.handshake.extensions_key_share_group");
-        shares.sort_by_key(|share| groups.iter().position(|group| group == share));
+        shares.sort_by_key(|share| groups.iter().position(|group| number(group) == number(share)));
         self.set_or_absent(
             "tls.client.key_share_groups",
             (!shares.is_empty()).then(|| names.list("group", &shares)),
