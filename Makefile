@@ -42,6 +42,8 @@ install: ## Install program, manual page, completions, service, configuration: P
 	install -D -m 644 packaging/systemd/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/ddbwatch.conf
 	test -e $(DESTDIR)/etc/ddbwatch/ddbwatch.toml || \
 	    install -D -m 644 packaging/ddbwatch.toml $(DESTDIR)/etc/ddbwatch/ddbwatch.toml
+	install -d $(DESTDIR)/usr/share/doc/ddbwatch/runbooks
+	install -m 644 dashboards/runbooks/*.md $(DESTDIR)/usr/share/doc/ddbwatch/runbooks
 	@echo "As root, next: systemd-sysusers; systemd-tmpfiles --create; systemctl enable --now ddbwatch"
 
 build: ## Build target/release/ddbwatch
