@@ -73,8 +73,17 @@ pub struct FlowView {
     pub round_trip: Option<Duration>,
     /// Bytes arrived that no room was left to hold.
     pub lost_bytes: bool,
+    pub identity: Identity,
+}
+
+/// What stands for a flow outside its table: equal in tables with the same hasher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
     /// Equal for equal flows, whatever they were seen through.
-    pub identity: u64,
+    pub flow: u64,
+    /// Of the first bytes and their place in the sequence space: equal under translated addresses, too. Absent
+    /// where no first bytes were seen.
+    pub view: Option<u64>,
 }
 
 /// Who reads the streams.

@@ -15,7 +15,7 @@ mod stream;
 mod table;
 mod wheel;
 
-pub use consumer::{Consumer, Ending, FlowView, MAX_CONTEXTS, Moment};
+pub use consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 pub use key::Key;
 pub use stream::{Delivery, Stream};
 pub use table::{Limits, Table, TableCounts, Taken};

@@ -17,7 +17,7 @@ use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::consumer::{Consumer, Ending, FlowView, MAX_CONTEXTS, Moment};
+use super::consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 use super::key::Key;
 use super::stream::{Delivery, Stream};
 use super::wheel::Wheel;
@@ -307,7 +307,7 @@ impl<C: Consumer> Table<C> {
                 translated: Vec::new(),
                 round_trip: None,
                 lost_bytes: false,
-                identity: 0,
+                identity: Identity::default(),
             },
             interfaces: ArrayVec::new(),
             streams: [Stream::default(), Stream::default()],
@@ -544,7 +544,9 @@ impl<C: Consumer> Table<C> {
                 ending = active.closing.map(|(first, _)| first);
             }
         }
-        if ending.is_none() && active.closing.is_some_and(|(_, since)| since == now) {
+        if ending.is_none()
+            && active.closing.is_some_and(|(how, since)| since == now && matches!(how, Ending::Reset(_)))
+        {
             let generation = slot.generation;
             self.wheel.schedule(index, generation, now.after(CLOSING_LINGER), now);
         }

@@ -1,6 +1,6 @@
 //! Offline analysis: captures in, records out, in the order of the files.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,9 +9,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use foldhash::fast::RandomState;
 
+use super::earlier::EarlierInputs;
 use super::engine::Engine;
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
 use crate::config::Resolved;
+use crate::flow::Identity;
 use crate::model::Record;
 use crate::telemetry::{Accounts, DamageNote};
 
@@ -22,9 +24,6 @@ const WAITING_BATCHES: usize = 16;
 
 /// Frames between two reports of progress.
 const PROGRESS_FRAMES: u64 = 4_096;
-
-/// The most flows remembered to recognise one that a later file shows again (8 bytes each).
-pub(super) const MAX_REMEMBERED: usize = 4_000_000;
 
 /// Hears how far the reading is, from several threads.
 pub trait Progress: Sync {
@@ -69,10 +68,10 @@ pub enum AnalyzeError {
 }
 
 /// Records that are complete, each with the identity of its flow.
-type Complete<'a> = &'a mut dyn Iterator<Item = (Record, u64)>;
+type Complete<'a> = &'a mut dyn Iterator<Item = (Record, Identity)>;
 
 enum Message {
-    Records(Vec<(Record, u64)>),
+    Records(Vec<(Record, Identity)>),
     Done(Box<Accounts>),
     Failed(CaptureError),
 }
@@ -184,22 +183,18 @@ fn analyze_in_turn(
 /// Joins what the inputs give, in their order.
 struct Collector {
     total: Accounts,
-    is_remembering: bool,
-    /// Flows of the inputs before this one.
-    remembered: HashSet<u64, RandomState>,
-    /// Flows of this input.
-    of_this: Vec<u64>,
-    repeated: u64,
+    /// Where there are several inputs.
+    earlier: Option<EarlierInputs>,
+    /// Records of this input that an earlier one gave, by reason.
+    repeated: BTreeMap<&'static str, u64>,
 }
 
 impl Collector {
     fn new(job: &Job<'_>) -> Self {
         Self {
             total: Accounts::default(),
-            is_remembering: job.inputs.len() > 1,
-            remembered: HashSet::default(),
-            of_this: Vec::new(),
-            repeated: 0,
+            earlier: (job.inputs.len() > 1).then(EarlierInputs::default),
+            repeated: BTreeMap::new(),
         }
     }
 
@@ -209,29 +204,22 @@ impl Collector {
         sink: &mut dyn FnMut(Record) -> io::Result<()>,
     ) -> io::Result<()> {
         for (record, identity) in records {
-            if self.is_remembering {
-                if self.remembered.contains(&identity) {
-                    self.repeated += 1;
-                    continue;
-                }
-                self.of_this.push(identity);
+            match self.earlier.as_mut().and_then(|earlier| earlier.repeats(&record, identity)) {
+                Some(reason) => *self.repeated.entry(reason).or_default() += 1,
+                None => sink(record)?,
             }
-            sink(record)?;
         }
         Ok(())
     }
 
     fn end_input(&mut self, mut accounts: Accounts) {
-        let repeated = std::mem::take(&mut self.repeated);
-        accounts.records = accounts.records.saturating_sub(repeated);
-        if repeated > 0 {
-            *accounts.evictions.entry("same_flow_in_earlier_file").or_default() += repeated;
+        for (reason, repeated) in std::mem::take(&mut self.repeated) {
+            accounts.records = accounts.records.saturating_sub(repeated);
+            *accounts.evictions.entry(reason).or_default() += repeated;
         }
         self.total.merge(accounts);
-        for identity in self.of_this.drain(..) {
-            if self.remembered.len() < MAX_REMEMBERED {
-                self.remembered.insert(identity);
-            }
+        if let Some(earlier) = &mut self.earlier {
+            earlier.end_input();
         }
     }
 }

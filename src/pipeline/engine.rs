@@ -19,7 +19,7 @@ use crate::capture::{FlowAddresses, Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{self, Datagram, Decoded, Decoder};
-use crate::flow::{self, Consumer, Ending, FlowView, Moment, Table, Taken};
+use crate::flow::{self, Consumer, Ending, FlowView, Identity, Moment, Table, Taken};
 use crate::model::{
     CertificateFacts, Encapsulation, EndpointFacts, Record, Shared, Side, Sighting, Timestamp, TlsFacts,
 };
@@ -162,7 +162,7 @@ pub(super) struct Flows {
     sightings: Vec<(u32, Encapsulation)>,
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
     pub(super) repeated: Repeated,
-    records: Vec<(Record, u64)>,
+    records: Vec<(Record, Identity)>,
     evictions: Tally,
     reported: u64,
     dns_errors: Tally,
@@ -370,7 +370,7 @@ impl Engine {
     }
 
     /// Records that are complete, each with the identity of its flow.
-    pub fn take_records(&mut self) -> impl Iterator<Item = (Record, u64)> + '_ {
+    pub fn take_records(&mut self) -> impl Iterator<Item = (Record, Identity)> + '_ {
         self.flows.records.drain(..)
     }
 

@@ -6,6 +6,7 @@
 
 mod analyze;
 mod assemble;
+mod earlier;
 mod engine;
 mod inspect;
 pub mod live;

@@ -74,6 +74,50 @@ fn flow_that_two_files_show_is_one_record() {
 }
 
 #[cfg(unix)]
+/// What one interface of a capture showed, in a file of its own that names that interface.
+fn one_interface(folder: &Path, capture: &str, number: u32) -> String {
+    let file = folder.join(format!("{number}-{capture}")).display().to_string();
+    let output = Command::new("tshark")
+        .current_dir(support::captures())
+        .args(["-r", capture, "-w", &file, "-Y", &format!("frame.interface_id == {number}")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    file
+}
+
+#[test]
+fn both_sides_of_nat_in_two_files_are_one_record() {
+    let folder = folder();
+    let [inside, outside] =
+        [0, 1].map(|number| one_interface(folder.path(), "nat-two-interfaces.pcapng", number));
+    for (files, client) in [([&inside, &outside], "10.1.2.3"), ([&outside, &inside], "198.51.100.20")] {
+        let [one, two] = files;
+        let ran = run(&["analyze", "--format", "jsonl", one, two]);
+        let clients: Vec<String> =
+            ran.records().iter().map(|record| shown(&record["client.address"])).collect();
+        assert_eq!(clients, [client], "the file given first tells it");
+        let ran = run(&["analyze", "--format", "prometheus", one, two]);
+        let metrics = String::from_utf8_lossy(&ran.stdout);
+        let counted = "ddbwatch_flow_evictions_total{reason=\"same_flow_translated_in_earlier_file\"} 1";
+        assert!(metrics.contains(counted), "{metrics}");
+    }
+}
+
+#[test]
+fn nat_is_not_assumed_where_the_files_name_no_interface() {
+    let folder = folder();
+    let files = [0, 1].map(|number| {
+        let named = one_interface(folder.path(), "nat-two-interfaces.pcapng", number);
+        let nameless = format!("{named}.pcap");
+        let status = Command::new("editcap").args(["-F", "pcap", &named, &nameless]).status().unwrap();
+        assert!(status.success());
+        nameless
+    });
+    let ran = run(&["analyze", "--format", "jsonl", &files[0], &files[1]]);
+    assert_eq!(ran.records().len(), 2);
+}
+
 #[test]
 fn odd_file_names_are_taken() {
     use std::os::unix::ffi::OsStringExt;

@@ -8,14 +8,14 @@ use arrayvec::ArrayVec;
 use super::{Active, DUE_PER_PACKET, NONE, Table};
 use crate::flow::stream::Delivery;
 use crate::flow::wheel::Wheel;
-use crate::flow::{Consumer, Ending, Moment};
+use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};
 
 /// How long an undecided flow may be silent. Clients give up a handshake sooner: the AWS SDKs'
 /// connection time-outs lie between 1 and 60 seconds.
 pub(super) const HANDSHAKE_IDLE: Duration = Duration::from_secs(60);
 
-/// How long a flow that saw one FIN, or RST with bytes missing, may wait for the rest.
+/// How long a flow that saw RST with bytes missing may wait for the rest.
 pub(super) const CLOSING_LINGER: Duration = Duration::from_secs(5);
 
 /// How long a decided flow is remembered after its last packet, so that late copies of its
@@ -105,7 +105,10 @@ impl<C: Consumer> Table<C> {
         self.counts.ended += 1;
         let idle = if slot.is_closed { CLOSED_IDLE } else { DECIDED_IDLE };
         self.wheel.schedule(index, slot.generation, now.after(idle), now);
-        active.view.identity = self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head));
+        active.view.identity = Identity {
+            flow: self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head)),
+            view: (slot.view_hash != 0).then_some(slot.view_hash),
+        };
         consumer.end(active.state, active.view, ending, now);
     }
 
@@ -157,8 +160,11 @@ impl<C: Consumer> Table<C> {
         }
         let idle = match &slot.active {
             Some(active) if active.lingering.is_some() => Duration::ZERO,
-            Some(active) if active.closing.is_some() => CLOSING_LINGER,
-            Some(_) => HANDSHAKE_IDLE,
+            // After a FIN the other side may still speak, and answers late where its first answer was lost.
+            Some(active) => match active.closing {
+                Some((Ending::Reset(_), _)) => CLOSING_LINGER,
+                _ => HANDSHAKE_IDLE,
+            },
             None if slot.is_closed => CLOSED_IDLE,
             None => DECIDED_IDLE,
         };

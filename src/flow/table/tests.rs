@@ -319,6 +319,19 @@ fn waits_for_missing_bytes_before_a_reset_counts() {
 }
 
 #[test]
+fn hears_an_answer_that_was_sent_again_long_after_the_others_fin() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+    wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 104, 901, b"");
+    wire.at += 11_000_000_000;
+    wire.send(false, TcpFlags::ACK, 901, 104, b"xyz");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams, [b"xyz", b"abc"]);
+    assert_eq!(ended[0].ending, Ending::Closed(Side::B));
+}
+
+#[test]
 fn never_holds_more_flows_than_its_limit_and_counts_each_it_drops() {
     let mut wire = Wire::new(Limits { flows: 10, ..Limits::default() });
     let clients: Vec<&'static str> =

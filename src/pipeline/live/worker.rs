@@ -1,6 +1,6 @@
 //! The engine thread.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -12,7 +12,8 @@ use super::{BATCH_RECORDS, Batch, Output, ToEngine};
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
-use crate::pipeline::analyze::{MAX_REMEMBERED, note_unsupported};
+use crate::pipeline::analyze::note_unsupported;
+use crate::pipeline::earlier::EarlierInputs;
 use crate::telemetry::Accounts;
 
 /// The engine looks at the clock when nothing came for so long.
@@ -32,10 +33,10 @@ pub(super) struct Worker<A> {
     engine: Engine,
     hasher: RandomState,
     is_replay: bool,
-    /// A replay of several files: a flow that a later file shows again is reported once in each round.
+    /// A replay of several files.
     is_one_of_many: bool,
-    remembered: HashSet<u64, RandomState>,
-    of_this: Vec<u64>,
+    /// A flow that a later file shows again is reported once in each round.
+    earlier: EarlierInputs,
     round: u64,
     source: Arc<str>,
     has_input: bool,
@@ -66,8 +67,7 @@ impl<A> Worker<A> {
             hasher,
             is_replay,
             is_one_of_many,
-            remembered: HashSet::default(),
-            of_this: Vec::new(),
+            earlier: EarlierInputs::default(),
             round: 0,
             source,
             has_input: !is_replay,
@@ -143,7 +143,7 @@ impl<A> Worker<A> {
     fn begin_input(&mut self, name: Arc<str>, round: u64) {
         if round != self.round {
             // Time goes on: what the last round showed is no repetition.
-            self.remembered.clear();
+            self.earlier.clear();
             self.round = round;
         }
         self.source = Arc::clone(&name);
@@ -165,8 +165,7 @@ impl<A> Worker<A> {
         self.past.merge(accounts);
         self.past.merge(counted);
         self.past.flows_open = 0;
-        let room = MAX_REMEMBERED.saturating_sub(self.remembered.len());
-        self.remembered.extend(self.of_this.drain(..).take(room));
+        self.earlier.end_input();
         self.has_input = false;
     }
 
@@ -194,12 +193,11 @@ impl<A> Worker<A> {
         let mut records = Vec::with_capacity(self.engine.waiting_records().min(BATCH_RECORDS));
         let mut full = Vec::new();
         for (record, identity) in self.engine.take_records() {
-            if self.is_one_of_many {
-                if self.remembered.contains(&identity) {
-                    *self.not_reported.entry("same_flow_in_earlier_file").or_default() += 1;
-                    continue;
-                }
-                self.of_this.push(identity);
+            if self.is_one_of_many
+                && let Some(reason) = self.earlier.repeats(&record, identity)
+            {
+                *self.not_reported.entry(reason).or_default() += 1;
+                continue;
             }
             records.push(record);
             if records.len() == BATCH_RECORDS {
