@@ -17,7 +17,7 @@ use crate::export::{DaemonFacts, Metrics, Redaction, Redactor};
 use crate::host::process::{Attribution, Post};
 use crate::model::{Record, Severity, Timestamp};
 use crate::pipeline::live::{self, Monitor, Output};
-use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Summary, View, Watching};
+use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Sockets, Summary, View, Watching};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::Folding;
 
@@ -290,6 +290,11 @@ impl Recorder {
             self.watching.refused = health.refused;
         }
         self.watching.restarts = health.restarts.values().sum();
+        if let Some(attribution) = &self.attribution {
+            let counts = attribution.counts();
+            self.watching.sockets =
+                Sockets { asked: counts.asked, found: counts.found, over_budget: counts.over_budget };
+        }
     }
 }
 

@@ -397,7 +397,10 @@ mod tests {
         ] {
             assert_eq!(forwarding.is_passed_on(&sightings, post), is_passed_on, "{sightings:?}");
         }
-        assert!(!Surroundings { forwards: false, ..forwarding.clone() }.is_passed_on(&[eth0.clone()], post));
+        assert!(
+            !Surroundings { forwards: false, ..forwarding.clone() }
+                .is_passed_on(std::slice::from_ref(&eth0), post)
+        );
         assert!(!forwarding.is_passed_on(&[eth0, mirror], Post { is_mirror: true, ..post }));
         assert!(Surroundings::default().is_passed_on(&[geneve], Post { is_behind_gwlb: true, ..post }));
     }

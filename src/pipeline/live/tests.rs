@@ -313,7 +313,7 @@ fn follows_interfaces_and_says_which_it_cannot_watch() {
 struct Passing {
     interfaces: Vec<Interface>,
     waiting: u64,
-    told: Arc<Mutex<Vec<String>>>,
+    told: Told,
 }
 
 impl LiveSource for Passing {
@@ -368,8 +368,10 @@ impl LiveSource for Passing {
     }
 }
 
-fn passing() -> (Live<u32>, Receiver<Output<u32>>, Arc<Mutex<Vec<String>>>) {
-    let told = Arc::<Mutex<Vec<String>>>::default();
+type Told = Arc<Mutex<Vec<String>>>;
+
+fn passing() -> (Live<u32>, Receiver<Output<u32>>, Told) {
+    let told = Told::default();
     let source = Passing { interfaces: Vec::new(), waiting: 0, told: Arc::clone(&told) };
     let feed = Feed::Interfaces {
         source: Box::new(source),
