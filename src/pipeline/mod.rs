@@ -6,6 +6,7 @@
 
 mod analyze;
 mod assemble;
+mod contexts;
 mod earlier;
 mod engine;
 mod inspect;
