@@ -6,7 +6,10 @@
 
 mod analyze;
 mod assemble;
+mod contexts;
+mod counts;
 mod engine;
+mod flows;
 mod inspect;
 pub mod live;
 mod repeated;

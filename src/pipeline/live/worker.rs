@@ -119,9 +119,7 @@ impl<A> Worker<A> {
     }
 
     fn work(&mut self, mut batch: Batch, home: &SyncSender<Batch>) {
-        for frame in batch.frames(self.frames) {
-            self.engine.frame(&frame, &batch.interfaces);
-        }
+        self.engine.frames(batch.frames(self.frames), &batch.interfaces);
         self.frames += batch.len() as u64;
         batch.clear();
         batch.settled.clear();
