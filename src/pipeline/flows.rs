@@ -308,8 +308,7 @@ impl Consumer for Flows {
                     self.other_services += 1;
                     return self.evictions.add("not_dynamodb");
                 }
-                let policy = crate::policy::evaluate(&record, &self.config.policy);
-                record.policy = Some(policy);
+                record.policy = Some(self.repeated.judgements.evaluate(&record, &self.config.policy));
                 self.reported += 1;
                 self.records.push((record, identity));
             }
