@@ -3,18 +3,24 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
+use arrayvec::ArrayVec;
+
 use super::buffer::{BUFFER_BYTES, Buffer, PROBE_BYTES};
 use super::compression;
 use super::content::{SNIFFED_BYTES, Sniffed, describe, sniff};
 use super::error::{CaptureError, Damage, DamageLog};
 use super::frame::{Frame, FrameSource, Interface};
 use super::input::Input;
-use super::pcap::Pcap;
+use super::pcap::{Located, Pcap};
 use super::pcapng::{Pcapng, RecordedDrops};
 
 /// The most compressions around each other: a capture may have been compressed by its writer and
 /// once more by whoever archived it. Each takes a buffer and a decoder's memory.
 const MAX_COMPRESSIONS: usize = 2;
+
+/// Frames given at once: so many that what a reader looks up for each of them comes from memory at the same
+/// time, and so few that all of it stays in the nearest cache.
+pub const MOST_TOGETHER: usize = 16;
 
 /// A capture that is being read: pcap or pcapng, plain, gzip or zstd, found out by its first bytes.
 ///
@@ -24,6 +30,8 @@ pub struct FileSource {
     buffer: Buffer,
     format: Format,
     damage: DamageLog,
+    /// Frames located together.
+    together: ArrayVec<Located, MOST_TOGETHER>,
     frames: u64,
     is_done: bool,
 }
@@ -108,9 +116,14 @@ impl FileSource {
             }
         };
         match (opened, buffer.breakage()) {
-            (Ok(format), _) => {
-                Ok(Self { buffer, format, damage: DamageLog::default(), frames: 0, is_done: false })
-            }
+            (Ok(format), _) => Ok(Self {
+                buffer,
+                format,
+                damage: DamageLog::default(),
+                together: ArrayVec::new(),
+                frames: 0,
+                is_done: false,
+            }),
             // What was read of the header says less than why there was no more of it.
             (Err(_), Some((compression, breakage))) => {
                 Err(CaptureError::Compression { compression, breakage })
@@ -152,6 +165,85 @@ impl FileSource {
             Format::Pcapng(pcapng) => pcapng.untimed(),
         }
     }
+
+    /// The next frames, at most [`MOST_TOGETHER`]: as many as are in memory already, at least one. `None`
+    /// at the end.
+    ///
+    /// # Errors
+    /// As [`FrameSource::next_frame`].
+    #[inline]
+    pub fn next_frames(&mut self) -> Result<Option<Frames<'_>>, CaptureError> {
+        self.together.clear();
+        let Some(first) = self.locate()? else { return Ok(None) };
+        self.together.push(first);
+        while self.together.len() < MOST_TOGETHER
+            && let Some(next) = self.locate_at_hand()
+        {
+            self.together.push(next);
+        }
+        let before = self.frames;
+        self.frames += self.together.len() as u64;
+        Ok(Some(Frames { source: self, before }))
+    }
+
+    /// What lies whole in the buffer, without reading: what was located before stays where it is.
+    #[inline]
+    fn locate_at_hand(&mut self) -> Option<Located> {
+        match &mut self.format {
+            Format::Pcap(pcap) => pcap.next_at_hand(&mut self.buffer),
+            Format::Pcapng(pcapng) => pcapng.next_at_hand(&mut self.buffer, &mut self.damage),
+        }
+    }
+
+    #[inline]
+    fn locate(&mut self) -> Result<Option<Located>, CaptureError> {
+        if self.is_done {
+            return Ok(None);
+        }
+        if let Some(located) = self.locate_at_hand() {
+            return Ok(Some(located));
+        }
+        let next = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.damage),
+            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.damage),
+        };
+        self.is_done = !matches!(next, Ok(Some(_)));
+        next
+    }
+}
+
+/// Frames that are in memory at the same time.
+pub struct Frames<'a> {
+    source: &'a FileSource,
+    /// Frames of the file before them.
+    before: u64,
+}
+
+impl<'a> Frames<'a> {
+    /// The frames, in order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+        let (buffer, before) = (&self.source.buffer, self.before);
+        self.source.together.iter().zip(before + 1..).map(|(located, number)| Frame {
+            number,
+            timestamp: located.timestamp,
+            interface: located.interface,
+            wire_bytes: located.wire_bytes,
+            data: buffer.slice(located.data.clone()),
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.source.frames - self.before
+    }
+
+    /// The interfaces they were taken on.
+    #[must_use]
+    pub fn interfaces(&self) -> &'a [Interface] {
+        self.source.interfaces()
+    }
 }
 
 impl FrameSource for FileSource {
@@ -159,17 +251,7 @@ impl FrameSource for FileSource {
 
     #[inline]
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
-        if self.is_done {
-            return Ok(None);
-        }
-        let next = match &mut self.format {
-            Format::Pcap(pcap) => pcap.next(&mut self.buffer, &mut self.damage),
-            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer, &mut self.damage),
-        };
-        let Ok(Some(located)) = next else {
-            self.is_done = true;
-            return next.map(|_| None);
-        };
+        let Some(located) = self.locate()? else { return Ok(None) };
         self.frames += 1;
         Ok(Some(Frame {
             number: self.frames,

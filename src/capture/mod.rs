@@ -40,7 +40,7 @@ mod writer;
 
 pub use content::Content;
 pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
-pub use file::{FileSource, fuzz_file, open_input};
+pub use file::{FileSource, Frames, MOST_TOGETHER, fuzz_file, open_input};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;

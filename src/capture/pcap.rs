@@ -102,8 +102,52 @@ impl Pcap {
         &self.interface
     }
 
-    /// The next record; `None` where there is none or the rest cannot be read, which is noted.
+    /// The next record, where it lies whole in the buffer and has nothing to note: the way of nearly all.
     #[inline]
+    pub(super) fn next_at_hand(&self, buffer: &mut Buffer) -> Option<Located> {
+        let header_bytes = self.record_header_bytes;
+        let available = buffer.available();
+        let header = available.first_chunk::<RECORD_HEADER_BYTES>()?;
+        let [seconds, fraction, first, second] = words(header, self.is_big_endian);
+        let (captured, wire) = self.lengths(first, second);
+        let record_bytes = header_bytes + captured as usize;
+        if captured == 0 || captured > self.limit_bytes || record_bytes > available.len() {
+            return None;
+        }
+        Some(self.locate(buffer, (seconds, fraction), record_bytes, wire.max(captured)))
+    }
+
+    /// Captured and wire length, from the last two words of a record header.
+    #[inline]
+    fn lengths(&self, first: u32, second: u32) -> (u32, u32) {
+        match self.length_order {
+            LengthOrder::CapturedFirst => (first, second),
+            LengthOrder::WireFirst => (second, first),
+            LengthOrder::SmallerIsCaptured => (first.min(second), first.max(second)),
+        }
+    }
+
+    /// Goes over a record that is whole in the buffer.
+    #[inline]
+    fn locate(
+        &self,
+        buffer: &mut Buffer,
+        (seconds, fraction): (u32, u32),
+        record_bytes: usize,
+        wire_bytes: u32,
+    ) -> Located {
+        // Cannot overflow: 2^32 seconds and 2^32 microseconds are less than 2^63 nanoseconds.
+        let nanoseconds =
+            u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_nanoseconds;
+        Located {
+            timestamp: Timestamp::from_nanos(nanoseconds),
+            interface: 0,
+            wire_bytes,
+            data: buffer.take(record_bytes, self.record_header_bytes..record_bytes),
+        }
+    }
+
+    /// The next record; `None` where there is none or the rest cannot be read, which is noted.
     pub(super) fn next(
         &self,
         buffer: &mut Buffer,
@@ -120,11 +164,7 @@ impl Pcap {
                 return Ok(None);
             };
             let [seconds, fraction, first, second] = words(header, self.is_big_endian);
-            let (captured, wire) = match self.length_order {
-                LengthOrder::CapturedFirst => (first, second),
-                LengthOrder::WireFirst => (second, first),
-                LengthOrder::SmallerIsCaptured => (first.min(second), first.max(second)),
-            };
+            let (captured, wire) = self.lengths(first, second);
             if captured > self.limit_bytes {
                 damage.note(buffer.position(), DamageKind::RecordLength { claimed_bytes: captured });
                 return Ok(None);
@@ -140,15 +180,7 @@ impl Pcap {
                 buffer.note_end(damage, buffer.position(), have, record_bytes as u64);
                 return Ok(None);
             }
-            // Cannot overflow: 2^32 seconds and 2^32 microseconds are less than 2^63 nanoseconds.
-            let nanoseconds =
-                u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_nanoseconds;
-            return Ok(Some(Located {
-                timestamp: Timestamp::from_nanos(nanoseconds),
-                interface: 0,
-                wire_bytes: wire.max(captured),
-                data: buffer.take(record_bytes, header_bytes..record_bytes),
-            }));
+            return Ok(Some(self.locate(buffer, (seconds, fraction), record_bytes, wire.max(captured))));
         }
     }
 }

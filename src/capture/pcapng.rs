@@ -180,10 +180,29 @@ impl Pcapng {
         self.untimed
     }
 
+    /// The next packet, where the next block is a usual one that lies whole in the buffer.
+    #[inline]
+    pub(super) fn next_at_hand(&mut self, buffer: &mut Buffer, damage: &mut DamageLog) -> Option<Located> {
+        let start = buffer.available();
+        let bytes = word_at(start, 4, self.is_big_endian) as usize;
+        let is_usual = self.is_known_version
+            && word_at(start, 0, self.is_big_endian) == ENHANCED_PACKET
+            && (PACKET_HEADER_BYTES + 4..=start.len().min(MAX_RECORD_BYTES)).contains(&bytes)
+            && word_at(start, bytes - 4, self.is_big_endian) as usize == bytes;
+        if !is_usual {
+            return None;
+        }
+        let block = Block { block_type: ENHANCED_PACKET, bytes, offset: buffer.position() };
+        let located = self.packet(block, buffer, damage);
+        if located.is_none() {
+            buffer.consume_bytes(block.bytes);
+        }
+        located
+    }
+
     /// The next packet; `None` where there is none or the rest cannot be read, which is noted.
     ///
     /// Every turn goes over at least one block.
-    #[inline]
     pub(super) fn next(
         &mut self,
         buffer: &mut Buffer,

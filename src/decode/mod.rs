@@ -42,6 +42,7 @@ use std::net::{IpAddr, SocketAddr};
 pub use decoder::{Counts, Decoder, Limits, fuzz_frame};
 pub use error::{DecodeError, Fault, Header};
 pub use link::link_addresses;
+pub use plain::read as read_plain;
 
 /// What a frame held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,13 +19,10 @@ const TCP_BYTES: usize = 20;
 /// Version 4 and a header of 20 bytes.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 
-/// The segment of a plain packet. Nothing is added to `encapsulation` where the answer is `None`.
+/// The segment of a plain packet, as [`Decoder::decode`](super::Decoder::decode) gives it. Nothing is added to
+/// `encapsulation` where the answer is `None`.
 #[inline]
-pub(super) fn read<'a>(
-    link_type: u16,
-    data: &'a [u8],
-    encapsulation: &mut Encapsulation,
-) -> Option<Segment<'a>> {
+pub fn read<'a>(link_type: u16, data: &'a [u8], encapsulation: &mut Encapsulation) -> Option<Segment<'a>> {
     if link_type != link::ETHERNET {
         return None;
     }

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::schema::{Key, SCHEMA};
@@ -84,20 +83,12 @@ pub trait Fields {
     /// Broken rules.
     fn violations(&mut self, key: Key, violations: &[Violation]);
 
-    /// [`visit_offers`], for a hello that may come again.
-    fn offers(&mut self, hello: &Shared<ClientHello>)
+    /// [`visit_tls`], for facts that may come again.
+    fn tls(&mut self, tls: &TlsFacts)
     where
         Self: Sized,
     {
-        visit_offers(hello, self);
-    }
-
-    /// [`visit_names`], for a hello that may come again.
-    fn names(&mut self, hello: &Shared<ClientHello>)
-    where
-        Self: Sized,
-    {
-        visit_names(hello, self);
+        visit_tls(tls, self);
     }
 
     /// [`visit_endpoint`], for an endpoint that may come again.
@@ -106,14 +97,6 @@ pub trait Fields {
         Self: Sized,
     {
         visit_endpoint(endpoint, self);
-    }
-
-    /// [`visit_certificate`], for a certificate that may come again.
-    fn certificate(&mut self, certificate: &Arc<CertificateFacts>)
-    where
-        Self: Sized,
-    {
-        visit_certificate(certificate, self);
     }
 }
 
@@ -148,7 +131,7 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
         fields.translated(Key::Translated, &record.translated);
     }
     if let Some(tls) = record.tls.as_deref() {
-        visit_tls(tls, fields);
+        fields.tls(tls);
     }
     fields.text(Key::Outcome, Text::Word(record.outcome.as_str()));
     seconds(fields, Key::HandshakeDuration, record.handshake_duration);
@@ -176,7 +159,8 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
     }
 }
 
-fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
+/// What was seen of TLS. All of it is what a [`TlsKind`](crate::model::TlsKind) tells.
+pub fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
     let hello = tls.client_hello.as_ref();
     let (max, min) =
         (hello.and_then(|hello| hello.max_version()), hello.and_then(|hello| hello.min_version()));
@@ -200,7 +184,7 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         fields.integer(Key::DhBits, bits.into());
     }
     if let Some(hello) = hello {
-        fields.offers(&hello.kind);
+        visit_offers(hello, fields);
     }
     if let Some(retry) = &tls.hello_retry_request {
         fields.flag(Key::HelloRetryRequest, true);
@@ -219,14 +203,14 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         tls.server_hello.as_ref().and_then(|hello| hello.alpn.as_deref()).map(Text::Bytes),
     );
     match hello {
-        Some(hello) => fields.names(&hello.kind),
+        Some(hello) => visit_names(hello, fields),
         None => fields.text(Key::ServerNameReason, Text::Word("not_seen")),
     }
     given(fields, Key::Ja3, tls.ja3.as_deref());
     given(fields, Key::Ja4, tls.ja4.as_deref());
     given(fields, Key::Ja3s, tls.ja3s.as_deref());
     if let Some(certificate) = &tls.certificate {
-        fields.certificate(certificate);
+        visit_certificate(certificate, fields);
     }
     word(fields, Key::CertificateReason, tls.certificate_error);
     if let Some((alert, from)) = tls.alert {
@@ -237,7 +221,7 @@ fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
 }
 
 /// What a ClientHello offers.
-pub fn visit_offers(hello: &ClientHello, fields: &mut impl Fields) {
+fn visit_offers(hello: &ClientHello, fields: &mut impl Fields) {
     list(fields, Key::KeyShareGroups, groups(&hello.key_shares));
     list(fields, Key::SupportedGroups, groups(&hello.supported_groups));
     let suites = hello.cipher_suites.iter().copied().filter(|suite| !is_grease(suite.0)).map(cipher_text);
@@ -245,7 +229,7 @@ pub fn visit_offers(hello: &ClientHello, fields: &mut impl Fields) {
 }
 
 /// What a ClientHello names, and whether another name may be hidden in it.
-pub fn visit_names(hello: &ClientHello, fields: &mut impl Fields) {
+fn visit_names(hello: &ClientHello, fields: &mut impl Fields) {
     list(fields, Key::ClientAlpn, hello.alpn.iter().map(|name| Text::Bytes(name)));
     match hello.sni() {
         Sni::Name(name) => fields.text(Key::ServerName, Text::Given(name)),
@@ -258,7 +242,7 @@ pub fn visit_names(hello: &ClientHello, fields: &mut impl Fields) {
 }
 
 /// What the leaf certificate says.
-pub fn visit_certificate(certificate: &CertificateFacts, fields: &mut impl Fields) {
+fn visit_certificate(certificate: &CertificateFacts, fields: &mut impl Fields) {
     fields.text(Key::CertificateSubject, Text::Given(&certificate.subject));
     fields.text(Key::CertificateIssuer, Text::Given(&certificate.issuer));
     list(fields, Key::CertificateDnsNames, certificate.dns_names.iter().map(|name| Text::Given(name)));

@@ -1,5 +1,6 @@
 //! JSON Lines: one object per flow and line, flat dotted keys in the order of [`Key`].
 
+use std::hash::Hash;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,11 +10,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Sink;
-use super::fields::{Fields, Text, visit, visit_certificate, visit_endpoint, visit_names, visit_offers};
+use super::fields::{Fields, Text, visit, visit_endpoint, visit_tls};
 use super::schema::Key;
-use crate::model::{
-    CertificateFacts, ClientHello, Encapsulation, EndpointFacts, Record, Shared, Sighting, Violation,
-};
+use crate::model::{Encapsulation, EndpointFacts, Record, Shared, Sighting, TlsFacts, TlsKind, Violation};
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
@@ -22,9 +21,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Length of a time up to its whole seconds.
 const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
 
-/// Kinds of hellos, endpoints and certificates whose text is kept, each: a site has a few dozen. Some 1 MB
+/// Kinds of connections, endpoints and strings whose text is kept, each: a site has a few dozen. Some 2 MB
 /// when full of usual ones.
-const MAX_KEPT: usize = 256;
+const MAX_KEPT: usize = 512;
 
 /// Writes records as JSON Lines.
 pub struct Jsonl<W> {
@@ -85,57 +84,29 @@ fn write_with(record: &Record, out: &mut Vec<u8>, kept: &mut Kept) {
     out.extend_from_slice(b"}\n");
 }
 
-/// Text of what several records share, by where it is in memory: as long as it is kept, nothing else can be
-/// there. What a record has for itself may be large, and is not kept.
+/// Text of what several records share. What is known by its place in memory is kept with it: as long as it
+/// is, nothing else can be there. What a record has for itself may be large, and is not kept.
 #[derive(Default)]
 struct Kept {
-    hellos: ByAddress<Shared<ClientHello>, HelloText>,
-    endpoints: ByAddress<Shared<EndpointFacts>, Vec<u8>>,
-    certificates: ByAddress<Arc<CertificateFacts>, Vec<u8>>,
+    tls: Texts<TlsKind, Box<TlsFacts>>,
+    endpoints: Texts<usize, Shared<EndpointFacts>>,
+    strings: Texts<usize, Arc<str>>,
 }
 
-/// What was made of each value, with the value, by where that is in memory.
-type ByAddress<K, V> = HashMap<usize, (K, V), RandomState>;
+/// What was written of each value, with the value.
+type Texts<K, V> = HashMap<K, (V, Vec<u8>), RandomState>;
 
-struct HelloText {
-    offers: Vec<u8>,
-    names: Vec<u8>,
-}
-
-impl Kept {
-    fn hello(&mut self, hello: &Shared<ClientHello>) -> &HelloText {
-        let make = || HelloText {
-            offers: text(|object| visit_offers(hello, object)),
-            names: text(|object| visit_names(hello, object)),
-        };
-        keep(&mut self.hellos, hello.address(), hello, make)
-    }
-
-    fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) -> &[u8] {
-        let make = || text(|object| visit_endpoint(endpoint, object));
-        let text: &Vec<u8> = keep(&mut self.endpoints, endpoint.address(), endpoint, make);
-        text
-    }
-
-    fn certificate(&mut self, certificate: &Arc<CertificateFacts>) -> &[u8] {
-        let make = || text(|object| visit_certificate(certificate, object));
-        let address = Arc::as_ptr(certificate).addr();
-        let text: &Vec<u8> = keep(&mut self.certificates, address, certificate, make);
-        text
-    }
-}
-
-/// What was made of the value at `address`, which is kept with it.
-fn keep<'a, K: Clone, V>(
-    kept: &'a mut ByAddress<K, V>,
-    address: usize,
-    value: &K,
-    make: impl FnOnce() -> V,
-) -> &'a V {
-    if kept.len() >= MAX_KEPT && !kept.contains_key(&address) {
+/// What `make` writes of the value known by `key`, which `value` gives to keep.
+fn keep<K: Hash + Eq, V>(
+    kept: &mut Texts<K, V>,
+    key: K,
+    value: impl FnOnce() -> V,
+    make: impl FnOnce() -> Vec<u8>,
+) -> &[u8] {
+    if kept.len() >= MAX_KEPT && !kept.contains_key(&key) {
         kept.clear();
     }
-    &kept.entry(address).or_insert_with(|| (value.clone(), make())).1
+    &kept.entry(key).or_insert_with(|| (value(), make())).1
 }
 
 /// What `visit` writes, each key with a comma in front.
@@ -155,6 +126,21 @@ impl Object<'_> {
     #[inline]
     fn key(&mut self, key: Key) {
         self.out.extend_from_slice(key.column().json.as_bytes());
+    }
+
+    /// A string that other records may share.
+    fn shared(&mut self, value: &Arc<str>) {
+        if Arc::strong_count(value) == 1 {
+            return write_string(value, self.out);
+        }
+        let make = || {
+            let mut text = Vec::new();
+            write_string(value, &mut text);
+            text
+        };
+        let address = Arc::as_ptr(value).addr();
+        let text = keep(&mut self.kept.strings, address, || Arc::clone(value), make);
+        self.out.extend_from_slice(text);
     }
 }
 
@@ -184,32 +170,20 @@ impl Fields for Object<'_> {
         write_list(values, self.out, |value, out| write_text(value, out));
     }
 
-    fn offers(&mut self, hello: &Shared<ClientHello>) {
-        if !hello.is_shared() {
-            return visit_offers(hello, self);
-        }
-        self.out.extend_from_slice(&self.kept.hello(hello).offers);
-    }
-
-    fn names(&mut self, hello: &Shared<ClientHello>) {
-        if !hello.is_shared() {
-            return visit_names(hello, self);
-        }
-        self.out.extend_from_slice(&self.kept.hello(hello).names);
+    fn tls(&mut self, tls: &TlsFacts) {
+        let Some(kind) = TlsKind::of(tls) else { return visit_tls(tls, self) };
+        let make = || text(|object| visit_tls(tls, object));
+        let text = keep(&mut self.kept.tls, kind, || Box::new(tls.clone()), make);
+        self.out.extend_from_slice(text);
     }
 
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>) {
         if !endpoint.is_shared() {
             return visit_endpoint(endpoint, self);
         }
-        self.out.extend_from_slice(self.kept.endpoint(endpoint));
-    }
-
-    fn certificate(&mut self, certificate: &Arc<CertificateFacts>) {
-        if Arc::strong_count(certificate) == 1 {
-            return visit_certificate(certificate, self);
-        }
-        self.out.extend_from_slice(self.kept.certificate(certificate));
+        let make = || text(|object| visit_endpoint(endpoint, object));
+        let text = keep(&mut self.kept.endpoints, endpoint.address(), || endpoint.clone(), make);
+        self.out.extend_from_slice(text);
     }
 
     fn sightings(&mut self, key: Key, sightings: &[Sighting]) {
@@ -249,20 +223,21 @@ impl Fields for Object<'_> {
 
     fn violations(&mut self, key: Key, violations: &[Violation]) {
         self.key(key);
-        write_list(violations.iter(), self.out, |violation, out| {
-            out.extend_from_slice(b"{\"rule\":");
-            write_string(violation.rule, out);
-            for (name, value) in [
-                (",\"severity\":", violation.severity.as_str()),
-                (",\"offending\":", &violation.offending),
-                (",\"message\":", &violation.message),
-                (",\"remedy\":", &violation.remedy),
-            ] {
-                out.extend_from_slice(name.as_bytes());
-                write_string(value, out);
-            }
-            out.push(b'}');
-        });
+        self.out.push(b'[');
+        for (index, violation) in violations.iter().enumerate() {
+            self.out.extend_from_slice(if index > 0 { b",{\"rule\":" } else { b"{\"rule\":" });
+            write_text(Text::Word(violation.rule), self.out);
+            self.out.extend_from_slice(b",\"severity\":");
+            write_text(Text::Word(violation.severity.as_str()), self.out);
+            self.out.extend_from_slice(b",\"offending\":");
+            self.shared(&violation.offending);
+            self.out.extend_from_slice(b",\"message\":");
+            write_string(&violation.message, self.out);
+            self.out.extend_from_slice(b",\"remedy\":");
+            self.shared(&violation.remedy);
+            self.out.push(b'}');
+        }
+        self.out.push(b']');
     }
 }
 

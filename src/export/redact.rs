@@ -23,7 +23,7 @@ const ACCOUNT_DIGITS: usize = 12;
 /// names on the wire are chosen by strangers. All further ones become [`OTHER`].
 const MAX_ACCOUNTS: usize = 65_536;
 
-/// Kinds of hellos, and endpoints, of which it is remembered what became of them; a site has a few dozen.
+/// Kinds of hellos, endpoints, and texts, of which it is remembered what became of them; a site has a few dozen.
 const MAX_REMEMBERED: usize = 256;
 
 /// What stands for every account beyond the limit.
@@ -66,6 +66,8 @@ pub struct Redactor {
     hellos: HashMap<usize, (Shared<ClientHello>, Shared<ClientHello>), RandomState>,
     /// The same of endpoints.
     endpoints: HashMap<usize, (Shared<EndpointFacts>, Shared<EndpointFacts>), RandomState>,
+    /// The same of texts.
+    texts: HashMap<usize, (Arc<str>, Arc<str>), RandomState>,
 }
 
 impl Redactor {
@@ -79,6 +81,7 @@ impl Redactor {
             clean_certificate: None,
             hellos: HashMap::default(),
             endpoints: HashMap::default(),
+            texts: HashMap::default(),
         }
     }
 
@@ -137,11 +140,11 @@ impl Redactor {
             }
         }
         if let Some(policy) = &mut record.policy {
-            self.string(&mut policy.profile);
+            self.shared(&mut policy.profile);
             for violation in &mut policy.violations {
-                self.string(&mut violation.offending);
+                self.shared(&mut violation.offending);
                 self.string(&mut violation.message);
-                self.string(&mut violation.remedy);
+                self.shared(&mut violation.remedy);
             }
         }
     }
@@ -269,6 +272,25 @@ impl Redactor {
     fn optional(&mut self, text: &mut Option<String>) {
         if let Some(text) = text {
             self.string(text);
+        }
+    }
+
+    /// A text that other records may share.
+    fn shared(&mut self, text: &mut Arc<str>) {
+        let address = Arc::as_ptr(text).addr();
+        if let Some((_, known)) = self.texts.get(&address) {
+            *text = Arc::clone(known);
+            return;
+        }
+        let original = (Arc::strong_count(text) > 1).then(|| Arc::clone(text));
+        if let Cow::Owned(replaced) = self.replace(text, false) {
+            *text = replaced.into();
+        }
+        if let Some(original) = original {
+            if self.texts.len() >= MAX_REMEMBERED {
+                self.texts.clear();
+            }
+            self.texts.insert(address, (original, Arc::clone(text)));
         }
     }
 

@@ -35,7 +35,7 @@ fn violation(rule: &'static str, severity: Severity, offending: &str) -> Violati
         severity,
         offending: offending.into(),
         message: format!("{offending} breaks {rule}."),
-        remedy: format!("Mend {rule}: update the SDK or its TLS library."),
+        remedy: format!("Mend {rule}: update the SDK or its TLS library.").into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The compact form of a flow's addresses: cheap to compare and to hash.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use crate::model::Side;
 
@@ -42,6 +42,9 @@ impl Key {
     #[inline]
     #[must_use]
     pub fn of(source: SocketAddr, destination: SocketAddr) -> (Self, Side) {
+        if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (source, destination) {
+            return Self::of_v4(source, destination);
+        }
         let (from, to) = (pack(source.ip()), pack(destination.ip()));
         let (from_port, to_port) = (source.port(), destination.port());
         let is_v6 = source.is_ipv6();
@@ -66,6 +69,22 @@ impl Key {
                 Side::B,
             )
         }
+    }
+
+    /// The same of IPv4, where an address and its port fit into one word.
+    #[inline]
+    fn of_v4(source: SocketAddrV4, destination: SocketAddrV4) -> (Self, Side) {
+        let end = |end: SocketAddrV4| u64::from(end.ip().to_bits()) << 16 | u64::from(end.port());
+        let (from, to) = (end(source), end(destination));
+        let (a, b) = (from.min(to), from.max(to));
+        let address = |end: u64| [0, MAPPED as u64 | end >> 16];
+        let key = Self {
+            a: address(a),
+            b: address(b),
+            ports: (a as u32) << 16 | (b as u32 & 0xffff),
+            is_v6: false,
+        };
+        (key, if from <= to { Side::A } else { Side::B })
     }
 
     /// The ends of a flow under other addresses, `side` being the one that sent from `source`: for whom the
@@ -136,6 +155,21 @@ mod tests {
             let ((forth, side), (back, other)) = (Key::of(x, y), Key::of(y, x));
             assert_eq!((forth, side), (back, other.other()));
             assert_eq!((forth.end(side), forth.end(other)), (x, y));
+        }
+    }
+
+    #[test]
+    fn keeps_addresses_and_ports_of_ipv4_in_order() {
+        for (low, high) in [
+            ("1.2.3.4:65535", "1.2.3.5:0"),
+            ("1.2.3.4:1", "1.2.3.4:2"),
+            ("0.0.0.0:0", "255.255.255.255:65535"),
+            ("9.9.9.9:443", "9.9.9.9:443"),
+        ] {
+            let (low, high): (SocketAddr, SocketAddr) = (low.parse().unwrap(), high.parse().unwrap());
+            let (key, side) = Key::of(low, high);
+            assert_eq!((side, key.end(Side::A), key.end(Side::B)), (Side::A, low, high));
+            assert_eq!(Key::of(high, low).0, key);
         }
     }
 

@@ -18,4 +18,4 @@ mod wheel;
 pub use consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 pub use key::Key;
 pub use stream::{Delivery, Stream};
-pub use table::{Limits, Table, TableCounts, Taken};
+pub use table::{Limits, Place, Table, TableCounts, Taken};

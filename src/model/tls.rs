@@ -163,7 +163,7 @@ closed_set! {
 }
 
 /// What ServerKeyExchange says in TLS 1.2 and older [RFC 5246 section 7.4.3, RFC 8422 section 5.4].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyExchangeFacts {
     /// Size of the prime p of finite-field Diffie-Hellman, in bits, and its RFC 7919 group if it is one.
     Dhe { bits: u32, group: Option<NamedGroup> },

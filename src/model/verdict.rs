@@ -1,6 +1,7 @@
 //! What policy says of a record.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::dynamodb::closed_set;
 
@@ -32,17 +33,17 @@ pub struct Violation {
     pub rule: &'static str,
     pub severity: Severity,
     /// The offending value, as short as it can be said.
-    pub offending: String,
+    pub offending: Arc<str>,
     /// One sentence a tired person understands.
     pub message: String,
-    /// What to do.
-    pub remedy: String,
+    /// What to do; the same for many flows.
+    pub remedy: Arc<str>,
 }
 
 /// Result of evaluating a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFacts {
-    pub profile: String,
+    pub profile: Arc<str>,
     pub verdict: Verdict,
     /// In the order of the rule list.
     pub violations: Vec<Violation>,

@@ -22,7 +22,7 @@ use crate::telemetry::{Accounts, DamageNote};
 const BATCH_RECORDS: usize = 64;
 const WAITING_BATCHES: usize = 16;
 
-/// Frames between two reports of progress.
+/// Frames between two reports of progress, at least.
 const PROGRESS_FRAMES: u64 = 4_096;
 
 /// Hears how far the reading is, from several threads.
@@ -234,24 +234,15 @@ fn read(
     let mut source: FileSource = capture::open_input(input)?;
     let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
         .sharing_memory(job.threads());
-    let mut interfaces = source.interfaces().to_vec();
     let (mut frames, mut reported) = (0_u64, 0_u64);
-    while let Some(frame) = source.next_frame()? {
-        if frame.interface as usize >= interfaces.len() {
-            // Rare: a pcapng file describes an interface before its first packet.
-            let (number, timestamp, interface, wire_bytes, data) =
-                (frame.number, frame.timestamp, frame.interface, frame.wire_bytes, frame.data.to_vec());
-            interfaces = source.interfaces().to_vec();
-            let frame = capture::Frame { number, timestamp, interface, wire_bytes, data: &data };
-            engine.frame(&frame, &interfaces);
-        } else {
-            engine.frame(&frame, &interfaces);
-        }
-        frames += 1;
+    while let Some(together) = source.next_frames()? {
+        engine.frames(together.iter(), together.interfaces());
+        frames += together.count();
         if engine.waiting_records() >= BATCH_RECORDS && !hand_over(&mut engine, give) {
             return Ok(engine.accounts());
         }
-        if frames.is_multiple_of(PROGRESS_FRAMES) {
+        if frames >= PROGRESS_FRAMES {
+            frames = 0;
             if let Some(progress) = job.progress {
                 let position = source.position();
                 progress.advance(position.saturating_sub(reported));
@@ -335,12 +326,8 @@ pub fn fuzz_pipeline(bytes: &[u8]) {
     let Ok(mut source) = FileSource::from_reader(io::Cursor::new(bytes.to_vec())) else { return };
     let mut engine =
         Engine::new(Arc::new(Resolved::default()), true, Arc::from("fuzz"), RandomState::default());
-    while let Ok(Some(frame)) = source.next_frame() {
-        // Copied, because the source cannot tell its interfaces while it lends a frame.
-        let (number, timestamp, interface, wire_bytes, data) =
-            (frame.number, frame.timestamp, frame.interface, frame.wire_bytes, frame.data.to_vec());
-        let frame = capture::Frame { number, timestamp, interface, wire_bytes, data: &data };
-        engine.frame(&frame, source.interfaces());
+    while let Ok(Some(together)) = source.next_frames() {
+        engine.frames(together.iter(), together.interfaces());
     }
     engine.finish();
     let reported = engine.take_records().count() as u64;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use arrayvec::ArrayVec;
 
-use super::engine::{EndpointInput, Flows};
+use super::flows::{EndpointInput, Flows};
 use super::inspect::{Finding, Inspection, Link, MAX_LINKS, TlsStage};
 use crate::classify;
 use crate::flow::{Ending, FlowView};

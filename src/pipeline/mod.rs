@@ -7,8 +7,10 @@
 mod analyze;
 mod assemble;
 mod contexts;
+mod counts;
 mod earlier;
 mod engine;
+mod flows;
 mod inspect;
 pub mod live;
 mod repeated;

@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use crate::app::x509::{self, CertificateError};
 use crate::classify::{self, EndpointInput, EndpointOptions};
 use crate::model::{CertificateFacts, EndpointFacts, Memo, Shared, Sni};
+use crate::policy::Judgements;
 use crate::tls::Hellos;
 
 /// Certificates kept: far more than the endpoints of one site show at a time. Some 10 MB when full.
@@ -41,6 +42,7 @@ pub(super) struct Repeated {
     /// By where they are in memory, which nothing else can take while they are kept.
     certificates: HashMap<usize, (Arc<[u8]>, Certificate), RandomState>,
     endpoints: Memo<Decision>,
+    pub judgements: Judgements,
     input: Vec<u8>,
 }
 
@@ -51,6 +53,7 @@ impl Default for Repeated {
             no_endpoint: Shared::default(),
             certificates: HashMap::default(),
             endpoints: Memo::new(MAX_ENDPOINTS, MAX_ENDPOINT_INPUT_BYTES),
+            judgements: Judgements::default(),
             input: Vec::new(),
         }
     }

@@ -67,6 +67,16 @@ impl<'a> Case<'a> {
         Self { record, settings, site, client: OnceCell::new() }
     }
 
+    /// The same, with another text in place of the client's address.
+    pub(super) fn of_client(
+        client: &str,
+        record: &'a Record,
+        settings: &'a Settings,
+        site: &'a Site,
+    ) -> Self {
+        Self { record, settings, site, client: OnceCell::from(client.to_owned()) }
+    }
+
     pub(super) fn check(&self, rule: Rule) -> Finding {
         if rule.is_about_dynamodb() && self.record.endpoint.service.is_none() {
             return Finding::Kept;
@@ -171,7 +181,7 @@ impl Case<'_> {
 }
 
 /// The same as `to_string`, which takes many times as long for IPv4; some rule speaks of nearly every flow.
-fn address_text(address: IpAddr) -> String {
+pub(super) fn address_text(address: IpAddr) -> String {
     let IpAddr::V4(address) = address else { return address.to_string() };
     let mut text = String::with_capacity("255.255.255.255".len());
     for (index, octet) in address.octets().into_iter().enumerate() {

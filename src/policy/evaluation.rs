@@ -1,8 +1,10 @@
 //! All rules on one flow, exceptions, and the verdict.
 
+use std::sync::Arc;
+
 use super::check::{Case, Finding};
 use super::clients;
-use super::options::{Exception, Options};
+use super::options::{Exception, Options, Settings};
 use super::rules::Rule;
 use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Verdict, Violation};
 
@@ -13,7 +15,16 @@ use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Verdict
 #[must_use]
 pub fn evaluate(record: &Record, options: &Options) -> PolicyFacts {
     let settings = options.settings_for(record);
-    let case = Case::new(record, settings, &options.site);
+    judge(&Case::new(record, settings, &options.site), record, settings, options)
+}
+
+/// The same, with another text in place of the client's address.
+pub(super) fn evaluate_for(record: &Record, options: &Options, client: &str) -> PolicyFacts {
+    let settings = options.settings_for(record);
+    judge(&Case::of_client(client, record, settings, &options.site), record, settings, options)
+}
+
+fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Options) -> PolicyFacts {
     let mut violations = Vec::new();
     let mut is_assessed = true;
     for &rule in Rule::ALL {
@@ -26,9 +37,9 @@ pub fn evaluate(record: &Record, options: &Options) -> PolicyFacts {
                 violations.push(Violation {
                     rule: rule.as_str(),
                     severity,
-                    offending,
+                    offending: offending.into(),
                     message,
-                    remedy: remedy(rule, record),
+                    remedy: remedy(rule, record).into(),
                 });
             }
         }
@@ -41,7 +52,7 @@ pub fn evaluate(record: &Record, options: &Options) -> PolicyFacts {
     } else {
         Verdict::NotAssessable
     };
-    PolicyFacts { profile: settings.profile.to_string(), verdict, violations }
+    PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations }
 }
 
 /// Severity and message after exceptions.
@@ -102,4 +113,4 @@ fn remedy(rule: Rule, record: &Record) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

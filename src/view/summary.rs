@@ -136,7 +136,7 @@ impl Summary {
                         flows: 0,
                         clients: Tally::new(MAX_FINDING_CLIENTS),
                         offending: Tally::new(MAX_VALUES),
-                        remedy: violation.remedy.clone(),
+                        remedy: violation.remedy.to_string(),
                     }
                 });
             finding.flows += 1;

@@ -160,8 +160,8 @@ impl Recorder {
                 region = record.endpoint.region.as_deref().unwrap_or_default(),
                 access = record.path.access.as_str(),
                 entry = record.path.entry.as_str(),
-                offending = violation.offending,
-                remedy = violation.remedy,
+                offending = &*violation.offending,
+                remedy = &*violation.remedy,
                 "{}",
                 violation.message
             );

@@ -465,12 +465,12 @@ fn policy(object: &mut Object) -> Read<Option<PolicyFacts>> {
         Some(Violation {
             rule: words::word(text("rule")?)?,
             severity: Severity::parse(text("severity")?)?,
-            offending: text("offending")?.to_owned(),
+            offending: text("offending")?.into(),
             message: text("message")?.to_owned(),
-            remedy: text("remedy")?.to_owned(),
+            remedy: text("remedy")?.into(),
         })
     })?;
     let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
     let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
-    Ok(Some(PolicyFacts { profile, verdict, violations }))
+    Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations }))
 }

@@ -164,8 +164,8 @@ impl Collected {
         self.take_client(record, judgement);
 
         let Some(facts) = &record.policy else { return };
-        if self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&facts.profile) {
-            *self.profiles.entry(facts.profile.clone()).or_default() += 1;
+        if self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&*facts.profile) {
+            *self.profiles.entry(facts.profile.to_string()).or_default() += 1;
         }
         for violation in &facts.violations {
             self.take_violation(record, violation, policy);
@@ -230,8 +230,8 @@ impl Collected {
                 *count += 1;
             }
         }
-        if finding.remedies.len() < MAX_REMEDIES || finding.remedies.contains_key(&violation.remedy) {
-            *finding.remedies.entry(violation.remedy.clone()).or_default() += 1;
+        if finding.remedies.len() < MAX_REMEDIES || finding.remedies.contains_key(&*violation.remedy) {
+            *finding.remedies.entry(violation.remedy.to_string()).or_default() += 1;
         }
         let most = if violation.severity == Severity::Info { MAX_EVIDENCE_INFO } else { MAX_EVIDENCE };
         if finding.evidence.len() < most {

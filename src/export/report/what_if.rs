@@ -75,7 +75,7 @@ impl WhatIf {
 
 fn cases(today: Option<&Options>, record: &Record, others: &[Profile]) -> Vec<Case> {
     let today = today.cloned().unwrap_or_else(|| {
-        let name = record.policy.as_ref().map(|policy| policy.profile.as_str());
+        let name = record.policy.as_ref().map(|policy| &*policy.profile);
         let settings = name.and_then(policy::profile::find).map(|profile| profile.settings);
         Options { settings: settings.unwrap_or_else(policy::profile::default_settings), ..Options::default() }
     });

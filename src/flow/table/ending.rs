@@ -45,6 +45,7 @@ impl<C: Consumer> Table<C> {
             self.finishing = Some(waiting);
             return true;
         }
+        self.edition += 1;
         self.index.clear();
         self.slots.clear();
         self.free.clear();
@@ -211,6 +212,7 @@ impl<C: Consumer> Table<C> {
         if let Ok(mut entry) = entry {
             let head = *entry.get();
             if head == index {
+                self.edition += 1;
                 if next == NONE {
                     entry.remove();
                 } else {

@@ -130,9 +130,7 @@ impl<A> Worker<A> {
             }
             self.interfaces = Arc::clone(&batch.interfaces);
         }
-        for frame in batch.frames(self.frames) {
-            self.engine.frame(&frame, &batch.interfaces);
-        }
+        self.engine.frames(batch.frames(self.frames), &batch.interfaces);
         self.frames += batch.len() as u64;
         batch.clear();
         batch.settled.clear();

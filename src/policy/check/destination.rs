@@ -162,7 +162,7 @@ impl Case<'_> {
             self.client(),
             self.server()
         );
-        broken(record.client.ip().to_string(), message)
+        broken(self.client(), message)
     }
 
     pub(super) fn cross_region_endpoint(&self) -> Finding {

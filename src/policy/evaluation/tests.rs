@@ -24,7 +24,7 @@ const ECDHE_AES: CipherSuite = CipherSuite(0xc02f);
 const X25519: NamedGroup = NamedGroup(0x001d);
 
 /// A complete TLS 1.3 connection from a private client to DynamoDB's public address.
-fn good() -> Record {
+pub(in crate::policy) fn good() -> Record {
     Record {
         timestamp: NOW,
         client: "10.1.2.3:50000".parse().unwrap(),

@@ -1,0 +1,332 @@
+//! What the flow table calls: the inspection of every flow, and the records it ends in.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::assemble;
+use super::contexts::Contexts;
+use super::counts::Reasons;
+use super::inspect::Inspection;
+use super::repeated::Repeated;
+use super::sessions::Sessions;
+use crate::app::dns;
+use crate::capture::{Frame, Interface};
+use crate::classify::{self, NameCache};
+use crate::config::Resolved;
+use crate::decode::{Datagram, Decoded};
+use crate::flow::{Consumer, Ending, FlowView, Identity, Moment};
+use crate::model::{CertificateFacts, EndpointFacts, Record, Shared, Side, Sighting, Timestamp, TlsFacts};
+use crate::telemetry::Accounts;
+use crate::tls::TlsErrors;
+
+/// ESP and a flow belong to the same window if they are no farther apart than this; IKE's dead
+/// peer detection and the tunnels' own keep-alives are more frequent.
+const ESP_WINDOW: Duration = Duration::from_secs(60);
+
+/// The state that all flows of one input share.
+pub(super) struct Flows {
+    config: Arc<Resolved>,
+    all_services: bool,
+    names: NameCache,
+    source: Arc<str>,
+    /// Name of each interface number.
+    interface_names: Vec<Option<Arc<str>>>,
+    /// Kind of each interface number.
+    interface_kinds: Vec<Option<Arc<str>>>,
+    pub contexts: Contexts,
+    esp: HashMap<u32, Vec<Timestamp>, RandomState>,
+    pub repeated: Repeated,
+    /// Records that are complete, each with the identity of its flow.
+    pub records: Vec<(Record, Identity)>,
+    evictions: Reasons,
+    reported: u64,
+    dns_errors: Reasons,
+    tls_errors: Reasons,
+    sessions: Sessions,
+    /// TLS or HTTP flows to other services, left out.
+    other_services: u64,
+}
+
+impl Flows {
+    pub fn new(config: Arc<Resolved>, all_services: bool, source: Arc<str>) -> Self {
+        let names = NameCache::new(&config.endpoint);
+        Self {
+            config,
+            all_services,
+            names,
+            source,
+            interface_names: Vec::new(),
+            interface_kinds: Vec::new(),
+            contexts: Contexts::default(),
+            esp: HashMap::default(),
+            repeated: Repeated::default(),
+            records: Vec::new(),
+            evictions: Reasons::default(),
+            reported: 0,
+            dns_errors: Reasons::default(),
+            tls_errors: Reasons::default(),
+            sessions: Sessions::default(),
+            other_services: 0,
+        }
+    }
+
+    /// Takes another configuration, for every flow that ends from now on.
+    pub fn reconfigure(&mut self, config: Arc<Resolved>) {
+        self.names.set_hosts(&config.endpoint);
+        self.repeated = Repeated::default();
+        self.config = config;
+    }
+
+    /// Learns of an interface, in the order of their numbers.
+    pub fn meet_interface(&mut self, interface: Option<&Interface>) {
+        self.interface_names.push(interface.and_then(|interface| interface.name.clone()));
+        self.interface_kinds.push(interface.and_then(|interface| interface.kind.clone()));
+    }
+
+    /// The number of an interface that was met stands for another one from now on.
+    pub fn rename_interface(&mut self, number: u32, interface: &Interface, now: Timestamp) {
+        let at = number as usize;
+        if let (Some(name), Some(kind)) = (self.interface_names.get_mut(at), self.interface_kinds.get_mut(at))
+        {
+            name.clone_from(&interface.name);
+            kind.clone_from(&interface.kind);
+        }
+        self.contexts.forget(number, now);
+        self.esp.remove(&number);
+    }
+
+    /// Remembers from now on which addresses are learned, for [`Flows::take_learned`].
+    pub fn tell_learned(&mut self) {
+        self.names.tell_learned();
+    }
+
+    /// Addresses that clients were told for names of interest.
+    pub fn take_learned(&mut self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.names.take_learned()
+    }
+
+    /// Adds what was counted.
+    pub fn add_to(&self, accounts: &mut Accounts) {
+        accounts.records = self.reported;
+        accounts.flow_table_limit = self.config.limits.flows as u64;
+        accounts.other_services = self.other_services;
+        for (layer, reasons) in [("dns", &self.dns_errors), ("tls", &self.tls_errors)] {
+            for (reason, count) in reasons.iter() {
+                *accounts.decode_errors.entry((layer, reason)).or_default() += count;
+            }
+        }
+        for (reason, count) in self.evictions.iter() {
+            *accounts.evictions.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Names of the interfaces, in the order of their numbers; the source's where one has none.
+    pub fn interface_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.interface_names.iter().map(|name| name.as_ref().unwrap_or(&self.source))
+    }
+
+    /// Names of hosts that were forgotten for want of room.
+    pub fn forgotten_names(&self) -> u64 {
+        self.names.evictions()
+    }
+
+    /// Takes what a frame holds other than a segment.
+    ///
+    /// # Errors
+    /// The reason why it is not looked into.
+    pub fn take_other(&mut self, decoded: &Decoded<'_>, frame: &Frame<'_>) -> Result<(), &'static str> {
+        match decoded {
+            Decoded::Udp(datagram) if datagram.source.port() == 53 => {
+                self.observe_dns(datagram, frame.timestamp)
+            }
+            Decoded::Esp { source, destination } => {
+                self.observe_esp(*source, *destination, frame.interface, frame.timestamp);
+                Err("esp")
+            }
+            Decoded::Tcp(_) => Ok(()),
+            Decoded::Udp(_) => Err("udp"),
+            Decoded::Held => Err("fragment_held"),
+            Decoded::Skipped(skip) => Err(skip.reason()),
+        }
+    }
+
+    fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> Result<(), &'static str> {
+        let is_answer = self.observe_answers(datagram.payload, datagram.destination.ip(), at);
+        if is_answer { Ok(()) } else { Err("dns_no_answer") }
+    }
+
+    /// False where the message was no answer.
+    fn observe_answers(&mut self, message: &[u8], client: IpAddr, at: Timestamp) -> bool {
+        match dns::parse_response(message) {
+            Ok(resolutions) => {
+                self.names.observe(client, &resolutions, at);
+                true
+            }
+            // A query on its way to a resolver that also asks from port 53: right, but nothing to learn.
+            Err(dns::DnsError::NotResponse) => false,
+            Err(error) => {
+                self.dns_errors.add(error.reason());
+                false
+            }
+        }
+    }
+
+    /// Counts what was wrong with one TLS connection.
+    pub fn note_tls_errors(&mut self, errors: TlsErrors) {
+        for error in errors.iter() {
+            self.tls_errors.add(error.reason());
+        }
+    }
+
+    /// What a resumed session inherits from its full handshake, where that was seen.
+    pub fn complete_resumed(&mut self, facts: &mut TlsFacts) {
+        self.sessions.complete(facts);
+    }
+
+    /// Remembers ESP to or from the configured outside addresses.
+    fn observe_esp(&mut self, source: IpAddr, destination: IpAddr, interface: u32, at: Timestamp) {
+        let outside = &self.config.site.vpn_outside;
+        if outside.iter().any(|net| net.contains(&source) || net.contains(&destination)) {
+            let seen = self.esp.entry(interface).or_default();
+            // First and newest are enough to tell whether a flow lies in the window.
+            match seen.as_mut_slice() {
+                [_, newest] => *newest = at.max(*newest),
+                _ => seen.push(at),
+            }
+        }
+    }
+
+    pub fn esp_seen(&self, interfaces: impl Iterator<Item = u32>, from: Timestamp, until: Timestamp) -> bool {
+        interfaces.into_iter().any(|interface| {
+            self.esp.get(&interface).is_some_and(|seen| {
+                let (first, last) = (seen.first().copied(), seen.last().copied());
+                first.is_some_and(|first| first <= until.after(ESP_WINDOW))
+                    && last.is_some_and(|last| last.after(ESP_WINDOW) >= from)
+            })
+        })
+    }
+
+    pub fn sightings_of(&self, view: &FlowView) -> Vec<Sighting> {
+        // Nearly always one, and a list that grows by itself begins with room for four.
+        let mut sightings = Vec::with_capacity(view.contexts.len());
+        for &context in &view.contexts {
+            if let Some((interface, encapsulation)) = self.contexts.get(context) {
+                let name = interface.and_then(|interface| self.interface_names.get(interface as usize));
+                sightings.push(Sighting {
+                    interface: name.cloned().flatten(),
+                    encapsulation: encapsulation.clone(),
+                });
+            }
+        }
+        sightings
+    }
+
+    pub fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
+        view.contexts.iter().filter_map(|&context| self.contexts.get(context)?.0)
+    }
+
+    pub fn kinds_of(&self, view: &FlowView) -> Vec<Arc<str>> {
+        let mut kinds = Vec::new();
+        for interface in self.interfaces_of(view) {
+            if let Some(Some(kind)) = self.interface_kinds.get(interface as usize)
+                && !kinds.contains(kind)
+            {
+                kinds.push(Arc::clone(kind));
+            }
+        }
+        kinds
+    }
+
+    pub fn source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
+    pub fn config(&self) -> &Resolved {
+        &self.config
+    }
+
+    /// The endpoint of a flow; `certificate` is that of `input`, as it is shared.
+    pub fn endpoint(
+        &mut self,
+        input: &EndpointInput<'_>,
+        certificate: Option<&Arc<CertificateFacts>>,
+    ) -> Option<Shared<EndpointFacts>> {
+        self.repeated.endpoint(input, certificate, &self.config.endpoint)
+    }
+
+    /// The names a server was resolved by; true where it was an address of the other family that was told.
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> (Vec<Arc<str>>, bool) {
+        let own = self.names.names(client, server, at);
+        if !own.is_empty() {
+            return (own, false);
+        }
+        (self.names.names_of_other_family(client, server, at), true)
+    }
+}
+
+impl Consumer for Flows {
+    type State = Inspection;
+
+    #[inline]
+    fn starts_stream(&self, bytes: &[u8]) -> bool {
+        Inspection::starts_stream(bytes)
+    }
+
+    #[inline]
+    fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
+        let Self { names, dns_errors, repeated, .. } = self;
+        let mut answers = |message: &[u8]| match dns::parse_response(message) {
+            Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
+            Err(dns::DnsError::NotResponse) => {}
+            Err(error) => dns_errors.add(error.reason()),
+        };
+        state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
+    }
+
+    fn seen_again(&mut self, state: &mut Inspection, moment: &Moment) {
+        state.note_link(moment);
+    }
+
+    fn gap(&mut self, state: &mut Inspection, side: Side) {
+        state.gap(side);
+    }
+
+    #[inline]
+    fn is_decided(&self, state: &Inspection) -> bool {
+        state.is_decided()
+    }
+
+    #[inline]
+    fn held_bytes(&self, state: &Inspection) -> usize {
+        state.held_bytes()
+    }
+
+    fn end(&mut self, state: Inspection, view: FlowView, ending: Ending, now: Timestamp) {
+        match ending {
+            Ending::TableFull => return self.evictions.add("table_full"),
+            Ending::MemoryFull => return self.evictions.add("memory_full"),
+            Ending::Translated => return self.evictions.add("same_flow_translated"),
+            _ => {}
+        }
+        let identity = view.identity;
+        match assemble::record(self, state, view, ending, now) {
+            Ok(mut record) => {
+                if record.endpoint.service.is_none() && !self.all_services {
+                    self.other_services += 1;
+                    return self.evictions.add("not_dynamodb");
+                }
+                record.policy = Some(self.repeated.judgements.evaluate(&record, &self.config.policy));
+                self.reported += 1;
+                self.records.push((record, identity));
+            }
+            Err(reason) => self.evictions.add(reason),
+        }
+    }
+}
+
+/// Whether the classification can use what a name in DNS said: exported for the assembler.
+pub(super) type EndpointInput<'a> = classify::EndpointInput<'a>;
