@@ -16,6 +16,11 @@ fn doctor_fits_into_80_columns_without_colour() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
+    if nix::unistd::geteuid().is_root() {
+        // Which filter packet sockets would get.
+        let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("packets chosen by"), "{text}");
+    }
     for word in [
         "kernel",
         "privileges",
