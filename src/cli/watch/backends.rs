@@ -13,6 +13,7 @@ use crate::capture::{Link, LiveError, LiveSource, Outgoing};
 use crate::config::{Backend, Resolved};
 use crate::host::forwarding;
 use crate::host::links::{self, HostLink, LinkEvent, LinkWatch, Selection};
+use crate::host::privileges;
 use crate::host::process::Senders;
 use crate::host::statistics::{self, SinceStart};
 use crate::pipeline::live::{Change, Live, OpenSource};
@@ -257,6 +258,13 @@ fn open_ebpf(config: &Resolved, heard: &Heard) -> Result<Ready, LiveError> {
 /// The program that chooses for packet sockets.
 #[cfg(target_endian = "little")]
 fn selection(config: &Resolved) -> Result<Box<dyn SocketSelection>, LiveError> {
+    if !privileges::missing_of(privileges::SELECTION).is_empty() {
+        // The kernel would say so in its own, long words.
+        return Err(LiveError::Privilege {
+            what: "the eBPF program".to_owned(),
+            capability: "CAP_BPF and CAP_PERFMON",
+        });
+    }
     Ok(Box::new(crate::capture::ebpf::SelectionProgram::load(&ebpf_options(config))?))
 }
 
