@@ -9,7 +9,6 @@ use std::process::Command;
 
 use super::args::Doctor;
 use super::{Failure, Finished};
-use crate::capture::LiveError;
 use crate::capture::afpacket::{self, AfPacket};
 use crate::config::Metrics;
 use crate::host::links::{self, HostLink, Selection};
@@ -181,11 +180,11 @@ fn packet_socket(program: &Program) -> Check {
             let rings = "packet sockets with mapped rings (TPACKET_V3)";
             match selection() {
                 Ok(()) => check(State::Good, "afpacket", format!("{rings}, packets chosen by eBPF"), None),
-                Err(error) => {
+                Err((why, is_privilege)) => {
                     let mut wanted = privileges::needed("afpacket").to_vec();
                     wanted.extend(privileges::SELECTION);
-                    let remedy = (error.reason() == "privilege").then(|| program.grant(&wanted));
-                    let text = format!("{rings}, packets chosen by a classic filter: {error}");
+                    let remedy = is_privilege.then(|| program.grant(&wanted));
+                    let text = format!("{rings}, packets chosen by a classic filter: eBPF {why}");
                     check(State::Good, "afpacket", text, remedy)
                 }
             }
@@ -200,20 +199,26 @@ fn packet_socket(program: &Program) -> Check {
     }
 }
 
-/// Whether the program that chooses for packet sockets can be loaded, by doing so.
+/// Whether the program that chooses for packet sockets can be loaded, by doing so; else why, and whether a privilege
+/// is missing.
 #[cfg(target_endian = "little")]
-fn selection() -> Result<(), LiveError> {
+fn selection() -> Result<(), (String, bool)> {
     use crate::capture::ebpf::{Options, SelectionProgram};
+    let missing = privileges::missing_of(privileges::SELECTION);
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return Err((format!("needs {}", names.join(" ")), true));
+    }
     // As little memory as it can have: it is let go of at once.
-    SelectionProgram::load(&Options { flows: 1, ..Options::default() }).map(drop)
+    match SelectionProgram::load(&Options { flows: 1, ..Options::default() }) {
+        Ok(_) => Ok(()),
+        Err(error) => Err((format!("does not work: {error}"), error.reason() == "privilege")),
+    }
 }
 
 #[cfg(not(target_endian = "little"))]
-fn selection() -> Result<(), LiveError> {
-    Err(LiveError::Unsupported {
-        what: "eBPF".to_owned(),
-        why: "it is built for little-endian machines".to_owned(),
-    })
+fn selection() -> Result<(), (String, bool)> {
+    Err(("is built for little-endian machines".to_owned(), false))
 }
 
 fn libpcap(program: &Program) -> Check {

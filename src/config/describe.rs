@@ -104,6 +104,9 @@ pub fn describe(resolved: &Resolved) -> String {
     page.line("flows", limits.flows);
     page.line("bytes of a flow", limits.flow_bytes);
     page.line("memory", format_args!("{} MiB", limits.memory_mib));
+    page.title("reload");
+    page.line("taken by SIGHUP", "all but what needs a restart");
+    page.line("needs a restart", "[capture] backend, snaplen, ring_mib; [limits]");
     if !resolved.warnings.is_empty() {
         page.title("warnings");
     }

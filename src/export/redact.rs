@@ -499,6 +499,20 @@ mod tests {
     }
 
     #[test]
+    fn hides_accounts_in_names_of_processes_and_units() {
+        let mut record = sample::tls12();
+        record.host = Some(Box::new(crate::model::HostFacts {
+            process: Some(Arc::from("job-123456789012")),
+            unit: Some(Arc::from("orders@123456789012.service")),
+            ..Default::default()
+        }));
+        Redactor::new(Redaction::Numbered).apply(&mut record);
+        let host = record.host.unwrap();
+        assert_eq!(host.process.as_deref(), Some("job-account-1"));
+        assert_eq!(host.unit.as_deref(), Some("orders@account-1.service"));
+    }
+
+    #[test]
     fn names_captures_by_date_but_not_by_account() {
         let mut record = sample::account();
         record.source = Arc::from("dump-202611231000-123456789012.pcap");

@@ -251,7 +251,7 @@ pub(crate) fn mirrored() -> Record {
         pid: Some(4_711),
         process: Some(Arc::from("python3")),
         container: Some(Arc::from("3f2a9c0d1e4b5a697887766554433221100ffeeddccbbaa99887766554433221")),
-        unit: Some(Arc::from("orders@123456789012.service")),
+        unit: Some(Arc::from("orders.service")),
     }));
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
     let tls = record.tls.as_mut().expect("TLS");

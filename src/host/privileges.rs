@@ -42,7 +42,13 @@ pub fn has(capability: Capability) -> bool {
 /// `CAP_PERFMON` on kernels before 5.8.
 #[must_use]
 pub fn missing(backend: &str) -> Vec<Capability> {
-    needed(backend)
+    missing_of(needed(backend))
+}
+
+/// Those that this process has not, and that nothing stands in for.
+#[must_use]
+pub fn missing_of(needed: &[Capability]) -> Vec<Capability> {
+    needed
         .iter()
         .copied()
         .filter(|&capability| {

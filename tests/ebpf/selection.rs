@@ -154,7 +154,7 @@ fn leaves_out_other_protocols_on_ports_and_addresses_without_interest() {
         source.set_interest(&[]).unwrap();
         assert_eq!(send(&mut source, 2_227, &BINARY), 22);
         for number in 0..2_048_u32 {
-            source.learn(std::net::Ipv4Addr::from(0x0a00_0000 + number).into());
+            source.learn(std::net::Ipv4Addr::from(0xc0a8_0000 + number).into());
         }
         assert_eq!(send(&mut source, 2_228, &BINARY), 1);
     });
@@ -429,5 +429,71 @@ fn selects_for_a_packet_socket() {
         let of = |reason| skipped.iter().find(|(known, _)| *known == reason).unwrap().1.packets;
         assert_eq!((of("settled"), of("other_protocol")), (1, 1));
         assert_eq!(program.chosen(far).packets, 3);
+    });
+}
+
+#[test]
+fn interfaces_come_and_go_under_other_names_without_growth() {
+    namespace::run(|| {
+        let cable = Cable::new("near", "far");
+        let mut source = load(&small());
+        let mut name = "far".to_owned();
+        // More than it tells apart.
+        for number in 0..300 {
+            let other = format!("far{number}");
+            ip(&format!("link set {name} name {other}"));
+            name = other;
+            let there = link(&name);
+            source.attach(&there).unwrap();
+            cable.send(&segment(443, 1, SYN, b""));
+            let mut names = Vec::new();
+            let take = &mut |frame: &ddbwatch::capture::Frame<'_>, all: &[ddbwatch::capture::Interface]| {
+                names.push(all[frame.interface as usize].name.clone().unwrap());
+            };
+            source.poll(Duration::from_millis(50), 10, take).unwrap();
+            assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), [&*name]);
+            source.detach(there.index);
+            assert_eq!(count(&mut source), 0);
+        }
+        assert!(source.interfaces().len() <= 256, "{}", source.interfaces().len());
+        let counts = source.counts();
+        counts.iter().for_each(check_counts);
+        assert_eq!(counts.iter().map(|counts| counts.given.packets).sum::<u64>(), 300);
+        assert_eq!(&*counts.last().unwrap().interface, "other");
+    });
+}
+
+#[test]
+fn tells_the_control_group_that_opened_a_connection() {
+    namespace::run(|| {
+        let cable = Cable::new("near", "far");
+        ip("address add 10.9.9.1/24 dev far");
+        let senders = std::sync::Arc::<ddbwatch::capture::ebpf::Senders>::default();
+        let mut source = load(&small()).telling(std::sync::Arc::clone(&senders));
+        source.attach(&cable.far_link).unwrap();
+        // Nobody answers; when it is asked about, the socket is gone.
+        let remote = "10.9.9.9:443".parse().unwrap();
+        let refused = std::net::TcpStream::connect_timeout(&remote, Duration::from_millis(50));
+        assert!(refused.is_err());
+        let opening =
+            frames(&mut source).into_iter().find(|frame| frame.len() > 47 && frame[47] == SYN).unwrap();
+        let port = u16::from_be_bytes([opening[34], opening[35]]);
+        let group = senders.group(std::net::SocketAddr::from(([10, 9, 9, 1], port)), remote).unwrap();
+        // What comes in was sent by nobody here.
+        cable.send(&segment(443, 1, SYN, b""));
+        assert_eq!(count(&mut source), 1);
+        let ends = addresses(443);
+        assert_eq!(senders.group(ends.source, ends.destination), None);
+        assert_eq!(senders.group(ends.destination, ends.source), None);
+        // The number of a group is the inode of its folder.
+        let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let path = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+        for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+            let root = std::path::Path::new(root);
+            if root.join("cgroup.controllers").exists() {
+                let folder = std::fs::metadata(root.join(path.trim_start_matches('/'))).unwrap();
+                assert_eq!(group, std::os::unix::fs::MetadataExt::ino(&folder));
+            }
+        }
     });
 }

@@ -16,6 +16,11 @@ fn doctor_fits_into_80_columns_without_colour() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
+    if nix::unistd::geteuid().is_root() {
+        // Which filter packet sockets would get.
+        let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("packets chosen by"), "{text}");
+    }
     for word in [
         "kernel",
         "privileges",
@@ -58,4 +63,16 @@ fn doctor_names_the_command_for_a_missing_privilege() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("sudo setcap cap_net_raw+ep "), "{text}");
     assert!(text.contains("cap_bpf,cap_net_admin,cap_perfmon+ep "), "{text}");
+    // With packet sockets alone, the program that would choose for them is missing.
+    let mut command = std::process::Command::new("setpriv");
+    command.args([
+        "--inh-caps=-all",
+        "--bounding-set=-all,+net_raw",
+        env!("CARGO_BIN_EXE_ddbwatch"),
+        "doctor",
+    ]);
+    let output = command.env("COLUMNS", "200").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("classic filter: eBPF needs CAP_BPF CAP_PERFMON"), "{text}");
+    assert!(text.contains("sudo setcap cap_net_raw,cap_bpf,cap_perfmon+ep "), "{text}");
 }

@@ -238,11 +238,14 @@ fn flows_say_whose_they_are_and_what_only_passes_goes_out_unseen() {
             end(own);
 
             let received = || -> f64 {
-                let count = |name| {
-                    let path = format!("/sys/class/net/{name}/statistics/rx_packets");
-                    std::fs::read_to_string(path).map_or(0.0, |text| text.trim().parse().unwrap())
+                // Of this thread's namespace; sysfs shows another one.
+                let table = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+                let packets = |line: &str| {
+                    let (name, counts) = line.split_once(':')?;
+                    let count = counts.split_whitespace().nth(1)?.parse::<f64>().ok()?;
+                    ["in0", "up0"].contains(&name.trim()).then_some(count)
                 };
-                ["in0", "up0"].map(count).iter().sum()
+                table.lines().filter_map(packets).sum()
             };
             let seen = || {
                 let metrics = daemon.metrics();
@@ -280,7 +283,7 @@ fn flows_say_whose_they_are_and_what_only_passes_goes_out_unseen() {
                 "{way}: {came} packets came in, {taken} were taken, {} left out as they went out",
                 after.1
             );
-            if came > 0.0 && backend == "afpacket" {
+            if backend == "afpacket" {
                 assert!(came > 300.0 && taken < 1.3 * came, "{way}: {came} came in, {taken} were taken");
             }
             end(other);

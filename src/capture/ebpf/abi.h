@@ -96,6 +96,8 @@ struct event {
     u8 is_outgoing;
     u8 is_raw_ip;
     u8 zero;
+    // Control group of the socket that sent it; 0 for what comes in and what is only passed on.
+    u64 cgroup;
 };
 
 // The largest frame: a merged packet of 64 KiB, its link header and tags.

@@ -48,6 +48,7 @@ struct RawEvent {
     is_outgoing: u8,
     is_raw_ip: u8,
     zero: u8,
+    cgroup: u64,
 }
 
 const _: () = {
@@ -66,13 +67,14 @@ const _: () = {
     assert!(offset_of!(RawEvent, vlan_tci) == 24 && offset_of!(RawEvent, vlan_protocol) == 26);
     assert!(offset_of!(RawEvent, has_vlan) == 28 && offset_of!(RawEvent, is_outgoing) == 29);
     assert!(offset_of!(RawEvent, is_raw_ip) == 30 && offset_of!(RawEvent, zero) == 31);
+    assert!(offset_of!(RawEvent, cgroup) == 32);
 };
 
 /// Where [`Flow::settled`] stands in the bytes of a flow.
 const SETTLED_AT: usize = 29;
 
 /// Bytes before each frame in the ring.
-pub(super) const EVENT_BYTES: usize = 32;
+pub(super) const EVENT_BYTES: usize = 40;
 
 /// A flow's key and state, as they cross the border.
 pub(super) type KeyWords = [u64; 5];
@@ -162,6 +164,9 @@ pub(super) struct Event {
     pub wire_bytes: u32,
     /// Tag protocol and tag, as they stand in a frame.
     pub vlan: Option<[u8; 4]>,
+    pub is_raw_ip: bool,
+    /// Number of the control group of the socket that sent it; 0 where none of this host did.
+    pub cgroup: u64,
 }
 
 /// An event and its frame; `None` where the bytes are no event, which this program never makes.
@@ -172,7 +177,7 @@ pub(super) fn read_event(bytes: &[u8]) -> Option<(Event, &[u8])> {
     let (_index, head) = head.split_first_chunk::<4>()?;
     let (wire_bytes, head) = head.split_first_chunk::<4>()?;
     let (captured_bytes, head) = head.split_first_chunk::<4>()?;
-    let &[t0, t1, p0, p1, has_vlan, ..] = head else { return None };
+    let &[t0, t1, p0, p1, has_vlan, _, is_raw_ip, _, ref cgroup @ ..] = head else { return None };
     let [t0, t1] = u16::from_ne_bytes([t0, t1]).to_be_bytes();
     let [p0, p1] = u16::from_ne_bytes([p0, p1]).to_be_bytes();
     let event = Event {
@@ -180,6 +185,8 @@ pub(super) fn read_event(bytes: &[u8]) -> Option<(Event, &[u8])> {
         slot: u32::from_ne_bytes(*slot),
         wire_bytes: u32::from_ne_bytes(*wire_bytes),
         vlan: (has_vlan != 0).then_some([p0, p1, t0, t1]),
+        is_raw_ip: is_raw_ip != 0,
+        cgroup: u64::from_ne_bytes(*cgroup.first_chunk()?),
     };
     Some((event, rest.get(..u32::from_ne_bytes(*captured_bytes) as usize)?))
 }
@@ -228,8 +235,16 @@ mod tests {
         bytes.extend_from_slice(&0x2064_u16.to_ne_bytes());
         bytes.extend_from_slice(&0x8100_u16.to_ne_bytes());
         bytes.extend_from_slice(&[1, 0, 0, 0]);
+        bytes.extend_from_slice(&77_u64.to_ne_bytes());
         bytes.extend_from_slice(&[10, 11, 12, 13, 99]);
-        let expected = Event { nanoseconds: 7, slot: 3, wire_bytes: 70, vlan: Some([0x81, 0, 0x20, 0x64]) };
+        let expected = Event {
+            nanoseconds: 7,
+            slot: 3,
+            wire_bytes: 70,
+            vlan: Some([0x81, 0, 0x20, 0x64]),
+            is_raw_ip: false,
+            cgroup: 77,
+        };
         assert_eq!(read_event(&bytes), Some((expected, &[10, 11, 12, 13][..])));
         for end in 0..EVENT_BYTES + 4 {
             assert_eq!(read_event(&bytes[..end]), None);

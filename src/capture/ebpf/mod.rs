@@ -20,12 +20,14 @@ mod abi;
 mod clock;
 mod object;
 mod selection;
+mod senders;
 mod source;
 
 use ipnet::IpNet;
 
 pub use object::{COMPILER, OBJECT};
 pub use selection::{MAX_INTEREST, SelectionProgram};
+pub use senders::Senders;
 pub use source::EbpfSource;
 
 /// Ports on which every flow goes up until the engine has settled it: HTTPS and HTTP with their usual

@@ -53,6 +53,7 @@ LAYER u32 emit(struct __sk_buff *skb, u32 slot, u32 most, u32 is_raw_ip, u32 is_
         event->is_outgoing = is_outgoing;
         event->is_raw_ip = is_raw_ip;
         event->zero = 0;
+        event->cgroup = is_outgoing ? bpf_skb_cgroup_id(skb) : 0;
         is_lost = LOST_RING_FULL;
         if (bpf_ringbuf_output(&ring, event, sizeof(struct event) + have, BPF_RB_NO_WAKEUP) == 0)
             is_lost = LOSSES;

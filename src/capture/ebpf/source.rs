@@ -18,6 +18,7 @@ use super::abi;
 use super::clock::Clock;
 use super::object::{self, of_map, of_program};
 use super::selection::{Selection, too_many_interfaces};
+use super::senders::Senders;
 use super::{Attachment, Faults, Options};
 use crate::capture::frame::{Frame, Interface};
 use crate::capture::link_type::LinkType;
@@ -53,6 +54,7 @@ pub struct EbpfSource {
     attached: HashMap<u32, Attached>,
     places: Places,
     faults: Faults,
+    senders: Arc<Senders>,
     attachment: Attachment,
     takes_outgoing: bool,
     frames: u64,
@@ -90,6 +92,7 @@ impl EbpfSource {
             attached: HashMap::new(),
             places: Places::default(),
             faults: Faults::default(),
+            senders: Arc::default(),
             attachment: options.attachment,
             takes_outgoing: options.takes_outgoing,
             frames: 0,
@@ -97,6 +100,13 @@ impl EbpfSource {
             pause: FIRST_PAUSE,
             tagged: Vec::new(),
         })
+    }
+
+    /// Tells `senders` who opens connections of this host.
+    #[must_use]
+    pub fn telling(mut self, senders: Arc<Senders>) -> Self {
+        self.senders = senders;
+        self
     }
 
     /// What could not be done, over all interfaces.
@@ -173,6 +183,9 @@ impl EbpfSource {
             let Some((event, data)) = abi::read_event(&item) else { continue };
             // Slot 0: its interface was not attached by this source, which cannot be.
             let Some(interface) = (event.slot as usize).checked_sub(1) else { continue };
+            if event.cgroup != 0 {
+                self.senders.note(data, event.is_raw_ip, event.cgroup);
+            }
             let mut bytes = data;
             if let Some(tag) = event.vlan
                 && let Some((addresses, rest)) = data.split_at_checked(TAG_AT)

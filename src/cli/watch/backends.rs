@@ -13,6 +13,8 @@ use crate::capture::{Link, LiveError, LiveSource, Outgoing};
 use crate::config::{Backend, Resolved};
 use crate::host::forwarding;
 use crate::host::links::{self, HostLink, LinkEvent, LinkWatch, Selection};
+use crate::host::privileges;
+use crate::host::process::Senders;
 use crate::host::statistics::{self, SinceStart};
 use crate::pipeline::live::{Change, Live, OpenSource};
 
@@ -32,6 +34,8 @@ const MAX_NAMED: usize = 12;
 /// A source at work, and why it is this one.
 pub(super) struct Opened {
     pub source: Box<dyn LiveSource>,
+    /// Who opened connections of this host, where the back-end tells.
+    pub senders: Option<Senders>,
     /// Opens the same back-end again, with nothing attached.
     pub reopen: OpenSource,
     /// What is attached.
@@ -64,7 +68,8 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
     for name in missing {
         tracing::warn!(interface = name, "The interface is not there or not up; it is watched once it is.");
     }
-    let (Ready { mut source, chosen_by, uses_bpf }, backend, reason) = choose(config)?;
+    let heard = Heard::default();
+    let (Ready { mut source, chosen_by, uses_bpf }, backend, reason) = choose(config, &heard)?;
     let (mut attached, mut refused, mut first_error) = (Vec::new(), Vec::new(), None);
     for link in links {
         match source.attach(&link) {
@@ -81,10 +86,11 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
     {
         return Err(error.into());
     }
+    let senders = senders_of(&*source, &heard);
     let config = Arc::clone(config);
-    let reopen: OpenSource = Box::new(move || open_one(backend, &config).map(|ready| ready.source));
+    let reopen: OpenSource = Box::new(move || open_one(backend, &config, &heard).map(|ready| ready.source));
     let reason = if chosen_by.is_empty() { reason } else { format!("{reason}; {chosen_by}") };
-    Ok(Opened { source, reopen, links: attached, refused, reason, uses_bpf, follower })
+    Ok(Opened { source, senders, reopen, links: attached, refused, reason, uses_bpf, follower })
 }
 
 /// Tells of interfaces that come and go, of what they lose and of what this host sends, until the engine has ended.
@@ -175,16 +181,34 @@ impl Ready {
     }
 }
 
+/// Where the back-end notes who opened connections.
+#[cfg(target_endian = "little")]
+type Heard = Arc<crate::capture::ebpf::Senders>;
+#[cfg(not(target_endian = "little"))]
+type Heard = ();
+
+#[cfg(target_endian = "little")]
+fn senders_of(source: &dyn LiveSource, heard: &Heard) -> Option<Senders> {
+    let heard = Arc::clone(heard);
+    (source.backend() == "ebpf")
+        .then(|| -> Senders { Box::new(move |local, remote| heard.group(local, remote)) })
+}
+
+#[cfg(not(target_endian = "little"))]
+fn senders_of(_: &dyn LiveSource, _: &Heard) -> Option<Senders> {
+    None
+}
+
 type Chosen = (Ready, Backend, String);
 
-fn choose(config: &Arc<Resolved>) -> anyhow::Result<Chosen> {
+fn choose(config: &Arc<Resolved>, heard: &Heard) -> anyhow::Result<Chosen> {
     let wanted = config.capture.backend;
     if wanted != Backend::Auto {
-        return Ok((open_one(wanted, config)?, wanted, "as asked for".to_owned()));
+        return Ok((open_one(wanted, config, heard)?, wanted, "as asked for".to_owned()));
     }
     let mut refusals = Vec::new();
     for backend in [Backend::Ebpf, Backend::AfPacket, Backend::Pcap] {
-        match open_one(backend, config) {
+        match open_one(backend, config, heard) {
             Ok(ready) => {
                 let reason = if refusals.is_empty() {
                     "the best that this host allows".to_owned()
@@ -199,10 +223,10 @@ fn choose(config: &Arc<Resolved>) -> anyhow::Result<Chosen> {
     Err(anyhow!("no back-end works here: {}; `ddbwatch doctor` tells what mends it", refusals.join("; ")))
 }
 
-fn open_one(backend: Backend, config: &Resolved) -> Result<Ready, LiveError> {
+fn open_one(backend: Backend, config: &Resolved, heard: &Heard) -> Result<Ready, LiveError> {
     let capture = &config.capture;
     match backend {
-        Backend::Auto | Backend::Ebpf => open_ebpf(config),
+        Backend::Auto | Backend::Ebpf => open_ebpf(config, heard),
         Backend::AfPacket => {
             let options = afpacket::Options {
                 snaplen_bytes: capture.snaplen_bytes,
@@ -226,14 +250,21 @@ fn open_one(backend: Backend, config: &Resolved) -> Result<Ready, LiveError> {
 }
 
 #[cfg(target_endian = "little")]
-fn open_ebpf(config: &Resolved) -> Result<Ready, LiveError> {
-    let source = crate::capture::ebpf::EbpfSource::load(&ebpf_options(config))?;
+fn open_ebpf(config: &Resolved, heard: &Heard) -> Result<Ready, LiveError> {
+    let source = crate::capture::ebpf::EbpfSource::load(&ebpf_options(config))?.telling(Arc::clone(heard));
     Ok(Ready { source: Box::new(source), chosen_by: String::new(), uses_bpf: true })
 }
 
 /// The program that chooses for packet sockets.
 #[cfg(target_endian = "little")]
 fn selection(config: &Resolved) -> Result<Box<dyn SocketSelection>, LiveError> {
+    if !privileges::missing_of(privileges::SELECTION).is_empty() {
+        // The kernel would say so in its own, long words.
+        return Err(LiveError::Privilege {
+            what: "the eBPF program".to_owned(),
+            capability: "CAP_BPF and CAP_PERFMON",
+        });
+    }
     Ok(Box::new(crate::capture::ebpf::SelectionProgram::load(&ebpf_options(config))?))
 }
 
@@ -259,7 +290,7 @@ pub(super) fn check_interest(config: &Resolved) -> anyhow::Result<()> {
 }
 
 #[cfg(not(target_endian = "little"))]
-fn open_ebpf(_: &Resolved) -> Result<Ready, LiveError> {
+fn open_ebpf(_: &Resolved, _: &Heard) -> Result<Ready, LiveError> {
     Err(not_here())
 }
 

@@ -11,6 +11,7 @@ use crate::cli::Failure;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
 use crate::host::links::LinkWatch;
+use crate::host::process::Senders;
 use crate::pipeline::live::{Feed, Replay, STALLED};
 use crate::serve::Watching;
 
@@ -20,6 +21,7 @@ pub(super) struct Open {
     pub(super) watching: Watching,
     pub(super) follower: Option<LinkWatch>,
     pub(super) uses_bpf: bool,
+    pub(super) senders: Option<Senders>,
     /// Captures that are opened again in each round.
     pub(super) captures: Vec<PathBuf>,
 }
@@ -39,7 +41,14 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure
         };
         let captures = found.inputs.iter().map(Input::path).filter(|path| path != Path::new("-")).collect();
         let replay = Replay { inputs: found.inputs, speed: args.speed, is_endless: args.is_endless };
-        return Ok(Open { feed: Feed::Replay(replay), watching, follower: None, uses_bpf: false, captures });
+        return Ok(Open {
+            feed: Feed::Replay(replay),
+            watching,
+            follower: None,
+            uses_bpf: false,
+            senders: None,
+            captures,
+        });
     }
     if config.capture.interfaces.is_empty() {
         return Err(Failure::Usage(anyhow!(
@@ -56,6 +65,6 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure
     };
     let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
     let feed = Feed::Interfaces { source, reopen, links, stalled_after: STALLED };
-    let (follower, uses_bpf) = (Some(opened.follower), opened.uses_bpf);
-    Ok(Open { feed, watching, follower, uses_bpf, captures: Vec::new() })
+    let (follower, uses_bpf, senders) = (Some(opened.follower), opened.uses_bpf, opened.senders);
+    Ok(Open { feed, watching, follower, uses_bpf, senders, captures: Vec::new() })
 }

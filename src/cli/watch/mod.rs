@@ -66,7 +66,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
     confinement::give_up(&config, &open)?;
-    let feed::Open { feed, watching, follower, .. } = open;
+    let feed::Open { feed, watching, follower, senders, .. } = open;
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
     let destination = open_records(&config).map_err(Failure::CannotRun)?;
@@ -90,6 +90,10 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
             backends::follow(follower, &live, Arc::clone(&changes), selected).map_err(cannot_run)?;
             let attribution = Attribution::open(recorder::post(&config), changes);
             attribution
+                .map(|attribution| match senders {
+                    Some(senders) => attribution.with_senders(senders),
+                    None => attribution,
+                })
                 .inspect_err(|error| {
                     tracing::warn!(%error, "Whose flows of this host are cannot be told.");
                 })

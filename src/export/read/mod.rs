@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn passes_over_unknown_keys_and_counts_them() {
         let line = String::from_utf8(text(&[sample::tls12()])).unwrap();
-        let more = line.replacen('{', "{\"process.pid\":7,\"later\":[1],", 1);
+        let more = line.replacen('{', "{\"process.threads\":7,\"later\":[1],", 1);
         let (record, unknown) = parse(more.as_bytes()).unwrap();
         assert_eq!(unknown, 2);
         assert_eq!(String::from_utf8(text(&[record])).unwrap(), line);

@@ -55,6 +55,9 @@ enum Search {
     OverBudget,
 }
 
+/// Gives the number of the control group whose socket had these ends: local, remote.
+pub type Senders = Box<dyn Fn(SocketAddr, SocketAddr) -> Option<u64> + Send>;
+
 /// What is known of this host's part in flows beforehand, by configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Post {
@@ -81,6 +84,8 @@ pub struct Attribution {
     changes: Arc<AtomicU64>,
     changes_known: u64,
     post: Post,
+    /// Who sent the packets that opened connections, where the kernel part tells.
+    senders: Option<Senders>,
     sockets: Sockets,
     proc: PathBuf,
     groups_root: Option<PathBuf>,
@@ -152,6 +157,7 @@ impl Attribution {
             changes_known: changes.load(Ordering::Relaxed),
             changes,
             post,
+            senders: None,
             sockets: Sockets::open(),
             proc: PathBuf::from("/proc"),
             groups_root: cgroup::root(),
@@ -161,6 +167,13 @@ impl Attribution {
             spent: Duration::ZERO,
             counts: Counts::default(),
         })
+    }
+
+    /// With what tells the control group of the socket that had these ends (local, remote), also when it is gone.
+    #[must_use]
+    pub fn with_senders(mut self, senders: Senders) -> Self {
+        self.senders = Some(senders);
+        self
     }
 
     /// Another configuration says otherwise.
@@ -244,7 +257,10 @@ impl Attribution {
             self.counts.over_budget += 1;
             return Some(Search::OverBudget);
         }
-        let owner = self.sockets.find(local, remote).map(|socket| self.owner_of(&socket));
+        let owner = match self.sockets.find(local, remote) {
+            Some(socket) => Some(self.owner_of(&socket)),
+            None => self.former_owner(local, remote),
+        };
         self.spent += start.elapsed();
         Some(match owner {
             Some(owner) => {
@@ -253,6 +269,13 @@ impl Attribution {
             }
             None => Search::Missing,
         })
+    }
+
+    /// Whose a socket was that is gone. Of the process nobody can be sure any more.
+    fn former_owner(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<Owner> {
+        let group = self.senders.as_ref()?(local, remote)?;
+        let place = self.group(group).map(|path| cgroup::read(&path)).unwrap_or_default();
+        Some(Owner { place, ..Owner::default() })
     }
 
     fn owner_of(&mut self, socket: &Socket) -> Owner {
@@ -403,6 +426,18 @@ mod tests {
         );
         assert!(!forwarding.is_passed_on(&[eth0, mirror], Post { is_mirror: true, ..post }));
         assert!(Surroundings::default().is_passed_on(&[geneve], Post { is_behind_gwlb: true, ..post }));
+    }
+
+    #[test]
+    fn remembers_whose_a_socket_was_that_is_gone() {
+        let Some(attribution) = open(Post::default()) else { return };
+        let (client, server) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        let mut attribution = attribution
+            .with_senders(Box::new(move |local, remote| ((local, remote) == (client, server)).then_some(5)));
+        attribution.groups.insert(5, Arc::from("/system.slice/orders.service"));
+        let Some(Search::Found(owner)) = attribution.search(client, server) else { panic!("it is known") };
+        assert_eq!((owner.pid, owner.place.unit.as_deref()), (None, Some("orders.service")));
+        assert!(matches!(attribution.search(server, client), Some(Search::Missing)));
     }
 
     #[test]

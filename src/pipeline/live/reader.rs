@@ -280,7 +280,8 @@ impl Numbers {
     fn look_again(&mut self, all: &[Interface]) {
         let known = self.numbers.iter().zip(all).position(|((known, _), now)| known != now);
         self.numbers.truncate(known.unwrap_or(self.numbers.len()));
-        self.free.clear();
+        let interfaces = &self.interfaces;
+        self.free.retain(|&number| interfaces.get(number as usize).is_some_and(|gone| !all.contains(gone)));
         self.is_stale = true;
     }
 

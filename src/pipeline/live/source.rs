@@ -115,6 +115,8 @@ impl Shared {
             Feed::Replay(_) => ("replay", Vec::new(), STALLED),
         };
         let (sender, receiver) = channel();
+        // A replay has no source that could change; what is told it must not pile up.
+        let receiver = matches!(feed, Feed::Interfaces { .. }).then_some(receiver);
         Self {
             stop: AtomicBool::new(false),
             last_poll: AtomicU64::new(0),
@@ -130,7 +132,7 @@ impl Shared {
             counts: Mutex::default(),
             interfaces: Mutex::default(),
             stalled_after,
-            changes: Mutex::new((sender, Some(receiver))),
+            changes: Mutex::new((sender, receiver)),
             sleep: (Mutex::new(()), Condvar::new()),
         }
     }
