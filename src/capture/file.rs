@@ -25,7 +25,7 @@ pub const MOST_TOGETHER: usize = 16;
 /// A capture that is being read: pcap or pcapng, plain, gzip or zstd, found out by its first bytes.
 ///
 /// Memory is limited whatever the input: one buffer for each compression and one for the capture, of
-/// 1 MiB as long as no record needs more and of 32 MiB at most.
+/// 128 KiB as long as no record needs more and of 32 MiB at most.
 pub struct FileSource {
     buffer: Buffer,
     format: Format,
@@ -222,9 +222,9 @@ pub struct Frames<'a> {
 impl<'a> Frames<'a> {
     /// The frames, in order.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+    pub fn iter(&self) -> impl Iterator<Item = Frame<'a>> + Clone + use<'a> {
         let (buffer, before) = (&self.source.buffer, self.before);
-        self.source.together.iter().zip(before + 1..).map(|(located, number)| Frame {
+        self.source.together.iter().zip(before + 1..).map(move |(located, number)| Frame {
             number,
             timestamp: located.timestamp,
             interface: located.interface,

@@ -7,7 +7,7 @@ use crate::model::Side;
 
 /// Both ends of a TCP connection, the same for both directions; IPv4 addresses are held in their
 /// IPv4-mapped form [RFC 4291 section 2.5.5.2], with a mark that tells them from real IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Key {
     a: [u64; 2],
     b: [u64; 2],

@@ -121,8 +121,14 @@ pub struct Place {
     side: Side,
     hash: u64,
     found: Option<u32>,
-    /// Of the table when it was looked for.
+    /// Of the table when it was looked for; 0 where it was not.
     edition: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { key: Key::default(), side: Side::A, hash: 0, found: None, edition: 0 }
+    }
 }
 
 /// The flows.
@@ -208,16 +214,17 @@ impl<C: Consumer> Table<C> {
 
     /// Takes a segment.
     pub fn push(&mut self, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> Taken {
-        let place = self.place_of(segment);
+        let mut place = Place::default();
+        self.place(segment, &mut place);
         self.push_at(&place, segment, moment, consumer)
     }
 
-    /// Where the flow of a segment is to be looked for.
+    /// Tells where the flow of a segment is to be looked for.
     #[inline]
-    #[must_use]
-    pub fn place_of(&self, segment: &Segment<'_>) -> Place {
-        let (key, side) = Key::of(segment.source, segment.destination);
-        Place { key, side, hash: key.hash_with(&self.hasher), found: None, edition: 0 }
+    pub fn place(&self, segment: &Segment<'_>, place: &mut Place) {
+        (place.key, place.side) = Key::of(segment.source, segment.destination);
+        place.hash = place.key.hash_with(&self.hasher);
+        place.edition = 0;
     }
 
     /// Looks for a flow ahead of time. Asked for several segments in a row, their flows come from memory at
@@ -226,6 +233,12 @@ impl<C: Consumer> Table<C> {
     pub fn look_ahead(&self, place: &mut Place) {
         place.found = self.find(&place.key, place.hash);
         place.edition = self.edition;
+        if let Some(slot) = place.found.and_then(|index| self.slots.get(index as usize))
+            && let Some(active) = &slot.active
+        {
+            // Only to have it near.
+            std::hint::black_box((active.held_bytes, active.view.first_frame));
+        }
     }
 
     #[inline]
@@ -246,15 +259,15 @@ impl<C: Consumer> Table<C> {
         consumer: &mut C,
     ) -> Taken {
         self.advance(moment.at, consumer);
-        let Place { key, side, hash, .. } = *place;
         // What was found ahead of time holds as long as no flow began or left since.
-        let found = if place.edition == self.edition { place.found } else { self.find(&key, hash) };
+        let found =
+            if place.edition == self.edition { place.found } else { self.find(&place.key, place.hash) };
         let Some(head) = found else {
             if !segment.flags.has(TcpFlags::SYN) && segment.payload_wire_bytes == 0 {
                 return Taken::NoFlow;
             }
-            let index = self.open(key, hash, segment, side, moment, consumer);
-            return self.take(index, side, segment, moment, consumer);
+            let index = self.open(place, segment, moment, consumer);
+            return self.take(index, place.side, segment, moment, consumer);
         };
         if let Some(slot) = self.slots.get_mut(head as usize)
             && slot.active.is_none()
@@ -266,7 +279,7 @@ impl<C: Consumer> Table<C> {
             slot.last_seen = self.now;
             return Taken::Decided;
         }
-        self.push_known(head, key, hash, side, segment, moment, consumer)
+        self.push_known(head, place, segment, moment, consumer)
     }
 
     /// Moves the clock and ends what is overdue.
@@ -287,17 +300,15 @@ impl<C: Consumer> Table<C> {
     }
 
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "one packet's facts, passed on once")]
     fn push_known(
         &mut self,
         head: u32,
-        key: Key,
-        hash: u64,
-        side: Side,
+        place: &Place,
         segment: &Segment<'_>,
         moment: &Moment,
         consumer: &mut C,
     ) -> Taken {
+        let side = place.side;
         let choice = if segment.flags.has(TcpFlags::SYN) {
             self.choose_for_syn(head, side, segment)
         } else {
@@ -308,7 +319,7 @@ impl<C: Consumer> Table<C> {
             Choice::New => {
                 let twin = self.part(head, side, segment, moment);
                 self.supersede(head, moment, consumer);
-                let index = self.open(key, hash, segment, side, moment, consumer);
+                let index = self.open(place, segment, moment, consumer);
                 if let Some((base, has_base)) = twin
                     && let Some(active) =
                         self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
@@ -325,15 +336,8 @@ impl<C: Consumer> Table<C> {
         }
     }
 
-    fn open(
-        &mut self,
-        key: Key,
-        hash: u64,
-        segment: &Segment<'_>,
-        side: Side,
-        moment: &Moment,
-        consumer: &mut C,
-    ) -> u32 {
+    fn open(&mut self, place: &Place, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> u32 {
+        let Place { key, side, hash, .. } = *place;
         if self.slots.len() - self.free.len() >= self.limits.flows {
             self.evict(consumer);
         }

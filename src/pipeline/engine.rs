@@ -6,14 +6,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 
 use super::counts::FrameCounts;
 use super::flows::Flows;
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
-use crate::decode::{self, Decoded, Decoder, Segment};
+use crate::decode::{self, DecodeError, Decoded, Decoder, Segment};
 use crate::flow::{self, Identity, Moment, Place, Table, Taken};
 use crate::model::{Encapsulation, Record, Timestamp};
 use crate::telemetry::Accounts;
@@ -41,14 +40,6 @@ struct Streams {
     needs_links: bool,
     /// Flows of which no further packet matters, where somebody wants to know.
     settled: Option<Vec<FlowAddresses>>,
-}
-
-/// A frame, and what can be told of it before those in front of it were taken.
-struct Ahead<'a> {
-    frame: Frame<'a>,
-    link_type: LinkType,
-    /// The segment of a plain packet, and where its flow is.
-    plain: Option<(Segment<'a>, Place)>,
 }
 
 /// What the flow table may hold of the memory of the process. The other half is for what does not grow
@@ -97,71 +88,97 @@ impl Engine {
     /// for [`MOST_TOGETHER`] of them before the first is taken, so that the memory they are in comes
     /// while others are waited for.
     #[inline]
-    pub fn frames<'a>(&mut self, frames: impl IntoIterator<Item = Frame<'a>>, interfaces: &[Interface]) {
+    pub fn frames<'a>(
+        &mut self,
+        frames: impl IntoIterator<Item = Frame<'a>, IntoIter: Clone>,
+        interfaces: &[Interface],
+    ) {
         let mut frames = frames.into_iter();
-        let mut together: ArrayVec<Ahead<'a>, MOST_TOGETHER> = ArrayVec::new();
         loop {
-            for (frame, encapsulation) in frames.by_ref().zip(&mut self.encapsulations) {
+            // The segments of plain packets, and where their flows are.
+            let mut segments = [const { None }; MOST_TOGETHER];
+            let mut places = [Place::default(); MOST_TOGETHER];
+            let mut count = 0;
+            for (((frame, segment), place), encapsulation) in
+                frames.clone().zip(&mut segments).zip(&mut places).zip(&mut self.encapsulations)
+            {
                 encapsulation.clear();
-                let interface = interfaces.get(frame.interface as usize);
-                let link_type = interface.map_or(LinkType(0), |interface| interface.link_type);
-                let plain = decode::read_plain(link_type.0, frame.data, encapsulation).map(|segment| {
-                    let place = self.streams.table.place_of(&segment);
-                    (segment, place)
-                });
-                together.push(Ahead { frame, link_type, plain });
-                if together.is_full() {
-                    break;
+                *segment = decode::read_plain(link_type(&frame, interfaces).0, frame.data, encapsulation);
+                if let Some(segment) = segment {
+                    self.streams.table.place(segment, place);
                 }
+                count += 1;
             }
-            if together.is_empty() {
-                return;
-            }
-            if together.len() > 1 {
-                for (_, place) in together.iter_mut().filter_map(|ahead| ahead.plain.as_mut()) {
+            if count > 1 {
+                for place in places.iter_mut().take(count) {
                     self.streams.table.look_ahead(place);
                 }
             }
-            for (number, ahead) in together.iter().enumerate() {
-                self.take(number, ahead, interfaces);
+            for (number, ((segment, place), frame)) in
+                segments.iter().zip(&places).zip(frames.by_ref()).enumerate()
+            {
+                self.take(number, segment.as_ref(), place, &frame, interfaces);
             }
-            together.clear();
+            if count < MOST_TOGETHER {
+                return;
+            }
         }
     }
 
-    /// Takes the frame that is the how manieth of those together.
+    /// Takes the frame that is the how manieth of those together, with the segment of a plain packet.
     #[inline]
-    fn take(&mut self, number: usize, ahead: &Ahead<'_>, interfaces: &[Interface]) {
-        let Ahead { frame, link_type, plain } = ahead;
+    fn take(
+        &mut self,
+        number: usize,
+        segment: Option<&Segment<'_>>,
+        place: &Place,
+        frame: &Frame<'_>,
+        interfaces: &[Interface],
+    ) {
         if self.counts.interfaces() <= frame.interface as usize {
             self.meet_interfaces(frame.interface, interfaces);
         }
         self.counts.see(frame);
-        let Some(encapsulation) = self.encapsulations.get_mut(number) else { return };
-        let outcome = match plain {
-            Some((segment, place)) => self.streams.take(segment, place, frame, *link_type, encapsulation),
-            None => {
-                let decoded = self.decoder.decode_any(
-                    link_type.0,
-                    frame.timestamp,
-                    frame.data,
-                    frame.wire_bytes,
-                    encapsulation,
-                );
-                match &decoded {
-                    Ok(Decoded::Tcp(segment)) => {
-                        let place = self.streams.table.place_of(segment);
-                        self.streams.take(segment, &place, frame, *link_type, encapsulation)
-                    }
-                    Ok(other) => self.streams.flows.take_other(other, frame),
-                    Err(error) => return self.counts.refuse(*error),
-                }
+        let link_type = link_type(frame, interfaces);
+        let outcome = match (segment, self.encapsulations.get(number)) {
+            (Some(segment), Some(encapsulation)) => {
+                self.streams.take(segment, place, frame, link_type, encapsulation)
             }
+            _ => match self.take_any(number, frame, link_type) {
+                Ok(outcome) => outcome,
+                Err(error) => return self.counts.refuse(error),
+            },
         };
         match outcome {
             Ok(()) => self.counts.parse(frame),
             Err(reason) => self.counts.skip(reason),
         }
+    }
+
+    /// Takes a frame that is no plain packet: whether it was looked into, or why not.
+    #[inline(never)]
+    fn take_any(
+        &mut self,
+        number: usize,
+        frame: &Frame<'_>,
+        link_type: LinkType,
+    ) -> Result<Result<(), &'static str>, DecodeError> {
+        let Some(encapsulation) = self.encapsulations.get_mut(number) else { return Ok(Ok(())) };
+        let decoded = self.decoder.decode_any(
+            link_type.0,
+            frame.timestamp,
+            frame.data,
+            frame.wire_bytes,
+            encapsulation,
+        )?;
+        Ok(match &decoded {
+            Decoded::Tcp(segment) => {
+                let mut place = Place::default();
+                self.streams.table.place(segment, &mut place);
+                self.streams.take(segment, &place, frame, link_type, encapsulation)
+            }
+            other => self.streams.flows.take_other(other, frame),
+        })
     }
 
     /// Remembers from now on which flows are settled and which addresses are learned, for
@@ -282,12 +299,18 @@ impl Engine {
     }
 }
 
+/// The link type of a frame's interface; 0, which is none of those read ahead, of an unknown one.
+#[inline]
+fn link_type(frame: &Frame<'_>, interfaces: &[Interface]) -> LinkType {
+    interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type)
+}
+
 impl Streams {
     /// Takes a segment.
     ///
     /// # Errors
     /// The reason why it is not looked into.
-    #[inline]
+    #[inline(always)]
     fn take(
         &mut self,
         segment: &Segment<'_>,

@@ -20,9 +20,9 @@ use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, Memo, ServerHello, 
 /// as they like. Some 3 MB when full of usual ones.
 const MAX_KEPT: usize = 2_048;
 
-/// The longest key of a hello that is kept; usual ones have some 250 bytes, the longest of real clients a few
-/// thousand.
-const MAX_KEY_BYTES: usize = 4_096;
+/// The longest key of a hello that is kept: usual ones have some 250 bytes, but a client that must read a hello of
+/// many thousands once must read it for every connection. [`MAX_KEYS_BYTES`] limits all together.
+const MAX_KEY_BYTES: usize = 16_384;
 
 /// Bytes of all keys. Facts take at most twenty times as much, where a hello is full of the shortest names.
 const MAX_KEYS_BYTES: usize = 1 << 20;

@@ -125,6 +125,15 @@ impl Messages {
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Message<'a>> {
         loop {
             match self.state {
+                // Nearly every message: its header lies whole in the input. The same as byte by byte below.
+                State::Header { have: 0 } if let Some((header, rest)) = input.split_first_chunk() => {
+                    self.header = *header;
+                    *input = rest;
+                    self.state = State::Header { have: HEADER_BYTES };
+                    if let Some(message) = self.begin() {
+                        return Some(message);
+                    }
+                }
                 State::Header { have } => {
                     let (&byte, rest) = input.split_first()?;
                     *input = rest;

@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// The frames, numbered from after `last`.
-    pub fn frames(&self, last: u64) -> impl Iterator<Item = Frame<'_>> {
+    pub fn frames(&self, last: u64) -> impl Iterator<Item = Frame<'_>> + Clone {
         self.frames.iter().zip(last + 1..).map(|(place, number)| Frame {
             number,
             timestamp: place.timestamp,
