@@ -7,7 +7,7 @@ DESTDIR ?=
 # Of the replay of `make run`.
 SPEED ?= 1
 
-.PHONY: help demo run build install test lab bench captures ebpf fuzz clean
+.PHONY: help demo run build install test lab soak bench cost captures ebpf fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -60,6 +60,11 @@ lab: ## Real clients through a gateway of network namespaces, for each back-end 
 	@packaging/setup.sh test
 	$(CARGO) build --release --locked
 	target/python/bin/python tests/lab/run.py $(DDBWATCH)
+
+soak: ## The daemon for SOAK_SECONDS (1800) under churn, reloads and floods (root, Linux)
+	@packaging/setup.sh test
+	$(CARGO) build --release --locked
+	python3 tests/soak/run.py $(DDBWATCH) --seconds $(or $(SOAK_SECONDS),1800) --backend $(or $(BACKEND),ebpf)
 
 bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test
