@@ -70,6 +70,12 @@ bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test
 	python3 benches/compare.py
 
+cost: ## What watching costs: throughput, CPU per packet, losses, memory, for each back-end and tcpdump (root, Linux)
+	@packaging/setup.sh test
+	$(CARGO) build --release --locked
+	python3 benches/cost.py --binary $(DDBWATCH)
+	$(CARGO) test --release --locked --test ddbwatch ebpf::speed -- --ignored --nocapture
+
 captures: ## Record the shipped captures again (root, Linux)
 	python3 captures/make.py
 

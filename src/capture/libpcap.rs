@@ -14,7 +14,7 @@ use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
 use super::live::{Count, Link, LinkCounts, LiveError, LiveSource};
 use super::memory;
-use super::merge::{self, Given, Queue, Taken};
+use super::merge::{self, Given, Queue, Taken, moment_of};
 use super::sys::readiness;
 use crate::model::Timestamp;
 
@@ -82,7 +82,8 @@ struct Handle {
     bytes: Vec<u8>,
     packets: Vec<Copied>,
     given: usize,
-    ready_since: Option<Instant>,
+    /// When the first of the packets came.
+    began: Option<Instant>,
     /// What libpcap had counted as dropped when it was asked last; it counts in 32 bits.
     dropped: u32,
     failure: Option<String>,
@@ -196,7 +197,6 @@ impl Handle {
         self.bytes.clear();
         self.packets.clear();
         self.given = 0;
-        self.ready_since = None;
         if self.failure.is_some() {
             return;
         }
@@ -220,9 +220,7 @@ impl Handle {
         if let Err(error) = result {
             self.failure = Some(error.to_string());
         }
-        if !self.packets.is_empty() {
-            self.ready_since = Some(now);
-        }
+        self.began = self.packets.first().map(|packet| moment_of(packet.timestamp, now));
     }
 }
 
@@ -231,7 +229,7 @@ impl Queue for Handle {
         if self.given >= self.packets.len() {
             self.refill(now);
         }
-        Some((self.head_in_batch()?, self.ready_since?))
+        Some((self.head_in_batch()?, self.began?))
     }
 
     fn head_in_batch(&self) -> Option<Timestamp> {
@@ -290,7 +288,7 @@ impl LiveSource for Pcap {
             bytes: Vec::new(),
             packets: Vec::with_capacity(BATCH_PACKETS),
             given: 0,
-            ready_since: None,
+            began: None,
             dropped: 0,
             failure: None,
         });

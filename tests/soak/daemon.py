@@ -149,6 +149,13 @@ class Daemon:
             raise OSError(f"/metrics answers {status}")
         return Metrics(text, time.monotonic() - began)
 
+    def watching(self):
+        """What it says it watches, and what it could not."""
+        status, text = self.get("/api/v1/summary")
+        if status != 200:
+            raise OSError(f"/api/v1/summary answers {status}")
+        return json.loads(text)["watching"]
+
     # Reloads.
 
     def reload(self, is_good, seconds=20):

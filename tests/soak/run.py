@@ -156,7 +156,10 @@ class Soak:
             place.wire(name, self.flood.pid)
         # The daemon hears of it within a fraction of a second, later on a busy machine.
         limit = time.monotonic() + 10
-        while not all(name in self.daemon.get("/api/v1/summary")[1] for name in names) and time.monotonic() < limit:
+        while unwatched := set(names) - set(self.daemon.watching()["interfaces"]):
+            if time.monotonic() > limit:
+                self.problems.append(f"not watched within 10 s: {unwatched}: {self.daemon.watching()}")
+                break
             time.sleep(0.3)
         time.sleep(0.5)
         for position, name in enumerate(names):
@@ -321,6 +324,8 @@ def main():
         if kept and soak.problems:
             shutil.copytree(folder, kept, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
+    for problem in soak.problems:
+        print(f"  {problem[:1000]}")
     print(f"verdict: {'all holds' if not soak.problems else f'{len(soak.problems)} things do not hold'}")
     sys.exit(1 if soak.problems else 0)
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use super::block::{self, Place};
-use crate::capture::merge::{Queue, Taken};
+use crate::capture::merge::{Queue, Taken, moment_of};
 use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
 
@@ -20,13 +20,13 @@ pub struct Ring {
     block: usize,
     left: u32,
     head: Option<Place>,
-    /// When the block of the head was first seen to be ready.
-    ready_since: Option<Instant>,
+    /// When the first frame of the block came.
+    began: Option<Instant>,
 }
 
 impl Ring {
     pub const fn new(mapped: MappedRing, interface: u32, is_tagged: bool) -> Self {
-        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, ready_since: None }
+        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, began: None }
     }
 
     pub const fn socket(&self) -> &PacketSocket {
@@ -48,7 +48,7 @@ impl Ring {
             if let Some((count, place)) = block::first(block, self.is_tagged) {
                 self.left = count;
                 self.head = Some(place);
-                self.ready_since = Some(now);
+                self.began = Some(moment_of(place.timestamp, now));
                 return;
             }
             self.leave_block();
@@ -59,7 +59,7 @@ impl Ring {
         self.mapped.release(self.block);
         self.block = (self.block + 1) % self.mapped.blocks();
         self.head = None;
-        self.ready_since = None;
+        self.began = None;
     }
 }
 
@@ -69,8 +69,8 @@ impl Queue for Ring {
         if self.head.is_none() {
             self.open_block(now);
         }
-        match (&self.head, self.ready_since) {
-            (Some(place), Some(since)) => Some((place.timestamp, since)),
+        match (&self.head, self.began) {
+            (Some(place), Some(began)) => Some((place.timestamp, began)),
             _ => None,
         }
     }
