@@ -82,8 +82,7 @@ struct Handle {
     bytes: Vec<u8>,
     packets: Vec<Copied>,
     given: usize,
-    /// When the first of the packets came.
-    began: Option<Instant>,
+    ready_since: Option<Instant>,
     /// What libpcap had counted as dropped when it was asked last; it counts in 32 bits.
     dropped: u32,
     failure: Option<String>,
@@ -197,6 +196,7 @@ impl Handle {
         self.bytes.clear();
         self.packets.clear();
         self.given = 0;
+        self.ready_since = None;
         if self.failure.is_some() {
             return;
         }
@@ -220,7 +220,7 @@ impl Handle {
         if let Err(error) = result {
             self.failure = Some(error.to_string());
         }
-        self.began = self.packets.first().map(|packet| moment_of(packet.timestamp, now));
+        self.ready_since = self.packets.first().map(|packet| moment_of(packet.timestamp, now));
     }
 }
 
@@ -229,7 +229,7 @@ impl Queue for Handle {
         if self.given >= self.packets.len() {
             self.refill(now);
         }
-        Some((self.head_in_batch()?, self.began?))
+        Some((self.head_in_batch()?, self.ready_since?))
     }
 
     fn head_in_batch(&self) -> Option<Timestamp> {
@@ -288,7 +288,7 @@ impl LiveSource for Pcap {
             bytes: Vec::new(),
             packets: Vec::with_capacity(BATCH_PACKETS),
             given: 0,
-            began: None,
+            ready_since: None,
             dropped: 0,
             failure: None,
         });

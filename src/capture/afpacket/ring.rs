@@ -20,13 +20,13 @@ pub struct Ring {
     block: usize,
     left: u32,
     head: Option<Place>,
-    /// When the first frame of the block came.
-    began: Option<Instant>,
+    /// The moment of the block's first frame: by then, plus some delay, it was ready.
+    ready_since: Option<Instant>,
 }
 
 impl Ring {
     pub const fn new(mapped: MappedRing, interface: u32, is_tagged: bool) -> Self {
-        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, began: None }
+        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, ready_since: None }
     }
 
     pub const fn socket(&self) -> &PacketSocket {
@@ -48,7 +48,7 @@ impl Ring {
             if let Some((count, place)) = block::first(block, self.is_tagged) {
                 self.left = count;
                 self.head = Some(place);
-                self.began = Some(moment_of(place.timestamp, now));
+                self.ready_since = Some(moment_of(place.timestamp, now));
                 return;
             }
             self.leave_block();
@@ -59,7 +59,7 @@ impl Ring {
         self.mapped.release(self.block);
         self.block = (self.block + 1) % self.mapped.blocks();
         self.head = None;
-        self.began = None;
+        self.ready_since = None;
     }
 }
 
@@ -69,8 +69,8 @@ impl Queue for Ring {
         if self.head.is_none() {
             self.open_block(now);
         }
-        match (&self.head, self.began) {
-            (Some(place), Some(began)) => Some((place.timestamp, began)),
+        match (&self.head, self.ready_since) {
+            (Some(place), Some(since)) => Some((place.timestamp, since)),
             _ => None,
         }
     }
