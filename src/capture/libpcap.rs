@@ -12,9 +12,11 @@ use pcap::{Active, Capture, Error, Precision};
 
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
-use super::live::{Count, Link, LinkCounts, LiveError, LiveSource};
+use super::live::{Link, LinkCounts, LiveError, LiveSource};
 use super::memory;
-use super::merge::{self, Given, Queue, Taken, moment_of};
+use super::merge::{Queue, Taken, moment_of};
+use super::places::Places;
+use super::reading::{self, Queues};
 use super::sys::readiness;
 use crate::model::Timestamp;
 
@@ -34,6 +36,9 @@ const BATCH_PACKETS: usize = 256;
 
 /// A smaller buffer does not hold a few of the largest packets.
 const MIN_BUFFER_BYTES: u64 = 1 << 20;
+
+/// Interfaces that are watched at once: each needs a buffer.
+const MAX_WATCHED: usize = 4_096;
 
 /// How packets are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,29 +60,23 @@ impl Default for Options {
 /// libpcap handles.
 pub struct Pcap {
     options: Options,
-    interfaces: Vec<Interface>,
-    /// As long as `interfaces`.
-    tallies: Vec<Tally>,
+    places: Places,
     handles: Vec<Handle>,
-    next_number: u64,
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    /// Its number while it is watched.
-    index: Option<u32>,
-    given: Count,
-    dropped: u64,
-    /// Why libpcap gave the interface up.
-    failure: Option<String>,
+    last_number: u64,
+    /// Interfaces that libpcap gave up, with its words.
+    failures: Vec<(Arc<str>, String)>,
 }
 
 /// One interface.
-struct Handle {
+pub(super) struct Handle {
     capture: Capture<Active>,
     descriptor: RawFd,
     buffer_bytes: u64,
     interface: u32,
+    /// The kernel's number of the interface.
+    index: u32,
+    /// Since when the interface is gone.
+    left: Option<Instant>,
     /// Packets that were copied, and how many of them were given.
     bytes: Vec<u8>,
     packets: Vec<Copied>,
@@ -99,8 +98,8 @@ struct Copied {
 impl Pcap {
     /// A source that watches nothing yet.
     #[must_use]
-    pub const fn new(options: Options) -> Self {
-        Self { options, interfaces: Vec::new(), tallies: Vec::new(), handles: Vec::new(), next_number: 1 }
+    pub fn new(options: Options) -> Self {
+        Self { options, places: Places::default(), handles: Vec::new(), last_number: 0, failures: Vec::new() }
     }
 
     fn open(&self, link: &Link, buffer_bytes: u64) -> Result<(Capture<Active>, LinkType), LiveError> {
@@ -133,44 +132,60 @@ impl Pcap {
 
     fn read_statistics(&mut self) {
         for handle in &mut self.handles {
-            if let (Ok(counted), Some(tally)) =
-                (handle.capture.stats(), self.tallies.get_mut(handle.interface as usize))
-            {
-                tally.dropped += u64::from(counted.dropped.wrapping_sub(handle.dropped));
+            if let Ok(counted) = handle.capture.stats() {
+                let dropped = u64::from(counted.dropped.wrapping_sub(handle.dropped));
+                self.places.lose(handle.interface as usize, "ring", "buffer_full", dropped);
                 handle.dropped = counted.dropped;
             }
         }
     }
 
-    /// Lets go of what libpcap gave up.
-    fn drop_failed(&mut self) {
-        if self.handles.iter().all(|handle| handle.failure.is_none()) {
+    /// Interfaces that libpcap gave up, with its words, since this was asked last. They can be attached again.
+    pub fn take_failures(&mut self) -> Vec<(Arc<str>, String)> {
+        std::mem::take(&mut self.failures)
+    }
+}
+
+impl Queues for Pcap {
+    type Queue = Handle;
+    const HOLD: Duration = HOLD;
+    const FRAMES_PER_LOOK: usize = BATCH_PACKETS;
+
+    fn parts(&mut self) -> (&mut [Handle], &mut Places, &mut u64) {
+        (&mut self.handles, &mut self.places, &mut self.last_number)
+    }
+
+    /// Lets go of interfaces that are gone, once what libpcap had of them was taken, and of those it gave up.
+    fn tidy(&mut self, now: Instant) {
+        let is_over = |handle: &Handle| {
+            let is_past = handle.left.is_some_and(|left| now.saturating_duration_since(left) > HOLD);
+            (is_past && handle.head_in_batch().is_none()) || handle.failure.is_some()
+        };
+        if !self.handles.iter().any(is_over) {
             return;
         }
         self.read_statistics();
-        for handle in &mut self.handles {
-            if let (Some(failure), Some(tally)) =
-                (handle.failure.take(), self.tallies.get_mut(handle.interface as usize))
-            {
-                tally.index = None;
-                tally.failure = Some(failure);
+        for handle in self.handles.extract_if(.., |handle| is_over(handle)) {
+            if handle.left.is_some() {
+                continue;
             }
+            self.places.leave(handle.index);
+            let name = self.places.interfaces().get(handle.interface as usize);
+            let name = name.and_then(|interface| interface.name.clone()).unwrap_or_default();
+            // It speaks once for each interface; whoever does not listen must not make the list grow.
+            self.failures.retain(|(known, _)| *known != name);
+            self.failures.extend(handle.failure.map(|failure| (name, failure)));
+            self.failures.truncate(MAX_WATCHED);
         }
-        let tallies = &self.tallies;
-        self.handles.retain(|handle| {
-            tallies.get(handle.interface as usize).is_some_and(|tally| tally.index.is_some())
-        });
+        if self.handles.iter().all(|handle| handle.left.is_none()) {
+            self.places.note_empty();
+        }
     }
 
-    /// Interfaces that libpcap gave up, with its words, since this was asked last. They can be attached again.
-    pub fn take_failures(&mut self) -> Vec<(Arc<str>, String)> {
-        self.interfaces
-            .iter()
-            .zip(&mut self.tallies)
-            .filter_map(|(interface, tally)| {
-                Some((interface.name.clone().unwrap_or_default(), tally.failure.take()?))
-            })
-            .collect()
+    fn wait(&mut self, wait: Duration) -> Result<(), LiveError> {
+        let descriptors: Vec<RawFd> = self.handles.iter().map(|handle| handle.descriptor).collect();
+        readiness::wait_for_any(&descriptors, wait)
+            .map_err(|source| LiveError::System { what: "waiting for packets".to_owned(), source })
     }
 }
 
@@ -254,37 +269,29 @@ impl LiveSource for Pcap {
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
-        if self.tallies.iter().any(|tally| tally.index == Some(link.index)) {
+        if self.places.of(link.index).is_some() {
             return Ok(());
         }
         let used = self.handles.iter().map(|handle| handle.buffer_bytes).sum();
         let buffer_bytes =
             memory::granted(u64::from(self.options.buffer_mib) << 20, used).max(MIN_BUFFER_BYTES);
         let (capture, link_type) = self.open(link, buffer_bytes)?;
-        // An interface that comes back under its name is the same one to whoever counts.
-        let known = self.interfaces.iter().zip(&self.tallies).position(|(interface, tally)| {
-            tally.index.is_none()
-                && interface.name.as_deref() == Some(&*link.name)
-                && interface.link_type == link_type
-        });
-        let slot = known.unwrap_or(self.interfaces.len());
-        if known.is_none() {
-            self.interfaces.push(Interface {
-                link_type,
-                name: Some(Arc::clone(&link.name)),
-                kind: link.kind.clone(),
+        let interface = Interface { link_type, name: Some(Arc::clone(&link.name)), kind: link.kind.clone() };
+        let Some(place) = self.places.find(&interface, MAX_WATCHED) else {
+            return Err(LiveError::Interface {
+                interface: Arc::clone(&link.name),
+                why: format!("{MAX_WATCHED} others are watched"),
             });
-            self.tallies.push(Tally::default());
-        }
-        if let Some(tally) = self.tallies.get_mut(slot) {
-            tally.index = Some(link.index);
-            tally.failure = None;
-        }
+        };
+        self.places.settle(place, link.index, interface);
+        self.places.lose(place, "ring", "buffer_full", 0);
         self.handles.push(Handle {
             descriptor: capture.as_raw_fd(),
             buffer_bytes,
             capture,
-            interface: slot as u32,
+            interface: place as u32,
+            index: link.index,
+            left: None,
             bytes: Vec::new(),
             packets: Vec::with_capacity(BATCH_PACKETS),
             given: 0,
@@ -296,16 +303,16 @@ impl LiveSource for Pcap {
     }
 
     fn detach(&mut self, index: u32) {
-        let Some(slot) = self.tallies.iter().position(|tally| tally.index == Some(index)) else { return };
-        self.read_statistics();
-        if let Some(tally) = self.tallies.get_mut(slot) {
-            tally.index = None;
+        let now = Instant::now();
+        let is_it = |handle: &&mut Handle| handle.index == index && handle.left.is_none();
+        if let Some(handle) = self.handles.iter_mut().find(is_it) {
+            handle.left = Some(now);
         }
-        self.handles.retain(|handle| handle.interface as usize != slot);
+        self.places.leave(index);
     }
 
     fn interfaces(&self) -> &[Interface] {
-        &self.interfaces
+        self.places.interfaces()
     }
 
     fn poll(
@@ -314,58 +321,12 @@ impl LiveSource for Pcap {
         most: usize,
         take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
     ) -> Result<usize, LiveError> {
-        let until = Instant::now() + wait;
-        let mut given = 0;
-        while given < most {
-            let now = Instant::now();
-            let Self { handles, interfaces, tallies, next_number, .. } = self;
-            let outcome = merge::give(handles, now, HOLD, BATCH_PACKETS.min(most - given), &mut |taken| {
-                if let Some(tally) = tallies.get_mut(taken.interface as usize) {
-                    tally.given.packets += 1;
-                    tally.given.bytes += u64::from(taken.wire_bytes);
-                }
-                let frame = Frame {
-                    number: *next_number,
-                    timestamp: taken.timestamp,
-                    interface: taken.interface,
-                    wire_bytes: taken.wire_bytes,
-                    data: taken.data,
-                };
-                *next_number += 1;
-                take(&frame, interfaces);
-            });
-            self.drop_failed();
-            match outcome {
-                Given::Some(frames) => given += frames,
-                // What was given is not kept waiting.
-                _ if given > 0 => break,
-                _ if now >= until => break,
-                Given::Nothing => {
-                    let descriptors: Vec<RawFd> =
-                        self.handles.iter().map(|handle| handle.descriptor).collect();
-                    readiness::wait_for_any(&descriptors, until - now).map_err(|source| {
-                        LiveError::System { what: "waiting for packets".to_owned(), source }
-                    })?;
-                }
-                Given::Held(hold) => std::thread::sleep(hold.min(until - now)),
-            }
-        }
-        Ok(given)
+        reading::poll(self, wait, most, take)
     }
 
     fn counts(&mut self) -> Vec<LinkCounts> {
         self.read_statistics();
-        self.tallies
-            .iter()
-            .zip(&self.interfaces)
-            .map(|(tally, interface)| LinkCounts {
-                interface: interface.name.clone().unwrap_or_default(),
-                seen: Count { packets: tally.given.packets + tally.dropped, bytes: tally.given.bytes },
-                given: tally.given,
-                skipped: Vec::new(),
-                dropped: vec![("ring", "buffer_full", tally.dropped)],
-            })
-            .collect()
+        self.places.counts()
     }
 }
 

@@ -1,8 +1,10 @@
 //! What every live back-end gives, and is told.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
@@ -27,6 +29,18 @@ pub struct FlowAddresses {
     pub destination: SocketAddr,
 }
 
+/// Which of the frames that this host sends are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outgoing {
+    /// All of them.
+    #[default]
+    All,
+    /// Those from one of these addresses of its own; what it forwards comes in elsewhere.
+    OwnOnly(Vec<IpAddr>),
+    /// None: each is seen coming in on the same interface, as on the loopback.
+    None,
+}
+
 /// Packets and bytes of one kind, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -49,6 +63,54 @@ pub struct LinkCounts {
     pub skipped: Vec<(&'static str, Count)>,
     /// Packets lost, by stage (`nic`, `kernel`, `ring`) and reason.
     pub dropped: Vec<(&'static str, &'static str, u64)>,
+}
+
+/// What interfaces are called together that are not told apart any more.
+pub const OTHERS: &str = "other";
+
+impl LinkCounts {
+    /// Adds what was counted on another interface, or on the same one by another source.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [(&mut self.seen, other.seen), (&mut self.given, other.given)] {
+            mine.packets += theirs.packets;
+            mine.bytes += theirs.bytes;
+        }
+        for (reason, count) in &other.skipped {
+            self.add_skipped(reason, *count);
+        }
+        for (stage, reason, packets) in &other.dropped {
+            self.add_dropped(stage, reason, *packets);
+        }
+    }
+
+    /// Adds packets that were left out.
+    pub fn add_skipped(&mut self, reason: &'static str, count: Count) {
+        match self.skipped.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, mine)) => {
+                mine.packets += count.packets;
+                mine.bytes += count.bytes;
+            }
+            None => self.skipped.push((reason, count)),
+        }
+    }
+
+    /// Adds packets that were lost.
+    pub fn add_dropped(&mut self, stage: &'static str, reason: &'static str, packets: u64) {
+        match self.dropped.iter_mut().find(|(one, other, _)| (*one, *other) == (stage, reason)) {
+            Some((_, _, mine)) => *mine += packets,
+            None => self.dropped.push((stage, reason, packets)),
+        }
+    }
+
+    /// Takes as seen what was given, skipped and dropped; of what was dropped, nobody knows how long it was.
+    pub fn sum_up(&mut self) {
+        self.seen = self.given;
+        for (_, count) in &self.skipped {
+            self.seen.packets += count.packets;
+            self.seen.bytes += count.bytes;
+        }
+        self.seen.packets += self.dropped.iter().map(|(.., packets)| packets).sum::<u64>();
+    }
 }
 
 /// Why a live source cannot work.
@@ -95,7 +157,8 @@ pub trait LiveSource: Send {
     /// Ends to watch the interface with this kernel number, if it is watched.
     fn detach(&mut self, index: u32);
 
-    /// Every interface that was ever attached, in the order of [`Frame::interface`]; it only grows.
+    /// The interfaces that are told apart, in the order of [`Frame::interface`]. One that is gone may make place for
+    /// another one, but only in [`LiveSource::attach`], and when no frame of it is under way.
     fn interfaces(&self) -> &[Interface];
 
     /// Gives every waiting frame to `take`, at most `most` of them, and says how many they were. It waits no
@@ -114,6 +177,26 @@ pub trait LiveSource: Send {
     /// Learns that no further packet of this flow, in either direction, matters until its next SYN.
     fn settle(&mut self, _flow: &FlowAddresses) {}
 
-    /// What was counted since the start, for every interface that was ever attached.
+    /// Changes the addresses of interest: packets from and to them are wanted on any port and whatever they
+    /// say, of flows that begin from now on. Only for a source that chooses; others give all packets anyway.
+    ///
+    /// # Errors
+    /// Where they are too many or the system refuses; the former ones stay.
+    fn set_interest(&mut self, _prefixes: &[IpNet]) -> Result<(), LiveError> {
+        Ok(())
+    }
+
+    /// Adds an address that somebody was told for a name of interest. Only the newest ones are remembered.
+    fn learn(&mut self, _address: IpAddr) {}
+
+    /// Changes which of the frames that this host sends are taken. A source that cannot choose takes all.
+    ///
+    /// # Errors
+    /// Where the system refuses; then it is as before.
+    fn set_outgoing(&mut self, _outgoing: &Outgoing) -> Result<(), LiveError> {
+        Ok(())
+    }
+
+    /// What was counted since the start, for every interface that is told apart, and for all [`OTHERS`].
     fn counts(&mut self) -> Vec<LinkCounts>;
 }

@@ -30,6 +30,10 @@ mod merge;
 mod pcap;
 mod pcapng;
 #[cfg(target_os = "linux")]
+mod places;
+#[cfg(target_os = "linux")]
+mod reading;
+#[cfg(target_os = "linux")]
 pub(crate) mod sys;
 #[cfg(test)]
 mod writer;
@@ -40,5 +44,5 @@ pub use file::{FileSource, fuzz_file, open_input};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;
-pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Outgoing};
 pub use pcapng::RecordedDrops;

@@ -19,6 +19,9 @@ const MAX_PAIRS: usize = 65_536;
 /// Names remembered for one pair; DynamoDB's own and those on the way to it.
 const MAX_NAMES_PER_PAIR: usize = 8;
 
+/// Learned addresses that wait to be taken; they are taken every few hundred packets.
+const MAX_LEARNED: usize = 128;
+
 /// Names of DynamoDB that clients were told, by the address they were told.
 ///
 /// Only names that matter are kept: those the grammar knows and the configured ones.
@@ -28,6 +31,8 @@ pub struct NameCache {
     young: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
     old: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
     evictions: u64,
+    /// Addresses that were told and not yet handed on, where somebody wants them.
+    learned: Option<Vec<IpAddr>>,
 }
 
 struct Known {
@@ -49,6 +54,17 @@ impl NameCache {
         self.hosts.clone_from(&options.hosts);
     }
 
+    /// Keeps from now on the addresses of names that matter, for [`NameCache::take_learned`].
+    pub fn tell_learned(&mut self) {
+        self.learned = Some(Vec::new());
+    }
+
+    /// The addresses that were told since this was asked last, each once; more than a hundred or so at once
+    /// come with the next answer.
+    pub fn take_learned(&mut self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.learned.iter_mut().flat_map(|learned| learned.drain(..))
+    }
+
     /// Takes the answers that `client` got at packet time `at`.
     pub fn observe(&mut self, client: IpAddr, resolutions: &Resolutions, at: Timestamp) {
         for resolution in resolutions {
@@ -61,6 +77,12 @@ impl NameCache {
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)));
             let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
             self.insert((client, address), &name, at, until);
+            if let Some(learned) = &mut self.learned
+                && learned.len() < MAX_LEARNED
+                && !learned.contains(&address)
+            {
+                learned.push(address);
+            }
             if client.is_ipv4() != address.is_ipv4() {
                 self.insert((any_client(client.is_ipv4()), address), &name, at, until);
             }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use super::args::Doctor;
 use super::{Failure, Finished};
+use crate::capture::LiveError;
 use crate::capture::afpacket::{self, AfPacket};
 use crate::config::Metrics;
 use crate::host::links::{self, HostLink, Selection};
@@ -176,7 +177,19 @@ fn ebpf(program: &Program) -> Check {
 
 fn packet_socket(program: &Program) -> Check {
     match AfPacket::open(afpacket::Options::default(), None) {
-        Ok(_) => check(State::Good, "afpacket", "packet sockets with mapped rings (TPACKET_V3)", None),
+        Ok(_) => {
+            let rings = "packet sockets with mapped rings (TPACKET_V3)";
+            match selection() {
+                Ok(()) => check(State::Good, "afpacket", format!("{rings}, packets chosen by eBPF"), None),
+                Err(error) => {
+                    let mut wanted = privileges::needed("afpacket").to_vec();
+                    wanted.extend(privileges::SELECTION);
+                    let remedy = (error.reason() == "privilege").then(|| program.grant(&wanted));
+                    let text = format!("{rings}, packets chosen by a classic filter: {error}");
+                    check(State::Good, "afpacket", text, remedy)
+                }
+            }
+        }
         Err(error) if error.reason() == "privilege" => check(
             State::Bad,
             "afpacket",
@@ -185,6 +198,22 @@ fn packet_socket(program: &Program) -> Check {
         ),
         Err(error) => check(State::Bad, "afpacket", error.to_string(), None),
     }
+}
+
+/// Whether the program that chooses for packet sockets can be loaded, by doing so.
+#[cfg(target_endian = "little")]
+fn selection() -> Result<(), LiveError> {
+    use crate::capture::ebpf::{Options, SelectionProgram};
+    // As little memory as it can have: it is let go of at once.
+    SelectionProgram::load(&Options { flows: 1, ..Options::default() }).map(drop)
+}
+
+#[cfg(not(target_endian = "little"))]
+fn selection() -> Result<(), LiveError> {
+    Err(LiveError::Unsupported {
+        what: "eBPF".to_owned(),
+        why: "it is built for little-endian machines".to_owned(),
+    })
 }
 
 fn libpcap(program: &Program) -> Check {
@@ -417,6 +446,7 @@ mod tests {
             hardware: 1,
             is_up: true,
             is_loopback: false,
+            is_promiscuous: false,
             mtu_bytes: 9_001,
             vlan: Some(120),
             vni: None,

@@ -162,6 +162,13 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
     }
     fields.endpoint(&record.endpoint);
     visit_path(&record.path, record.endpoint.service.is_some(), fields);
+    if let Some(host) = &record.host {
+        integer(fields, Key::ProcessPid, host.pid.map(u64::from));
+        given(fields, Key::ProcessName, host.process.as_deref());
+        given(fields, Key::ContainerId, host.container.as_deref());
+        given(fields, Key::SystemdUnit, host.unit.as_deref());
+        word(fields, Key::FlowOrigin, host.origin.map(|origin| origin.as_str()));
+    }
     if let Some(policy) = &record.policy {
         fields.text(Key::Profile, Text::Given(&policy.profile));
         fields.text(Key::Verdict, Text::Word(policy.verdict.as_str()));

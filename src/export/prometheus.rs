@@ -7,26 +7,25 @@
 //! Beyond the series cap the labels of a new series that are not from a small closed set say `other`;
 //! both are counted in `ddbwatch_series_folded_total`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use ::prometheus::core::Collector;
 use ::prometheus::{
-    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Error, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use foldhash::fast::RandomState;
 
 use self::daemon::Daemon;
 pub use self::daemon::DaemonFacts;
+use self::family::{Budget, Family};
 use super::Sink;
 use crate::model::registry::TlsVersion;
 use crate::model::{
     Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
     Timestamp, TlsFacts, Verdict,
 };
-use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, NONE, OTHER, UNKNOWN, Values};
+use crate::telemetry::metrics::{self, Metric, NONE, OTHER, UNKNOWN};
 use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
 
 /// Different regions shown: AWS has fewer than 50 in all partitions together.
@@ -40,10 +39,6 @@ const FOLLOWED_OFFENDERS: usize = 16_384;
 
 /// Longest region name taken: the longest there is has 17 letters.
 const MAX_REGION_BYTES: usize = 32;
-
-/// Closed labels keep their value in folded series where there are at most so many combinations of
-/// them; this is what a metric may take beyond the cap.
-const MAX_FOLDED_SERIES: usize = 64;
 
 /// What the metrics need to know beforehand.
 #[derive(Clone, Debug)]
@@ -127,7 +122,7 @@ impl Metrics {
             IntGaugeVec::new(opts(&metrics::VIOLATING_CLIENTS), &labels(&metrics::VIOLATING_CLIENTS))?;
         registry.register(Box::new(violating_clients.clone()))?;
         let mut new = Self {
-            budget: Budget { left: options.max_series, folded },
+            budget: Budget { most: options.max_series, used: 0, folded },
             regions: BTreeSet::new(),
             flows: Family::counter(&registry, &metrics::FLOWS)?,
             handshakes: Family::counter(&registry, &metrics::HANDSHAKES)?,
@@ -136,15 +131,7 @@ impl Metrics {
             verdicts: Family::counter(&registry, &metrics::VERDICTS_BY_PROFILE)?,
             violating_clients,
             clients_by_rule: options.rules.iter().map(|(rule, _)| (*rule, Clients::default())).collect(),
-            offenders: match options.offenders.min(MAX_OFFENDERS) {
-                0 => None,
-                shown => Some(Offenders {
-                    shown,
-                    tally: Tally::new(FOLLOWED_OFFENDERS),
-                    by_rule: BTreeMap::new(),
-                    vec: counters(&registry, &metrics::OFFENDER_FLOWS)?,
-                }),
-            },
+            offenders: Offenders::new(&registry, options.offenders)?,
             key_exchanges: Family::counter(&registry, &metrics::KEY_EXCHANGE)?,
             durations: Family::histogram(&registry, &metrics::HANDSHAKE_DURATION)?,
             coverage: Family::counter(&registry, &metrics::COVERAGE)?,
@@ -185,8 +172,20 @@ impl Metrics {
         }
     }
 
-    /// Takes what changes with the configuration. Series that were there stay; the caps are those of the start.
+    /// Takes what changes with the configuration. Series that were there stay, also beyond a lower cap. Offenders
+    /// are followed from when they are asked for.
     pub fn reconfigure(&mut self, options: &MetricsOptions) {
+        self.budget.most = options.max_series;
+        match (&mut self.offenders, options.offenders.min(MAX_OFFENDERS)) {
+            (Some(offenders), 0) => {
+                // It was registered when it was made.
+                let _ = self.registry.unregister(Box::new(offenders.vec.clone()));
+                self.offenders = None;
+            }
+            (Some(offenders), shown) => offenders.shown = shown,
+            // A name that cannot be registered would have shown at the start.
+            (None, shown) => self.offenders = Offenders::new(&self.registry, shown).ok().flatten(),
+        }
         self.start(options);
         for (rule, _) in &options.rules {
             self.clients_by_rule.entry(rule).or_default();
@@ -273,6 +272,13 @@ impl Metrics {
                 gauge.set(seconds(time).max(gauge.get()));
             }
         }
+        self.last_packet.keep(
+            |key| {
+                let name = key.trim_end_matches('\0');
+                name == OTHER || accounts.interfaces.contains_key(name)
+            },
+            budget,
+        );
         for ((interface, stage, reason), count) in &accounts.dropped {
             self.dropped.set(&[interface, stage, reason], *count, budget);
         }
@@ -289,7 +295,7 @@ impl Metrics {
             &mut self.decode_errors,
             &mut self.evictions,
         ] {
-            family.publish();
+            family.publish(budget);
         }
         self.flows_opened.inc_by(accounts.flows_opened.saturating_sub(self.flows_opened.get()));
         self.flow_entries.set(signed(accounts.flows_open));
@@ -359,136 +365,6 @@ impl<W: Write> Sink for MetricsSink<W> {
     }
 }
 
-/// How many series may still be made, and who did not get one.
-struct Budget {
-    left: usize,
-    folded: IntCounterVec,
-}
-
-type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
-
-/// One metric and its series.
-struct Family<M> {
-    metric: &'static Metric,
-    make: MakeChild<M>,
-    children: HashMap<String, M, RandomState>,
-    /// Lines of text one series takes.
-    weight: usize,
-    /// Labels that keep their value where a series finds no room.
-    kept: Vec<bool>,
-    /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
-    totals: HashMap<String, u64, RandomState>,
-    /// The label values joined, for looking up without allocating.
-    key: String,
-}
-
-impl<M> Family<M> {
-    fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>) -> Self {
-        let closed = |label: &metrics::Label| match label.values {
-            Values::Words(sets) => Some(sets.iter().map(|set| set.len()).sum::<usize>()),
-            Values::Described(_) => None,
-        };
-        let combinations: usize = metric.labels.iter().filter_map(closed).product();
-        let is_small = combinations <= MAX_FOLDED_SERIES;
-        let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
-        let (children, totals) = (HashMap::default(), HashMap::default());
-        Self { metric, make, children, weight, kept, totals, key: String::new() }
-    }
-
-    /// The series of these labels, or the one that stands for all that found no room.
-    fn child(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
-        self.resolve(labels, budget);
-        self.children.get(&self.key)
-    }
-
-    /// Leaves in `key` the series to use, which exists afterwards.
-    fn resolve(&mut self, labels: &[&str], budget: &mut Budget) {
-        join(labels, &mut self.key);
-        let is_known = self.children.contains_key(&self.key);
-        let has_room = is_known || budget.left >= self.weight;
-        if !has_room || labels.contains(&OTHER) {
-            budget.folded.with_label_values(&[self.metric.name]).inc();
-        }
-        if is_known {
-            return;
-        }
-        let folded: Vec<&str> =
-            labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
-        let labels = if has_room { labels } else { &folded };
-        if has_room {
-            budget.left -= self.weight;
-        } else {
-            join(labels, &mut self.key);
-            if self.children.contains_key(&self.key) {
-                return;
-            }
-        }
-        if let Some(child) = (self.make)(labels) {
-            self.children.insert(self.key.clone(), child);
-        }
-    }
-}
-
-fn join(labels: &[&str], key: &mut String) {
-    key.clear();
-    for label in labels {
-        key.push_str(label);
-        key.push('\0');
-    }
-}
-
-impl Family<IntCounter> {
-    fn counter(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
-        let vec = counters(registry, metric)?;
-        Ok(Self::new(metric, 1, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
-    }
-
-    fn count(&mut self, labels: &[&str], budget: &mut Budget) {
-        if let Some(counter) = self.child(labels, budget) {
-            counter.inc();
-        }
-    }
-
-    /// Adds to the total of a series; several may share one that was folded.
-    fn set(&mut self, labels: &[&str], count: u64, budget: &mut Budget) {
-        self.resolve(labels, budget);
-        if let Some(total) = self.totals.get_mut(&self.key) {
-            *total += count;
-        } else {
-            self.totals.insert(self.key.clone(), count);
-        }
-    }
-
-    /// Lets the series say what was set.
-    fn publish(&mut self) {
-        for (key, total) in self.totals.drain() {
-            if let Some(counter) = self.children.get(&key) {
-                counter.reset();
-                counter.inc_by(total);
-            }
-        }
-    }
-}
-
-impl Family<Gauge> {
-    fn gauge(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
-        let vec = GaugeVec::new(opts(metric), &labels(metric))?;
-        register(registry, vec.clone())?;
-        Ok(Self::new(metric, 1, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
-    }
-}
-
-impl Family<Histogram> {
-    fn histogram(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
-        let options = HistogramOpts::from(opts(metric)).buckets(DURATION_BUCKETS_SECONDS.to_vec());
-        let vec = HistogramVec::new(options, &labels(metric))?;
-        register(registry, vec.clone())?;
-        // Each bucket, the one without a bound, the sum and the count.
-        let weight = DURATION_BUCKETS_SECONDS.len() + 3;
-        Ok(Self::new(metric, weight, Box::new(move |labels| vec.get_metric_with_label_values(labels).ok())))
-    }
-}
-
 /// The clients that broke most rules.
 struct Offenders {
     shown: usize,
@@ -498,6 +374,20 @@ struct Offenders {
 }
 
 impl Offenders {
+    /// `None` where none are to be shown.
+    fn new(registry: &Registry, shown: usize) -> Result<Option<Self>, Error> {
+        let shown = shown.min(MAX_OFFENDERS);
+        if shown == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            shown,
+            tally: Tally::new(FOLLOWED_OFFENDERS),
+            by_rule: BTreeMap::new(),
+            vec: counters(registry, &metrics::OFFENDER_FLOWS)?,
+        }))
+    }
+
     fn publish(&self) -> Result<(), Error> {
         let mut by_client: BTreeMap<IpAddr, u64> = BTreeMap::new();
         for ((client, _), count) in self.tally.iter() {
@@ -650,5 +540,6 @@ fn seconds(time: Timestamp) -> f64 {
 }
 
 mod daemon;
+mod family;
 #[cfg(test)]
 mod tests;

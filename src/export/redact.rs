@@ -129,6 +129,13 @@ impl Redactor {
         }
         self.endpoint(&mut record.endpoint);
         self.optional(&mut record.path.name);
+        if let Some(host) = record.host.as_deref_mut() {
+            for name in [&mut host.process, &mut host.unit].into_iter().flatten() {
+                if find_run(name, 0).is_some() {
+                    *name = Arc::from(self.replace(name, false).as_ref());
+                }
+            }
+        }
         if let Some(policy) = &mut record.policy {
             self.string(&mut policy.profile);
             for violation in &mut policy.violations {

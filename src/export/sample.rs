@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::model::registry::{AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
     Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, Encapsulation,
-    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HttpFacts, KeyExchangeFacts, Layer,
-    Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption, ServerHello,
-    Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
+    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
+    KeyExchangeFacts, Layer, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind,
+    Record, Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp,
+    TlsFacts, Verdict, Violation,
 };
 
 const HOST: &str = "dynamodb.eu-central-1.amazonaws.com";
@@ -123,6 +124,7 @@ pub(crate) fn tls12() -> Record {
             confidence: Some(Confidence::Certain),
         },
         translated: Vec::new(),
+        host: None,
         policy: judged(Verdict::Pass, Vec::new()),
     }
 }
@@ -244,6 +246,13 @@ pub(crate) fn mirrored() -> Record {
         Sighting { interface: Some(Arc::from("eth1")), encapsulation: Encapsulation::default() },
     ];
     record.translated = vec![(address("198.51.100.7:1024"), address("192.0.2.10:443"))];
+    record.host = Some(Box::new(HostFacts {
+        origin: Some(Origin::Local),
+        pid: Some(4_711),
+        process: Some(Arc::from("python3")),
+        container: Some(Arc::from("3f2a9c0d1e4b5a697887766554433221100ffeeddccbbaa99887766554433221")),
+        unit: Some(Arc::from("orders@123456789012.service")),
+    }));
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });

@@ -161,6 +161,11 @@ keys! {
     PathName Text "path.name" "Name of the configured rule that matched." "\"dx-frankfurt\"";
     PathEvidence List "path.evidence" "What showed it: rule, sni, address, prefix, tunnel, vlan, gwlb_endpoint, link_kind, inside_address, esp." "[\"rule\",\"vlan\"]";
     PathConfidence Text "path.confidence" "certain, likely, possible; absent where nothing is known." "\"certain\"";
+    ProcessPid Integer "process.pid" "Process of this host that holds the flow's socket; live only, like the next four." "4711";
+    ProcessName Text "process.name" "Its short name." "\"python3\"";
+    ContainerId Text "container.id" "Container that the socket belongs to." "\"3f2a9c0d1e4b5a697887766554433221100ffeeddccbbaa99887766554433221\"";
+    SystemdUnit Text "systemd.unit" "Service or scope that the socket belongs to." "\"orders.service\"";
+    FlowOrigin Text "flow.origin" "local: one end is this host; forwarded: it only passes; absent where that is not certain, as behind a mirror." "\"local\"";
     Profile Text "policy.profile" "Profile the flow was judged by." "\"aws-dynamodb\"";
     Verdict Text "policy.verdict" "pass, violation, not_assessable." "\"violation\"";
     Violations Objects "violations" "Broken rules: rule, severity, offending, message, remedy; empty where none is." "[{\"rule\":\"tls_version_too_low\",\"severity\":\"critical\",\"offending\":\"TLS 1.0\",\"message\":\"…\",\"remedy\":\"…\"}]";

@@ -14,10 +14,12 @@ pub fn forwards() -> bool {
     is_on("/proc/sys/net/ipv4/ip_forward") || is_on("/proc/sys/net/ipv6/conf/all/forwarding")
 }
 
-/// Whether connections are tracked, without which no address is translated.
+/// Whether connections are tracked, without which no address is translated. Where the kernel could but does not,
+/// it tracks none.
 #[must_use]
 pub fn may_translate() -> bool {
-    Path::new("/proc/sys/net/netfilter/nf_conntrack_count").exists()
+    let path = Path::new("/proc/sys/net/netfilter/nf_conntrack_count");
+    path.exists() && std::fs::read_to_string(path).map_or(true, |count| count.trim() != "0")
 }
 
 /// What the packet sockets need to know to leave out what was seen coming in, while the interfaces
@@ -58,6 +60,7 @@ mod tests {
             hardware: 1,
             is_up,
             is_loopback,
+            is_promiscuous: false,
             mtu_bytes: 1_500,
             vlan: None,
             vni: None,

@@ -26,6 +26,7 @@ mod attribute {
     pub const MASTER: u16 = 10;
     pub const INFO: u16 = 18;
     pub const STATISTICS: u16 = 23;
+    pub const PROMISCUITY: u16 = 30;
     pub const INFO_KIND: u16 = 1;
     pub const INFO_DATA: u16 = 2;
     /// IFLA_VLAN_ID, IFLA_VXLAN_ID and IFLA_GENEVE_ID.
@@ -49,6 +50,8 @@ pub struct HostLink {
     pub hardware: u16,
     pub is_up: bool,
     pub is_loopback: bool,
+    /// It takes in what is addressed to others, too.
+    pub is_promiscuous: bool,
     pub mtu_bytes: u32,
     /// 802.1Q id of a `vlan`.
     pub vlan: Option<u16>,
@@ -82,6 +85,7 @@ impl HostLink {
             hardware: netlink::half_at(body, 2)?,
             is_up: flags & FLAG_UP != 0,
             is_loopback: flags & FLAG_LOOPBACK != 0,
+            is_promiscuous: false,
             mtu_bytes: 0,
             vlan: None,
             vni: None,
@@ -96,6 +100,8 @@ impl HostLink {
                 attribute::PARENT => link.parent = netlink::word_at(value, 0).filter(|&index| index != 0),
                 attribute::MASTER => link.master = netlink::word_at(value, 0).filter(|&index| index != 0),
                 attribute::INFO => link.read_info(value),
+                // How many want it so.
+                attribute::PROMISCUITY => link.is_promiscuous = netlink::word_at(value, 0) != Some(0),
                 attribute::STATISTICS => counters = Counters::read(value),
                 _ => {}
             }

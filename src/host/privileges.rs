@@ -29,6 +29,9 @@ pub fn needed(backend: &str) -> &'static [Capability] {
     }
 }
 
+/// What the program that chooses for packet sockets needs besides, to load and while it runs.
+pub const SELECTION: &[Capability] = &[Capability::CAP_BPF, Capability::CAP_PERFMON];
+
 /// Whether this process has a capability now.
 #[must_use]
 pub fn has(capability: Capability) -> bool {
@@ -116,6 +119,20 @@ fn capability_step(step: &'static str) -> impl Fn(caps::errors::CapsError) -> Pr
 /// # Errors
 /// Where any step fails; the process then has more than it should and must end.
 pub fn drop_to(user: &str, keep: &[Capability]) -> Result<Dropped, PrivilegeError> {
+    give_up(Some(user), keep)
+}
+
+/// Stays the user it is, keeps no capability but `keep`, and can never get more.
+///
+/// # Errors
+/// As [`drop_to`].
+pub fn keep_only(keep: &[Capability]) -> Result<Dropped, PrivilegeError> {
+    let has = |capability: &Capability| caps::has_cap(None, CapSet::Permitted, *capability).unwrap_or(false);
+    let there: Vec<Capability> = keep.iter().copied().filter(has).collect();
+    give_up(None, &there)
+}
+
+fn give_up(user: Option<&str>, keep: &[Capability]) -> Result<Dropped, PrivilegeError> {
     let mut notes = Vec::new();
     let may_have = caps::read(None, CapSet::Permitted).map_err(capability_step("reading capabilities"))?;
     let kept: CapsHashSet = keep.iter().copied().filter(|capability| may_have.contains(capability)).collect();
@@ -137,7 +154,7 @@ pub fn drop_to(user: &str, keep: &[Capability]) -> Result<Dropped, PrivilegeErro
             }
         }
     }
-    if Uid::effective().is_root() {
+    if let Some(user) = user.filter(|_| Uid::effective().is_root()) {
         become_user(user, &mut notes)?;
     }
     // Ambient first: it may hold nothing that is neither permitted nor inheritable.
@@ -148,7 +165,8 @@ pub fn drop_to(user: &str, keep: &[Capability]) -> Result<Dropped, PrivilegeErro
     nix::sys::prctl::set_no_new_privs().map_err(step("no_new_privs"))?;
     // Changing the user hid /proc/self from the process itself, which counts its own descriptors there.
     let _ = nix::sys::prctl::set_dumpable(true);
-    if setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).is_ok() {
+    let may_be_root = user.is_none() && Uid::effective().is_root();
+    if !may_be_root && setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).is_ok() {
         return Err(PrivilegeError::Left("root"));
     }
     let threads = threads();

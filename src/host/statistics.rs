@@ -1,9 +1,12 @@
 //! What interfaces lost before any capture saw it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 
 use super::links;
 use super::netlink;
+use crate::capture::live::OTHERS;
 use crate::capture::sys::ethtool::Ethtool;
 
 pub use crate::capture::sys::ethtool::Offloads;
@@ -49,11 +52,72 @@ const ALLOWANCES: &[&str] = &[
 /// Packets that were lost on an interface, since it was made: (reason, count).
 pub type Losses = Vec<(&'static str, u64)>;
 
+/// Interfaces whose losses are told apart before those that are gone are added up.
+const TOLD_APART: usize = 512;
+
+/// What watched interfaces lost since this was made: the counters of the kernel and of drivers began long before.
+#[derive(Debug, Default)]
+pub struct SinceStart {
+    /// Counters of every interface when they were last read.
+    before: HashMap<Arc<str>, Losses>,
+    lost: BTreeMap<Arc<str>, BTreeMap<&'static str, u64>>,
+}
+
+impl SinceStart {
+    /// Counts from these counters on.
+    #[must_use]
+    pub fn new(now: Vec<(Arc<str>, Losses)>) -> Self {
+        Self { before: now.into_iter().collect(), lost: BTreeMap::new() }
+    }
+
+    /// Takes the counters of all interfaces as they are now, and adds what those in `watched` lost.
+    pub fn observe(&mut self, now: Vec<(Arc<str>, Losses)>, watched: &[&str]) {
+        for (name, losses) in now.iter().filter(|(name, _)| watched.contains(&&**name)) {
+            if self.lost.len() >= TOLD_APART && !self.lost.contains_key(name) {
+                self.add_up(watched);
+            }
+            let lost = self.lost.entry(Arc::clone(name)).or_default();
+            for (reason, count) in losses {
+                let before = self.before.get(name).and_then(|before| {
+                    before.iter().find(|(known, _)| known == reason).map(|(_, count)| *count)
+                });
+                // Without a number from before, and where the number is smaller, the interface was made since.
+                let new = count.checked_sub(before.unwrap_or(0)).unwrap_or(*count);
+                *lost.entry(reason).or_default() += new;
+            }
+        }
+        self.before = now.into_iter().collect();
+    }
+
+    /// Interface, reason and packets.
+    #[must_use]
+    pub fn losses(&self) -> Vec<(Arc<str>, &'static str, u64)> {
+        let of_one =
+            |(name, lost): (&Arc<str>, &BTreeMap<&'static str, u64>)| -> Vec<(Arc<str>, &'static str, u64)> {
+                lost.iter().map(|(reason, count)| (Arc::clone(name), *reason, *count)).collect()
+            };
+        self.lost.iter().flat_map(of_one).collect()
+    }
+
+    /// Adds up what is not watched any more.
+    fn add_up(&mut self, watched: &[&str]) {
+        let mut others: BTreeMap<&'static str, u64> = self.lost.remove(OTHERS).unwrap_or_default();
+        self.lost.retain(|name, lost| {
+            let is_kept = watched.contains(&&**name);
+            if !is_kept {
+                lost.iter().for_each(|(reason, count)| *others.entry(reason).or_default() += count);
+            }
+            is_kept
+        });
+        self.lost.insert(Arc::from(OTHERS), others);
+    }
+}
+
 /// What each interface lost, by name.
 ///
 /// # Errors
 /// Where the kernel does not answer.
-pub fn losses() -> io::Result<Vec<(std::sync::Arc<str>, Losses)>> {
+pub fn losses() -> io::Result<Vec<(Arc<str>, Losses)>> {
     let ethtool = Ethtool::open()?;
     Ok(links::list()?
         .into_iter()
@@ -103,6 +167,41 @@ mod tests {
         .into();
         let found: Losses = allowances(&statistics).collect();
         assert_eq!(found, [("bw_in_allowance_exceeded", 3), ("pps_allowance_exceeded", 7)]);
+    }
+
+    fn counters(all: &[(&str, u64)]) -> Vec<(Arc<str>, Losses)> {
+        all.iter().map(|(name, count)| (Arc::from(*name), vec![("rx_dropped", *count)])).collect()
+    }
+
+    fn lost(since: &SinceStart, name: &str) -> Option<u64> {
+        since.losses().into_iter().find(|(known, ..)| &**known == name).map(|(.., count)| count)
+    }
+
+    #[test]
+    fn counts_from_the_start_on_and_only_what_is_watched() {
+        let mut since = SinceStart::new(counters(&[("eth0", 1_000), ("eth1", 50)]));
+        since.observe(counters(&[("eth0", 1_000), ("eth1", 60)]), &["eth0"]);
+        assert_eq!((lost(&since, "eth0"), lost(&since, "eth1")), (Some(0), None));
+        since.observe(counters(&[("eth0", 1_007), ("eth1", 70)]), &["eth0", "eth1"]);
+        assert_eq!((lost(&since, "eth0"), lost(&since, "eth1")), (Some(7), Some(10)));
+        // Made anew, under the same name: it begins at 0.
+        since.observe(counters(&[("eth0", 3), ("eth1", 70)]), &["eth0", "eth1"]);
+        assert_eq!(lost(&since, "eth0"), Some(10));
+        // New since the last look.
+        since.observe(counters(&[("vti0", 4)]), &["vti0"]);
+        assert_eq!((lost(&since, "vti0"), lost(&since, "eth0")), (Some(4), Some(10)));
+    }
+
+    #[test]
+    fn thousands_of_names_take_no_more_room_and_nothing_is_lost() {
+        let mut since = SinceStart::default();
+        for number in 0..2_000 {
+            let name = format!("veth{number}");
+            since.observe(counters(&[(&name, 2)]), &[&name]);
+        }
+        assert!(since.lost.len() <= TOLD_APART + 1);
+        assert_eq!(since.losses().iter().map(|(.., count)| count).sum::<u64>(), 4_000);
+        assert!(lost(&since, OTHERS).is_some() && lost(&since, "veth1999").is_some());
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub use memo::Memo;
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};
 pub use record::{
-    Completeness, HttpFacts, LaterRequests, Outcome, Record, Sighting, Signature, SigningCredential,
+    Completeness, HostFacts, HttpFacts, LaterRequests, Origin, Outcome, Record, Sighting, Signature,
+    SigningCredential,
 };
 pub use time::Timestamp;
 pub use tls::{

@@ -91,6 +91,29 @@ pub struct LaterRequests {
     pub has_long_term_key: bool,
 }
 
+closed_set! {
+    /// Where a flow begins or ends, seen from the host that watched it.
+    Origin {
+        /// One end is a socket of this host.
+        Local => "local",
+        /// It only passes.
+        Forwarded => "forwarded",
+    }
+}
+
+/// What only the host that a flow was watched on can know of it; what is not certain is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    pub origin: Option<Origin>,
+    /// The process of this host that holds the flow's socket.
+    pub pid: Option<u32>,
+    /// Its short name (`comm`).
+    pub process: Option<Arc<str>>,
+    pub container: Option<Arc<str>>,
+    /// The systemd unit.
+    pub unit: Option<Arc<str>>,
+}
+
 /// One way a flow was seen: an interface and what wrapped the packets there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sighting {
@@ -131,6 +154,8 @@ pub struct Record {
     pub path: PathFacts,
     /// The other 5-tuple of a flow that was seen before and after address translation.
     pub translated: Vec<(SocketAddr, SocketAddr)>,
+    /// Live only: a capture does not tell.
+    pub host: Option<Box<HostFacts>>,
     pub policy: Option<PolicyFacts>,
 }
 

@@ -204,6 +204,7 @@ impl Parts {
             endpoint,
             path,
             translated: view.translated,
+            host: None,
             policy: None,
         }
     }

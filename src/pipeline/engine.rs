@@ -11,10 +11,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::assemble;
+use super::contexts::Contexts;
 use super::inspect::Inspection;
 use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
+use crate::capture::live::OTHERS;
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
@@ -25,10 +27,6 @@ use crate::model::{
 };
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 use crate::tls::TlsErrors;
-
-/// The most distinct (interface, encapsulation) pairs that are told apart; VXLAN alone could name
-/// 16 million. Further ones share the last number and are counted.
-const MAX_CONTEXTS: usize = 65_536;
 
 /// How much later the packets of one interface may be read than those of another. Recorders that read
 /// several interfaces write what each gives in turn, every quarter of a second or so.
@@ -47,9 +45,10 @@ pub struct Engine {
     table: Table<Flows>,
     flows: Flows,
     encapsulation: Encapsulation,
-    contexts: Contexts,
     needs_links: bool,
     counts: Vec<InterfaceTally>,
+    /// Of interfaces whose numbers stand for others now.
+    gone: InterfaceCounts,
     skipped: Tally,
     errors: BTreeMap<(&'static str, &'static str), u64>,
     first_packet: Option<Timestamp>,
@@ -64,6 +63,20 @@ struct InterfaceTally {
     seen: StageCounts,
     parsed: StageCounts,
     last: Timestamp,
+}
+
+impl InterfaceTally {
+    fn counts(&self) -> InterfaceCounts {
+        InterfaceCounts {
+            seen: self.seen,
+            skipped: StageCounts {
+                packets: self.seen.packets - self.parsed.packets,
+                bytes: self.seen.bytes - self.parsed.bytes,
+            },
+            parsed: self.parsed,
+            last_packet: (self.seen.packets > 0).then_some(self.last),
+        }
+    }
 }
 
 /// Counts by reason; few reasons, so a list is searched faster than a map.
@@ -92,62 +105,6 @@ impl Tally {
     }
 }
 
-/// Numbers for the ways packets are seen.
-#[derive(Default)]
-struct Contexts {
-    numbers: HashMap<(u32, Encapsulation), u32, RandomState>,
-    list: Vec<(u32, Encapsulation)>,
-    /// The context of bare packets, per interface.
-    bare: Vec<Option<u32>>,
-    last: u32,
-    refused: u64,
-}
-
-impl Contexts {
-    #[inline]
-    fn number(&mut self, interface: u32, encapsulation: &Encapsulation) -> u32 {
-        if encapsulation.is_empty()
-            && let Some(Some(number)) = self.bare.get(interface as usize)
-        {
-            return *number;
-        }
-        if let Some((known_interface, known)) = self.list.get(self.last as usize)
-            && *known_interface == interface
-            && known == encapsulation
-        {
-            return self.last;
-        }
-        self.number_of_new(interface, encapsulation)
-    }
-
-    fn number_of_new(&mut self, interface: u32, encapsulation: &Encapsulation) -> u32 {
-        let key = (interface, encapsulation.clone());
-        let number = match self.numbers.get(&key) {
-            Some(&number) => number,
-            None if self.list.len() >= MAX_CONTEXTS => {
-                self.refused += 1;
-                (MAX_CONTEXTS - 1) as u32
-            }
-            None => {
-                let number = self.list.len() as u32;
-                self.list.push(key.clone());
-                self.numbers.insert(key, number);
-                number
-            }
-        };
-        if encapsulation.is_empty() && (interface as usize) < MAX_CONTEXTS {
-            let at = interface as usize;
-            if self.bare.len() <= at {
-                self.bare.resize(at + 1, None);
-            }
-            self.bare[at] = Some(number);
-        } else {
-            self.last = number;
-        }
-        number
-    }
-}
-
 /// What the flow table calls: the inspection of every flow and the records it ends in.
 pub(super) struct Flows {
     config: Arc<Resolved>,
@@ -158,8 +115,7 @@ pub(super) struct Flows {
     interface_names: Vec<Option<Arc<str>>>,
     /// Kind of each interface number.
     interface_kinds: Vec<Option<Arc<str>>>,
-    /// Copy of the contexts' list, grown as contexts appear.
-    sightings: Vec<(u32, Encapsulation)>,
+    contexts: Contexts,
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
     pub(super) repeated: Repeated,
     records: Vec<(Record, u64)>,
@@ -200,7 +156,7 @@ impl Engine {
                 source,
                 interface_names: Vec::new(),
                 interface_kinds: Vec::new(),
-                sightings: Vec::new(),
+                contexts: Contexts::default(),
                 esp: HashMap::default(),
                 repeated: Repeated::default(),
                 records: Vec::new(),
@@ -212,9 +168,9 @@ impl Engine {
                 other_services: 0,
             },
             encapsulation: Encapsulation::default(),
-            contexts: Contexts::default(),
             needs_links,
             counts: Vec::new(),
+            gone: InterfaceCounts::default(),
             skipped: Tally::default(),
             errors: BTreeMap::new(),
             first_packet: None,
@@ -262,12 +218,8 @@ impl Engine {
         // By reference: a segment is too large to be moved for every packet.
         let is_parsed = match &decoded {
             Ok(Decoded::Tcp(segment)) => {
-                let context = self.contexts.number(frame.interface, &self.encapsulation);
-                if self.flows.sightings.len() < self.contexts.list.len() {
-                    self.flows.sightings.extend_from_slice(
-                        self.contexts.list.get(self.flows.sightings.len()..).unwrap_or_default(),
-                    );
-                }
+                let context =
+                    self.flows.contexts.number(frame.interface, &self.encapsulation, frame.timestamp);
                 let moment = Moment {
                     at: frame.timestamp,
                     frame: frame.number,
@@ -339,10 +291,12 @@ impl Engine {
         }
     }
 
-    /// Remembers from now on which flows are settled, for [`Engine::take_settled`].
+    /// Remembers from now on which flows are settled and which addresses are learned, for
+    /// [`Engine::take_settled`] and [`Engine::take_learned`].
     #[must_use]
     pub fn telling_settled(mut self) -> Self {
         self.settled = Some(Vec::new());
+        self.flows.names.tell_learned();
         self
     }
 
@@ -350,6 +304,11 @@ impl Engine {
     /// flow may be told more than once. Empty without [`Engine::telling_settled`].
     pub fn take_settled(&mut self) -> impl Iterator<Item = FlowAddresses> + '_ {
         self.settled.iter_mut().flat_map(|settled| settled.drain(..))
+    }
+
+    /// Addresses that clients were told for names of interest. Empty without [`Engine::telling_settled`].
+    pub fn take_learned(&mut self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.flows.names.take_learned()
     }
 
     /// Ends what is overdue at `now`, as a frame of that time would; for a source that is silent.
@@ -415,18 +374,10 @@ impl Engine {
         };
         for (tally, name) in self.counts.iter().zip(&self.flows.interface_names) {
             let name = name.as_ref().unwrap_or(&self.flows.source);
-            let interface = accounts.interfaces.entry(name.to_string()).or_default();
-            let skipped = StageCounts {
-                packets: tally.seen.packets - tally.parsed.packets,
-                bytes: tally.seen.bytes - tally.parsed.bytes,
-            };
-            let add = InterfaceCounts {
-                seen: tally.seen,
-                skipped,
-                parsed: tally.parsed,
-                last_packet: (tally.seen.packets > 0).then_some(tally.last),
-            };
-            interface.add(&add);
+            accounts.interfaces.entry(name.to_string()).or_default().add(&tally.counts());
+        }
+        if self.gone.seen.packets > 0 {
+            accounts.interfaces.entry(OTHERS.to_owned()).or_default().add(&self.gone);
         }
         for (reason, count) in &self.skipped.0 {
             *accounts.skipped.entry(reason).or_default() += count;
@@ -444,7 +395,7 @@ impl Engine {
             ("fragment_evicted", fragments.fragment_evicted),
             ("fragment_timeout", fragments.fragment_timeout),
             ("fragment_unfinished", fragments.waiting),
-            ("no_room_for_context", counts.contexts_refused + self.contexts.refused),
+            ("no_room_for_context", counts.contexts_refused + self.flows.contexts.refused()),
             ("no_room_for_name", self.flows.names.evictions()),
             ("no_room_for_segment", counts.segments_refused),
         ] {
@@ -456,6 +407,23 @@ impl Engine {
             }
         }
         accounts
+    }
+
+    /// The number of an interface stands for another one from the next frame on; what was counted goes to
+    /// [`OTHERS`].
+    pub fn rename_interface(&mut self, number: u32, interface: &Interface) {
+        let at = number as usize;
+        // One that was not met yet is named when it is.
+        let Some(tally) = self.counts.get_mut(at) else { return };
+        self.gone.add(&std::mem::take(tally).counts());
+        if let (Some(name), Some(kind)) =
+            (self.flows.interface_names.get_mut(at), self.flows.interface_kinds.get_mut(at))
+        {
+            name.clone_from(&interface.name);
+            kind.clone_from(&interface.kind);
+        }
+        self.flows.contexts.forget(number, self.last_packet.unwrap_or_default());
+        self.flows.esp.remove(&number);
     }
 
     #[cold]
@@ -541,9 +509,10 @@ impl Flows {
         // Nearly always one, and a list that grows by itself begins with room for four.
         let mut sightings = Vec::with_capacity(view.contexts.len());
         for &context in &view.contexts {
-            if let Some((interface, encapsulation)) = self.sightings.get(context as usize) {
+            if let Some((interface, encapsulation)) = self.contexts.get(context) {
+                let name = interface.and_then(|interface| self.interface_names.get(interface as usize));
                 sightings.push(Sighting {
-                    interface: self.interface_names.get(*interface as usize).cloned().flatten(),
+                    interface: name.cloned().flatten(),
                     encapsulation: encapsulation.clone(),
                 });
             }
@@ -552,9 +521,7 @@ impl Flows {
     }
 
     pub(super) fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
-        view.contexts
-            .iter()
-            .filter_map(|&context| self.sightings.get(context as usize).map(|(interface, _)| *interface))
+        view.contexts.iter().filter_map(|&context| self.contexts.get(context)?.0)
     }
 
     pub(super) fn kinds_of(&self, view: &FlowView) -> Vec<Arc<str>> {

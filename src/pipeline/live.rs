@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 pub use replay::{Replay, Speed};
-pub use source::{Feed, Health, LinkChange, OpenSource, STALLED, State};
+pub use source::{Change, Feed, Health, OpenSource, STALLED, State};
 
 use self::batch::{BATCHES, Batch};
 use self::source::Shared;
@@ -109,16 +109,26 @@ impl<A: Send + 'static> Live<A> {
         self.engine.try_send(ToEngine::Ask(question)).is_ok()
     }
 
-    /// Swaps the configuration; from the answer on, every flow that ends is judged by the new one. Else as
-    /// [`Live::ask`].
+    /// Swaps the configuration; from the answer on, every flow that ends is judged by the new one, and flows that
+    /// begin a little later are chosen by it. Else as [`Live::ask`].
     #[must_use]
     pub fn reconfigure(&self, config: Arc<Resolved>, question: A) -> bool {
-        self.engine.try_send(ToEngine::Reconfigure(config, question)).is_ok()
+        let interest = config.endpoint.prefixes.networks().collect();
+        let is_taken = self.engine.try_send(ToEngine::Reconfigure(config, question)).is_ok();
+        if is_taken {
+            self.change(Change::Interest(interest));
+        }
+        is_taken
     }
 
-    /// An interface came or went.
-    pub fn change_link(&self, change: LinkChange) {
-        self.shared.change_link(change);
+    /// Tells the source what changed.
+    pub fn change(&self, change: Change) {
+        self.shared.change(change);
+    }
+
+    /// What interfaces lost before any capture saw it, since the start: interface, reason, packets.
+    pub fn set_lost_before(&self, losses: Vec<(Arc<str>, &'static str, u64)>) {
+        self.shared.set_lost_before(losses);
     }
 
     /// How the reading goes.

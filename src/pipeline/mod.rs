@@ -6,6 +6,7 @@
 
 mod analyze;
 mod assemble;
+mod contexts;
 mod engine;
 mod inspect;
 pub mod live;

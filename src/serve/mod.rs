@@ -12,4 +12,4 @@ mod summary;
 pub use http::{ANSWER_TIME, Answers, Limits, Server, View};
 pub use page::Page;
 pub use picture::{MAX_FLOWS, MAX_VIOLATIONS, Picture, Violating};
-pub use summary::{Configuration, State, Summary, Watching};
+pub use summary::{Configuration, Sockets, State, Summary, Watching};

@@ -32,6 +32,8 @@ pub struct Violating {
     pub rule: &'static str,
     pub severity: Severity,
     pub client: IpAddr,
+    /// The process of this host that holds the connection, where it is one of this host.
+    pub process: Option<String>,
     pub server: String,
     pub host: Option<String>,
     pub region: Option<String>,
@@ -116,6 +118,7 @@ impl Picture {
                 rule: violation.rule,
                 severity: violation.severity,
                 client,
+                process: record.host.as_ref().and_then(|host| host.process.as_deref()).map(cut),
                 server: record.server.to_string(),
                 host: record.endpoint.host.as_deref().map(cut),
                 region: record

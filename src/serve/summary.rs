@@ -1,14 +1,14 @@
 //! The state of a daemon at one moment: the same for `/api/v1/summary` and for the status page.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Serialize;
 
 use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
 use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
-use crate::telemetry::{Accounts, StageCounts};
+use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 
 /// Clients named for each broken rule.
 const NAMED_CLIENTS: usize = 5;
@@ -43,6 +43,17 @@ pub struct Watching {
     /// Interfaces that could not be watched, and why.
     pub refused: BTreeMap<String, String>,
     pub restarts: u64,
+    /// Sockets of this host that flows were looked up among.
+    pub sockets: Sockets,
+}
+
+/// How often the socket of a flow was looked for on this host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sockets {
+    pub asked: u64,
+    pub found: u64,
+    /// Not looked for, because that would have taken too much of the second.
+    pub over_budget: u64,
 }
 
 /// The configuration in force.
@@ -219,7 +230,7 @@ impl<'a> Summary<'a> {
             now: now.to_string(),
             watching,
             configuration,
-            interfaces: interfaces(accounts),
+            interfaces: interfaces(accounts, watching),
             packets: packets(accounts),
             flows: Flows {
                 opened: accounts.flows_opened,
@@ -248,27 +259,48 @@ fn is_loss_of_packets(stage: &str) -> bool {
     matches!(stage, "nic" | "kernel" | "ring")
 }
 
-fn interfaces(accounts: &Accounts) -> Vec<Interface<'_>> {
-    let lost = |name: &str| -> u64 {
-        let of_it = accounts
-            .dropped
-            .iter()
-            .filter(|((interface, stage, _), _)| interface == name && is_loss_of_packets(stage));
-        of_it.map(|(_, count)| count).sum()
-    };
-    let mut all: Vec<_> = accounts.interfaces.iter().collect();
-    all.sort_by_key(|(_, counts)| Reverse(counts.seen.packets));
-    all.into_iter()
-        .take(MAX_LISTED)
-        .map(|(name, counts)| Interface {
-            name,
-            packets: counts.seen.packets,
-            bytes: counts.seen.bytes,
-            parsed: counts.parsed.packets,
-            lost: lost(name),
-            last_packet: counts.last_packet.map(|time| time.to_string()),
-        })
-        .collect()
+/// What all interfaces are called together that are not watched any more.
+const GONE: &str = "gone";
+
+fn interfaces<'a>(accounts: &'a Accounts, watching: &'a Watching) -> Vec<Interface<'a>> {
+    let mut lost: BTreeMap<&str, u64> = BTreeMap::new();
+    for ((interface, stage, _), count) in &accounts.dropped {
+        if is_loss_of_packets(stage) {
+            *lost.entry(interface).or_default() += count;
+        }
+    }
+    // A replay has files instead, which do not go.
+    let is_live = watching.backend != "replay";
+    let watched: BTreeSet<&str> = watching.interfaces.iter().map(String::as_str).collect();
+    let mut gone = InterfaceCounts::default();
+    let mut lost_of_gone = 0;
+    let mut all = Vec::with_capacity(accounts.interfaces.len().min(MAX_LISTED));
+    for (name, counts) in &accounts.interfaces {
+        let lost = lost.get(name.as_str()).copied().unwrap_or_default();
+        if is_live && !watched.contains(name.as_str()) {
+            gone.add(counts);
+            lost_of_gone += lost;
+        } else {
+            all.push(interface(name, counts, lost));
+        }
+    }
+    all.sort_by_key(|interface| Reverse(interface.packets));
+    all.truncate(MAX_LISTED);
+    if gone.seen.packets > 0 || lost_of_gone > 0 {
+        all.push(interface(GONE, &gone, lost_of_gone));
+    }
+    all
+}
+
+fn interface<'a>(name: &'a str, counts: &InterfaceCounts, lost: u64) -> Interface<'a> {
+    Interface {
+        name,
+        packets: counts.seen.packets,
+        bytes: counts.seen.bytes,
+        parsed: counts.parsed.packets,
+        lost,
+        last_packet: counts.last_packet.map(|time| time.to_string()),
+    }
 }
 
 fn packets(accounts: &Accounts) -> Packets {
@@ -415,6 +447,24 @@ pub(super) const fn no_version() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interfaces_that_are_gone_share_one_line() {
+        let mut accounts = Accounts::default();
+        for (name, packets) in [("eth0", 5), ("veth1", 7), ("veth2", 8)] {
+            let seen = StageCounts { packets, bytes: 100 };
+            accounts.interfaces.insert(name.to_owned(), InterfaceCounts { seen, ..Default::default() });
+            accounts.dropped.insert((name.to_owned(), "nic", "rx_missed"), 1);
+        }
+        let watching =
+            Watching { backend: "ebpf", interfaces: vec!["eth0".to_owned()], ..Watching::default() };
+        let shown = |watching: &Watching| -> Vec<(String, u64, u64)> {
+            let all = interfaces(&accounts, watching);
+            all.iter().map(|shown| (shown.name.to_owned(), shown.packets, shown.lost)).collect()
+        };
+        assert_eq!(shown(&watching), [("eth0".to_owned(), 5, 1), (GONE.to_owned(), 15, 2)]);
+        assert_eq!(shown(&Watching { backend: "replay", ..watching }).len(), 3);
+    }
 
     #[test]
     fn rounds_towards_what_is_worse() {

@@ -33,6 +33,26 @@ def of_record(record):
                 record["path.entry"], tuple(rules))
 
 
+# What only the host can know that a flow is watched on: keys of live records, which no analysis has.
+LIVE_ONLY = ("process.pid", "process.name", "container.id", "systemd.unit", "flow.origin")
+
+
+def origins(records, analyzed):
+    """Flows of others that pass the gateway say so; what is mirrored to it does not, nor does what was recorded."""
+    fine = not any(key in record for record in analyzed for key in LIVE_ONLY)
+    if not fine:
+        print("  origin: an analysis knows what only the host can know")
+    for record in records:
+        place = PLACE_OF.get(record["client.address"])
+        expected = None if place == "other" else "forwarded"
+        if record.get("flow.origin") != expected or any(key in record for key in LIVE_ONLY[:-1]):
+            print(f"  origin: {place}: {[record.get(key) for key in LIVE_ONLY]}")
+            fine = False
+    if fine:
+        print(f"  origin: {sum('flow.origin' in r for r in records)} flows forwarded, mirrored ones say nothing")
+    return fine
+
+
 def flows_of(lines):
     return Counter(of_record(json.loads(line)) for line in lines if line.strip())
 
@@ -180,6 +200,8 @@ def one_backend(binary, backend, modules):
         fine &= compare("records of the daemon", flows, flows_of(records.read_text().splitlines()))
         text = run(binary, "analyze", "--format", "jsonl", "--config", config, capture).stdout
         fine &= compare("records of an analysis of the same packets", flows, flows_of(text.splitlines()))
+        fine &= origins([json.loads(line) for line in records.read_text().splitlines()],
+                        [json.loads(line) for line in text.splitlines()])
         if not fine:
             print(f"  log: {daemon.log.read_text()[-3000:]}")
             kept = Path(os.environ.get("LAB_KEEP", ""))

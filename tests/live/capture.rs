@@ -296,7 +296,7 @@ fn outgoing_frames_are_taken_unless_they_came_in() {
             assert_eq!(got.iter().collect::<Vec<_>>(), expected, "{outgoing:?}");
             // Changing it changes the filter of the open sockets.
             if outgoing == Outgoing::All {
-                source.set_outgoing(Outgoing::OwnOnly(vec!["10.9.9.9".parse().unwrap()])).unwrap();
+                source.set_outgoing(&Outgoing::OwnOnly(vec!["10.9.9.9".parse().unwrap()])).unwrap();
                 namespace::send([("in0", &own[..]), ("in0", &other[..])].into_iter());
                 let mut got = Vec::new();
                 let _ = source

@@ -3,5 +3,5 @@
 
 mod capture;
 mod doctor;
-mod namespace;
+pub mod namespace;
 mod sandbox;

@@ -1,9 +1,13 @@
 //! The daemon from the outside: what it writes, answers, survives.
 
+#[cfg(target_os = "linux")]
+mod gateway;
 mod http;
 mod metrics;
 mod operation;
 mod replay;
+#[cfg(target_os = "linux")]
+mod service;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -35,10 +39,17 @@ impl Daemon {
     }
 
     fn start_with(arguments: &[&str], config: &str, stdout: Stdio) -> Self {
+        Self::start_by(support::ddbwatch(), arguments, config, stdout)
+    }
+
+    /// As before, by a command that ends in the program's name.
+    fn start_by(mut command: Command, arguments: &[&str], config: &str, stdout: Stdio) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Whoever it becomes writes and reads there.
+        let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(folder.path(), all).unwrap();
         let path = folder.path().join("ddbwatch.toml");
         std::fs::write(&path, text_of(config, folder.path())).unwrap();
-        let mut command: Command = support::ddbwatch();
         command.args(["watch", "--log-format", "json", "--config"]).arg(&path).args(arguments);
         let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+pub use crate::capture::live::Outgoing;
 use crate::capture::sys::packet_socket::{FrameStart, Instruction};
 
 /// What a first flight in one merged packet may measure: ten segments of 1,460 bytes [RFC 6928] and
@@ -21,18 +22,6 @@ const DATAGRAM_BYTES: u32 = 65_600;
 
 /// The most own addresses that are compared; a host with more takes everything it sends.
 pub const MAX_OWN_ADDRESSES: usize = 128;
-
-/// Which of the frames that this host sends are taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Outgoing {
-    /// All of them.
-    #[default]
-    All,
-    /// Those from one of these addresses of its own; what it forwards comes in elsewhere.
-    OwnOnly(Vec<IpAddr>),
-    /// None: each is seen coming in on the same interface, as on the loopback.
-    None,
-}
 
 /// Opcodes [linux/bpf_common.h].
 mod code {
@@ -96,6 +85,11 @@ enum Op {
 
 const fn plain(code: u16, operand: u32) -> Op {
     Op::Plain(Instruction { code, jump_true: 0, jump_false: 0, operand })
+}
+
+/// The program that takes nothing.
+pub fn nothing() -> Vec<Instruction> {
+    vec![Instruction { code: code::RETURN, jump_true: 0, jump_false: 0, operand: 0 }]
 }
 
 /// The program for a socket.

@@ -8,9 +8,10 @@
 //! # Frames that this host sends
 //!
 //! They are taken, too, because the way back of a flow of this host, and the way out of a flow that is
-//! translated (NAT), are seen nowhere else. [`outgoing_for`] says when they may be left out: a flow that
-//! is only forwarded between watched interfaces was seen coming in. On the loopback every packet comes
-//! in again, so there they are never taken.
+//! translated (NAT), are seen nowhere else. Left out is what was seen coming in. The program in the kernel
+//! ([`SocketSelection`]) knows that of each flow. The classic filter knows nothing of flows; [`outgoing_for`] says
+//! when it may leave out what does not come from this host: what is only forwarded between watched interfaces was
+//! seen coming in. On the loopback every packet comes in again, so there outgoing ones are never taken.
 
 mod block;
 mod filter;
@@ -21,14 +22,16 @@ use std::os::fd::{AsFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::ring::Ring;
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
-use super::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
 use super::memory;
-use super::merge::{self, Given};
+use super::places::Places;
+use super::reading::{self, Queues};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
 
 pub use self::filter::{MAX_OWN_ADDRESSES, Outgoing};
@@ -51,8 +54,8 @@ const MIN_BLOCKS: u32 = 4;
 /// A group of more sockets than this has more rings than any host has cores to fill them.
 pub const MAX_FANOUT: u16 = 64;
 
-/// Frames between two looks at the clock and at rings that were empty.
-const FRAMES_PER_LOOK: usize = 256;
+/// Interfaces that are watched at once: each needs a ring.
+const MAX_WATCHED: usize = 4_096;
 
 /// How packets are taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,34 +120,30 @@ pub trait SocketSelection: Send {
     /// As [`LiveSource::settle`].
     fn settle(&mut self, flow: &FlowAddresses);
 
-    /// What it left out on the interface with this kernel number, by reason.
-    fn skipped(&mut self, index: u32) -> Vec<(&'static str, Count)>;
+    /// The interface with this kernel number is gone, or no longer of interest.
+    fn forget(&mut self, index: u32);
+
+    /// What it left out on the interface with this kernel number, since this was asked last: skipped and
+    /// dropped packets, as in [`LinkCounts`].
+    fn left_out(&mut self, index: u32) -> LinkCounts;
+
+    /// As [`LiveSource::set_interest`].
+    ///
+    /// # Errors
+    /// Where they are too many or the kernel refuses.
+    fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError>;
+
+    /// As [`LiveSource::learn`].
+    fn learn(&mut self, address: IpAddr);
 }
 
 /// Rings of packet sockets.
 pub struct AfPacket {
     options: Options,
     selection: Option<Box<dyn SocketSelection>>,
-    interfaces: Vec<Interface>,
-    /// As long as `interfaces`.
-    tallies: Vec<Tally>,
+    places: Places,
     rings: Vec<Ring>,
-    next_number: u64,
-}
-
-/// What happened on one interface.
-#[derive(Debug, Default)]
-struct Tally {
-    /// Its number while it is watched.
-    index: Option<u32>,
-    /// Whether it shows everything twice.
-    is_loopback: bool,
-    given: Count,
-    dropped: u64,
-    /// How often a ring was full; it says how many of the drops were bursts.
-    freezes: u64,
-    /// What the selection had left out before the interface was watched again.
-    skipped_before: Vec<(&'static str, Count)>,
+    last_number: u64,
 }
 
 impl AfPacket {
@@ -155,37 +154,13 @@ impl AfPacket {
     pub fn open(options: Options, selection: Option<Box<dyn SocketSelection>>) -> Result<Self, LiveError> {
         // Tells a missing privilege now, and not with the first interface.
         PacketSocket::open(FrameStart::Link).map_err(refused)?;
-        Ok(Self {
-            options,
-            selection,
-            interfaces: Vec::new(),
-            tallies: Vec::new(),
-            rings: Vec::new(),
-            next_number: 1,
-        })
+        Ok(Self { options, selection, places: Places::default(), rings: Vec::new(), last_number: 0 })
     }
 
-    /// Changes which of the frames that this host sends are taken; for when its addresses or the watched
-    /// interfaces change. A selection in the kernel decides by itself.
-    ///
-    /// # Errors
-    /// Where the kernel refuses the filter; then the former one stays.
-    pub fn set_outgoing(&mut self, outgoing: Outgoing) -> Result<(), LiveError> {
-        if self.selection.is_none() && outgoing != self.options.outgoing {
-            for ring in &self.rings {
-                let interface = self.interfaces.get(ring.interface as usize);
-                let Some(start) = interface.and_then(|interface| start_of(interface.link_type)) else {
-                    continue;
-                };
-                let program = filter::program(start, self.options.snaplen_bytes, &outgoing);
-                ring.socket().attach_classic(&program).map_err(|source| LiveError::System {
-                    what: "changing the filter of a packet socket".to_owned(),
-                    source,
-                })?;
-            }
-        }
-        self.options.outgoing = outgoing;
-        Ok(())
+    /// Whether a program in the kernel chooses frames, rather than the classic filter.
+    #[must_use]
+    pub const fn has_selection(&self) -> bool {
+        self.selection.is_some()
     }
 
     /// How the memory of an interface is divided.
@@ -260,20 +235,57 @@ impl AfPacket {
         Ok(rings)
     }
 
-    /// Adds what the kernel dropped since it was asked last.
+    /// Adds what the kernel dropped and left out since it was asked last.
     fn read_statistics(&mut self) {
-        for ring in &self.rings {
-            if let (Ok(counted), Some(tally)) =
-                (ring.statistics(), self.tallies.get_mut(ring.interface as usize))
-            {
-                tally.dropped += counted.dropped;
-                tally.freezes += counted.freezes;
+        for ring in &mut self.rings {
+            if let Ok(counted) = ring.read_statistics() {
+                self.places.lose(ring.interface as usize, "ring", "ring_full", counted.dropped);
             }
+        }
+        let watched: Vec<(usize, u32)> = self.places.watched().collect();
+        for (at, index) in watched {
+            self.read_selection(at, index);
         }
     }
 
-    /// Waits until a ring may have frames; says whether one has.
-    fn wait(&self, wait: Duration) -> Result<(), LiveError> {
+    fn read_selection(&mut self, at: usize, index: u32) {
+        let Some(selection) = &mut self.selection else { return };
+        let left_out = selection.left_out(index);
+        for (reason, count) in left_out.skipped {
+            self.places.skip(at, reason, count);
+        }
+        for (stage, reason, packets) in left_out.dropped {
+            self.places.lose(at, stage, reason, packets);
+        }
+    }
+}
+
+impl Queues for AfPacket {
+    type Queue = Ring;
+    const HOLD: Duration = HOLD;
+    const FRAMES_PER_LOOK: usize = 256;
+
+    fn parts(&mut self) -> (&mut [Ring], &mut Places, &mut u64) {
+        (&mut self.rings, &mut self.places, &mut self.last_number)
+    }
+
+    /// Lets go of the rings of interfaces that are gone, once their last block was handed over.
+    fn tidy(&mut self, now: Instant) {
+        let is_over = |ring: &Ring| ring.is_over(now, HOLD);
+        if !self.places.has_leaving() || !self.rings.iter().any(is_over) {
+            return;
+        }
+        self.read_statistics();
+        for ring in self.rings.extract_if(.., |ring| is_over(ring)) {
+            // What could not be read: counted, not forgotten.
+            self.places.lose(ring.interface as usize, "ring", "interface_gone", ring.unread());
+        }
+        if !self.rings.iter().any(Ring::is_leaving) {
+            self.places.note_empty();
+        }
+    }
+
+    fn wait(&mut self, wait: Duration) -> Result<(), LiveError> {
         let mut waiting: Vec<PollFd<'_>> =
             self.rings.iter().map(|ring| PollFd::new(ring.as_fd(), PollFlags::POLLIN)).collect();
         // Rounded up: a wait of less than a millisecond is no wait at all.
@@ -345,51 +357,54 @@ impl LiveSource for AfPacket {
     }
 
     fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
-        if self.tallies.iter().any(|tally| tally.index == Some(link.index)) {
+        if self.places.of(link.index).is_some() {
             return Ok(());
         }
-        // An interface that comes back under its name is the same one to whoever counts.
-        let known = self.interfaces.iter().zip(&self.tallies).position(|(interface, tally)| {
-            tally.index.is_none()
-                && interface.name.as_deref() == Some(&*link.name)
-                && interface.link_type == link.link_type
-        });
-        let slot = known.unwrap_or(self.interfaces.len());
-        let is_loopback = is_loopback(&link.name);
+        let interface = Interface {
+            link_type: link.link_type,
+            name: Some(Arc::clone(&link.name)),
+            kind: link.kind.clone(),
+        };
+        let Some(place) = self.places.find(&interface, MAX_WATCHED) else {
+            return Err(LiveError::Interface {
+                interface: Arc::clone(&link.name),
+                why: format!("{MAX_WATCHED} others are watched"),
+            });
+        };
         if let Some(selection) = &mut self.selection {
             selection.watch(link.index, start_of(link.link_type) == Some(FrameStart::Network))?;
         }
-        let rings = self.open_rings(link, slot as u32, is_loopback)?;
-        if known.is_none() {
-            self.interfaces.push(Interface {
-                link_type: link.link_type,
-                name: Some(Arc::clone(&link.name)),
-                kind: link.kind.clone(),
-            });
-            self.tallies.push(Tally::default());
+        match self.open_rings(link, place as u32, is_loopback(&link.name)) {
+            Ok(rings) => {
+                self.places.settle(place, link.index, interface);
+                self.places.lose(place, "ring", "ring_full", 0);
+                self.rings.extend(rings);
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(selection) = &mut self.selection {
+                    selection.forget(link.index);
+                }
+                Err(error)
+            }
         }
-        if let Some(tally) = self.tallies.get_mut(slot) {
-            tally.index = Some(link.index);
-            tally.is_loopback = is_loopback;
-        }
-        self.rings.extend(rings);
-        Ok(())
     }
 
     fn detach(&mut self, index: u32) {
-        let Some(slot) = self.tallies.iter().position(|tally| tally.index == Some(index)) else { return };
         self.read_statistics();
-        if let (Some(selection), Some(tally)) = (&mut self.selection, self.tallies.get_mut(slot)) {
-            add_skipped(&mut tally.skipped_before, selection.skipped(index));
+        let Some(place) = self.places.leave(index) else { return };
+        let now = Instant::now();
+        for ring in self.rings.iter_mut().filter(|ring| ring.interface as usize == place) {
+            ring.leave(now);
         }
-        if let Some(tally) = self.tallies.get_mut(slot) {
-            tally.index = None;
+        self.read_selection(place, index);
+        if let Some(selection) = &mut self.selection {
+            selection.forget(index);
         }
-        self.rings.retain(|ring| ring.interface as usize != slot);
     }
 
     fn interfaces(&self) -> &[Interface] {
-        &self.interfaces
+        self.places.interfaces()
     }
 
     fn poll(
@@ -398,37 +413,7 @@ impl LiveSource for AfPacket {
         most: usize,
         take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
     ) -> Result<usize, LiveError> {
-        let until = Instant::now() + wait;
-        let mut given = 0;
-        while given < most {
-            let now = Instant::now();
-            let Self { rings, interfaces, tallies, next_number, .. } = self;
-            let outcome = merge::give(rings, now, HOLD, FRAMES_PER_LOOK.min(most - given), &mut |taken| {
-                if let Some(tally) = tallies.get_mut(taken.interface as usize) {
-                    tally.given.packets += 1;
-                    tally.given.bytes += u64::from(taken.wire_bytes);
-                }
-                let frame = Frame {
-                    number: *next_number,
-                    timestamp: taken.timestamp,
-                    interface: taken.interface,
-                    wire_bytes: taken.wire_bytes,
-                    data: taken.data,
-                };
-                *next_number += 1;
-                take(&frame, interfaces);
-            });
-            match outcome {
-                Given::Some(frames) => given += frames,
-                // What was given is not kept waiting.
-                _ if given > 0 => break,
-                _ if now >= until => break,
-                Given::Nothing => self.wait(until - now)?,
-                // The socket is readable all the time, so only the clock helps.
-                Given::Held(hold) => std::thread::sleep(hold.min(until - now)),
-            }
-        }
-        Ok(given)
+        reading::poll(self, wait, most, take)
     }
 
     fn settle(&mut self, flow: &FlowAddresses) {
@@ -437,43 +422,37 @@ impl LiveSource for AfPacket {
         }
     }
 
+    fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
+        self.selection.as_mut().map_or(Ok(()), |selection| selection.set_interest(prefixes))
+    }
+
+    fn learn(&mut self, address: IpAddr) {
+        if let Some(selection) = &mut self.selection {
+            selection.learn(address);
+        }
+    }
+
+    fn set_outgoing(&mut self, outgoing: &Outgoing) -> Result<(), LiveError> {
+        if self.selection.is_none() && *outgoing != self.options.outgoing {
+            for ring in self.rings.iter().filter(|ring| !ring.is_leaving()) {
+                let interface = self.places.interfaces().get(ring.interface as usize);
+                let Some(start) = interface.and_then(|interface| start_of(interface.link_type)) else {
+                    continue;
+                };
+                let program = filter::program(start, self.options.snaplen_bytes, outgoing);
+                ring.socket().attach_classic(&program).map_err(|source| LiveError::System {
+                    what: "changing the filter of a packet socket".to_owned(),
+                    source,
+                })?;
+            }
+        }
+        self.options.outgoing = outgoing.clone();
+        Ok(())
+    }
+
     fn counts(&mut self) -> Vec<LinkCounts> {
         self.read_statistics();
-        let Self { tallies, interfaces, selection, .. } = self;
-        let mut all = Vec::with_capacity(tallies.len());
-        for (tally, interface) in tallies.iter().zip(interfaces) {
-            let mut skipped = tally.skipped_before.clone();
-            if let (Some(selection), Some(index)) = (selection.as_mut(), tally.index) {
-                add_skipped(&mut skipped, selection.skipped(index));
-            }
-            let mut seen = tally.given;
-            for (_, count) in &skipped {
-                seen.packets += count.packets;
-                seen.bytes += count.bytes;
-            }
-            // How long those were that found no room is not told.
-            seen.packets += tally.dropped;
-            all.push(LinkCounts {
-                interface: interface.name.clone().unwrap_or_default(),
-                seen,
-                given: tally.given,
-                skipped,
-                dropped: vec![("ring", "ring_full", tally.dropped)],
-            });
-        }
-        all
-    }
-}
-
-fn add_skipped(sums: &mut Vec<(&'static str, Count)>, more: Vec<(&'static str, Count)>) {
-    for (reason, count) in more {
-        match sums.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, sum)) => {
-                sum.packets += count.packets;
-                sum.bytes += count.bytes;
-            }
-            None => sums.push((reason, count)),
-        }
+        self.places.counts()
     }
 }
 

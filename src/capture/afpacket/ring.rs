@@ -2,9 +2,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::block::{self, Place};
+use super::filter;
 use crate::capture::merge::{Queue, Taken, moment_of};
 use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
@@ -18,15 +19,31 @@ pub struct Ring {
     is_tagged: bool,
     /// The block that is read, and its frames that are left, the head included.
     block: usize,
-    left: u32,
+    rest: u32,
     head: Option<Place>,
     /// The moment of the block's first frame: by then, plus some delay, it was ready.
     ready_since: Option<Instant>,
+    /// Frames that came into the ring, as far as the kernel was asked, and those that were taken out.
+    came: u64,
+    taken: u64,
+    /// Since when its interface is gone.
+    left: Option<Instant>,
 }
 
 impl Ring {
     pub const fn new(mapped: MappedRing, interface: u32, is_tagged: bool) -> Self {
-        Self { mapped, interface, is_tagged, block: 0, left: 0, head: None, ready_since: None }
+        Self {
+            mapped,
+            interface,
+            is_tagged,
+            block: 0,
+            rest: 0,
+            head: None,
+            ready_since: None,
+            came: 0,
+            taken: 0,
+            left: None,
+        }
     }
 
     pub const fn socket(&self) -> &PacketSocket {
@@ -37,8 +54,32 @@ impl Ring {
         self.mapped.bytes()
     }
 
-    pub fn statistics(&self) -> io::Result<RingStatistics> {
-        self.mapped.statistics()
+    /// What the kernel counted since it was asked last.
+    pub fn read_statistics(&mut self) -> io::Result<RingStatistics> {
+        let counted = self.mapped.statistics()?;
+        self.came += counted.frames.saturating_sub(counted.dropped);
+        Ok(counted)
+    }
+
+    /// Takes no further frame; those that are there can still be read.
+    pub fn leave(&mut self, now: Instant) {
+        self.left.get_or_insert(now);
+        // Where the kernel refuses, the interface is gone, and nothing comes anyway.
+        let _ = self.socket().attach_classic(&filter::nothing());
+    }
+
+    pub const fn is_leaving(&self) -> bool {
+        self.left.is_some()
+    }
+
+    /// Whether its last frame was taken: `hold` after the interface went, no block can come up any more.
+    pub fn is_over(&self, now: Instant, hold: Duration) -> bool {
+        self.head.is_none() && self.left.is_some_and(|left| now.saturating_duration_since(left) > hold)
+    }
+
+    /// Frames that came and were not taken.
+    pub const fn unread(&self) -> u64 {
+        self.came.saturating_sub(self.taken)
     }
 
     fn open_block(&mut self, now: Instant) {
@@ -46,7 +87,7 @@ impl Ring {
         for _ in 0..self.mapped.blocks() {
             let Some(block) = self.mapped.block(self.block) else { return };
             if let Some((count, place)) = block::first(block, self.is_tagged) {
-                self.left = count;
+                self.rest = count;
                 self.head = Some(place);
                 self.ready_since = Some(moment_of(place.timestamp, now));
                 return;
@@ -90,8 +131,9 @@ impl Queue for Ring {
             wire_bytes: place.wire_bytes,
             data: place.frame(block),
         });
-        self.left = self.left.saturating_sub(1);
-        self.head = if self.left == 0 { None } else { block::next(block, &place, self.is_tagged) };
+        self.taken += 1;
+        self.rest = self.rest.saturating_sub(1);
+        self.head = if self.rest == 0 { None } else { block::next(block, &place, self.is_tagged) };
         if self.head.is_none() {
             self.leave_block();
         }

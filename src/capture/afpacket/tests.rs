@@ -39,10 +39,9 @@ fn divides_the_memory_among_the_rings() {
         let source = AfPacket {
             options: Options { ring_mib, fanout, snaplen_bytes, ..Options::default() },
             selection: None,
-            interfaces: Vec::new(),
-            tallies: Vec::new(),
+            places: Places::default(),
             rings: Vec::new(),
-            next_number: 1,
+            last_number: 0,
         };
         let shape = source.shape();
         assert!(shape.blocks >= MIN_BLOCKS && shape.block_bytes.is_power_of_two());

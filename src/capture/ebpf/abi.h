@@ -36,7 +36,8 @@ struct flow {
     u8 recognised[2];
     // What it said that nobody recognises: one for a short piece, STRANGE_LIMIT for a long one.
     u8 strange[2];
-    u8 more_zero[2];
+    // The direction was seen coming in.
+    u8 came_in[2];
 };
 
 // Why a packet was left out, in the order of the names in abi.rs.
@@ -53,6 +54,7 @@ enum skip {
     SKIP_IP_PROTOCOL_OTHER,
     SKIP_FRAGMENT,
     SKIP_NO_PAYLOAD,
+    SKIP_OUTGOING,
     SKIPS = 16,
 };
 

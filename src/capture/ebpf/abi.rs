@@ -31,7 +31,7 @@ struct Flow {
     known: [u8; 2],
     recognised: [u8; 2],
     strange: [u8; 2],
-    more_zero: [u8; 2],
+    came_in: [u8; 2],
 }
 
 /// `struct event`
@@ -59,7 +59,7 @@ const _: () = {
     assert!(offset_of!(Flow, settled) == SETTLED_AT && offset_of!(Flow, is_candidate) == 30);
     assert!(offset_of!(Flow, is_contested) == 31 && offset_of!(Flow, known) == 32);
     assert!(offset_of!(Flow, recognised) == 34 && offset_of!(Flow, strange) == 36);
-    assert!(offset_of!(Flow, more_zero) == 38);
+    assert!(offset_of!(Flow, came_in) == 38);
     assert!(size_of::<RawEvent>() == EVENT_BYTES && offset_of!(RawEvent, nanoseconds) == 0);
     assert!(offset_of!(RawEvent, slot) == 8 && offset_of!(RawEvent, ifindex) == 12);
     assert!(offset_of!(RawEvent, wire_bytes) == 16 && offset_of!(RawEvent, captured_bytes) == 20);
@@ -94,7 +94,7 @@ pub(super) const PORT_WORDS: usize = 1_024;
 pub(super) const MAX_PREFIXES: u32 = 16_384;
 
 /// Reasons to leave a packet out, in the order of `enum skip`.
-pub(super) const SKIPS: [&str; 12] = [
+pub(super) const SKIPS: [&str; 13] = [
     "settled",
     "other_protocol",
     "over_budget",
@@ -107,6 +107,7 @@ pub(super) const SKIPS: [&str; 12] = [
     "ip_protocol_other",
     "fragment",
     "no_payload",
+    "outgoing",
 ];
 
 /// Stage and reason of packets that were lost, in the order of `enum loss`.

@@ -4,6 +4,10 @@
 // or its budget is used up. A SYN always goes up and begins the flow anew. A flow on a port and at
 // addresses of no interest, which begins with nothing that could become TLS or HTTP, is settled here. A
 // hello that comes on a settled flow begins it anew, a few times a second at most.
+//
+// A packet socket is also given what the host sends. What it only passes on was seen coming in, under the same
+// addresses, and is left out; what it says itself, and what it translated, is not. TC does not mark what goes
+// out, so nothing is left out there.
 #pragma once
 
 #include "maps.h"
@@ -160,7 +164,7 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
 }
 
 // Makes the entry of a flow that begins, or begins anew.
-LAYER u32 begin(struct segment *segment, u32 slot)
+LAYER u32 begin(struct segment *segment, u32 slot, u32 is_outgoing)
 {
     if (!segment)
         return 0;
@@ -176,9 +180,11 @@ LAYER u32 begin(struct segment *segment, u32 slot)
     if (side) {
         fresh.base[1] = base;
         fresh.known[1] = known;
+        fresh.came_in[1] = !is_outgoing;
     } else {
         fresh.base[0] = base;
         fresh.known[0] = known;
+        fresh.came_in[0] = !is_outgoing;
     }
     fresh.is_candidate = is_candidate(&segment->key);
     if (bpf_map_update_elem(&flows, &segment->key, &fresh, BPF_ANY) != 0) {
@@ -195,20 +201,31 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
         return PASS_UNPARSED;
     u32 side = segment->side & 1;
     u32 payload = segment->payload_bytes;
+    u32 is_outgoing = skb->pkt_type == PACKET_OUTGOING;
     struct flow *flow = bpf_map_lookup_elem(&flows, &segment->key);
     if (segment->flags & SYN) {
         u32 base = segment->sequence + 1;
         if (!flow || flow->settled != OPEN || (flow->known[side] && flow->base[side] != base)) {
-            begin(segment, slot);
-        } else {
-            flow->base[side] = base;
-            flow->known[side] = 1;
-            flow->packets++;
+            begin(segment, slot, is_outgoing);
+            return PASS;
         }
+        // The very opening that came in.
+        if (is_outgoing && flow->came_in[side] && flow->known[side] == 1)
+            return SKIP_FOR(SKIP_OUTGOING);
+        flow->base[side] = base;
+        flow->known[side] = 1;
+        flow->packets++;
+        if (!is_outgoing)
+            flow->came_in[side] = 1;
         return PASS;
     }
-    if (!flow) {
-        begin(segment, slot);
+    if (flow) {
+        if (is_outgoing && flow->came_in[side])
+            return SKIP_FOR(SKIP_OUTGOING);
+        if (!is_outgoing)
+            flow->came_in[side] = 1;
+    } else {
+        begin(segment, slot, is_outgoing);
         flow = bpf_map_lookup_elem(&flows, &segment->key);
         if (!flow)
             return PASS_UNPARSED;

@@ -25,7 +25,7 @@ mod source;
 use ipnet::IpNet;
 
 pub use object::{COMPILER, OBJECT};
-pub use selection::SelectionProgram;
+pub use selection::{MAX_INTEREST, SelectionProgram};
 pub use source::EbpfSource;
 
 /// Ports on which every flow goes up until the engine has settled it: HTTPS and HTTP with their usual

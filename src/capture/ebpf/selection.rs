@@ -1,9 +1,8 @@
 //! The program's memory as seen from here: what is of interest, which flows are settled, what was counted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
@@ -14,11 +13,19 @@ use ipnet::IpNet;
 use super::abi::{self, COUNTER_WORDS, FlowWords, KeyWords, SlotWords};
 use super::object::{self, of_map, of_program};
 use super::{Faults, Options};
+use crate::capture::afpacket::SocketSelection;
 use crate::capture::live::{Count, FlowAddresses, LinkCounts, LiveError};
 
 /// A packet socket's reader hands a SYN over at most this long after the kernel saw it. A younger flow is
 /// not settled: the wish may be meant for the one before it with the same addresses.
 const SOCKET_LATENCY_NANOSECONDS: u64 = 250_000_000;
+
+/// Learned addresses that are remembered, the newest ones. A name of DynamoDB has a few, and a site a few dozen
+/// interface endpoints; those of the published prefixes need not be learned.
+const MAX_LEARNED: usize = 2_048;
+
+/// Prefixes that may be asked for, besides which learned addresses find room.
+pub const MAX_INTEREST: usize = abi::MAX_PREFIXES as usize - MAX_LEARNED;
 
 /// The ring of a program that uses none.
 const SMALLEST_RING_BYTES: u32 = 4_096;
@@ -34,8 +41,16 @@ pub(super) struct Selection {
     prefixes: LpmTrie<MapData, [u8; 16], u32>,
     /// What stands in the maps now.
     port_bits: Vec<u64>,
-    known_prefixes: BTreeSet<(u32, [u8; 16])>,
+    known_prefixes: BTreeSet<Prefix>,
+    /// Counters of each slot when they were last asked for.
+    told: Vec<Counters>,
+    /// What is asked for, and what was learned beyond that, the oldest first.
+    asked: Vec<IpNet>,
+    learned: VecDeque<Prefix>,
 }
+
+/// Length in bits and address, IPv4 inside IPv6.
+type Prefix = (u32, [u8; 16]);
 
 impl Selection {
     pub fn new(loaded: &mut Ebpf, options: &Options) -> Result<Self, LiveError> {
@@ -49,14 +64,16 @@ impl Selection {
             prefixes: take(loaded, "prefixes")?,
             port_bits: vec![0; abi::PORT_WORDS],
             known_prefixes: BTreeSet::new(),
+            told: Vec::new(),
+            asked: Vec::new(),
+            learned: VecDeque::new(),
         };
-        selection.set_interest(&options.ports, &options.prefixes)?;
+        selection.set_ports(&options.ports)?;
+        selection.set_interest(&options.prefixes)?;
         Ok(selection)
     }
 
-    /// Changes what is of interest. What is new is added before what is old goes, so that nothing wanted is
-    /// missed in between.
-    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
+    fn set_ports(&mut self, ports: &[u16]) -> Result<(), LiveError> {
         let mut bits = vec![0_u64; abi::PORT_WORDS];
         for port in ports {
             if let Some(word) = bits.get_mut(usize::from(port >> 6)) {
@@ -69,13 +86,20 @@ impl Selection {
                 *known = *word;
             }
         }
-        let wanted: BTreeSet<(u32, [u8; 16])> = prefixes.iter().map(prefix_of).collect();
-        if wanted.len() > abi::MAX_PREFIXES as usize {
+        Ok(())
+    }
+
+    /// Changes what is of interest. What is new is added before what is old goes, so that nothing wanted is
+    /// missed in between. What was learned stays.
+    pub fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
+        let mut wanted: BTreeSet<Prefix> = prefixes.iter().map(prefix_of).collect();
+        if wanted.len() > MAX_INTEREST {
             return Err(LiveError::Unsupported {
                 what: format!("an interest in {} prefixes", wanted.len()),
-                why: format!("the kernel part holds {}: give fewer or wider ones", abi::MAX_PREFIXES),
+                why: format!("the kernel part holds {MAX_INTEREST}: give fewer or wider ones"),
             });
         }
+        wanted.extend(&self.learned);
         // The room for both at once may be missing where nearly all of them change.
         let surplus: Vec<_> = self.known_prefixes.difference(&wanted).copied().collect();
         let makes_room = self.known_prefixes.union(&wanted).count() > abi::MAX_PREFIXES as usize;
@@ -90,10 +114,31 @@ impl Selection {
         if !makes_room {
             self.forget(&surplus)?;
         }
+        self.asked = prefixes.to_vec();
         Ok(())
     }
 
-    fn forget(&mut self, prefixes: &[(u32, [u8; 16])]) -> Result<(), LiveError> {
+    /// Adds one address; the oldest that was learned makes room.
+    pub fn learn(&mut self, address: IpAddr) {
+        let prefix = prefix_of(&IpNet::from(address));
+        if self.known_prefixes.contains(&prefix) || self.asked.iter().any(|net| net.contains(&address)) {
+            return;
+        }
+        if self.learned.len() >= MAX_LEARNED
+            && let Some(oldest) = self.learned.pop_front()
+            && !self.asked.iter().any(|net| prefix_of(net) == oldest)
+        {
+            // What cannot be forgotten is watched a little longer.
+            let _ = self.forget(&[oldest]);
+        }
+        // A refusal costs what it would have found on ports of no interest; the next answer tries again.
+        if self.prefixes.insert(&Key::new(prefix.0, prefix.1), 1, 0).is_ok() {
+            self.known_prefixes.insert(prefix);
+            self.learned.push_back(prefix);
+        }
+    }
+
+    fn forget(&mut self, prefixes: &[Prefix]) -> Result<(), LiveError> {
         for prefix in prefixes {
             self.prefixes.remove(&Key::new(prefix.0, prefix.1)).map_err(of_map)?;
             self.known_prefixes.remove(prefix);
@@ -126,7 +171,19 @@ impl Selection {
         }
     }
 
-    /// The counters of an interface, over all processors.
+    /// The counters of a slot since this was asked last.
+    pub fn news(&mut self, slot: u32) -> Counters {
+        let now = self.counters(slot);
+        let at = slot as usize;
+        if self.told.len() <= at {
+            self.told.resize(at + 1, Counters([0; COUNTER_WORDS]));
+        }
+        let before =
+            self.told.get_mut(at).map_or(Counters([0; COUNTER_WORDS]), |told| std::mem::replace(told, now));
+        now.since(&before)
+    }
+
+    /// The counters of a slot, over all processors.
     pub fn counters(&self, slot: u32) -> Counters {
         let mut sum = [0_u64; COUNTER_WORDS];
         if let Ok(values) = self.counts.get(&slot, 0) {
@@ -140,7 +197,8 @@ impl Selection {
     }
 }
 
-/// What one interface counted.
+/// What one slot counted.
+#[derive(Clone, Copy)]
 pub(super) struct Counters([u64; COUNTER_WORDS]);
 
 impl Counters {
@@ -150,6 +208,13 @@ impl Counters {
 
     fn count(&self, at: usize) -> Count {
         Count { packets: self.word(at), bytes: self.word(at + 1) }
+    }
+
+    fn since(mut self, before: &Self) -> Self {
+        for (word, before) in self.0.iter_mut().zip(before.0) {
+            *word = word.wrapping_sub(before);
+        }
+        self
     }
 
     pub fn passed(&self) -> Count {
@@ -171,20 +236,6 @@ impl Counters {
     pub fn faults(&self) -> Faults {
         Faults { flows_not_kept: self.word(abi::MAP_FULL_AT), unparsed: self.word(abi::UNPARSED_AT) }
     }
-
-    /// As the interface's counts, where `given` of what passed was handed over. What passed and still waits
-    /// is not counted as seen yet, so that the sum is right at any moment.
-    pub fn into_link_counts(self, interface: Arc<str>, given: Count) -> LinkCounts {
-        let mut seen = given;
-        let skipped = self.skipped();
-        let lost = self.lost();
-        for count in skipped.iter().map(|(_, count)| count).chain(lost.iter().map(|(.., count)| count)) {
-            seen.packets += count.packets;
-            seen.bytes += count.bytes;
-        }
-        let dropped = lost.iter().map(|(stage, reason, count)| (*stage, *reason, count.packets)).collect();
-        LinkCounts { interface, seen, given, skipped, dropped }
-    }
 }
 
 fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Result<T, LiveError> {
@@ -196,7 +247,7 @@ fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Res
 }
 
 /// A prefix as the program looks it up: IPv4 inside IPv6.
-fn prefix_of(prefix: &IpNet) -> (u32, [u8; 16]) {
+fn prefix_of(prefix: &IpNet) -> Prefix {
     let (bits, address) = match prefix.network() {
         IpAddr::V4(address) => (96, address.to_ipv6_mapped()),
         IpAddr::V6(address) => (0, address),
@@ -217,7 +268,7 @@ fn prefix_of(prefix: &IpNet) -> (u32, [u8; 16]) {
 /// program.watch(2, false)?;                 // interface 2, frames begin with an Ethernet header
 /// program.attach(&socket)?;                 // or SO_ATTACH_BPF with program.descriptor(); as often as wanted
 /// program.settle(flow);                     // what the engine has decided
-/// let skipped = program.skipped(2);         // packets and bytes, by reason
+/// let left_out = program.left_out(2);       // packets and bytes, by reason
 /// # Ok(())
 /// # }
 /// ```
@@ -225,8 +276,8 @@ pub struct SelectionProgram {
     selection: Selection,
     program: ProgramFd,
     loaded: Ebpf,
-    /// Interface numbers by slot, from 1.
-    watched: Vec<u32>,
+    /// Interface numbers by slot, from 1; `None` where the slot is free.
+    watched: Vec<Option<u32>>,
 }
 
 impl SelectionProgram {
@@ -284,25 +335,47 @@ impl SelectionProgram {
     /// # Errors
     /// Where the kernel refuses, or there are more interfaces than it has counters for.
     pub fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError> {
-        let at = self.watched.iter().position(|&known| known == index).unwrap_or(self.watched.len());
+        let place = |wanted: Option<u32>| self.watched.iter().position(|&known| known == wanted);
+        let at = place(Some(index)).or_else(|| place(None)).unwrap_or(self.watched.len());
         // Slot 0 is for those nobody named.
         let slot = at as u32 + 1;
         if slot >= abi::MAX_SLOTS {
             return Err(too_many_interfaces(index));
         }
         self.selection.watch(index, slot, is_raw_ip)?;
-        if at == self.watched.len() {
-            self.watched.push(index);
+        match self.watched.get_mut(at) {
+            Some(known) if *known == Some(index) => {}
+            Some(known) => {
+                *known = Some(index);
+                // What was counted until now is of another interface.
+                self.selection.news(slot);
+            }
+            None => self.watched.push(Some(index)),
         }
         Ok(())
     }
 
-    /// Changes what is of interest, for flows that begin from now on.
+    /// The interface with this kernel number is gone; its slot may be taken by another one.
+    pub fn forget(&mut self, index: u32) {
+        if let Some(known) = self.watched.iter_mut().find(|known| **known == Some(index)) {
+            *known = None;
+        }
+        // Whatever has that number next is not taken for this one; a refusal leaves it to be counted wrongly
+        // until it is watched.
+        let _ = self.selection.watch(index, 0, false);
+    }
+
+    /// Changes the addresses of interest, for flows that begin from now on.
     ///
     /// # Errors
     /// Where the kernel refuses, or there are too many prefixes.
-    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
-        self.selection.set_interest(ports, prefixes)
+    pub fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
+        self.selection.set_interest(prefixes)
+    }
+
+    /// Adds one address of interest.
+    pub fn learn(&mut self, address: IpAddr) {
+        self.selection.learn(address);
     }
 
     /// Learns that no further packet of this flow matters until its next SYN. A flow that began just now is
@@ -313,19 +386,15 @@ impl SelectionProgram {
         }
     }
 
-    /// What was left out on the interface with this kernel number, by reason, also what was lost for want of
-    /// a rate (`unparsed_rate`). Of an interface that is not watched: of all such together.
-    pub fn skipped(&mut self, index: u32) -> Vec<(&'static str, Count)> {
-        let counters = self.selection.counters(self.slot(index));
-        let mut skipped = counters.skipped();
-        skipped.extend(
-            counters
-                .lost()
-                .iter()
-                .filter(|(stage, ..)| *stage == "kernel")
-                .map(|(_, reason, count)| (*reason, *count)),
-        );
-        skipped
+    /// What was left out on the interface with this kernel number, by reason, since this was asked last. Of an
+    /// interface that is not watched: of all such together.
+    pub fn left_out(&mut self, index: u32) -> LinkCounts {
+        let counters = self.selection.news(self.slot(index));
+        let mut counts = LinkCounts { skipped: counters.skipped(), ..LinkCounts::default() };
+        // The ring belongs to the socket, which counts for itself.
+        let lost = counters.lost().into_iter().filter(|(stage, ..)| *stage == "kernel");
+        counts.dropped = lost.map(|(stage, reason, count)| (stage, reason, count.packets)).collect();
+        counts
     }
 
     /// What was chosen on the interface with this kernel number, before the socket had room for it or not.
@@ -334,13 +403,43 @@ impl SelectionProgram {
     }
 
     fn slot(&self, index: u32) -> u32 {
-        self.watched.iter().position(|&known| known == index).map_or(0, |at| at as u32 + 1)
+        self.watched.iter().position(|&known| known == Some(index)).map_or(0, |at| at as u32 + 1)
+    }
+}
+
+impl SocketSelection for SelectionProgram {
+    fn descriptor(&self) -> RawFd {
+        Self::descriptor(self)
+    }
+
+    fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError> {
+        Self::watch(self, index, is_raw_ip)
+    }
+
+    fn settle(&mut self, flow: &FlowAddresses) {
+        Self::settle(self, flow);
+    }
+
+    fn forget(&mut self, index: u32) {
+        Self::forget(self, index);
+    }
+
+    fn left_out(&mut self, index: u32) -> LinkCounts {
+        Self::left_out(self, index)
+    }
+
+    fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
+        Self::set_interest(self, prefixes)
+    }
+
+    fn learn(&mut self, address: IpAddr) {
+        Self::learn(self, address);
     }
 }
 
 pub(super) fn too_many_interfaces(index: u32) -> LiveError {
     LiveError::Interface {
         interface: format!("number {index}").into(),
-        why: format!("{} others were watched since the start: begin anew", abi::MAX_SLOTS - 1),
+        why: format!("{} others are watched", abi::MAX_SLOTS - 1),
     }
 }

@@ -1,6 +1,7 @@
 //! Frames from the ring of the program that hangs on interfaces.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use super::selection::{Selection, too_many_interfaces};
 use super::{Attachment, Faults, Options};
 use crate::capture::frame::{Frame, Interface};
 use crate::capture::link_type::LinkType;
-use crate::capture::live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use crate::capture::places::Places;
 
 /// Where programs hang, and what they are called.
 const INGRESS: (&str, TcAttachType) = ("ddb_ingress", TcAttachType::Ingress);
@@ -40,8 +42,6 @@ const MOST_RING_MIB: u32 = 1_024;
 struct Attached {
     ingress: Option<SchedClassifierLinkId>,
     egress: Option<SchedClassifierLinkId>,
-    /// Index into the interfaces.
-    interface: usize,
 }
 
 /// The back-end.
@@ -51,9 +51,8 @@ pub struct EbpfSource {
     selection: Selection,
     clock: Clock,
     attached: HashMap<u32, Attached>,
-    interfaces: Vec<Interface>,
-    names: Vec<Arc<str>>,
-    given: Vec<Count>,
+    places: Places,
+    faults: Faults,
     attachment: Attachment,
     takes_outgoing: bool,
     frames: u64,
@@ -89,9 +88,8 @@ impl EbpfSource {
             selection,
             clock,
             attached: HashMap::new(),
-            interfaces: Vec::new(),
-            names: Vec::new(),
-            given: Vec::new(),
+            places: Places::default(),
+            faults: Faults::default(),
             attachment: options.attachment,
             takes_outgoing: options.takes_outgoing,
             frames: 0,
@@ -101,47 +99,31 @@ impl EbpfSource {
         })
     }
 
-    /// Changes what is of interest, for flows that begin from now on. No flow is lost by it.
-    ///
-    /// # Errors
-    /// Where the kernel refuses, or there are too many prefixes.
-    pub fn set_interest(&mut self, ports: &[u16], prefixes: &[IpNet]) -> Result<(), LiveError> {
-        self.selection.set_interest(ports, prefixes)
-    }
-
     /// What could not be done, over all interfaces.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        let mut sum = Faults::default();
-        for slot in 0..=self.interfaces.len() {
-            let faults = self.selection.counters(slot as u32).faults();
-            sum.flows_not_kept += faults.flows_not_kept;
-            sum.unparsed += faults.unparsed;
-        }
-        sum
+    pub fn faults(&mut self) -> Faults {
+        self.read_all_counters();
+        self.faults
     }
 
-    /// Where a link's frames are counted: in the place of an equal one that was attached before.
-    fn place(&mut self, link: &Link) -> Result<usize, LiveError> {
-        let interface = Interface {
-            link_type: link.link_type,
-            name: Some(Arc::clone(&link.name)),
-            kind: link.kind.as_ref().map(Arc::clone),
-        };
-        let known = self.interfaces.iter().position(|known| *known == interface);
-        // An interface of the same name may be watched at once, in the moment between two of a name.
-        if let Some(at) = known
-            && self.attached.values().all(|attached| attached.interface != at)
-        {
-            return Ok(at);
+    /// Adds what the program counted at a place since it was asked last.
+    fn read_counters(&mut self, place: usize) {
+        let counters = self.selection.news(place as u32 + 1);
+        for (reason, count) in counters.skipped() {
+            self.places.skip(place, reason, count);
         }
-        if self.interfaces.len() + 1 >= abi::MAX_SLOTS as usize {
-            return Err(too_many_interfaces(link.index));
+        for (stage, reason, count) in counters.lost() {
+            self.places.lose(place, stage, reason, count.packets);
         }
-        self.interfaces.push(interface);
-        self.names.push(Arc::clone(&link.name));
-        self.given.push(Count::default());
-        Ok(self.interfaces.len() - 1)
+        let faults = counters.faults();
+        self.faults.flows_not_kept += faults.flows_not_kept;
+        self.faults.unparsed += faults.unparsed;
+    }
+
+    fn read_all_counters(&mut self) {
+        let watched: Vec<usize> = self.places.watched().map(|(place, _)| place).collect();
+        for place in watched {
+            self.read_counters(place);
+        }
     }
 
     fn hang(
@@ -184,11 +166,13 @@ impl EbpfSource {
     fn drain(&mut self, most: usize, take: &mut dyn FnMut(&Frame<'_>, &[Interface])) -> usize {
         let mut count = 0;
         while count < most {
-            let Some(item) = self.ring.next() else { break };
+            let Some(item) = self.ring.next() else {
+                self.places.note_empty();
+                break;
+            };
             let Some((event, data)) = abi::read_event(&item) else { continue };
             // Slot 0: its interface was not attached by this source, which cannot be.
             let Some(interface) = (event.slot as usize).checked_sub(1) else { continue };
-            let Some(given) = self.given.get_mut(interface) else { continue };
             let mut bytes = data;
             if let Some(tag) = event.vlan
                 && let Some((addresses, rest)) = data.split_at_checked(TAG_AT)
@@ -201,8 +185,7 @@ impl EbpfSource {
             }
             self.frames += 1;
             self.newest = self.newest.max(event.nanoseconds);
-            given.packets += 1;
-            given.bytes += u64::from(event.wire_bytes);
+            self.places.give(interface, event.wire_bytes);
             let frame = Frame {
                 number: self.frames,
                 timestamp: self.clock.utc(event.nanoseconds),
@@ -210,7 +193,7 @@ impl EbpfSource {
                 wire_bytes: event.wire_bytes,
                 data: bytes,
             };
-            take(&frame, &self.interfaces);
+            take(&frame, self.places.interfaces());
             count += 1;
         }
         count
@@ -238,8 +221,17 @@ impl LiveSource for EbpfSource {
         if if_nametoindex(link.name.as_ref()).ok() != Some(link.index) {
             return Err(refused("it is gone or has another name".to_owned()));
         }
-        let interface = self.place(link)?;
-        self.selection.watch(link.index, interface as u32 + 1, is_raw_ip)?;
+        let interface = Interface {
+            link_type: link.link_type,
+            name: Some(Arc::clone(&link.name)),
+            kind: link.kind.as_ref().map(Arc::clone),
+        };
+        let most = abi::MAX_SLOTS as usize - 1;
+        let place = self.places.find(&interface, most).ok_or_else(|| too_many_interfaces(link.index))?;
+        let slot = place as u32 + 1;
+        // What was counted until now is of whoever had the place before.
+        self.read_counters(place);
+        self.selection.watch(link.index, slot, is_raw_ip)?;
         let ingress = Some(self.hang(link, INGRESS)?);
         let mut egress = None;
         // On the loopback, what goes out comes in.
@@ -252,7 +244,8 @@ impl LiveSource for EbpfSource {
                 }
             }
         }
-        self.attached.insert(link.index, Attached { ingress, egress, interface });
+        self.places.settle(place, link.index, interface);
+        self.attached.insert(link.index, Attached { ingress, egress });
         Ok(())
     }
 
@@ -260,11 +253,14 @@ impl LiveSource for EbpfSource {
         if let Some(attached) = self.attached.remove(&index) {
             self.unhang(INGRESS.0, attached.ingress);
             self.unhang(EGRESS.0, attached.egress);
+            if let Some(place) = self.places.leave(index) {
+                self.read_counters(place);
+            }
         }
     }
 
     fn interfaces(&self) -> &[Interface] {
-        &self.interfaces
+        self.places.interfaces()
     }
 
     fn poll(
@@ -296,14 +292,17 @@ impl LiveSource for EbpfSource {
         self.selection.settle(flow, self.newest);
     }
 
+    fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
+        self.selection.set_interest(prefixes)
+    }
+
+    fn learn(&mut self, address: IpAddr) {
+        self.selection.learn(address);
+    }
+
     fn counts(&mut self) -> Vec<LinkCounts> {
-        let links = self.names.iter().zip(&self.given).enumerate();
-        links
-            .map(|(interface, (name, given))| {
-                let counters = self.selection.counters(interface as u32 + 1);
-                counters.into_link_counts(Arc::clone(name), *given)
-            })
-            .collect()
+        self.read_all_counters();
+        self.places.counts()
     }
 }
 

@@ -1,19 +1,30 @@
 //! Which back-end takes the packets from the interfaces: the one place where back-ends are plugged in.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use crate::capture::afpacket::{self, AfPacket};
+use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
-use crate::capture::{Link, LiveError, LiveSource};
+use crate::capture::{Link, LiveError, LiveSource, Outgoing};
 use crate::config::{Backend, Resolved};
-use crate::host::links::{self, LinkEvent, LinkWatch, Selection};
-use crate::pipeline::live::{LinkChange, Live, OpenSource};
+use crate::host::forwarding;
+use crate::host::links::{self, HostLink, LinkEvent, LinkWatch, Selection};
+use crate::host::statistics::{self, SinceStart};
+use crate::pipeline::live::{Change, Live, OpenSource};
 
 /// How often is looked whether interfaces came or went.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+/// How often the host is asked what its interfaces lost, and whether it forwards.
+const ASK_EVERY: Duration = Duration::from_secs(10);
+
+/// What chooses the packets of a packet socket.
+const BY_PROGRAM: &str = "packets are chosen by the eBPF program as socket filter";
+const BY_FILTER: &str = "packets are chosen by a classic filter";
 
 /// Interfaces named in an error.
 const MAX_NAMED: usize = 12;
@@ -27,8 +38,10 @@ pub(super) struct Opened {
     pub links: Vec<Link>,
     /// Interfaces that could not be attached, and why.
     pub refused: Vec<(String, String)>,
-    /// Why this back-end.
+    /// Why this back-end, and what chooses the packets.
     pub reason: String,
+    /// The kernel is asked by bpf(2) while it runs.
+    pub uses_bpf: bool,
     pub follower: LinkWatch,
 }
 
@@ -51,7 +64,7 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
     for name in missing {
         tracing::warn!(interface = name, "The interface is not there or not up; it is watched once it is.");
     }
-    let (mut source, backend, reason) = choose(config)?;
+    let (Ready { mut source, chosen_by, uses_bpf }, backend, reason) = choose(config)?;
     let (mut attached, mut refused, mut first_error) = (Vec::new(), Vec::new(), None);
     for link in links {
         match source.attach(&link) {
@@ -69,44 +82,100 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
         return Err(error.into());
     }
     let config = Arc::clone(config);
-    let reopen: OpenSource = Box::new(move || open_one(backend, &config));
-    Ok(Opened { source, reopen, links: attached, refused, reason, follower })
+    let reopen: OpenSource = Box::new(move || open_one(backend, &config).map(|ready| ready.source));
+    let reason = if chosen_by.is_empty() { reason } else { format!("{reason}; {chosen_by}") };
+    Ok(Opened { source, reopen, links: attached, refused, reason, uses_bpf, follower })
 }
 
-/// Tells of interfaces that come and go, until the engine has ended.
-pub(super) fn follow<A: Send + 'static>(mut follower: LinkWatch, live: &Arc<Live<A>>) -> std::io::Result<()> {
+/// Tells of interfaces that come and go, of what they lose and of what this host sends, until the engine has ended.
+/// `changes` is counted up when interfaces or addresses change; `selections` names other interfaces to be watched.
+pub(super) fn follow<A: Send + 'static>(
+    mut follower: LinkWatch,
+    live: &Arc<Live<A>>,
+    changes: Arc<AtomicU64>,
+    selections: Receiver<Selection>,
+) -> std::io::Result<()> {
     let live = Arc::downgrade(live);
+    let mut losses = SinceStart::new(statistics::losses().unwrap_or_default());
     std::thread::Builder::new().name("links".to_owned()).spawn(move || {
+        let mut outgoing = None;
+        let mut asked: Option<Instant> = None;
+        let mut is_followed = true;
         loop {
-            std::thread::sleep(FOLLOW_EVERY);
             let Some(live) = live.upgrade() else { return };
-            match follower.take_events() {
-                Ok(events) => events.into_iter().for_each(|event| pass_on(event, &live)),
-                Err(error) => {
-                    tracing::error!(%error, "Interfaces that come and go are no longer noticed.");
-                    return;
+            let mut has_changed = false;
+            if is_followed {
+                let events = match selections.try_recv() {
+                    Ok(selection) => follower.select(selection),
+                    Err(_) => follower.take_events(),
+                };
+                match events {
+                    Ok(events) => {
+                        has_changed = !events.is_empty();
+                        changes.fetch_add(u64::from(has_changed), Ordering::Relaxed);
+                        events.into_iter().for_each(|event| pass_on(event, &live));
+                    }
+                    Err(error) => {
+                        is_followed = false;
+                        tracing::error!(%error, "Interfaces that come and go are no longer noticed.");
+                    }
                 }
             }
+            if has_changed || asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) {
+                asked = Some(Instant::now());
+                let watched: Vec<HostLink> = follower.links().cloned().collect();
+                let now = outgoing_of(&watched);
+                if outgoing.as_ref() != Some(&now) {
+                    live.change(Change::Outgoing(now.clone()));
+                    outgoing = Some(now);
+                }
+                if let Ok(counted) = statistics::losses() {
+                    let names: Vec<&str> = watched.iter().map(|link| &*link.name).collect();
+                    losses.observe(counted, &names);
+                    live.set_lost_before(losses.losses());
+                }
+            }
+            drop(live);
+            std::thread::sleep(FOLLOW_EVERY);
         }
     })?;
     Ok(())
+}
+
+/// Which frames of those that this host sends are needed; all of them where that cannot be told.
+fn outgoing_of(watched: &[HostLink]) -> Outgoing {
+    forwarding::situation(watched).map_or(Outgoing::All, |situation| afpacket::outgoing_for(&situation))
 }
 
 fn pass_on<A: Send + 'static>(event: LinkEvent, live: &Live<A>) {
     match event {
         LinkEvent::Appeared(link) => {
             tracing::info!(interface = %link.name, "An interface appeared and is watched.");
-            live.change_link(LinkChange::Appeared(link.link()));
+            live.change(Change::Appeared(link.link()));
         }
         LinkEvent::Vanished { index, name } => {
             tracing::info!(interface = %name, "An interface is gone.");
-            live.change_link(LinkChange::Vanished(index));
+            live.change(Change::Vanished { index, name });
         }
         LinkEvent::Changed(_) | LinkEvent::Addresses => {}
     }
 }
 
-type Chosen = (Box<dyn LiveSource>, Backend, String);
+/// A source, and how it works.
+struct Ready {
+    source: Box<dyn LiveSource>,
+    /// What chooses the packets, where there is a choice.
+    chosen_by: String,
+    uses_bpf: bool,
+}
+
+impl Ready {
+    fn plain(source: impl LiveSource + 'static) -> Self {
+        Self { source: Box::new(source), chosen_by: String::new(), uses_bpf: false }
+    }
+}
+
+type Chosen = (Ready, Backend, String);
 
 fn choose(config: &Arc<Resolved>) -> anyhow::Result<Chosen> {
     let wanted = config.capture.backend;
@@ -116,13 +185,13 @@ fn choose(config: &Arc<Resolved>) -> anyhow::Result<Chosen> {
     let mut refusals = Vec::new();
     for backend in [Backend::Ebpf, Backend::AfPacket, Backend::Pcap] {
         match open_one(backend, config) {
-            Ok(source) => {
+            Ok(ready) => {
                 let reason = if refusals.is_empty() {
                     "the best that this host allows".to_owned()
                 } else {
                     format!("the best that this host allows ({})", refusals.join("; "))
                 };
-                return Ok((source, backend, reason));
+                return Ok((ready, backend, reason));
             }
             Err(error) => refusals.push(format!("not {}: {error}", backend.as_str())),
         }
@@ -130,7 +199,7 @@ fn choose(config: &Arc<Resolved>) -> anyhow::Result<Chosen> {
     Err(anyhow!("no back-end works here: {}; `ddbwatch doctor` tells what mends it", refusals.join("; ")))
 }
 
-fn open_one(backend: Backend, config: &Resolved) -> Result<Box<dyn LiveSource>, LiveError> {
+fn open_one(backend: Backend, config: &Resolved) -> Result<Ready, LiveError> {
     let capture = &config.capture;
     match backend {
         Backend::Auto | Backend::Ebpf => open_ebpf(config),
@@ -140,9 +209,15 @@ fn open_one(backend: Backend, config: &Resolved) -> Result<Box<dyn LiveSource>, 
                 ring_mib: capture.ring_mib,
                 ..afpacket::Options::default()
             };
-            Ok(Box::new(AfPacket::open(options, None)?))
+            let (selection, chosen_by) = match selection(config) {
+                Ok(selection) => (Some(selection), BY_PROGRAM.to_owned()),
+                Err(error) => (None, format!("{BY_FILTER} ({error})")),
+            };
+            let uses_bpf = selection.is_some();
+            let source = Box::new(AfPacket::open(options, selection)?);
+            Ok(Ready { source, chosen_by, uses_bpf })
         }
-        Backend::Pcap => Ok(Box::new(Pcap::new(libpcap::Options {
+        Backend::Pcap => Ok(Ready::plain(Pcap::new(libpcap::Options {
             snaplen_bytes: capture.snaplen_bytes,
             buffer_mib: capture.ring_mib,
             ..libpcap::Options::default()
@@ -151,22 +226,57 @@ fn open_one(backend: Backend, config: &Resolved) -> Result<Box<dyn LiveSource>, 
 }
 
 #[cfg(target_endian = "little")]
-fn open_ebpf(config: &Resolved) -> Result<Box<dyn LiveSource>, LiveError> {
-    use crate::capture::ebpf::{EbpfSource, Options};
+fn open_ebpf(config: &Resolved) -> Result<Ready, LiveError> {
+    let source = crate::capture::ebpf::EbpfSource::load(&ebpf_options(config))?;
+    Ok(Ready { source: Box::new(source), chosen_by: String::new(), uses_bpf: true })
+}
 
-    let options = Options {
+/// The program that chooses for packet sockets.
+#[cfg(target_endian = "little")]
+fn selection(config: &Resolved) -> Result<Box<dyn SocketSelection>, LiveError> {
+    Ok(Box::new(crate::capture::ebpf::SelectionProgram::load(&ebpf_options(config))?))
+}
+
+#[cfg(target_endian = "little")]
+fn ebpf_options(config: &Resolved) -> crate::capture::ebpf::Options {
+    crate::capture::ebpf::Options {
         ring_mib: config.capture.ring_mib,
         flow_bytes: u32::try_from(config.limits.flow_bytes).unwrap_or(u32::MAX),
         prefixes: config.endpoint.prefixes.networks().collect(),
-        ..Options::default()
-    };
-    Ok(Box::new(EbpfSource::load(&options)?))
+        ..crate::capture::ebpf::Options::default()
+    }
+}
+
+/// Whether a back-end could look for all addresses of a configuration.
+#[cfg(target_endian = "little")]
+pub(super) fn check_interest(config: &Resolved) -> anyhow::Result<()> {
+    let (count, most) = (config.endpoint.prefixes.networks().count(), crate::capture::ebpf::MAX_INTEREST);
+    anyhow::ensure!(
+        count <= most,
+        "the address list has {count} DynamoDB prefixes, and the kernel part holds {most}: give a list with fewer"
+    );
+    Ok(())
 }
 
 #[cfg(not(target_endian = "little"))]
-fn open_ebpf(_: &Resolved) -> Result<Box<dyn LiveSource>, LiveError> {
-    Err(LiveError::Unsupported {
-        what: "the eBPF back-end".to_owned(),
+fn open_ebpf(_: &Resolved) -> Result<Ready, LiveError> {
+    Err(not_here())
+}
+
+#[cfg(not(target_endian = "little"))]
+fn selection(_: &Resolved) -> Result<Box<dyn SocketSelection>, LiveError> {
+    Err(not_here())
+}
+
+#[cfg(not(target_endian = "little"))]
+pub(super) fn check_interest(_: &Resolved) -> anyhow::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(target_endian = "little"))]
+fn not_here() -> LiveError {
+    LiveError::Unsupported {
+        what: "eBPF".to_owned(),
         why: "its program is built for little-endian machines".to_owned(),
-    })
+    }
 }

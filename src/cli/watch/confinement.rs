@@ -2,32 +2,56 @@
 
 use std::path::{Path, PathBuf};
 
+use super::feed::Open;
 use crate::cli::Failure;
 use crate::config::Resolved;
-use crate::host::privileges::{self, DEFAULT_USER};
+use crate::host::privileges::{self, Capability, DEFAULT_USER};
 use crate::host::sandbox::{self, Reachable};
+use crate::pipeline::live::Feed;
 
 /// Becomes a user of its own with as little as capturing needs, behind walls. No thread may run yet.
-pub(super) fn give_up(config: &Resolved, backend: &str) -> Result<(), Failure> {
-    let dropped = privileges::drop_to(DEFAULT_USER, privileges::needed(backend))
-        .map_err(|error| Failure::CannotRun(error.into()))?;
+///
+/// A replay stays the user that started it: its captures may be readable, and its records writable, for nobody
+/// else. It keeps no capability but reading what that user could read, and the walls leave nothing in reach but
+/// its captures, its configuration and where records go.
+pub(super) fn give_up(config: &Resolved, open: &Open) -> Result<(), Failure> {
+    let backend = open.watching.backend;
+    let dropped = if matches!(open.feed, Feed::Replay(_)) {
+        privileges::keep_only(&[Capability::CAP_DAC_READ_SEARCH])
+    } else {
+        let mut kept = privileges::needed(backend).to_vec();
+        if open.uses_bpf {
+            kept.extend(
+                privileges::SELECTION
+                    .iter()
+                    .filter(|capability| !kept.contains(capability))
+                    .copied()
+                    .collect::<Vec<_>>(),
+            );
+        }
+        privileges::drop_to(DEFAULT_USER, &kept)
+    };
+    let dropped = dropped.map_err(|error| Failure::CannotRun(error.into()))?;
     dropped.notes.iter().for_each(|note| tracing::warn!("Privileges: {note}."));
-    let confined = sandbox::confine(&reachable(config, backend));
+    let confined = sandbox::confine(&reachable(config, open));
     confined.notes.iter().for_each(|note| tracing::warn!("Sandbox: {note}."));
     tracing::info!(privileges = %dropped, sandbox = %confined, "Privileges were given up.");
     Ok(())
 }
 
-fn reachable(config: &Resolved, backend: &str) -> Reachable {
+fn reachable(config: &Resolved, open: &Open) -> Reachable {
     let mut read = vec![PathBuf::from("/proc"), PathBuf::from("/sys")];
     let named = [&config.path_of_file, &config.ip_ranges, &config.privacy.key_file];
     read.extend(named.into_iter().flatten().map(|path| folder_of(path)));
+    let mut captures: Vec<PathBuf> = open.captures.iter().map(|path| folder_of(path)).collect();
+    captures.dedup();
+    read.extend(captures);
     let records = config.output.records.as_deref().filter(|path| *path != Path::new("-"));
     Reachable {
         read,
         write: records.map(folder_of).into_iter().collect(),
         listen: vec![config.metrics.listen.port()],
-        uses_bpf: backend == "ebpf",
+        uses_bpf: open.uses_bpf,
     }
 }
 

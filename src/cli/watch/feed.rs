@@ -1,11 +1,12 @@
 //! Opens what shall be watched.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 
 use super::backends;
-use crate::capture;
+use crate::capture::{self, Input};
 use crate::cli::Failure;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
@@ -13,11 +14,18 @@ use crate::host::links::LinkWatch;
 use crate::pipeline::live::{Feed, Replay, STALLED};
 use crate::serve::Watching;
 
+/// What is open, and what that needs while it runs.
+pub(super) struct Open {
+    pub(super) feed: Feed,
+    pub(super) watching: Watching,
+    pub(super) follower: Option<LinkWatch>,
+    pub(super) uses_bpf: bool,
+    /// Captures that are opened again in each round.
+    pub(super) captures: Vec<PathBuf>,
+}
+
 /// Interfaces or captures, as the flags say.
-pub(super) fn open(
-    args: &Watch,
-    config: &Arc<Resolved>,
-) -> Result<(Feed, Watching, Option<LinkWatch>), Failure> {
+pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure> {
     if let Some(path) = &args.replay {
         let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
         for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
@@ -29,8 +37,9 @@ pub(super) fn open(
             interfaces: vec![path.display().to_string()],
             ..Watching::default()
         };
+        let captures = found.inputs.iter().map(Input::path).filter(|path| path != Path::new("-")).collect();
         let replay = Replay { inputs: found.inputs, speed: args.speed, is_endless: args.is_endless };
-        return Ok((Feed::Replay(replay), watching, None));
+        return Ok(Open { feed: Feed::Replay(replay), watching, follower: None, uses_bpf: false, captures });
     }
     if config.capture.interfaces.is_empty() {
         return Err(Failure::Usage(anyhow!(
@@ -47,5 +56,6 @@ pub(super) fn open(
     };
     let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
     let feed = Feed::Interfaces { source, reopen, links, stalled_after: STALLED };
-    Ok((feed, watching, Some(opened.follower)))
+    let (follower, uses_bpf) = (Some(opened.follower), opened.uses_bpf);
+    Ok(Open { feed, watching, follower, uses_bpf, captures: Vec::new() })
 }

@@ -17,6 +17,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -31,6 +32,8 @@ use self::records::{Destination, Lost, Writer};
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
+use crate::host::links::Selection;
+use crate::host::process::Attribution;
 use crate::pipeline::live::{Live, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
@@ -58,13 +61,12 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let mut log = log::start(form(args), level(args), has_color());
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 
-    let (feed, watching, follower) = feed::open(args, &config)?;
+    let open = feed::open(args, &config)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
-    if !is_replay {
-        confinement::give_up(&config, watching.backend)?;
-    }
+    confinement::give_up(&config, &open)?;
+    let feed::Open { feed, watching, follower, .. } = open;
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
     let destination = open_records(&config).map_err(Failure::CannotRun)?;
@@ -81,9 +83,20 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let lost = writer.lost();
     let (live, outputs) = Live::start(feed, Arc::clone(&config)).map_err(cannot_run)?;
     let live = Arc::new(live);
-    if let Some(follower) = follower {
-        backends::follow(follower, &live).map_err(cannot_run)?;
-    }
+    let (selections, selected) = channel();
+    let attribution = match follower {
+        Some(follower) => {
+            let changes = Arc::default();
+            backends::follow(follower, &live, Arc::clone(&changes), selected).map_err(cannot_run)?;
+            let attribution = Attribution::open(recorder::post(&config), changes);
+            attribution
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "Whose flows of this host are cannot be told.");
+                })
+                .ok()
+        }
+        None => None,
+    };
     let beginning = Beginning {
         config: Arc::clone(&config),
         writer,
@@ -91,6 +104,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         monitor: live.monitor(),
         watching,
         log_lost: log.lost_lines(),
+        attribution,
     };
     let recorder = Recorder::new(beginning).map_err(Failure::CannotRun)?;
     let (tell_end, ended) = oneshot::channel();
@@ -103,7 +117,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         .map_err(cannot_run)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
-    let mut daemon = Daemon { args, command_line, config, live, lost, ended, listening: None };
+    let mut daemon = Daemon { args, command_line, config, live, lost, ended, selections, listening: None };
     let finished = runtime.block_on(daemon.run(listener));
     drop(log);
     finished
@@ -117,6 +131,8 @@ struct Daemon<'a> {
     live: Arc<Live<Question>>,
     lost: Arc<Lost>,
     ended: oneshot::Receiver<Option<Box<Accounts>>>,
+    /// Tells which interfaces are meant from now on.
+    selections: Sender<Selection>,
     listening: Option<JoinHandle<()>>,
 }
 
@@ -259,7 +275,8 @@ impl Daemon<'_> {
 
     async fn try_reload(&mut self, server: &Arc<Server>) -> anyhow::Result<()> {
         let config = Arc::new(config::load(self.args.config.as_deref(), &self.command_line)?);
-        refuse_what_cannot_change(&self.config, &config)?;
+        refuse_what_cannot_change(&self.config, &config, self.args.replay.is_some())?;
+        backends::check_interest(&config)?;
         // Everything that may fail comes first.
         let listener = if config.metrics.listen == self.config.metrics.listen {
             None
@@ -277,6 +294,10 @@ impl Daemon<'_> {
             .and_then(Result::ok)
             .context("the engine does not answer")?;
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        if config.capture.interfaces != self.config.capture.interfaces {
+            // A replay has no interfaces, and nobody listens.
+            let _ = self.selections.send(Selection::new(&config.capture.interfaces));
+        }
         if let Some(listener) = listener {
             let address = listener.local_addr()?;
             self.listen_with(server, listener)?;
@@ -329,14 +350,30 @@ impl Answers for Desk {
 }
 
 /// A change of what cannot change is no half-taken configuration: it is refused.
-fn refuse_what_cannot_change(now: &Resolved, new: &Resolved) -> anyhow::Result<()> {
-    for (is_same, what) in [
-        (now.capture == new.capture, "[capture]"),
-        (now.limits == new.limits, "[limits]"),
-        (now.metrics.max_series == new.metrics.max_series, "[metrics] max_series"),
-        (now.metrics.offenders == new.metrics.offenders, "[metrics] offenders"),
+fn refuse_what_cannot_change(now: &Resolved, new: &Resolved, is_replay: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        is_replay || !new.capture.interfaces.is_empty(),
+        "[capture] interfaces names none any more: name some, or stop ddbwatch"
+    );
+    for (is_same, what, why) in [
+        (
+            now.capture.backend == new.capture.backend,
+            "[capture] backend",
+            "it is opened with privileges that are gone",
+        ),
+        (
+            now.capture.snaplen_bytes == new.capture.snaplen_bytes,
+            "[capture] snaplen",
+            "rings are made with it",
+        ),
+        (now.capture.ring_mib == new.capture.ring_mib, "[capture] ring_mib", "rings are made with it"),
+        (now.limits == new.limits, "[limits]", "memory is divided by them at the start"),
     ] {
-        anyhow::ensure!(is_same, "{what} cannot be changed while running: restart, or put it back as it was");
+        anyhow::ensure!(
+            is_same,
+            "{what} cannot be changed while running, because {why}: restart ddbwatch (systemctl restart ddbwatch), or put \
+             it back as it was and reload"
+        );
     }
     Ok(())
 }

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::records::{Destination, Writer};
+use crate::classify::Role;
 use crate::cli::analyze::{metrics_options, redaction};
 use crate::config::Resolved;
 use crate::export::jsonl::write_record;
 use crate::export::{DaemonFacts, Metrics, Redaction, Redactor};
+use crate::host::process::{Attribution, Post};
 use crate::model::{Record, Severity, Timestamp};
 use crate::pipeline::live::{self, Monitor, Output};
-use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Summary, View, Watching};
+use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Sockets, Summary, View, Watching};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::Folding;
 
@@ -47,6 +49,8 @@ pub(super) struct Reloaded {
 /// Takes the outputs of the engine.
 pub(super) struct Recorder {
     metrics: Metrics,
+    /// Tells whose flows of this host are, live only.
+    attribution: Option<Attribution>,
     redactor: Redactor,
     redaction: Redaction,
     picture: Picture,
@@ -73,16 +77,18 @@ pub(super) struct Beginning {
     pub(super) monitor: Monitor,
     pub(super) watching: Watching,
     pub(super) log_lost: Arc<AtomicU64>,
+    pub(super) attribution: Option<Attribution>,
 }
 
 impl Recorder {
     pub(super) fn new(beginning: Beginning) -> anyhow::Result<Self> {
-        let Beginning { config, writer, records, monitor, watching, log_lost } = beginning;
+        let Beginning { config, writer, records, monitor, watching, log_lost, attribution } = beginning;
         let options = crate::export::MetricsOptions { is_daemon: true, ..metrics_options(&config) };
         let started = now();
         let redaction = redaction(&config);
         Ok(Self {
             metrics: Metrics::new(options)?,
+            attribution,
             redactor: Redactor::new(redaction.clone()),
             redaction,
             picture: Picture::default(),
@@ -124,6 +130,9 @@ impl Recorder {
         let number = records.len() as u64;
         let mut lines = Vec::with_capacity(records.len() * 1_536);
         for mut record in records {
+            if let Some(attribution) = &mut self.attribution {
+                record.host = attribution.facts(&record);
+            }
             self.redactor.apply(&mut record);
             self.metrics.observe(&record);
             self.picture.take(&record);
@@ -145,6 +154,7 @@ impl Recorder {
                 rule = violation.rule,
                 severity = violation.severity.as_str(),
                 client = %record.client,
+                process = record.host.as_ref().and_then(|host| host.process.as_deref()).unwrap_or_default(),
                 server = %record.server,
                 host = record.endpoint.host.as_deref().unwrap_or_default(),
                 region = record.endpoint.region.as_deref().unwrap_or_default(),
@@ -190,6 +200,9 @@ impl Recorder {
 
     fn reload(&mut self, Reloaded { config, destination }: Reloaded) {
         self.metrics.reconfigure(&metrics_options(&config));
+        if let Some(attribution) = &mut self.attribution {
+            attribution.set_post(post(&config));
+        }
         let redaction = redaction(&config);
         if redaction != self.redaction {
             self.redactor = Redactor::new(redaction.clone());
@@ -277,6 +290,19 @@ impl Recorder {
             self.watching.refused = health.refused;
         }
         self.watching.restarts = health.restarts.values().sum();
+        if let Some(attribution) = &self.attribution {
+            let counts = attribution.counts();
+            self.watching.sockets =
+                Sockets { asked: counts.asked, found: counts.found, over_budget: counts.over_budget };
+        }
+    }
+}
+
+/// What the configuration says of this host's part in flows.
+pub(super) fn post(config: &Resolved) -> Post {
+    Post {
+        is_mirror: config.site.role == Some(Role::Mirror),
+        is_behind_gwlb: config.site.role == Some(Role::Gwlb),
     }
 }
 

@@ -51,7 +51,7 @@ impl Daemon {
         for (interface, count) in &facts.restarts {
             self.restarts.set(&[interface], *count, budget);
         }
-        self.restarts.publish();
+        self.restarts.publish(budget);
         self.reload_successful.set(facts.is_reloaded.into());
         self.reload_timestamp.set(seconds(facts.reloaded));
     }

@@ -176,7 +176,7 @@ fn writes_every_listed_metric_with_its_help_kind_and_labels() {
         for pair in family.iter().flat_map(|family| family.get_metric()).flat_map(|series| series.get_label())
         {
             let label = metric.labels.iter().find(|label| label.name == pair.name()).expect("a listed label");
-            if let Values::Words(sets) = label.values {
+            if let metrics::Values::Words(sets) = label.values {
                 assert!(
                     sets.iter().copied().flatten().any(|word| *word == pair.value()),
                     "{}{{{}=\"{}\"}} is not of the closed set",

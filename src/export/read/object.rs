@@ -11,9 +11,10 @@ use crate::export::schema::{Key, SCHEMA};
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
     Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, Encapsulation,
-    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HttpFacts, KeyExchangeFacts, Layer,
-    Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption, ServerHello,
-    Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
+    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
+    KeyExchangeFacts, Layer, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind,
+    Record, Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp,
+    TlsFacts, Verdict, Violation,
 };
 
 /// Why a line is no record.
@@ -176,6 +177,7 @@ fn record(object: &mut Object) -> Read<Record> {
         endpoint: endpoint.into(),
         path: path(object)?,
         translated: object.objects(Key::Translated, translated)?,
+        host: host(object)?,
         policy: policy(object)?,
     })
 }
@@ -444,6 +446,17 @@ fn path(object: &mut Object) -> Read<PathFacts> {
         evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
         confidence: object.word(Key::PathConfidence, Confidence::parse)?,
     })
+}
+
+fn host(object: &mut Object) -> Read<Option<Box<HostFacts>>> {
+    let facts = HostFacts {
+        origin: object.word(Key::FlowOrigin, Origin::parse)?,
+        pid: object.small(Key::ProcessPid)?,
+        process: object.text(Key::ProcessName)?.map(Arc::from),
+        container: object.text(Key::ContainerId)?.map(Arc::from),
+        unit: object.text(Key::SystemdUnit)?.map(Arc::from),
+    };
+    Ok((facts != HostFacts::default()).then(|| Box::new(facts)))
 }
 
 fn policy(object: &mut Object) -> Read<Option<PolicyFacts>> {

@@ -182,6 +182,7 @@ fn fits_names_to_patterns() {
         hardware: 772,
         is_up: true,
         is_loopback: true,
+        is_promiscuous: false,
         mtu_bytes: 65_536,
         vlan: None,
         vni: None,

@@ -1,7 +1,6 @@
 //! Whose a flow is: process, container and unit of flows that begin or end on this host.
 //!
-//! Input: the two ends of a flow. Output: [`Owner`], as far as it can be known, or that the flow is only
-//! forwarded. The kernel is asked for the socket (sock_diag) and its control group, and the processes of that
+//! Input: the record of a flow. Output: [`HostFacts`], as far as they are certain. The kernel is asked for the socket (sock_diag) and its control group, and the processes of that
 //! group for who holds it. Everything has a budget: what costs too much is left unknown and counted. It looks at
 //! no packet, and only at sockets of its own network namespace: to the host, flows of containers with one
 //! of their own are forwarded.
@@ -14,10 +13,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use self::sockets::{Socket, Sockets};
-use super::routes;
+use super::{forwarding, links, routes};
+use crate::model::{HostFacts, Layer, Origin, Record, Sighting};
 
 pub use cgroup::{Place, read as read_cgroup};
 
@@ -31,38 +32,36 @@ const MAX_GROUPS: usize = 20_000;
 const MAX_PROCESSES: usize = 512;
 const MAX_DESCRIPTORS: usize = 4_096;
 
+/// Addresses and interfaces are asked for again after so long, also without a sign of a change.
+const SURROUNDINGS_AGE: Duration = Duration::from_secs(10);
+
 /// The tree of control groups is walked over again at most this often.
 const GROUPS_AGE: Duration = Duration::from_secs(10);
 
-/// Where a flow begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// One end is an address of this host.
-    Local,
-    /// It only passes.
-    Forwarded,
-}
-
-impl Origin {
-    /// The word of the record.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Forwarded => "forwarded",
-        }
-    }
-}
-
-/// Whose a flow is; what is not known for certain is absent.
+/// Whose a socket is; what is not known for certain is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    pub pid: Option<u32>,
-    /// The short name of the process (`comm`).
-    pub process: Option<Arc<str>>,
-    pub container: Option<Arc<str>>,
-    /// The systemd unit.
-    pub unit: Option<Arc<str>>,
+struct Owner {
+    pid: Option<u32>,
+    process: Option<Arc<str>>,
+    place: Place,
+}
+
+/// What came of looking for a socket.
+enum Search {
+    Found(Owner),
+    /// There is none (any more).
+    Missing,
+    /// It was not looked for.
+    OverBudget,
+}
+
+/// What is known of this host's part in flows beforehand, by configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Post {
+    /// It gets copies of what passes elsewhere.
+    pub is_mirror: bool,
+    /// It is an appliance behind a Gateway Load Balancer, which sends back what it gets.
+    pub is_behind_gwlb: bool,
 }
 
 /// What was looked for.
@@ -76,7 +75,12 @@ pub struct Counts {
 
 /// Finds owners. It belongs to one thread, which is not the one that reads packets.
 pub struct Attribution {
-    own: HashSet<IpAddr>,
+    surroundings: Surroundings,
+    asked_again: Instant,
+    /// Counted up by whoever notices that addresses or interfaces changed.
+    changes: Arc<AtomicU64>,
+    changes_known: u64,
+    post: Post,
     sockets: Sockets,
     proc: PathBuf,
     groups_root: Option<PathBuf>,
@@ -87,12 +91,67 @@ pub struct Attribution {
     counts: Counts,
 }
 
+/// What decides whether a flow only passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Surroundings {
+    own: HashSet<IpAddr>,
+    forwards: bool,
+    may_translate: bool,
+    /// Interfaces that take in what is addressed to others.
+    promiscuous: HashSet<Arc<str>>,
+}
+
+impl Surroundings {
+    fn ask() -> io::Result<Self> {
+        let links = links::list()?.into_iter().map(|(link, _)| link);
+        Ok(Self {
+            own: routes::own_addresses()?.into_iter().collect(),
+            forwards: forwarding::forwards(),
+            may_translate: forwarding::may_translate(),
+            promiscuous: links.filter(|link| link.is_promiscuous).map(|link| link.name).collect(),
+        })
+    }
+
+    /// Whether the flow, of which no end is an address of this host, certainly passes through it: it was seen on two
+    /// interfaces, or came in by one that takes in only what is addressed to this host.
+    fn is_passed_on(&self, sightings: &[Sighting], post: Post) -> bool {
+        if post.is_mirror {
+            return false;
+        }
+        let is_of_gwlb = |sighting: &Sighting| {
+            sighting.encapsulation.layers().iter().any(|layer| matches!(layer, Layer::Geneve { .. }))
+        };
+        if post.is_behind_gwlb && sightings.iter().any(is_of_gwlb) {
+            return true;
+        }
+        let names: HashSet<&str> =
+            sightings.iter().filter_map(|sighting| sighting.interface.as_deref()).collect();
+        let is_addressed_here = |sighting: &Sighting| {
+            let name = sighting.interface.as_ref();
+            !is_tunnelled(sighting) && name.is_some_and(|name| !self.promiscuous.contains(name))
+        };
+        self.forwards && (names.len() > 1 || sightings.iter().any(is_addressed_here))
+    }
+}
+
+/// Mirrors send what they copy in tunnels; addresses within may be those of another network.
+fn is_tunnelled(sighting: &Sighting) -> bool {
+    let layers = sighting.encapsulation.layers();
+    layers.iter().any(|layer| !matches!(layer, Layer::Vlan(_) | Layer::Mpls(_) | Layer::Pppoe(_)))
+}
+
 impl Attribution {
+    /// `changes` is to be counted up when addresses or interfaces of this host change.
+    ///
     /// # Errors
     /// Where the kernel does not tell its addresses.
-    pub fn open() -> io::Result<Self> {
-        let mut attribution = Self {
-            own: HashSet::new(),
+    pub fn open(post: Post, changes: Arc<AtomicU64>) -> io::Result<Self> {
+        Ok(Self {
+            surroundings: Surroundings::ask()?,
+            asked_again: Instant::now(),
+            changes_known: changes.load(Ordering::Relaxed),
+            changes,
+            post,
             sockets: Sockets::open(),
             proc: PathBuf::from("/proc"),
             groups_root: cgroup::root(),
@@ -101,24 +160,12 @@ impl Attribution {
             second: Instant::now(),
             spent: Duration::ZERO,
             counts: Counts::default(),
-        };
-        attribution.refresh_addresses()?;
-        Ok(attribution)
+        })
     }
 
-    /// Asks for the addresses of this host again, as after [`super::links::LinkEvent::Addresses`].
-    ///
-    /// # Errors
-    /// Where the kernel does not answer; the former ones stay.
-    pub fn refresh_addresses(&mut self) -> io::Result<()> {
-        self.own = routes::own_addresses()?.into_iter().collect();
-        Ok(())
-    }
-
-    /// Whether a flow between these addresses begins or ends here.
-    #[must_use]
-    pub fn origin(&self, one: IpAddr, other: IpAddr) -> Origin {
-        if self.own.contains(&one) || self.own.contains(&other) { Origin::Local } else { Origin::Forwarded }
+    /// Another configuration says otherwise.
+    pub const fn set_post(&mut self, post: Post) {
+        self.post = post;
     }
 
     /// What was looked for so far.
@@ -127,13 +174,62 @@ impl Attribution {
         self.counts
     }
 
-    /// Whose the flow is, of which `client` opened the connection. To be asked once per flow, while it is open;
-    /// it may take as long as the budget.
-    pub fn owner(&mut self, client: SocketAddr, server: SocketAddr) -> Option<Owner> {
+    /// What is certain of a flow that was just reported; to be asked once for each. It takes no longer than the
+    /// budget allows.
+    pub fn facts(&mut self, record: &Record) -> Option<Box<HostFacts>> {
+        self.look_around();
+        let mut facts = HostFacts::default();
+        let (mut is_own, mut is_translated_here, mut is_unsure) = (false, false, false);
+        let ends = (record.client, record.server);
+        for (number, (client, server)) in std::iter::once(&ends).chain(&record.translated).enumerate() {
+            match self.search(*client, *server) {
+                None => {}
+                Some(Search::Found(owner)) => {
+                    facts.origin = Some(Origin::Local);
+                    (facts.pid, facts.process) = (owner.pid, owner.process);
+                    (facts.container, facts.unit) = (owner.place.container, owner.place.unit);
+                    return Some(Box::new(facts));
+                }
+                Some(Search::Missing) => (is_own, is_translated_here) = (true, number > 0),
+                Some(Search::OverBudget) => (is_own, is_unsure) = (true, true),
+            }
+        }
+        let surroundings = &self.surroundings;
+        facts.origin = if !is_own {
+            surroundings.is_passed_on(&record.sightings, self.post).then_some(Origin::Forwarded)
+        } else if is_unsure {
+            None
+        } else if is_translated_here {
+            // Inside another's address, outside one of this host.
+            Some(Origin::Forwarded)
+        } else {
+            // Without a socket it may be another's flow under an address of this host, and within a tunnel
+            // another's address that is the same.
+            let is_plain = record.sightings.iter().any(|sighting| !is_tunnelled(sighting));
+            (is_plain && !surroundings.may_translate).then_some(Origin::Local)
+        };
+        facts.origin.is_some().then(|| Box::new(facts))
+    }
+
+    /// Asks for addresses and interfaces again, after a change and every few seconds; the former ones stay where
+    /// the kernel does not answer.
+    fn look_around(&mut self) {
+        let changes = self.changes.load(Ordering::Relaxed);
+        if changes == self.changes_known && self.asked_again.elapsed() < SURROUNDINGS_AGE {
+            return;
+        }
+        (self.changes_known, self.asked_again) = (changes, Instant::now());
+        if let Ok(surroundings) = Surroundings::ask() {
+            self.surroundings = surroundings;
+        }
+    }
+
+    /// Looks for the socket of the flow, of which `client` opened the connection; `None` where neither end is here.
+    fn search(&mut self, client: SocketAddr, server: SocketAddr) -> Option<Search> {
         // Where both ends are here, who opened it is meant.
-        let (local, remote) = if self.own.contains(&client.ip()) {
+        let (local, remote) = if self.surroundings.own.contains(&client.ip()) {
             (client, server)
-        } else if self.own.contains(&server.ip()) {
+        } else if self.surroundings.own.contains(&server.ip()) {
             (server, client)
         } else {
             return None;
@@ -146,13 +242,17 @@ impl Attribution {
         }
         if self.spent >= BUDGET {
             self.counts.over_budget += 1;
-            return None;
+            return Some(Search::OverBudget);
         }
         let owner = self.sockets.find(local, remote).map(|socket| self.owner_of(&socket));
         self.spent += start.elapsed();
-        let owner = owner.filter(|owner| *owner != Owner::default())?;
-        self.counts.found += 1;
-        Some(owner)
+        Some(match owner {
+            Some(owner) => {
+                self.counts.found += 1;
+                Search::Found(owner)
+            }
+            None => Search::Missing,
+        })
     }
 
     fn owner_of(&mut self, socket: &Socket) -> Owner {
@@ -175,13 +275,11 @@ impl Attribution {
             if group.is_none()
                 && let Ok(groups) = std::fs::read_to_string(folder.join("cgroup"))
             {
-                let place = cgroup::of_process(&groups);
-                (owner.container, owner.unit) = (place.container, place.unit);
+                owner.place = cgroup::of_process(&groups);
             }
         }
         if let Some(path) = group {
-            let place = cgroup::read(&path);
-            (owner.container, owner.unit) = (place.container, place.unit);
+            owner.place = cgroup::read(&path);
         }
         owner
     }
@@ -245,51 +343,84 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::model::Encapsulation;
 
-    #[test]
-    fn finds_its_own_process() {
-        let Ok(mut attribution) = Attribution::open() else { return };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (client, server) = (stream.local_addr().unwrap(), listener.local_addr().unwrap());
-        assert_eq!(attribution.origin(client.ip(), server.ip()), Origin::Local);
-        let Some(owner) = attribution.owner(client, server) else {
-            // A busy machine may have more processes than the budget allows to look at.
-            assert!(attribution.counts().asked == 1);
-            return;
-        };
-        if let Some(pid) = owner.pid {
-            assert_eq!(pid, std::process::id());
-        }
-        drop(stream);
-        assert!(attribution.counts().found == 1);
+    fn open(post: Post) -> Option<Attribution> {
+        // Where a sandbox gives no netlink, there is nothing to ask.
+        Attribution::open(post, Arc::default()).ok()
+    }
+
+    fn sighting(interface: &str, layers: &[Layer]) -> Sighting {
+        let mut encapsulation = Encapsulation::default();
+        assert!(layers.iter().all(|layer| encapsulation.push(*layer)));
+        Sighting { interface: Some(Arc::from(interface)), encapsulation }
     }
 
     #[test]
-    fn guesses_nothing_of_forwarded_flows() {
-        let Ok(mut attribution) = Attribution::open() else { return };
+    fn finds_its_own_process() {
+        let Some(mut attribution) = open(Post::default()) else { return };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (client, server) = (stream.local_addr().unwrap(), listener.local_addr().unwrap());
+        let Some(Search::Found(owner)) = attribution.search(client, server) else {
+            panic!("its socket is there");
+        };
+        // A busy machine may have more processes than the budget allows to look at.
+        assert!(owner.pid.is_none_or(|pid| pid == std::process::id()));
+        drop(stream);
+        assert_eq!((attribution.counts().asked, attribution.counts().found), (1, 1));
         let (client, server) = ("192.0.2.1:5".parse().unwrap(), "198.51.100.1:443".parse().unwrap());
-        assert_eq!(attribution.owner(client, server), None);
-        assert_eq!(attribution.origin(client.ip(), server.ip()), Origin::Forwarded);
-        assert_eq!(attribution.counts(), Counts::default());
+        assert!(attribution.search(client, server).is_none());
+        assert_eq!(attribution.counts().asked, 1);
+    }
+
+    #[test]
+    fn says_forwarded_only_where_that_is_certain() {
+        let forwarding = Surroundings {
+            forwards: true,
+            promiscuous: [Arc::from("mirror0")].into(),
+            ..Surroundings::default()
+        };
+        let vxlan = sighting("eth0", &[Layer::Vxlan(7)]);
+        let (eth0, eth1) = (sighting("eth0", &[]), sighting("eth1", &[Layer::Vlan(7)]));
+        let mirror = sighting("mirror0", &[]);
+        let geneve = sighting("eth0", &[Layer::Geneve { vni: 0, endpoint_id: None, attachment_id: None }]);
+        let post = Post::default();
+        for (sightings, is_passed_on) in [
+            (vec![eth0.clone(), eth1.clone()], true),
+            (vec![eth1.clone()], true),
+            (vec![vxlan.clone(), eth1], true),
+            (vec![vxlan], false),
+            (vec![mirror.clone()], false),
+            (vec![geneve.clone()], false),
+            (vec![], false),
+        ] {
+            assert_eq!(forwarding.is_passed_on(&sightings, post), is_passed_on, "{sightings:?}");
+        }
+        assert!(
+            !Surroundings { forwards: false, ..forwarding.clone() }
+                .is_passed_on(std::slice::from_ref(&eth0), post)
+        );
+        assert!(!forwarding.is_passed_on(&[eth0, mirror], Post { is_mirror: true, ..post }));
+        assert!(Surroundings::default().is_passed_on(&[geneve], Post { is_behind_gwlb: true, ..post }));
     }
 
     #[test]
     fn keeps_to_its_budget() {
-        let Ok(mut attribution) = Attribution::open() else { return };
+        let Some(mut attribution) = open(Post::default()) else { return };
         let (client, server) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         attribution.spent = BUDGET;
-        assert_eq!(attribution.owner(client, server), None);
+        assert!(matches!(attribution.search(client, server), Some(Search::OverBudget)));
         assert_eq!(attribution.counts(), Counts { asked: 1, found: 0, over_budget: 1 });
         // The next second has its own.
         attribution.second = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        assert_eq!(attribution.owner(client, server), None);
+        assert!(matches!(attribution.search(client, server), Some(Search::Missing)));
         assert_eq!(attribution.counts().over_budget, 1);
     }
 
     #[test]
     fn one_process_alone_in_its_group_is_certain() {
-        let Ok(mut attribution) = Attribution::open() else { return };
+        let Some(mut attribution) = open(Post::default()) else { return };
         let folder = tempfile::tempdir().unwrap();
         attribution.proc = folder.path().to_owned();
         let socket = |group| Socket { inode: 7, group };

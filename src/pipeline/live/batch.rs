@@ -1,5 +1,6 @@
 //! Frames on their way from the thread that reads to the thread that works.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::capture::{FlowAddresses, Frame, Interface};
@@ -24,6 +25,8 @@ pub(super) struct Batch {
     pub interfaces: Arc<[Interface]>,
     /// On the way back: flows of which the source may leave out further packets.
     pub settled: Vec<FlowAddresses>,
+    /// On the way back, too: addresses that clients were told for names of interest.
+    pub learned: Vec<IpAddr>,
 }
 
 #[derive(Clone, Copy)]

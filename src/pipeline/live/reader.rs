@@ -6,9 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::source::{LinkChange, OpenSource, Shared, State};
+use ipnet::IpNet;
+
+use super::source::{Change, OpenSource, Shared, State};
 use super::{BATCHES, Batch, ToEngine, is_set, spawn};
-use crate::capture::{FlowAddresses, Interface, Link, LiveError, LiveSource};
+use crate::capture::live::OTHERS;
+use crate::capture::{Interface, Link, LiveError, LiveSource, Outgoing};
 
 /// The reader comes back from the kernel at least so often, to see whether it shall stop.
 const POLL_WAIT: Duration = Duration::from_millis(100);
@@ -28,8 +31,12 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// When stopping, a reader gets so long to hand over what it has.
 const LAST_BATCH: Duration = Duration::from_secs(2);
 
-/// Interfaces told apart; beyond, new ones share the last number. A host that makes containers all day may see many.
-const MAX_INTERFACES: usize = 4_096;
+/// Interfaces told apart before the number of one that is gone is given to another: more than a source tells
+/// apart, so that it is long gone.
+const TOLD_APART: usize = 512;
+
+/// No host watches more at once; beyond, new ones share the last number.
+const MAX_INTERFACES: usize = 8_192;
 
 /// Keeps one reader at work until stopped; gives up one that is stuck and starts another.
 pub(super) fn supervise<A: Send + 'static>(
@@ -39,7 +46,9 @@ pub(super) fn supervise<A: Send + 'static>(
     shared: &Arc<Shared>,
     engine: &SyncSender<ToEngine<A>>,
 ) {
-    let mut supervisor = Supervisor { reopen, links, shared, engine };
+    let watched = links.iter().map(|link| (link.index, link.name.to_string())).collect();
+    let mut supervisor =
+        Supervisor { reopen, links, watched, interest: None, outgoing: None, shared, engine };
     supervisor.run(source);
     let _ = engine.send(ToEngine::Finish);
 }
@@ -48,14 +57,33 @@ struct Supervisor<'a, A> {
     reopen: OpenSource,
     /// What shall be watched.
     links: Vec<Link>,
+    /// What the source has attached when it starts.
+    watched: Watched,
+    /// What a source was told since the start, which another one has to be told again.
+    interest: Option<Arc<[IpNet]>>,
+    outgoing: Option<Outgoing>,
     shared: &'a Arc<Shared>,
     engine: &'a SyncSender<ToEngine<A>>,
+}
+
+/// The kernel's number and the name of each interface that is watched.
+type Watched = Vec<(u32, String)>;
+
+/// Names of interfaces, each once: for a moment there may be two of one.
+fn names_of(watched: &Watched) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(watched.len());
+    for (_, name) in watched {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
 }
 
 /// A reader at work.
 struct Running {
     thread: JoinHandle<Result<(), LiveError>>,
-    changes: Sender<LinkChange>,
+    changes: Sender<Change>,
     /// Tells a reader that was given up that it has been replaced, should it ever come back.
     is_replaced: Arc<AtomicBool>,
 }
@@ -88,7 +116,10 @@ impl<A: Send + 'static> Supervisor<'_, A> {
             self.shared.retire_counts();
             self.shared.update_health(|health| {
                 for interface in health.interfaces.clone() {
-                    *health.restarts.entry(interface).or_default() += 1;
+                    let is_told_apart =
+                        health.restarts.len() < TOLD_APART || health.restarts.contains_key(&interface);
+                    let name = if is_told_apart { interface } else { OTHERS.to_owned() };
+                    *health.restarts.entry(name).or_default() += 1;
                 }
                 health.state = State::Failing(failure);
             });
@@ -103,10 +134,14 @@ impl<A: Send + 'static> Supervisor<'_, A> {
     /// A new source with everything attached that shall be watched.
     fn open_again(&mut self) -> Result<Box<dyn LiveSource>, LiveError> {
         let mut source = (self.reopen)()?;
-        let (mut watched, mut first_error) = (Vec::new(), None);
+        let again = self.interest.clone().map(Change::Interest);
+        for change in again.into_iter().chain(self.outgoing.clone().map(Change::Outgoing)) {
+            adjust(&mut *source, &change, self.shared);
+        }
+        let (mut watched, mut first_error) = (Watched::new(), None);
         for link in &self.links {
             match source.attach(link) {
-                Ok(()) => watched.push(link.name.to_string()),
+                Ok(()) => watched.push((link.index, link.name.to_string())),
                 Err(error) => {
                     self.shared.update_health(|health| {
                         health.refused.insert(link.name.to_string(), error.to_string());
@@ -118,7 +153,8 @@ impl<A: Send + 'static> Supervisor<'_, A> {
         match first_error {
             Some(error) if watched.is_empty() => Err(error),
             _ => {
-                self.shared.update_health(|health| health.interfaces = watched);
+                self.shared.update_health(|health| health.interfaces = names_of(&watched));
+                self.watched = watched;
                 Ok(source)
             }
         }
@@ -140,7 +176,14 @@ impl<A: Send + 'static> Supervisor<'_, A> {
             empties,
             ready: Vec::with_capacity(BATCHES),
             changes: receiver,
-            numbers: Numbers { shared: Arc::clone(self.shared), interfaces: Vec::new(), numbers: Vec::new() },
+            numbers: Numbers {
+                shared: Arc::clone(self.shared),
+                interfaces: Arc::default(),
+                numbers: Vec::new(),
+                free: Vec::new(),
+                is_stale: true,
+            },
+            watched: self.watched.clone(),
             behind: Vec::new(),
         };
         self.shared.note_poll();
@@ -149,7 +192,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
     }
 
     /// Follows a reader; the reason where another one is needed.
-    fn watch(&mut self, running: Running, changes: Option<&Receiver<LinkChange>>) -> Option<String> {
+    fn watch(&mut self, running: Running, changes: Option<&Receiver<Change>>) -> Option<String> {
         loop {
             for change in changes.iter().flat_map(|changes| changes.try_iter()) {
                 self.note_change(&change);
@@ -180,32 +223,74 @@ impl<A: Send + 'static> Supervisor<'_, A> {
         .filter(|_| !is_set(&self.shared.stop))
     }
 
-    fn note_change(&mut self, change: &LinkChange) {
+    fn note_change(&mut self, change: &Change) {
         match change {
-            LinkChange::Appeared(link) => {
+            Change::Appeared(link) => {
                 self.links.retain(|known| known.index != link.index);
                 self.links.push(link.clone());
             }
-            LinkChange::Vanished(index) => self.links.retain(|known| known.index != *index),
+            Change::Vanished { index, .. } => self.links.retain(|known| known.index != *index),
+            Change::Interest(prefixes) => self.interest = Some(Arc::clone(prefixes)),
+            Change::Outgoing(outgoing) => self.outgoing = Some(outgoing.clone()),
         }
     }
 }
 
+/// Tells a source what else changed than its interfaces, and notes where it refuses.
+fn adjust(source: &mut dyn LiveSource, change: &Change, shared: &Shared) {
+    let (what, result) = match change {
+        Change::Interest(prefixes) => (ADDRESSES, source.set_interest(prefixes)),
+        Change::Outgoing(outgoing) => (OUTGOING, source.set_outgoing(outgoing)),
+        Change::Appeared(_) | Change::Vanished { .. } => return,
+    };
+    shared.update_health(|health| match result {
+        Ok(()) => drop(health.refused.remove(what)),
+        Err(error) => drop(health.refused.insert(what.to_owned(), error.to_string())),
+    });
+}
+
+/// What is said to be refused, beside interfaces.
+const ADDRESSES: &str = "addresses of interest";
+const OUTGOING: &str = "outgoing frames";
+
 /// The numbers of a source's interfaces as the engine knows them: a source that was opened again counts
-/// from 0 again.
+/// from 0 again, and one that makes room for another interface gives it the number of the former.
 struct Numbers {
     shared: Arc<Shared>,
-    /// Every interface ever met by any reader, in the order of the engine's numbers.
-    interfaces: Vec<Interface>,
-    numbers: Vec<u32>,
+    /// Every interface that is told apart, over all readers, in the order of the engine's numbers.
+    interfaces: Arc<[Interface]>,
+    /// What the source's numbers meant when they were last looked up, and the engine's for them.
+    numbers: Vec<(Interface, u32)>,
+    /// Engine's numbers of interfaces that the source has forgotten, and of which no frame is under way.
+    free: Vec<u32>,
+    /// These have to be looked for.
+    is_stale: bool,
 }
 
 impl Numbers {
     #[inline]
     fn of(&mut self, interface: u32, all: &[Interface]) -> u32 {
         match self.numbers.get(interface as usize) {
-            Some(&number) => number,
+            Some(&(_, number)) => number,
             None => self.meet(interface, all),
+        }
+    }
+
+    /// The source may have given a number to another interface, and forgotten some.
+    fn look_again(&mut self, all: &[Interface]) {
+        let known = self.numbers.iter().zip(all).position(|((known, _), now)| known != now);
+        self.numbers.truncate(known.unwrap_or(self.numbers.len()));
+        self.free.clear();
+        self.is_stale = true;
+    }
+
+    /// Every frame that was read is with the engine.
+    fn note_empty(&mut self, all: &[Interface]) {
+        if self.is_stale && self.interfaces.len() >= TOLD_APART {
+            self.is_stale = false;
+            let is_gone = |(_, interface): &(u32, &Interface)| !all.contains(interface);
+            let numbered = (0..).zip(self.interfaces.iter());
+            self.free = numbered.filter(is_gone).map(|(number, _)| number).collect();
         }
     }
 
@@ -215,15 +300,28 @@ impl Numbers {
         for interface in all.iter().take(newest as usize + 1).skip(self.numbers.len()) {
             let known = met.iter().position(|known| known == interface);
             let number = known.unwrap_or_else(|| {
-                if met.len() < MAX_INTERFACES {
+                if met.len() < TOLD_APART {
                     met.push(interface.clone());
+                    return met.len() - 1;
                 }
-                met.len() - 1
+                match self.free.pop().map(|number| number as usize) {
+                    Some(number) => {
+                        if let Some(place) = met.get_mut(number) {
+                            *place = interface.clone();
+                        }
+                        number
+                    }
+                    None if met.len() < MAX_INTERFACES => {
+                        met.push(interface.clone());
+                        met.len() - 1
+                    }
+                    None => met.len() - 1,
+                }
             });
-            self.numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
+            self.numbers.push((interface.clone(), u32::try_from(number).unwrap_or(u32::MAX)));
         }
-        self.interfaces.clone_from(&met);
-        self.numbers.get(newest as usize).copied().unwrap_or_default()
+        self.interfaces = met.as_slice().into();
+        self.numbers.get(newest as usize).map(|(_, number)| *number).unwrap_or_default()
     }
 }
 
@@ -237,8 +335,9 @@ struct Reader<A> {
     empties: Receiver<Batch>,
     /// Empty batches at hand.
     ready: Vec<Batch>,
-    changes: Receiver<LinkChange>,
+    changes: Receiver<Change>,
     numbers: Numbers,
+    watched: Watched,
     /// Frames dropped since it was last told, by the engine's interface number.
     behind: Vec<u64>,
 }
@@ -254,7 +353,6 @@ impl<A> Reader<A> {
 
     fn read(&mut self) -> Result<(), LiveError> {
         let mut current = Batch::default();
-        let mut known: Arc<[Interface]> = self.numbers.interfaces.as_slice().into();
         let mut counted = Instant::now();
         self.publish();
         self.shared.set_state(State::Capturing);
@@ -279,12 +377,12 @@ impl<A> Reader<A> {
             if is_set(&self.is_replaced) {
                 return Ok(());
             }
-            if known.len() < self.numbers.interfaces.len() {
-                known = self.numbers.interfaces.as_slice().into();
-            }
             if !current.is_empty() {
-                current.interfaces = Arc::clone(&known);
+                current.interfaces = Arc::clone(&self.numbers.interfaces);
                 current = self.hand_over(current)?;
+            }
+            if current.is_empty() {
+                self.numbers.note_empty(self.source.interfaces());
             }
             if counted.elapsed() >= COUNT_EVERY {
                 self.publish();
@@ -315,9 +413,8 @@ impl<A> Reader<A> {
         loop {
             match self.empties.try_recv() {
                 Ok(mut batch) => {
-                    let settled: &[FlowAddresses] = &batch.settled;
-                    settled.iter().for_each(|flow| self.source.settle(flow));
-                    batch.settled.clear();
+                    batch.settled.drain(..).for_each(|flow| self.source.settle(&flow));
+                    batch.learned.drain(..).for_each(|address| self.source.learn(address));
                     self.ready.push(batch);
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
@@ -328,23 +425,40 @@ impl<A> Reader<A> {
     fn change_links(&mut self) {
         while let Ok(change) = self.changes.try_recv() {
             match change {
-                LinkChange::Appeared(link) => {
+                Change::Appeared(link) => {
                     let attached = self.source.attach(&link);
-                    self.shared.update_health(|health| {
-                        let name = link.name.to_string();
-                        health.interfaces.retain(|known| *known != name);
-                        match attached {
-                            Ok(()) => {
-                                health.refused.remove(&name);
-                                health.interfaces.push(name);
-                            }
-                            Err(error) => drop(health.refused.insert(name, error.to_string())),
+                    self.numbers.look_again(self.source.interfaces());
+                    let name = link.name.to_string();
+                    let refused = match attached {
+                        Ok(()) => {
+                            self.watched.retain(|(index, _)| *index != link.index);
+                            self.watched.push((link.index, name.clone()));
+                            None
                         }
-                    });
+                        Err(error) => Some(error.to_string()),
+                    };
+                    self.show_watched(name, refused);
                 }
-                LinkChange::Vanished(index) => self.source.detach(index),
+                Change::Vanished { index, name } => {
+                    self.source.detach(index);
+                    self.watched.retain(|(watched, _)| *watched != index);
+                    self.show_watched(name.to_string(), None);
+                }
+                other => adjust(&mut *self.source, &other, &self.shared),
             }
         }
+    }
+
+    /// Tells what is watched now, and whether the interface that changed last is refused.
+    fn show_watched(&self, name: String, refused: Option<String>) {
+        let watched = names_of(&self.watched);
+        self.shared.update_health(|health| {
+            health.interfaces = watched;
+            match refused {
+                Some(why) => drop(health.refused.insert(name, why)),
+                None => drop(health.refused.remove(&name)),
+            }
+        });
     }
 
     /// Tells what was counted. The only place of this thread that takes a lock.

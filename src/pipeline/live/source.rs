@@ -6,9 +6,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
+
 use super::replay::Replay;
-use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource};
+use crate::capture::live::OTHERS;
+use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource, Outgoing};
 use crate::telemetry::Accounts;
+
+/// Interfaces whose counts are kept apart after their source is gone, or where the engine was behind.
+const MAX_RETIRED: usize = 1_024;
 
 /// A hundred times what a reader needs to come back from the kernel.
 pub const STALLED: Duration = Duration::from_secs(10);
@@ -31,12 +37,19 @@ pub enum Feed {
     Replay(Replay),
 }
 
-/// An interface that came or went.
+/// What the source of the frames is told while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkChange {
+pub enum Change {
     Appeared(Link),
-    /// The kernel's number of it.
-    Vanished(u32),
+    Vanished {
+        /// The kernel's number of it.
+        index: u32,
+        name: Arc<str>,
+    },
+    /// Other addresses are of interest.
+    Interest(Arc<[IpNet]>),
+    /// Other frames of those that this host sends are needed.
+    Outgoing(Outgoing),
 }
 
 /// How the reading goes.
@@ -58,7 +71,7 @@ pub struct Health {
     pub backend: &'static str,
     /// Names of the interfaces that are watched now.
     pub interfaces: Vec<String>,
-    /// Interfaces that could not be watched, and why.
+    /// Interfaces that could not be watched and changes that were not taken, and why.
     pub refused: BTreeMap<String, String>,
     /// Times the source had to be opened again, by interface.
     pub restarts: BTreeMap<String, u64>,
@@ -77,7 +90,7 @@ pub(super) struct Shared {
     interfaces: Mutex<Vec<Interface>>,
     /// A reader that was not back for so long is given up.
     pub stalled_after: Duration,
-    changes: Mutex<(Sender<LinkChange>, Option<Receiver<LinkChange>>)>,
+    changes: Mutex<(Sender<Change>, Option<Receiver<Change>>)>,
     sleep: (Mutex<()>, Condvar),
 }
 
@@ -88,6 +101,8 @@ struct Counts {
     now: Vec<LinkCounts>,
     /// Frames dropped because the engine was behind, by interface.
     behind: BTreeMap<Arc<str>, u64>,
+    /// What interfaces lost before: interface, reason, packets.
+    lost_before: Vec<(Arc<str>, &'static str, u64)>,
 }
 
 impl Shared {
@@ -147,19 +162,23 @@ impl Shared {
         lock(&self.interfaces)
     }
 
-    pub fn change_link(&self, change: LinkChange) {
-        // Without a supervisor nobody follows interfaces.
+    pub fn change(&self, change: Change) {
+        // Without a supervisor there is no source that could change.
         let _ = lock(&self.changes).0.send(change);
         self.wake();
     }
 
     /// The changes, for the one who follows them.
-    pub fn take_changes(&self) -> Option<Receiver<LinkChange>> {
+    pub fn take_changes(&self) -> Option<Receiver<Change>> {
         lock(&self.changes).1.take()
     }
 
     pub fn set_counts(&self, now: Vec<LinkCounts>) {
         lock(&self.counts).now = now;
+    }
+
+    pub fn set_lost_before(&self, losses: Vec<(Arc<str>, &'static str, u64)>) {
+        lock(&self.counts).lost_before = losses;
     }
 
     /// The running source is given up: what it counted stays counted.
@@ -169,9 +188,12 @@ impl Shared {
         counts.retired.extend(now);
         // A source that is opened again and again must not make the list grow.
         let mut merged: BTreeMap<Arc<str>, LinkCounts> = BTreeMap::new();
-        for link in counts.retired.drain(..) {
+        for mut link in counts.retired.drain(..) {
+            if merged.len() >= MAX_RETIRED && !merged.contains_key(&link.interface) {
+                link.interface = Arc::from(OTHERS);
+            }
             match merged.get_mut(&link.interface) {
-                Some(sum) => add_counts(sum, &link),
+                Some(sum) => sum.add(&link),
                 None => drop(merged.insert(Arc::clone(&link.interface), link)),
             }
         }
@@ -180,7 +202,10 @@ impl Shared {
 
     /// Frames were dropped because the engine was behind.
     pub fn add_behind(&self, interface: &Arc<str>, frames: u64) {
-        *lock(&self.counts).behind.entry(Arc::clone(interface)).or_default() += frames;
+        let behind = &mut lock(&self.counts).behind;
+        let is_told_apart = behind.len() < MAX_RETIRED || behind.contains_key(interface);
+        let name = if is_told_apart { Arc::clone(interface) } else { Arc::from(OTHERS) };
+        *behind.entry(name).or_default() += frames;
     }
 
     /// Adds what the kernel and the reader counted to what the engine did.
@@ -200,6 +225,9 @@ impl Shared {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
             }
             accounts.dropped.entry((name, "ring", ENGINE_BEHIND)).or_default();
+        }
+        for (interface, reason, packets) in &counts.lost_before {
+            *accounts.dropped.entry((interface.to_string(), "nic", reason)).or_default() += packets;
         }
         for (interface, frames) in &counts.behind {
             *accounts.dropped.entry((interface.to_string(), "ring", ENGINE_BEHIND)).or_default() += frames;
@@ -222,28 +250,6 @@ impl Shared {
 
 /// Why frames are dropped between the reader and the engine.
 pub(super) const ENGINE_BEHIND: &str = "engine_behind";
-
-fn add_counts(sum: &mut LinkCounts, other: &LinkCounts) {
-    for (mine, theirs) in [(&mut sum.seen, other.seen), (&mut sum.given, other.given)] {
-        mine.packets += theirs.packets;
-        mine.bytes += theirs.bytes;
-    }
-    for (reason, count) in &other.skipped {
-        match sum.skipped.iter_mut().find(|(known, _)| known == reason) {
-            Some((_, mine)) => {
-                mine.packets += count.packets;
-                mine.bytes += count.bytes;
-            }
-            None => sum.skipped.push((reason, *count)),
-        }
-    }
-    for (stage, reason, lost) in &other.dropped {
-        match sum.dropped.iter_mut().find(|(one, other, _)| (one, other) == (stage, reason)) {
-            Some((_, _, mine)) => *mine += lost,
-            None => sum.dropped.push((stage, reason, *lost)),
-        }
-    }
-}
 
 /// A panic while a lock was held leaves counts that are at worst a little old.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,13 +1,13 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::capture::{
     self, Count, FileSource, Frame, FrameSource as _, Input, Interface, Link, LinkCounts, LinkType,
-    LiveError, LiveSource,
+    LiveError, LiveSource, Outgoing,
 };
 use crate::export::jsonl::write_record;
 use crate::pipeline::{Job, analyze};
@@ -263,6 +263,7 @@ fn gives_the_same_records_live_as_from_a_file() {
     let (is_stuck, is_over) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
     let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
+    live.set_lost_before(vec![(Arc::from("eth7"), "rx_missed", 4), (Arc::from("eth7"), "rx_dropped", 0)]);
     let (records, accounts) = drain(live, &outputs, |_, _| is_over.load(Ordering::Relaxed));
     let (expected, offline) = analyzed(vec![some_capture()], as_live);
     let mut lines: Vec<String> = text_of(&records, as_live).lines().map(str::to_owned).collect();
@@ -275,6 +276,7 @@ fn gives_the_same_records_live_as_from_a_file() {
     assert_eq!(seen(&accounts), seen(&offline) + 5, "with what the kernel left out");
     let dropped = |stage, reason| accounts.dropped[&("eth7".to_owned(), stage, reason)];
     assert_eq!((dropped("kernel", "no_room"), dropped("ring", "engine_behind")), (2, 0));
+    assert_eq!((dropped("nic", "rx_missed"), dropped("nic", "rx_dropped")), (4, 0));
 }
 
 #[test]
@@ -303,8 +305,118 @@ fn follows_interfaces_and_says_which_it_cannot_watch() {
     let (is_stuck, is_over) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
     let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
-    live.change_link(LinkChange::Appeared(Link { index: 9, ..link("vti9") }));
+    live.change(Change::Appeared(Link { index: 9, ..link("vti9") }));
     drain(live, &outputs, |health, _| health.interfaces == ["eth7", "vti9"]);
+}
+
+/// One place, which every interface that appears takes from the one before; each shows a few frames.
+struct Passing {
+    interfaces: Vec<Interface>,
+    waiting: u64,
+    told: Told,
+}
+
+impl LiveSource for Passing {
+    fn backend(&self) -> &'static str {
+        "passing"
+    }
+
+    fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
+        let interface =
+            Interface { link_type: link.link_type, name: Some(Arc::clone(&link.name)), kind: None };
+        self.interfaces = vec![interface];
+        self.waiting = 3;
+        Ok(())
+    }
+
+    fn detach(&mut self, _: u32) {}
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        _: usize,
+        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        let given = std::mem::take(&mut self.waiting);
+        for number in 0..given {
+            let timestamp = Timestamp::from_seconds(1);
+            let frame = Frame { number, timestamp, interface: 0, wire_bytes: 60, data: &[0; 60] };
+            take(&frame, &self.interfaces);
+        }
+        if given == 0 {
+            std::thread::sleep(wait.min(Duration::from_millis(1)));
+        }
+        Ok(given as usize)
+    }
+
+    fn set_interest(&mut self, prefixes: &[ipnet::IpNet]) -> Result<(), LiveError> {
+        self.told.lock().unwrap().push(format!("{} prefixes", prefixes.len()));
+        Ok(())
+    }
+
+    fn set_outgoing(&mut self, outgoing: &Outgoing) -> Result<(), LiveError> {
+        self.told.lock().unwrap().push(format!("{outgoing:?}"));
+        Err(LiveError::Unsupported { what: "choosing".to_owned(), why: "made up".to_owned() })
+    }
+
+    fn counts(&mut self) -> Vec<LinkCounts> {
+        Vec::new()
+    }
+}
+
+type Told = Arc<Mutex<Vec<String>>>;
+
+fn passing() -> (Live<u32>, Receiver<Output<u32>>, Told) {
+    let told = Told::default();
+    let source = Passing { interfaces: Vec::new(), waiting: 0, told: Arc::clone(&told) };
+    let feed = Feed::Interfaces {
+        source: Box::new(source),
+        reopen: never(),
+        links: Vec::new(),
+        stalled_after: Duration::from_secs(10),
+    };
+    let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
+    (live, outputs, told)
+}
+
+#[test]
+fn thousands_of_names_come_and_go_without_growth() {
+    let (live, outputs, _) = passing();
+    for index in 0..2_000_u32 {
+        let name = format!("veth{index}");
+        live.change(Change::Appeared(Link { index, ..link(&name) }));
+        let begin = Instant::now();
+        while live.health().interfaces != [name.clone()] {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", live.health());
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        live.change(Change::Vanished { index, name: Arc::from(name) });
+    }
+    let shared = Arc::clone(&live.shared);
+    let (_, accounts) = drain(live, &outputs, |health, _| health.interfaces.is_empty());
+    assert!(shared.interfaces().len() <= 512, "{}", shared.interfaces().len());
+    assert!(accounts.interfaces.len() <= 513, "{}", accounts.interfaces.len());
+    let seen = |name: &str| accounts.interfaces.get(name).map(|counts| counts.seen.packets);
+    assert!(seen("veth0").is_none() && seen("veth1999") == Some(3) && seen("other") > Some(3_000));
+    assert_eq!(accounts.interfaces.values().map(|counts| counts.seen.packets).sum::<u64>(), 6_000);
+    assert_adds_up(&accounts);
+}
+
+#[test]
+fn tells_the_source_what_a_new_configuration_is_interested_in() {
+    let (live, outputs, told) = passing();
+    live.change(Change::Outgoing(Outgoing::None));
+    let config = Resolved::default();
+    let expected = format!("{} prefixes", config.endpoint.prefixes.networks().count());
+    assert!(live.reconfigure(Arc::new(config), 1));
+    let shared = Arc::clone(&live.shared);
+    drain(live, &outputs, |_, _| told.lock().unwrap().len() == 2);
+    assert_eq!(*told.lock().unwrap(), ["None".to_owned(), expected]);
+    assert!(shared.health().refused["outgoing frames"].contains("made up"));
 }
 
 #[test]

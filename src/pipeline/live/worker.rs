@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::source::Shared;
 use super::{BATCH_RECORDS, Batch, Output, ToEngine, WAITING_QUESTIONS};
+use crate::capture::Interface;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
@@ -44,6 +45,8 @@ pub(super) struct Worker<A> {
     frames: u64,
     /// Not answered yet, because whoever takes the outputs is behind.
     questions: VecDeque<A>,
+    /// What the numbers of interfaces meant in the last batch.
+    interfaces: Arc<[Interface]>,
     /// Records that were not handed over.
     not_reported: BTreeMap<&'static str, u64>,
     is_abandoned: bool,
@@ -76,6 +79,7 @@ impl<A> Worker<A> {
             past: Accounts::default(),
             frames: 0,
             questions: VecDeque::new(),
+            interfaces: Arc::default(),
             not_reported: BTreeMap::new(),
             is_abandoned: false,
         }
@@ -123,6 +127,13 @@ impl<A> Worker<A> {
     }
 
     fn work(&mut self, mut batch: Batch, home: &SyncSender<Batch>) {
+        if !Arc::ptr_eq(&self.interfaces, &batch.interfaces) {
+            let changed = self.interfaces.iter().zip(batch.interfaces.iter()).enumerate();
+            for (number, (_, now)) in changed.filter(|(_, (before, now))| before != now) {
+                self.engine.rename_interface(number as u32, now);
+            }
+            self.interfaces = Arc::clone(&batch.interfaces);
+        }
         for frame in batch.frames(self.frames) {
             self.engine.frame(&frame, &batch.interfaces);
         }
@@ -130,6 +141,8 @@ impl<A> Worker<A> {
         batch.clear();
         batch.settled.clear();
         batch.settled.extend(self.engine.take_settled());
+        batch.learned.clear();
+        batch.learned.extend(self.engine.take_learned());
         // The reader may have been replaced; its batches go with it.
         let _ = home.try_send(batch);
         if self.engine.waiting_records() > 0 {
@@ -153,6 +166,7 @@ impl<A> Worker<A> {
         self.source = Arc::clone(&name);
         self.engine = Engine::new(Arc::clone(&self.config), false, name, self.hasher.clone());
         self.frames = 0;
+        self.interfaces = Arc::default();
         self.has_input = true;
     }
 

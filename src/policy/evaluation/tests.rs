@@ -77,6 +77,7 @@ fn good() -> Record {
         .into(),
         path: PathFacts::default(),
         translated: Vec::new(),
+        host: None,
         policy: None,
     }
 }

@@ -1,0 +1,185 @@
+//! Series of one metric, made as they are needed and let go of when what they tell of is gone.
+
+use std::collections::HashMap;
+
+use ::prometheus::{
+    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Registry,
+};
+use foldhash::fast::RandomState;
+
+use super::{counters, labels, opts, register};
+use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, OTHER, Values};
+
+/// Closed labels keep their value in folded series where there are at most so many combinations of
+/// them; this is what a metric may take beyond the cap.
+const MAX_FOLDED_SERIES: usize = 64;
+
+/// How many series there are and may be, and who did not get one.
+pub(super) struct Budget {
+    /// Series that may be there in all.
+    pub most: usize,
+    pub used: usize,
+    pub folded: IntCounterVec,
+}
+
+type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
+type RemoveChild = Box<dyn Fn(&[&str]) + Send + Sync>;
+
+/// One metric and its series.
+pub(super) struct Family<M> {
+    metric: &'static Metric,
+    make: MakeChild<M>,
+    remove: RemoveChild,
+    children: HashMap<String, M, RandomState>,
+    /// Lines of text one series takes.
+    weight: usize,
+    /// Labels that keep their value where a series finds no room.
+    kept: Vec<bool>,
+    /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
+    totals: HashMap<String, u64, RandomState>,
+    /// The label values joined, for looking up without allocating.
+    key: String,
+}
+
+impl<M> Family<M> {
+    fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>, remove: RemoveChild) -> Self {
+        let closed = |label: &metrics::Label| match label.values {
+            Values::Words(sets) => Some(sets.iter().map(|set| set.len()).sum::<usize>()),
+            Values::Described(_) => None,
+        };
+        let combinations: usize = metric.labels.iter().filter_map(closed).product();
+        let is_small = combinations <= MAX_FOLDED_SERIES;
+        let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
+        let (children, totals) = (HashMap::default(), HashMap::default());
+        Self { metric, make, remove, children, weight, kept, totals, key: String::new() }
+    }
+
+    /// Lets go of series that are not wanted any more; others find their room.
+    pub fn keep(&mut self, is_wanted: impl Fn(&str) -> bool, budget: &mut Budget) {
+        let Self { children, remove, metric, weight, .. } = self;
+        children.retain(|key, _| {
+            let is_kept = is_wanted(key);
+            if !is_kept {
+                let labels: Vec<&str> = key.split('\0').take(metric.labels.len()).collect();
+                remove(&labels);
+                budget.used = budget.used.saturating_sub(*weight);
+            }
+            is_kept
+        });
+    }
+
+    /// The series of these labels, or the one that stands for all that found no room.
+    pub fn child(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
+        self.resolve(labels, budget);
+        self.children.get(&self.key)
+    }
+
+    /// Leaves in `key` the series to use, which exists afterwards.
+    fn resolve(&mut self, labels: &[&str], budget: &mut Budget) {
+        join(labels, &mut self.key);
+        let is_known = self.children.contains_key(&self.key);
+        let has_room = is_known || budget.used + self.weight <= budget.most;
+        if !has_room || labels.contains(&OTHER) {
+            budget.folded.with_label_values(&[self.metric.name]).inc();
+        }
+        if is_known {
+            return;
+        }
+        let folded: Vec<&str> =
+            labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
+        let labels = if has_room { labels } else { &folded };
+        if has_room {
+            budget.used += self.weight;
+        } else {
+            join(labels, &mut self.key);
+            if self.children.contains_key(&self.key) {
+                return;
+            }
+        }
+        if let Some(child) = (self.make)(labels) {
+            self.children.insert(self.key.clone(), child);
+        }
+    }
+}
+
+fn join(labels: &[&str], key: &mut String) {
+    key.clear();
+    for label in labels {
+        key.push_str(label);
+        key.push('\0');
+    }
+}
+
+impl Family<IntCounter> {
+    pub fn counter(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let vec = counters(registry, metric)?;
+        let other = vec.clone();
+        Ok(Self::new(
+            metric,
+            1,
+            Box::new(move |labels| vec.get_metric_with_label_values(labels).ok()),
+            Box::new(move |labels| drop(other.remove_label_values(labels))),
+        ))
+    }
+
+    pub fn count(&mut self, labels: &[&str], budget: &mut Budget) {
+        if let Some(counter) = self.child(labels, budget) {
+            counter.inc();
+        }
+    }
+
+    /// Adds to the total of a series; several may share one that was folded.
+    pub fn set(&mut self, labels: &[&str], count: u64, budget: &mut Budget) {
+        self.resolve(labels, budget);
+        if let Some(total) = self.totals.get_mut(&self.key) {
+            *total += count;
+        } else {
+            self.totals.insert(self.key.clone(), count);
+        }
+    }
+
+    /// Lets the series say what was set. What was not set is not there any more: an interface that is gone.
+    pub fn publish(&mut self, budget: &mut Budget) {
+        let totals = std::mem::take(&mut self.totals);
+        self.keep(|key| totals.contains_key(key), budget);
+        for (key, total) in &totals {
+            if let Some(counter) = self.children.get(key) {
+                counter.reset();
+                counter.inc_by(*total);
+            }
+        }
+        self.totals = totals;
+        self.totals.clear();
+    }
+}
+
+impl Family<Gauge> {
+    pub fn gauge(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let vec = GaugeVec::new(opts(metric), &labels(metric))?;
+        register(registry, vec.clone())?;
+        let other = vec.clone();
+        Ok(Self::new(
+            metric,
+            1,
+            Box::new(move |labels| vec.get_metric_with_label_values(labels).ok()),
+            Box::new(move |labels| drop(other.remove_label_values(labels))),
+        ))
+    }
+}
+
+impl Family<Histogram> {
+    pub fn histogram(registry: &Registry, metric: &'static Metric) -> Result<Self, Error> {
+        let options = HistogramOpts::from(opts(metric)).buckets(DURATION_BUCKETS_SECONDS.to_vec());
+        let vec = HistogramVec::new(options, &labels(metric))?;
+        register(registry, vec.clone())?;
+        // Each bucket, the one without a bound, the sum and the count.
+        let weight = DURATION_BUCKETS_SECONDS.len() + 3;
+        let other = vec.clone();
+        Ok(Self::new(
+            metric,
+            weight,
+            Box::new(move |labels| vec.get_metric_with_label_values(labels).ok()),
+            Box::new(move |labels| drop(other.remove_label_values(labels))),
+        ))
+    }
+}

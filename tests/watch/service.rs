@@ -1,0 +1,51 @@
+//! What a service manager is told, over a socket as systemd has one.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{Daemon, PATIENCE};
+use crate::support;
+
+/// Gathers messages until one says `word`; gives all of them.
+fn until(socket: &UnixDatagram, word: &str) -> Vec<String> {
+    let begin = Instant::now();
+    let mut all = Vec::new();
+    let mut buffer = [0; 4_096];
+    while begin.elapsed() < PATIENCE {
+        let Ok(length) = socket.recv(&mut buffer) else { continue };
+        let message = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        let is_it = message.lines().any(|line| line == word);
+        all.push(message);
+        if is_it {
+            return all;
+        }
+    }
+    panic!("never told {word}: {all:?}");
+}
+
+#[test]
+fn the_service_manager_is_told_of_start_life_reload_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut command = support::ddbwatch();
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000").env_remove("WATCHDOG_PID");
+    let arguments = ["--replay", "boto3-tls.pcap", "--speed", "max", "--loop"];
+    let mut daemon = Daemon::start_by(command, &arguments, "", Stdio::null());
+    let ready = until(&socket, "READY=1").pop().unwrap();
+    assert!(ready.lines().any(|line| line.starts_with("STATUS=replay")), "{ready}");
+    // Twice in each period, while everything answers.
+    until(&socket, "WATCHDOG=1");
+    let first = Instant::now();
+    until(&socket, "WATCHDOG=1");
+    assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
+    daemon.signal("HUP");
+    let reloading = until(&socket, "RELOADING=1").pop().unwrap();
+    assert!(reloading.lines().any(|line| line.starts_with("MONOTONIC_USEC=")), "{reloading}");
+    until(&socket, "READY=1");
+    daemon.signal("TERM");
+    until(&socket, "STOPPING=1");
+    assert_eq!(daemon.wait().code(), Some(0));
+}
