@@ -7,7 +7,7 @@ DESTDIR ?=
 # Of the replay of `make run`.
 SPEED ?= 1
 
-.PHONY: help demo run build install test lab bench captures ebpf fuzz clean
+.PHONY: help demo run build install test lab soak bench cost captures ebpf fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -61,9 +61,20 @@ lab: ## Real clients through a gateway of network namespaces, for each back-end 
 	$(CARGO) build --release --locked
 	target/python/bin/python tests/lab/run.py $(DDBWATCH)
 
+soak: ## The daemon for SOAK_SECONDS (1800) under churn, reloads and floods (root, Linux)
+	@packaging/setup.sh test
+	$(CARGO) build --release --locked
+	python3 tests/soak/run.py $(DDBWATCH) --seconds $(or $(SOAK_SECONDS),1800) --backend $(or $(BACKEND),ebpf)
+
 bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test
 	python3 benches/compare.py
+
+cost: ## What watching costs: throughput, CPU per packet, losses, memory, for each back-end and tcpdump (root, Linux)
+	@packaging/setup.sh test
+	$(CARGO) build --release --locked
+	python3 benches/cost.py --binary $(DDBWATCH)
+	$(CARGO) test --release --locked --test ddbwatch ebpf::speed -- --ignored --nocapture
 
 captures: ## Record the shipped captures again (root, Linux)
 	python3 captures/make.py

@@ -25,6 +25,8 @@ if [ "$purpose" = test ]; then
     wanted="$wanted openssl:openssl zstd:zstd gzip:gzip chromium:chromium"
     # The lab: its network, its observers, its clients.
     wanted="$wanted tc:iproute2 nft:nftables ss:iproute2 clang:clang curl:curl dumpcap:wireshark-common npm:npm sysctl:procps"
+    # The soak and the cost benchmark.
+    wanted="$wanted nsenter:util-linux ethtool:ethtool tcpdump:tcpdump"
 fi
 missing=""
 for pair in $wanted; do

@@ -27,6 +27,8 @@ mod prometheus_text;
 mod properties;
 mod readme;
 mod second_opinion;
+#[cfg(target_os = "linux")]
+mod soak;
 mod stacks;
 mod support;
 mod tidy;

@@ -14,7 +14,7 @@ use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
 use super::live::{Link, LinkCounts, LiveError, LiveSource};
 use super::memory;
-use super::merge::{Queue, Taken};
+use super::merge::{Queue, Taken, moment_of};
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::readiness;
@@ -235,9 +235,7 @@ impl Handle {
         if let Err(error) = result {
             self.failure = Some(error.to_string());
         }
-        if !self.packets.is_empty() {
-            self.ready_since = Some(now);
-        }
+        self.ready_since = self.packets.first().map(|packet| moment_of(packet.timestamp, now));
     }
 }
 

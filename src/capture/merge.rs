@@ -2,16 +2,16 @@
 //!
 //! Each interface gives its frames in order, but in batches that come up late: the answer may be read before
 //! the question that came in elsewhere. So a frame is given when every other interface shows a later
-//! one, or when its own batch has been ready for so long that the others' older batches must be, too.
+//! one, or when it is so old itself that the others' older batches must be up, too.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Timestamp;
 
 /// The frames of one interface, oldest first.
 pub(super) trait Queue {
-    /// The time of the oldest frame, and since when it could have been taken; looks for a new batch where the
-    /// last one is used up, and notes it with `now`.
+    /// The time of the oldest frame, and the moment of that time as [`moment_of`] tells it; looks for a new batch
+    /// where the last one is used up.
     fn head(&mut self, now: Instant) -> Option<(Timestamp, Instant)>;
 
     /// The time of the oldest frame, if the batch has one more.
@@ -86,6 +86,15 @@ pub(super) fn give<Q: Queue>(
         }
     }
     if given > 0 { Given::Some(given) } else { Given::Nothing }
+}
+
+/// The moment at which a frame of the time `at` came, by the two clocks `now`. Batches that wait to be read are older
+/// than the moment at which they are first looked at: to hold each of them from then on would be to read slower than
+/// they come. A time in the future, after the clock was set back, is now.
+pub(super) fn moment_of(at: Timestamp, now: Instant) -> Instant {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let age = clock.saturating_sub(Duration::from_nanos(at.as_nanos()));
+    now.checked_sub(age).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -172,6 +181,17 @@ mod tests {
         assert_eq!(run(&[&[(0, &[1, 3])], &[(0, &[2, 3])]], 1).0, [1, 2, 3, 3]);
         let (times, took) = run(&[&[(0, &[1])], &[]], 100);
         assert_eq!((times.len(), took >= HOLD, took < 2 * HOLD), (1, true, true));
+    }
+
+    #[test]
+    fn a_batch_that_waited_is_not_held_again() {
+        let now = Instant::now();
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let at = |age: Duration| Timestamp::from_nanos(u64::try_from((clock - age).as_nanos()).unwrap());
+        assert!(now - moment_of(at(HOLD), now) >= HOLD);
+        assert!(now - moment_of(at(Duration::ZERO), now) < HOLD);
+        let future = Timestamp::from_nanos(u64::MAX);
+        assert_eq!(moment_of(future, now), now, "after the clock was set back");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::block::{self, Place};
 use super::filter;
-use crate::capture::merge::{Queue, Taken};
+use crate::capture::merge::{Queue, Taken, moment_of};
 use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
 
@@ -21,7 +21,7 @@ pub struct Ring {
     block: usize,
     rest: u32,
     head: Option<Place>,
-    /// When the block of the head was first seen to be ready.
+    /// The moment of the block's first frame: by then, plus some delay, it was ready.
     ready_since: Option<Instant>,
     /// Frames that came into the ring, as far as the kernel was asked, and those that were taken out.
     came: u64,
@@ -89,7 +89,7 @@ impl Ring {
             if let Some((count, place)) = block::first(block, self.is_tagged) {
                 self.rest = count;
                 self.head = Some(place);
-                self.ready_since = Some(now);
+                self.ready_since = Some(moment_of(place.timestamp, now));
                 return;
             }
             self.leave_block();

@@ -1,6 +1,6 @@
 //! The engine thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use foldhash::fast::RandomState;
 
 use super::source::Shared;
-use super::{BATCH_RECORDS, Batch, Output, ToEngine};
+use super::{BATCH_RECORDS, Batch, Output, ToEngine, WAITING_QUESTIONS};
 use crate::capture::Interface;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
@@ -44,6 +44,8 @@ pub(super) struct Worker<A> {
     /// Counts of the inputs that ended.
     past: Accounts,
     frames: u64,
+    /// Not answered yet, because whoever takes the outputs is behind.
+    questions: VecDeque<A>,
     /// What the numbers of interfaces meant in the last batch.
     interfaces: Arc<[Interface]>,
     /// Records that were not handed over.
@@ -76,6 +78,7 @@ impl<A> Worker<A> {
             has_input: !is_replay,
             past: Accounts::default(),
             frames: 0,
+            questions: VecDeque::new(),
             interfaces: Arc::default(),
             not_reported: BTreeMap::new(),
             is_abandoned: false,
@@ -85,6 +88,7 @@ impl<A> Worker<A> {
     pub fn run(mut self, inbox: &Receiver<ToEngine<A>>) {
         let mut last_frames = Instant::now();
         loop {
+            self.answer_waiting();
             let message = match inbox.recv_timeout(IDLE) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
@@ -193,11 +197,28 @@ impl<A> Worker<A> {
     }
 
     fn answer(&mut self, question: A) {
-        let accounts = Box::new(self.accounts());
-        // Where nobody takes the outputs, whoever asks waits in vain and notices by the time that passes.
-        match self.outbox.try_send(Output::Accounts(accounts, question)) {
-            Ok(()) | Err(TrySendError::Full(_)) => {}
-            Err(TrySendError::Disconnected(_)) => self.is_abandoned = true,
+        if self.questions.len() < WAITING_QUESTIONS {
+            self.questions.push_back(question);
+        }
+        self.answer_waiting();
+    }
+
+    /// Answers in the order of the questions, as far as there is room. A question is not dropped where records are: a
+    /// configuration would be taken by half, and nobody could read how many records that were.
+    fn answer_waiting(&mut self) {
+        while let Some(question) = self.questions.pop_front() {
+            let accounts = Box::new(self.accounts());
+            match self.outbox.try_send(Output::Accounts(accounts, question)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(Output::Accounts(_, question))) => {
+                    self.questions.push_front(question);
+                    return;
+                }
+                Err(_) => {
+                    self.is_abandoned = true;
+                    return;
+                }
+            }
         }
     }
 
