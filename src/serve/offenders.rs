@@ -44,6 +44,24 @@ struct Client {
     rules: BTreeMap<(Reverse<Severity>, &'static str), (u64, String)>,
 }
 
+impl Client {
+    /// The gravest first, of those the most frequent.
+    fn rules(&self) -> Vec<OffenderRule<'_>> {
+        let mut rules: Vec<OffenderRule<'_>> = self
+            .rules
+            .iter()
+            .map(|((severity, rule), (flows, remedy))| OffenderRule {
+                rule,
+                severity: severity.0,
+                flows: *flows,
+                remedy,
+            })
+            .collect();
+        rules.sort_by_key(|rule| (Reverse(rule.severity), Reverse(rule.flows)));
+        rules
+    }
+}
+
 /// All clients that break rules.
 #[derive(Default)]
 pub(super) struct Offenders {
@@ -110,16 +128,7 @@ impl Offenders {
                 flows: client.flows,
                 software: client.software,
                 last: client.last.to_string(),
-                rules: client
-                    .rules
-                    .iter()
-                    .map(|((severity, rule), (flows, remedy))| OffenderRule {
-                        rule,
-                        severity: severity.0,
-                        flows: *flows,
-                        remedy,
-                    })
-                    .collect(),
+                rules: client.rules(),
             })
             .collect()
     }

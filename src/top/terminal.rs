@@ -33,6 +33,8 @@ pub fn run(
     restore_on_panic();
     let _guard = Guard::take_over()?;
     let mut screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    // Some terminals keep what another program left on the second screen.
+    screen.clear()?;
     let size = screen.size()?;
     state.resize(size.width, size.height);
     let mut is_changed = true;

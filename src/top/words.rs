@@ -80,7 +80,7 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
     }
     let not_whole = summary.not_whole();
     if not_whole > 0 {
-        parts.push(format!("all of {} handshakes", of(not_whole, summary.flows.reported)));
+        parts.push(format!("{} handshakes in full", of(not_whole, summary.flows.reported)));
     }
     if packets.decode_errors > 0 {
         parts.push(count(packets.decode_errors, "unreadable packet"));

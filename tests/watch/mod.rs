@@ -4,6 +4,8 @@ mod http;
 mod metrics;
 mod operation;
 mod replay;
+#[cfg(target_os = "linux")]
+mod top;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

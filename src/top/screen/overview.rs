@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::tables::{self, first_row, nothing};
+use crate::model::Severity;
 use crate::top::page::{heading, wrap};
 use crate::top::picture::{BrokenRule, Flow, Offender};
 use crate::top::state::State;
@@ -94,13 +95,17 @@ fn rules_section(
     let chosen = state.chosen_rule_row();
     let first = first_row(chosen, room);
     let rows: Vec<&BrokenRule> = state.rules().skip(first).take(room).flatten().collect();
-    let title = match all {
-        0 => "What is wrong".to_owned(),
-        all if all > rows.len() => {
-            format!("What is wrong: {} to {} of {all} rules", first + 1, first + rows.len())
-        }
-        all => format!("What is wrong: {}", count(all as u64, "rule")),
+    let broken = state.rules().flatten().filter(|rule| rule.severity > Severity::Info).count();
+    let mut title = match broken {
+        0 => "What is wrong: nothing".to_owned(),
+        broken => format!("What is wrong: {}", count(broken as u64, "broken rule")),
     };
+    if all > broken {
+        title.push_str(&format!(", {} worth knowing", all - broken));
+    }
+    if all > rows.len() {
+        title.push_str(&format!(" ({} to {} shown)", first + 1, first + rows.len()));
+    }
     section(canvas, at, &title);
     let begin = at + 1;
     if rows.is_empty() {
@@ -129,7 +134,7 @@ fn clients_section(state: &State, canvas: &mut Canvas<'_>, at: usize, room: usiz
         return begin + 1;
     }
     let end = begin + rows.len();
-    tables::clients(&rows, canvas).draw(canvas, (begin, end), false, None);
+    tables::clients(&rows, canvas, false).draw(canvas, (begin, end), false, None);
     end
 }
 

@@ -6,7 +6,7 @@ use crate::top::details::sign;
 use crate::top::page::heading;
 use crate::top::picture::{BrokenRule, Flow, Offender};
 use crate::top::state::State;
-use crate::top::words::{Piece, Tone, clock};
+use crate::top::words::{Piece, Tone, clock, day_and_clock};
 use crate::view::text::{count, fit, thousands, width};
 use crate::view::{Column, Grade, layout, short_cipher};
 
@@ -39,7 +39,7 @@ impl Table {
                 text.push_str(&cell);
                 text.push_str(&" ".repeat(room + GAP - width(&cell)));
             }
-            text
+            text.trim_end().to_owned()
         };
         let mut at = top;
         if has_titles {
@@ -93,11 +93,17 @@ pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
         Grade::NotJudged => ("", Tone::Quiet),
     });
     // The name in full where there is room for it, else what it comes to.
-    let names = if canvas.columns() >= 120 { of(&|flow| flow.name.clone()) } else { Vec::new() };
+    let is_wide = canvas.columns() >= 120;
+    let names = if is_wide { of(&|flow| flow.name.clone()) } else { Vec::new() };
     Table {
         marks: marks.collect(),
         columns: vec![
-            column("Time", 8, 0, of(&|flow| clock(&flow.timestamp.to_string()).to_owned())),
+            column(
+                "Time",
+                if is_wide { 19 } else { 8 },
+                0,
+                of(&|flow| when(&flow.timestamp.to_string(), is_wide)),
+            ),
             column("Client", 12, 0, of(&|flow| flow.client.ip().to_string())),
             column("Server name", 24, 4, names),
             column("Endpoint", 12, 3, of(&|flow| flow.line.endpoint.clone())),
@@ -115,17 +121,22 @@ pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
     }
 }
 
-/// A table of these clients.
-pub(super) fn clients(clients: &[&Offender], canvas: &Canvas<'_>) -> Table {
+fn when(rfc3339: &str, has_day: bool) -> String {
+    if has_day { day_and_clock(rfc3339) } else { clock(rfc3339).to_owned() }
+}
+
+/// A table of these clients; without titles numbers say what they count.
+pub(super) fn clients(clients: &[&Offender], canvas: &Canvas<'_>, has_titles: bool) -> Table {
     let signs = canvas.signs();
     let of =
         |text: &dyn Fn(&Offender) -> String| clients.iter().map(|client| text(client)).collect::<Vec<_>>();
     let gravest = |client: &Offender| client.rules.first().map_or(Severity::Info, |rule| rule.severity);
+    let number = |flows| if has_titles { thousands(flows) } else { count(flows, "flow") };
     Table {
         marks: clients.iter().map(|client| sign(gravest(client), signs)).collect(),
         columns: vec![
             column("Client", 12, 0, of(&|client| client.address.to_string())),
-            numbers("Flows", 0, of(&|client| thousands(client.flows))),
+            numbers(if has_titles { "Flows" } else { "" }, 0, of(&|client| number(client.flows))),
             column("Gravest", 8, 3, of(&|client| gravest(client).to_string())),
             column("Rules", 19, 0, of(&rules_of)),
             column("Software", 12, 1, of(&|client| client.software.clone().unwrap_or_default())),
@@ -143,25 +154,30 @@ fn rules_of(client: &Offender) -> String {
     }
 }
 
-/// A table of these rules.
+/// A table of these rules, without titles.
 pub(super) fn rules(rules: &[&BrokenRule], canvas: &Canvas<'_>) -> Table {
     let signs = canvas.signs();
     let of = |text: &dyn Fn(&BrokenRule) -> String| rules.iter().map(|rule| text(rule)).collect::<Vec<_>>();
+    let clients = |rule: &BrokenRule| {
+        let more = if rule.has_more_clients { ">" } else { "" };
+        format!("{more}{}", count(rule.clients, "client"))
+    };
+    let named = |rule: &BrokenRule| {
+        let worst =
+            rule.worst.iter().map(|client| format!("{} ({})", client.address, thousands(client.flows)));
+        worst.collect::<Vec<_>>().join(", ")
+    };
+    // Half a sentence says nothing.
+    let messages = if canvas.columns() >= 120 { of(&|rule| rule.message.clone()) } else { Vec::new() };
     Table {
         marks: rules.iter().map(|rule| sign(rule.severity, signs)).collect(),
         columns: vec![
-            column("Severity", 8, 0, of(&|rule| rule.severity.to_string())),
-            column("Rule", 19, 0, of(&|rule| rule.rule.clone())),
-            numbers("Flows", 0, of(&|rule| count(rule.flows, "flow"))),
-            numbers(
-                "Clients",
-                0,
-                of(&|rule| {
-                    let more = if rule.has_more_clients { ">" } else { "" };
-                    format!("{more}{}", count(rule.clients, "client"))
-                }),
-            ),
-            column("Newest", 10, 2, of(&|rule| rule.message.clone())),
+            column("", 8, 0, of(&|rule| rule.severity.to_string())),
+            column("", 19, 0, of(&|rule| rule.rule.clone())),
+            numbers("", 0, of(&|rule| count(rule.flows, "flow"))),
+            numbers("", 0, of(&clients)),
+            column("", 8, 1, of(&named)),
+            column("", 30, 2, messages),
         ],
     }
 }
@@ -206,7 +222,7 @@ pub(super) fn clients_view(state: &State, canvas: &mut Canvas<'_>, (top, end): (
     let room = end.saturating_sub(top + 2);
     let first = first_row(state.cursor(), room);
     let rows: Vec<&Offender> = state.clients().skip(first).take(room).flatten().collect();
-    clients(&rows, canvas).draw(canvas, (top + 1, end), true, Some(state.cursor() - first));
+    clients(&rows, canvas, true).draw(canvas, (top + 1, end), true, Some(state.cursor() - first));
 }
 
 /// In place of an empty table.
