@@ -22,6 +22,7 @@
 //! | interfaces, privileges and processes of this host | [`host`] |
 //! | where everything is joined | [`pipeline`] |
 //! | what a running daemon shows over HTTP | [`serve`] |
+//! | what `ddbwatch top` shows of it | [`top`] |
 //!
 //! # Invariants
 //!
@@ -58,4 +59,5 @@ pub mod policy;
 pub mod serve;
 pub mod telemetry;
 pub mod tls;
+pub mod top;
 pub mod view;

@@ -34,9 +34,14 @@ fn check(mark: &str, expected: &str) {
 }
 
 fn run(arguments: &[&str]) -> String {
+    run_on(("100", "40"), arguments)
+}
+
+fn run_on((columns, lines): (&str, &str), arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ddbwatch"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("COLUMNS", "100")
+        .env("COLUMNS", columns)
+        .env("LINES", lines)
         .env("LC_ALL", "C.UTF-8")
         .args(arguments)
         .output()
@@ -74,6 +79,7 @@ fn readme_tells_what_the_program_does() {
         "picture",
         &format!("$ ddbwatch analyze --config captures/demo.toml captures\n{}\n…", top.join("\n")),
     );
+    check("top", &run_on(("80", "24"), &["top", "--once", "--config", "captures/demo.toml", "captures"]));
 }
 
 #[test]

@@ -21,11 +21,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("host", &["capture"]),
     ("config", &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export"]),
     ("view", &["export", "telemetry"]),
-    ("serve", &["export", "telemetry"]),
+    // Who a client probably is, is known to policy.
+    ("serve", &["export", "telemetry", "policy"]),
     (
         "pipeline",
         &["capture", "decode", "flow", "tls", "app", "classify", "policy", "export", "config", "telemetry"],
     ),
+    // It shows captures as a daemon would, and says of a rule what policy says.
+    ("top", &["export", "telemetry", "policy", "config", "view", "serve"]),
     // Completing an explanation or opening inputs needs the stage itself; nothing else of it.
     (
         "cli",
@@ -34,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "export",
             "serve",
+            "top",
             "view",
             "telemetry",
             "capture",

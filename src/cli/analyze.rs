@@ -123,7 +123,7 @@ fn refuse_to_overwrite(wanted: &Path, inputs: &[Input]) -> Result<(), Failure> {
 }
 
 /// Tells what of the folders is not read: what may have been a capture in full, the rest by a few examples.
-fn note_passed_over(found: &Expanded) {
+pub(super) fn note_passed_over(found: &Expanded) {
     let others: Vec<_> = found.passed_over.iter().filter(|passed_over| !passed_over.is_loss()).collect();
     for passed_over in found.passed_over.iter().filter(|passed_over| passed_over.is_loss()) {
         note(&format!("passed over {passed_over}"));
@@ -249,7 +249,7 @@ fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
 }
 
 /// True from the moment the user asks to stop; the second time the process ends at once.
-fn interrupted() -> io::Result<Arc<AtomicBool>> {
+pub(super) fn interrupted() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
@@ -258,7 +258,7 @@ fn interrupted() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-struct Bar(ReadProgress);
+pub(super) struct Bar(pub(super) ReadProgress);
 
 impl Progress for Bar {
     fn advance(&self, bytes: u64) {

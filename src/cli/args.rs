@@ -1,6 +1,7 @@
 //! The flags, as typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -61,6 +62,9 @@ pub enum Command {
     Analyze(Analyze),
     /// Make the evidence report from recorded flows (JSON Lines)
     Report(Report),
+    /// Show the live picture in a terminal, of a running daemon or of captures: what is wrong, who must act, what was
+    /// not seen
+    Top(Top),
     /// Read configuration and policy and print what they resolve to; no packet is touched
     Check(Check),
     /// Explain a rule (what, why, source, remedy) or a host name (which endpoint it is, and why)
@@ -215,6 +219,44 @@ pub struct Report {
     pub redact: Option<Switch>,
 }
 
+/// `top`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Keys:
+  1 2 3 4, Tab   overview, flows, clients, what was not seen
+  arrows, Enter  choose a rule, flow or client, and see all of it
+  /              filter: words, and key=value such as verdict=violation or tls.curve=x25519
+  s, S           sort by the next column, the other way round
+  Space, r       hold the picture, ask the daemon now
+  ?, q           all keys, quit
+
+Where standard output is no terminal, or with --once, one picture is written as text.")]
+pub struct Top {
+    /// Captures, folders of captures, or - for standard input, in place of a daemon
+    #[arg(value_name = "CAPTURE", value_hint = ValueHint::AnyPath, conflicts_with = "url")]
+    pub captures: Vec<PathBuf>,
+
+    /// Where the daemon listens
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, default_value = "http://127.0.0.1:9477")]
+    pub url: String,
+
+    /// Seconds between two questions to the daemon
+    #[arg(long, value_name = "SECONDS", value_parser = parse_interval, default_value = "2")]
+    pub interval: Duration,
+
+    /// Write one picture as text and end
+    #[arg(long)]
+    pub once: bool,
+
+    /// Policy profile for captures; a daemon has its own
+    #[arg(long, value_name = "NAME", requires = "captures")]
+    pub profile: Option<String>,
+
+    /// Configuration file (TOML) for captures; a daemon has its own
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "captures")]
+    pub config: Option<PathBuf>,
+}
+
 /// Output formats of recorded flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
@@ -307,6 +349,15 @@ fn parse_speed(word: &str) -> Result<Speed, String> {
         _ if word == "max" => Ok(Speed::Max),
         Ok(times) if TIMES.contains(&times) => Ok(Speed::Times(times)),
         _ => Err("expected a number such as 1, 0.5 or 10, or max".to_owned()),
+    }
+}
+
+fn parse_interval(word: &str) -> Result<Duration, String> {
+    /// The daemon gives the same answer for a tenth of a second; slower than an hour is not live.
+    const SECONDS: std::ops::RangeInclusive<f64> = 0.2..=3600.0;
+    match word.parse::<f64>() {
+        Ok(seconds) if SECONDS.contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("expected seconds from 0.2 to 3600".to_owned()),
     }
 }
 

@@ -13,6 +13,7 @@ mod evidence;
 mod output;
 mod partition;
 mod report;
+mod top;
 mod watch;
 
 use std::ffi::OsString;
@@ -75,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Check(args) => documents::check(&args),
         Command::Explain(args) => documents::explain(&args),
         Command::Rules => documents::rules(),

@@ -5,11 +5,13 @@
 //! answer is limited in size, number and time. It never waits for the capture longer than [`ANSWER_TIME`].
 
 mod http;
+mod offenders;
 mod page;
 mod picture;
 mod summary;
 
 pub use http::{ANSWER_TIME, Answers, Limits, Server, View};
+pub use offenders::{Offender, OffenderRule};
 pub use page::Page;
 pub use picture::{MAX_FLOWS, MAX_VIOLATIONS, Picture, Violating};
 pub use summary::{Configuration, Sockets, State, Summary, Watching};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::offenders::Offenders;
 use crate::export::jsonl::write_record;
 use crate::model::{
     Access, Completeness, EndpointKind, Entry, Outcome, PathFacts, Record, Severity, Timestamp, Verdict,
@@ -63,6 +64,7 @@ pub struct Picture {
     flow_bytes: usize,
     violations: VecDeque<Violating>,
     pub(super) broken: BTreeMap<(Severity, &'static str), Broken>,
+    pub(super) offenders: Offenders,
     pub(super) verdicts: BTreeMap<Verdict, u64>,
     pub(super) completeness: BTreeMap<Completeness, u64>,
     pub(super) outcomes: BTreeMap<Outcome, u64>,
@@ -88,6 +90,7 @@ impl Picture {
         let PathFacts { access, entry, .. } = record.path;
         let column = column(record);
         *self.matrix.entry((access, entry)).or_default().entry(column).or_default() += 1;
+        self.offenders.take(record, cut);
         self.keep(record);
         let Some(policy) = &record.policy else { return };
         *self.verdicts.entry(policy.verdict).or_default() += 1;

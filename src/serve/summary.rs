@@ -6,12 +6,16 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::offenders::Offender;
 use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
 use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 
 /// Clients named for each broken rule.
 const NAMED_CLIENTS: usize = 5;
+
+/// Clients that break rules, over all rules.
+const LISTED_OFFENDERS: usize = 50;
 
 /// Interfaces, losses and notes that are listed; a host that makes containers may have thousands.
 const MAX_LISTED: usize = 64;
@@ -92,6 +96,8 @@ pub struct Summary<'a> {
     pub skipped: Vec<Reason>,
     pub matrix: Matrix,
     pub violations: Vec<Rule<'a>>,
+    /// Clients with violating flows, those with most first.
+    pub offenders: Offenders<'a>,
     pub newest: Vec<&'a Violating>,
     pub notes: Vec<String>,
 }
@@ -211,6 +217,15 @@ pub struct Client {
     pub flows: u64,
 }
 
+/// Who must act.
+#[derive(Debug, Serialize)]
+pub struct Offenders<'a> {
+    pub clients: u64,
+    /// The number of clients is a lower bound.
+    pub has_more_clients: bool,
+    pub worst: Vec<Offender<'a>>,
+}
+
 impl<'a> Summary<'a> {
     /// Joins what was counted with what is remembered; `newest`: how many of the newest violations.
     #[must_use]
@@ -248,6 +263,11 @@ impl<'a> Summary<'a> {
             skipped: reasons(&accounts.skipped),
             matrix: matrix(picture),
             violations: rules(picture),
+            offenders: Offenders {
+                clients: picture.offenders.len() as u64,
+                has_more_clients: picture.offenders.has_more(),
+                worst: picture.offenders.top(LISTED_OFFENDERS),
+            },
             newest: picture.violations().take(newest).collect(),
             notes: accounts.damage.iter().take(MAX_LISTED).map(|note| note.what.clone()).collect(),
         }

@@ -7,13 +7,14 @@ use super::summary::{Grade, Line, Summary};
 use super::text::{count, fit, plain, thousands, width};
 
 /// One column of the flow table.
-struct Column {
-    title: &'static str,
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub title: &'static str,
     /// Below this the column says nothing any more; it is then left out.
-    least: usize,
-    /// The columns with the highest number go first where there is no room.
-    keep: u8,
-    cells: Vec<String>,
+    pub least: usize,
+    /// The columns with the highest number go first where there is no room; those with 0 never go.
+    pub keep: u8,
+    pub cells: Vec<String>,
 }
 
 impl Column {
@@ -66,7 +67,7 @@ fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
         column("Path", 18, 3, of(&|(_, line, _)| line.path.clone())),
         column("Outcome", 9, 4, of(&|(_, line, _)| line.outcome.clone())),
     ];
-    let widths = layout(&mut columns, page.width());
+    let widths = layout(&mut columns, page.width(), GAP.into());
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if page.has_color() {
@@ -105,19 +106,21 @@ fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
 }
 
 /// The name of a suite without what all names have in common.
-fn short_cipher(name: &str) -> String {
+#[must_use]
+pub fn short_cipher(name: &str) -> String {
     name.strip_prefix("TLS_").unwrap_or(name).replacen("_WITH_", "_", 1)
 }
 
 /// Columns between two columns.
 const GAP: u16 = 2;
 
-/// Leaves out columns and gives each of the rest its width, so that all fit into `room`.
-fn layout(columns: &mut Vec<Column>, room: usize) -> Vec<usize> {
+/// Leaves out columns and gives each of the rest its width, so that all fit into `room` with `gap` between
+/// them.
+pub fn layout(columns: &mut Vec<Column>, room: usize, gap: usize) -> Vec<usize> {
     // A column in which nothing stands says nothing.
     columns.retain(|column| column.cells.iter().any(|cell| !cell.is_empty()));
     loop {
-        let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
+        let gaps = gap * columns.len().saturating_sub(1);
         let mut widths: Vec<usize> = columns.iter().map(Column::natural).collect();
         let least = |column: &Column, natural: usize| natural.min(column.least.max(width(column.title)));
         let smallest: usize = columns.iter().zip(&widths).map(|(column, width)| least(column, *width)).sum();

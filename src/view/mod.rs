@@ -10,8 +10,11 @@ mod page;
 mod progress;
 mod summary;
 mod table;
-mod text;
+pub mod text;
 
 pub use checklist::{Check, Checklist, State};
+pub use flow_rows::{Column, layout, short_cipher};
+pub use page::Signs;
 pub use progress::ReadProgress;
+pub use summary::{Grade, Line};
 pub use table::{Table, TableOptions};

@@ -43,7 +43,8 @@ pub(super) fn piece(text: impl AsRef<str>, tone: Tone) -> Piece {
 }
 
 /// Signs, as the terminal can show them.
-pub(super) struct Signs {
+#[derive(Debug)]
+pub struct Signs {
     pub critical: &'static str,
     pub warning: &'static str,
     pub info: &'static str,
@@ -79,6 +80,14 @@ const ASCII: Signs = Signs {
     rule: '-',
 };
 
+impl Signs {
+    /// Those of a terminal that shows Unicode, or ASCII alone.
+    #[must_use]
+    pub const fn of(is_unicode: bool) -> &'static Self {
+        if is_unicode { &UNICODE } else { &ASCII }
+    }
+}
+
 /// Text under way: no line is wider than `width`.
 pub(super) struct Page {
     out: String,
@@ -89,7 +98,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) const fn new(width: usize, has_color: bool, is_unicode: bool) -> Self {
-        Self { out: String::new(), width, has_color, signs: if is_unicode { &UNICODE } else { &ASCII } }
+        Self { out: String::new(), width, has_color, signs: Signs::of(is_unicode) }
     }
 
     pub(super) const fn signs(&self) -> &'static Signs {

@@ -24,19 +24,26 @@ const MAX_LETTERS: usize = 256;
 
 /// How much a flow deserves to be looked at, the most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Grade {
+pub enum Grade {
+    /// Broken rules, one of them critical.
     Critical,
+    /// Broken rules, none of them critical.
     Warning,
+    /// Not assessable.
     Unclear,
+    /// It keeps the profile.
     Good,
+    /// No policy was applied.
     NotJudged,
 }
 
 impl Grade {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Critical, Self::Warning, Self::Unclear, Self::Good, Self::NotJudged];
+    /// Every grade, the worst first.
+    pub const ALL: [Self; 5] = [Self::Critical, Self::Warning, Self::Unclear, Self::Good, Self::NotJudged];
 
-    fn of(record: &Record) -> Self {
+    /// What the verdict and its violations come to.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
         let Some(policy) = &record.policy else { return Self::NotJudged };
         match policy.verdict {
             Verdict::Pass => Self::Good,
@@ -51,8 +58,9 @@ impl Grade {
 
 /// What the flow table says of a flow; flows that say the same share a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Line {
+pub struct Line {
     pub client: IpAddr,
+    /// The region, and what is not the usual about the endpoint; for other flows the name or address.
     pub endpoint: String,
     pub version: String,
     pub cipher: String,
@@ -60,6 +68,28 @@ pub(super) struct Line {
     pub forward_secrecy: &'static str,
     pub path: String,
     pub outcome: String,
+}
+
+impl Line {
+    /// The words for a record.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let tls = record.tls.as_deref();
+        Self {
+            client: record.client.ip(),
+            endpoint: endpoint(record),
+            version: version(record),
+            cipher: tls.and_then(cipher).unwrap_or_default(),
+            group: tls.and_then(group).unwrap_or_default(),
+            forward_secrecy: tls.map_or("", |tls| match tls.forward_secrecy {
+                Some(ForwardSecrecy::Yes) => "yes",
+                Some(ForwardSecrecy::No) => "no",
+                Some(ForwardSecrecy::Unknown) | None => "?",
+            }),
+            path: path(record),
+            outcome: outcome(record),
+        }
+    }
 }
 
 /// One rule broken at one severity.
@@ -114,7 +144,7 @@ impl Summary {
     /// Takes one record.
     pub(super) fn take(&mut self, record: &Record) {
         let client = record.client.ip();
-        let line = line(record);
+        let line = Line::of(record);
         self.flows += 1;
         *self.verdicts.entry(record.policy.as_ref().map(|policy| policy.verdict)).or_default() += 1;
         *self.completeness.entry(record.completeness).or_default() += 1;
@@ -145,24 +175,6 @@ impl Summary {
                 finding.offending.count(shortened(&violation.offending));
             }
         }
-    }
-}
-
-fn line(record: &Record) -> Line {
-    let tls = record.tls.as_deref();
-    Line {
-        client: record.client.ip(),
-        endpoint: endpoint(record),
-        version: version(record),
-        cipher: tls.and_then(cipher).unwrap_or_default(),
-        group: tls.and_then(group).unwrap_or_default(),
-        forward_secrecy: tls.map_or("", |tls| match tls.forward_secrecy {
-            Some(ForwardSecrecy::Yes) => "yes",
-            Some(ForwardSecrecy::No) => "no",
-            Some(ForwardSecrecy::Unknown) | None => "?",
-        }),
-        path: path(record),
-        outcome: outcome(record),
     }
 }
 

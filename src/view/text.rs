@@ -7,7 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `text` without anything a terminal would act on: control characters and those that turn the
 /// direction of writing are written out as `\u{…}`.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_active) {
         return Cow::Borrowed(text);
     }
@@ -30,12 +31,14 @@ fn is_active(character: char) -> bool {
 }
 
 /// Columns that `text` takes.
-pub(super) fn width(text: &str) -> usize {
+#[must_use]
+pub fn width(text: &str) -> usize {
     text.width()
 }
 
 /// `text` in at most `columns`, ending in `ellipsis` where it was cut.
-pub(super) fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
+#[must_use]
+pub fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
@@ -59,7 +62,8 @@ pub(super) fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, 
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
+#[must_use]
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -72,12 +76,14 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// A number of things: `1 flow`, `2 flows`.
-pub(super) fn count(number: u64, thing: &str) -> String {
+#[must_use]
+pub fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// Bytes with a unit: `999 B`, `1.2 MB`.
-pub(super) fn bytes(number: u64) -> String {
+#[must_use]
+pub fn bytes(number: u64) -> String {
     let (mut unit, mut divisor) = ("B", 1_u64);
     for larger in ["kB", "MB", "GB", "TB", "PB"] {
         if number / divisor < 1_000 {

@@ -1,6 +1,8 @@
 //! What the tests from the outside share: running the program, the shipped captures, other programs.
 
 pub mod packets;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,7 +38,7 @@ impl Ran {
 pub fn ddbwatch() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ddbwatch"));
     command.current_dir(captures()).stdin(Stdio::null());
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "RUST_BACKTRACE"] {
         command.env_remove(variable);
     }
     command
