@@ -154,15 +154,28 @@ fn without_ebpf() -> Command {
     command
 }
 
-/// Each way to take packets: its name, the command, the arguments, and what the reason says.
-fn ways() -> Vec<(&'static str, Command, &'static str, &'static str)> {
+/// Each way to take packets: its name, the command, the back-end, what the reason says, and the capabilities that are
+/// kept (capability.h: NET_ADMIN 12, NET_RAW 13, PERFMON 38, BPF 39).
+fn ways() -> Vec<(&'static str, Command, &'static str, &'static str, u64)> {
     let mut ways = vec![
-        ("ebpf", support::ddbwatch(), "ebpf", "as asked for"),
-        ("afpacket with eBPF", support::ddbwatch(), "afpacket", "chosen by the eBPF program"),
-        ("pcap", support::ddbwatch(), "pcap", "as asked for"),
+        ("ebpf", support::ddbwatch(), "ebpf", "as asked for", 1 << 12 | 1 << 38 | 1 << 39),
+        (
+            "afpacket with eBPF",
+            support::ddbwatch(),
+            "afpacket",
+            "chosen by the eBPF program",
+            1 << 13 | 1 << 38 | 1 << 39,
+        ),
+        ("pcap", support::ddbwatch(), "pcap", "as asked for", 1 << 13),
     ];
     if support::is_there("setpriv") {
-        ways.push(("afpacket without eBPF", without_ebpf(), "afpacket", "chosen by a classic filter"));
+        ways.push((
+            "afpacket without eBPF",
+            without_ebpf(),
+            "afpacket",
+            "chosen by a classic filter",
+            1 << 13,
+        ));
     }
     ways
 }
@@ -216,12 +229,15 @@ fn flows_say_whose_they_are_and_what_only_passes_goes_out_unseen() {
     }
     namespace::run(|| {
         let site = Site::new("whose");
-        for (way, command, backend, reason) in ways() {
+        for (way, command, backend, reason, kept) in ways() {
             let arguments = ["-i", "in0", "-i", "up0", "--backend", backend];
             let mut daemon = Daemon::start_by(command, &arguments, RECORDS, Stdio::null());
             daemon.wait_until("it captures", || daemon.get("/readyz").status == 200);
             let watching = daemon.json("/api/v1/summary")["watching"].clone();
             assert!(watching["reason"].as_str().unwrap().contains(reason), "{way}: {watching}");
+            assert_eq!(daemon.status("CapEff"), format!("{kept:016x}"), "{way}");
+            assert_eq!((&*daemon.status("NoNewPrivs"), &*daemon.status("Seccomp")), ("1", "2"), "{way}");
+            assert!(!daemon.status("Uid").split_whitespace().any(|id| id == "0"), "{way}");
             // What goes out is decided a moment later.
             std::thread::sleep(Duration::from_millis(500));
 

@@ -169,10 +169,15 @@ impl Daemon {
         }
     }
 
-    fn resident_bytes(&self) -> u64 {
+    /// What the kernel says of the process.
+    fn status(&self, field: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap().trim().to_owned()
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS").split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
     }
 
     fn open_files(&self) -> usize {
