@@ -91,6 +91,14 @@ pub trait Fields {
         visit_tls(tls, self);
     }
 
+    /// [`visit_path`], for a path that may come again.
+    fn path(&mut self, path: &PathFacts)
+    where
+        Self: Sized,
+    {
+        visit_path(path, self);
+    }
+
     /// [`visit_endpoint`], for an endpoint that may come again.
     fn endpoint(&mut self, endpoint: &Shared<EndpointFacts>)
     where
@@ -144,7 +152,9 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
         given(fields, Key::ProxyTarget, proxy.target.as_deref());
     }
     fields.endpoint(&record.endpoint);
-    visit_path(&record.path, record.endpoint.service.is_some(), fields);
+    if record.endpoint.service.is_some() || record.path != PathFacts::default() {
+        fields.path(&record.path);
+    }
     if let Some(host) = &record.host {
         integer(fields, Key::ProcessPid, host.pid.map(u64::from));
         given(fields, Key::ProcessName, host.process.as_deref());
@@ -284,11 +294,8 @@ pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     }
 }
 
-fn visit_path(path: &PathFacts, is_dynamodb: bool, fields: &mut impl Fields) {
-    let nothing = PathFacts::default();
-    if !is_dynamodb && *path == nothing {
-        return;
-    }
+/// What is known of the path.
+pub fn visit_path(path: &PathFacts, fields: &mut impl Fields) {
     fields.text(Key::PathAccess, Text::Word(path.access.as_str()));
     fields.text(Key::PathEntry, Text::Word(path.entry.as_str()));
     given(fields, Key::PathName, path.name.as_deref());

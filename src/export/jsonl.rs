@@ -10,9 +10,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Sink;
-use super::fields::{Fields, Text, visit, visit_endpoint, visit_tls};
+use super::fields::{Fields, Text, visit, visit_endpoint, visit_path, visit_tls};
 use super::schema::Key;
-use crate::model::{Encapsulation, EndpointFacts, Record, Shared, Sighting, TlsFacts, TlsKind, Violation};
+use crate::model::{
+    Encapsulation, EndpointFacts, PathFacts, Record, Shared, Sighting, TlsFacts, TlsKind, Violation,
+};
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
@@ -91,6 +93,8 @@ struct Kept {
     tls: Texts<TlsKind, Box<TlsFacts>>,
     endpoints: Texts<usize, Shared<EndpointFacts>>,
     strings: Texts<usize, Arc<str>>,
+    /// The last path: most flows of a site take the same.
+    path: Option<(PathFacts, Vec<u8>)>,
 }
 
 /// What was written of each value, with the value.
@@ -174,6 +178,16 @@ impl Fields for Object<'_> {
         let Some(kind) = TlsKind::of(tls) else { return visit_tls(tls, self) };
         let make = || text(|object| visit_tls(tls, object));
         let text = keep(&mut self.kept.tls, kind, || Box::new(tls.clone()), make);
+        self.out.extend_from_slice(text);
+    }
+
+    fn path(&mut self, path: &PathFacts) {
+        let Some((_, text)) = self.kept.path.as_ref().filter(|(kept, _)| kept == path) else {
+            let text = text(|object| visit_path(path, object));
+            self.out.extend_from_slice(&text);
+            self.kept.path = Some((path.clone(), text));
+            return;
+        };
         self.out.extend_from_slice(text);
     }
 

@@ -579,7 +579,7 @@ mod tests {
             for violation in &mut policy.violations {
                 violation.offending = text.into();
                 violation.message = format!("The name {text}.");
-                violation.remedy = format!("Not {text}!");
+                violation.remedy = format!("Not {text}!").into();
             }
         }
     }

@@ -79,6 +79,13 @@ impl Engine {
         self
     }
 
+    /// An engine that keeps nothing from one flow to the next but what the flows themselves bring.
+    #[cfg(test)]
+    pub(super) fn forgetful(mut self) -> Self {
+        self.streams.flows.repeated = super::repeated::Repeated::forgetful();
+        self
+    }
+
     /// Takes one frame.
     pub fn frame(&mut self, frame: &Frame<'_>, interfaces: &[Interface]) {
         self.frames(std::iter::once(*frame), interfaces);

@@ -25,8 +25,9 @@ const MAX_CERTIFICATE_BYTES: usize = 4_096;
 /// Endpoint decisions kept, by name, address and certificate.
 const MAX_ENDPOINTS: usize = 4_096;
 
-/// A host name has at most 253 bytes [RFC 1035 section 2.3.4]; address and certificate add 26.
-const MAX_ENDPOINT_INPUT_BYTES: usize = 280;
+/// A host name has at most 253 bytes [RFC 1035 section 2.3.4]; there is room for three, one told by the client and
+/// two by DNS, with an address and the place of a certificate.
+const MAX_ENDPOINT_INPUT_BYTES: usize = 800;
 
 /// An endpoint, and the certificate it was decided by: as long as that is kept, its place in memory
 /// stands for it.
@@ -41,6 +42,7 @@ pub(super) struct Repeated {
     pub no_endpoint: Shared<EndpointFacts>,
     /// By where they are in memory, which nothing else can take while they are kept.
     certificates: HashMap<usize, (Arc<[u8]>, Certificate), RandomState>,
+    max_certificate_bytes: usize,
     endpoints: Memo<Decision>,
     pub judgements: Judgements,
     input: Vec<u8>,
@@ -52,6 +54,7 @@ impl Default for Repeated {
             hellos: Hellos::default(),
             no_endpoint: Shared::default(),
             certificates: HashMap::default(),
+            max_certificate_bytes: MAX_CERTIFICATE_BYTES,
             endpoints: Memo::new(MAX_ENDPOINTS, MAX_ENDPOINT_INPUT_BYTES),
             judgements: Judgements::default(),
             input: Vec::new(),
@@ -60,6 +63,17 @@ impl Default for Repeated {
 }
 
 impl Repeated {
+    /// Answers of which none is kept: each flow is asked about anew.
+    #[cfg(test)]
+    pub fn forgetful() -> Self {
+        Self {
+            hellos: Hellos::forgetful(),
+            max_certificate_bytes: 0,
+            endpoints: Memo::new(0, 0),
+            ..Self::default()
+        }
+    }
+
     /// [`x509::parse_leaf`].
     pub fn certificate(&mut self, leaf: &Arc<[u8]>) -> Certificate {
         let address = Arc::as_ptr(leaf).addr();
@@ -67,7 +81,7 @@ impl Repeated {
             return known.clone();
         }
         let certificate = x509::parse_leaf(leaf).map(Arc::new);
-        if leaf.len() <= MAX_CERTIFICATE_BYTES {
+        if leaf.len() <= self.max_certificate_bytes {
             if self.certificates.len() >= MAX_CERTIFICATES {
                 self.certificates.clear();
             }
@@ -83,10 +97,11 @@ impl Repeated {
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
     ) -> Option<Shared<EndpointFacts>> {
-        if input.http.is_some() || input.proxy.is_some() || !input.dns_names.is_empty() {
+        if input.http.is_some() || input.proxy.is_some() {
             // What was said in clear differs from flow to flow.
             return classify::endpoint(input, options).map(Shared::from);
         }
+        let decide = || (classify::endpoint(input, options).map(Shared::from), certificate.map(Arc::clone));
         let key = &mut self.input;
         key.clear();
         // The first byte tells how long the address is; the name stands last.
@@ -98,6 +113,15 @@ impl Repeated {
         key.push(u8::from(input.has_ech));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
+        key.push(u8::from(input.is_dns_of_other_family));
+        for name in input.dns_names {
+            // No name in DNS is longer than 253 bytes; another one could not be told from the next.
+            let Ok(length) = u8::try_from(name.len()) else { return decide().0 };
+            key.push(length);
+            key.extend_from_slice(name.as_bytes());
+        }
+        // No name is empty.
+        key.push(0);
         match input.sni {
             Sni::Name(name) => {
                 key.push(b'=');
@@ -106,7 +130,6 @@ impl Repeated {
             // To the endpoint both are the same: no name.
             Sni::NotSent | Sni::NotSeen => {}
         }
-        let decide = || (classify::endpoint(input, options).map(Shared::from), certificate.map(Arc::clone));
         self.endpoints.get_or_make(key, decide).0
     }
 }

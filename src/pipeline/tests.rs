@@ -1,12 +1,16 @@
 //! Whole flows through the engine: what the stages make of them together.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
 use super::Engine;
-use crate::capture::{Frame, Interface, LinkType};
+use crate::capture::{FileSource, Frame, FrameSource, Interface, LinkType};
 use crate::config::Resolved;
+use crate::export::{Jsonl, Redaction, Redactor, Sink};
 use crate::model::{AlertFrom, Completeness, Outcome, ProxyKind, Record, Sni, Timestamp};
 
 const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
@@ -268,4 +272,63 @@ fn tells_settled_flows_and_ends_idle_ones_without_a_packet() {
     assert_eq!(engine.accounts().flows_open, 1);
     engine.advance(Timestamp::from_nanos(1_793_491_200_000_000_000 + 86_400_000_000_000));
     assert_eq!(engine.accounts().flows_open, 0);
+}
+
+/// What comes again is answered from memory, with the very bytes that reading it anew gives.
+#[test]
+fn says_the_same_of_what_comes_again() {
+    /// Later than any flow is remembered, so that the same frames are new flows.
+    const PAUSE: Duration = Duration::from_secs(3_600);
+    const ROUNDS: u32 = 3;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let (mut lines, mut captures) = (0, 0);
+    for path in paths {
+        let Ok(file) = fs::File::open(&path) else { continue };
+        let Ok(mut source) = FileSource::from_reader(file) else { continue };
+        let mut frames = Vec::new();
+        while let Ok(Some(frame)) = source.next_frame() {
+            frames.push((frame.timestamp, frame.interface, frame.wire_bytes, frame.data.to_vec()));
+        }
+        let hasher = RandomState::default();
+        let name: Arc<str> = path.file_name().unwrap().to_string_lossy().into();
+        let engine = || Engine::new(Arc::default(), true, Arc::clone(&name), hasher.clone());
+        let told = [engine(), engine().forgetful()].map(|mut engine| {
+            let mut redactor = Redactor::new(Redaction::Numbered);
+            let mut sink = Jsonl::new(Vec::new());
+            for round in 0..ROUNDS {
+                let together =
+                    frames.iter().zip(1..).map(|((timestamp, interface, wire_bytes, data), number)| {
+                        let (interface, wire_bytes) = (*interface, *wire_bytes);
+                        Frame {
+                            number,
+                            timestamp: timestamp.after(PAUSE * round),
+                            interface,
+                            wire_bytes,
+                            data,
+                        }
+                    });
+                // Alone or together with others, a frame is the same.
+                if round == 0 {
+                    together.for_each(|frame| engine.frame(&frame, source.interfaces()));
+                } else {
+                    engine.frames(together, source.interfaces());
+                }
+            }
+            engine.finish();
+            for (mut record, _) in engine.take_records().collect::<Vec<_>>() {
+                redactor.apply(&mut record);
+                sink.record(&record).unwrap();
+            }
+            sink.finish(&engine.accounts()).unwrap();
+            (String::from_utf8(sink.into_inner()).unwrap(), engine.accounts())
+        });
+        let [kept, anew] = &told;
+        assert!(kept.0.lines().eq(anew.0.lines()), "{}", path.display());
+        assert_eq!(kept.1, anew.1, "{}", path.display());
+        lines += kept.0.lines().count();
+        captures += 1;
+    }
+    assert!(captures > 50 && lines > 300, "{captures} captures, {lines} lines");
 }

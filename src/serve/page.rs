@@ -149,7 +149,7 @@ mod tests {
         assert!(!policy.violations.is_empty());
         for violation in &mut policy.violations {
             violation.message = "</script><script>alert(2)</script>".to_owned();
-            violation.remedy = "\"'><b onmouseover=alert(3)>".to_owned();
+            violation.remedy = "\"'><b onmouseover=alert(3)>".into();
         }
         picture.take(&record);
         let watching = Watching {

@@ -72,6 +72,19 @@ impl Default for Hellos {
     }
 }
 
+impl Hellos {
+    /// Keeps nothing.
+    #[cfg(test)]
+    pub fn forgetful() -> Self {
+        Self {
+            clients: Memo::new(0, 0),
+            servers: Memo::new(0, 0),
+            certificates: Memo::new(0, 0),
+            key: Vec::new(),
+        }
+    }
+}
+
 impl From<Shared<ClientHello>> for ClientKind {
     fn from(hello: Shared<ClientHello>) -> Self {
         let ja3 = fingerprint::ja3(&hello).map(Arc::from);

@@ -425,7 +425,7 @@ fn swaps_the_configuration_between_flows() {
     let strict = "[policy]\nprofile = \"cnsa-2.0\"\n";
     let config = crate::config::parse(strict, &crate::config::CommandLine::default()).unwrap();
     let profiles = |records: &[Record]| -> Vec<String> {
-        records.iter().filter_map(|record| Some(record.policy.as_ref()?.profile.clone())).collect()
+        records.iter().filter_map(|record| Some(record.policy.as_ref()?.profile.to_string())).collect()
     };
     let mut is_asked = false;
     let mut is_swapped = false;

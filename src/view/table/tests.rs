@@ -181,7 +181,7 @@ fn fits_a_screen_however_many_flows_there_are() {
             hello.server_name = Some(format!("{number}.example"));
         }
         for violation in record.policy.iter_mut().flat_map(|policy| &mut policy.violations) {
-            violation.offending = format!("{number}");
+            violation.offending = format!("{number}").into();
         }
         table.record(&record).unwrap();
     }

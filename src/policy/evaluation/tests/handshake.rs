@@ -38,7 +38,7 @@ fn measures_the_negotiated_version() {
     )
     .violations
     .remove(0);
-    assert_eq!(violation.offending, "TLS 1.0");
+    assert_eq!(&*violation.offending, "TLS 1.0");
     assert_eq!(
         violation.message,
         "10.1.2.3 and dynamodb.eu-central-1.amazonaws.com agreed on TLS 1.0; at least TLS 1.2 is required."

@@ -6,7 +6,7 @@ use super::*;
 fn passes_a_good_flow() {
     let facts = evaluate(&good(), &Options::default());
     assert_eq!(facts.verdict, Verdict::Pass);
-    assert_eq!(facts.profile, "aws-dynamodb");
+    assert_eq!(&*facts.profile, "aws-dynamodb");
     assert_eq!(facts.violations.len(), 1);
     assert_eq!(facts.violations[0].rule, ALWAYS);
     assert_eq!(facts.violations[0].severity, Severity::Info);
@@ -64,14 +64,14 @@ fn takes_the_first_override_that_matches() {
         ],
         ..Options::default()
     };
-    assert_eq!(evaluate(&good12(), &options).profile, "pq-ready");
+    assert_eq!(&*evaluate(&good12(), &options).profile, "pq-ready");
     let mut elsewhere = good12();
     elsewhere.path.access = Access::Internet;
-    assert_eq!(evaluate(&elsewhere, &options).profile, "aws-dynamodb");
+    assert_eq!(&*evaluate(&elsewhere, &options).profile, "aws-dynamodb");
     // The address before translation counts too.
     elsewhere.client = "198.51.100.1:1024".parse().unwrap();
     elsewhere.translated = vec![("10.9.3.3:50000".parse().unwrap(), elsewhere.server)];
-    assert_eq!(evaluate(&elsewhere, &options).profile, "cnsa-2.0");
+    assert_eq!(&*evaluate(&elsewhere, &options).profile, "cnsa-2.0");
 }
 
 #[test]
