@@ -437,6 +437,7 @@ mod tests {
         attribution.groups.insert(5, Arc::from("/system.slice/orders.service"));
         let Some(Search::Found(owner)) = attribution.search(client, server) else { panic!("it is known") };
         assert_eq!((owner.pid, owner.place.unit.as_deref()), (None, Some("orders.service")));
+        attribution.spent = Duration::ZERO;
         assert!(matches!(attribution.search(server, client), Some(Search::Missing)));
     }
 

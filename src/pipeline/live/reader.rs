@@ -1,5 +1,6 @@
 //! Frames of live interfaces: the thread that reads, and the one that watches over it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
@@ -180,7 +181,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
                 shared: Arc::clone(self.shared),
                 interfaces: Arc::default(),
                 numbers: Vec::new(),
-                free: Vec::new(),
+                free: VecDeque::new(),
                 is_stale: true,
             },
             watched: self.watched.clone(),
@@ -261,8 +262,9 @@ struct Numbers {
     interfaces: Arc<[Interface]>,
     /// What the source's numbers meant when they were last looked up, and the engine's for them.
     numbers: Vec<(Interface, u32)>,
-    /// Engine's numbers of interfaces that the source has forgotten, and of which no frame is under way.
-    free: Vec<u32>,
+    /// Engine's numbers of interfaces that the source has forgotten, and of which no frame is under way; the one
+    /// that is gone for longest first.
+    free: VecDeque<u32>,
     /// These have to be looked for.
     is_stale: bool,
 }
@@ -289,9 +291,11 @@ impl Numbers {
     fn note_empty(&mut self, all: &[Interface]) {
         if self.is_stale && self.interfaces.len() >= TOLD_APART {
             self.is_stale = false;
-            let is_gone = |(_, interface): &(u32, &Interface)| !all.contains(interface);
-            let numbered = (0..).zip(self.interfaces.iter());
-            self.free = numbered.filter(is_gone).map(|(number, _)| number).collect();
+            for (number, interface) in (0..).zip(self.interfaces.iter()) {
+                if !self.free.contains(&number) && !all.contains(interface) {
+                    self.free.push_back(number);
+                }
+            }
         }
     }
 
@@ -305,7 +309,7 @@ impl Numbers {
                     met.push(interface.clone());
                     return met.len() - 1;
                 }
-                match self.free.pop().map(|number| number as usize) {
+                match self.free.pop_front().map(|number| number as usize) {
                     Some(number) => {
                         if let Some(place) = met.get_mut(number) {
                             *place = interface.clone();
