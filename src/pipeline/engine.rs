@@ -101,10 +101,10 @@ impl Engine {
         interfaces: &[Interface],
     ) {
         let mut frames = frames.into_iter();
+        // The segments of plain packets, and where their flows are.
+        let mut segments = [const { None }; MOST_TOGETHER];
+        let mut places = [Place::default(); MOST_TOGETHER];
         loop {
-            // The segments of plain packets, and where their flows are.
-            let mut segments = [const { None }; MOST_TOGETHER];
-            let mut places = [Place::default(); MOST_TOGETHER];
             let mut count = 0;
             for (((frame, segment), place), encapsulation) in
                 frames.clone().zip(&mut segments).zip(&mut places).zip(&mut self.encapsulations)
@@ -122,7 +122,7 @@ impl Engine {
                 }
             }
             for (number, ((segment, place), frame)) in
-                segments.iter().zip(&places).zip(frames.by_ref()).enumerate()
+                segments.iter().zip(&places).take(count).zip(frames.by_ref()).enumerate()
             {
                 self.take(number, segment.as_ref(), place, &frame, interfaces);
             }

@@ -3,6 +3,11 @@
 //!
 //! Nothing here decides anything: each answer is that of the stage it comes from, kept for the next
 //! flow that asks the same.
+//!
+//! One thing leads to the next: equal bytes become one shared [`ClientHello`](crate::model::ClientHello),
+//! `ServerHello` or certificate ([`Hellos`]), flows that share those and their outcome are of one
+//! [`TlsKind`](crate::model::TlsKind), and a kind is judged once ([`Judgements`]), searched for account ids once and
+//! written out once (by the exporters). A flow with a hello that no other shares takes none of these short ways.
 
 use std::net::IpAddr;
 use std::sync::Arc;
