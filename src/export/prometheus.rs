@@ -259,6 +259,7 @@ impl Metrics {
     pub fn set_accounts(&mut self, accounts: &Accounts) {
         let budget = &mut self.budget;
         for (interface, counts) in &accounts.interfaces {
+            let interface = self.packets.name_of(interface, budget);
             for (stage, StageCounts { packets, bytes }) in
                 [("seen", counts.seen), ("skipped", counts.skipped), ("parsed", counts.parsed)]
             {

@@ -36,7 +36,10 @@ use crate::telemetry::Accounts;
 const WAITING_QUESTIONS: usize = 32;
 
 /// Messages that wait for whoever takes the records, each of at most [`BATCH_RECORDS`] records.
-const WAITING_OUTPUTS: usize = 64;
+const WAITING_OUTPUTS: usize = 32;
+
+/// Records that wait besides, at most some 5 MB; beyond, they are dropped and counted.
+const WAITING_RECORDS: usize = 2_048;
 
 /// Records handed over at once.
 const BATCH_RECORDS: usize = 64;

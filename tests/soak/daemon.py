@@ -37,6 +37,10 @@ PROFILES = ["aws-dynamodb", "nist-800-52r2", "pci-dss-4"]
 BAD = ["[capture]\nsnapleng = 1\n", "[policy\n", '[policy]\nprofile = "none-such"\n', "[limits]\nflows = 7\n"]
 
 
+class Unanswered(Exception):
+    """It says that it cannot answer now."""
+
+
 class Metrics:
     """One scrape."""
 
@@ -144,17 +148,28 @@ class Daemon:
 
     def metrics(self):
         began = time.monotonic()
-        status, text = self.get("/metrics")
+        return Metrics(self._page("/metrics"), time.monotonic() - began)
+
+    def _page(self, path):
+        status, text = self.get(path)
         if status != 200:
-            raise OSError(f"/metrics answers {status}")
-        return Metrics(text, time.monotonic() - began)
+            raise Unanswered(status)
+        return text
+
+    def patient_page(self, path, seconds=60):
+        """The page, also from one that is busy."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return self._page(path)
+            except Unanswered:
+                if time.monotonic() > end:
+                    raise SoakError(f"{path} gets no answer in {seconds} s") from None
+                time.sleep(0.5)
 
     def watching(self):
         """What it says it watches, and what it could not."""
-        status, text = self.get("/api/v1/summary")
-        if status != 200:
-            raise OSError(f"/api/v1/summary answers {status}")
-        return json.loads(text)["watching"]
+        return json.loads(self.patient_page("/api/v1/summary"))["watching"]
 
     # Reloads.
 
@@ -175,7 +190,7 @@ class Daemon:
         self.reloads["good" if is_good else "bad"] += 1
         # Answers are kept for a moment.
         time.sleep(1.2)
-        said = self.metrics().sum("ddbwatch_config_last_reload_successful")
+        said = Metrics(self.patient_page("/metrics"), 0).sum("ddbwatch_config_last_reload_successful")
         return None if said == is_good else f"ddbwatch_config_last_reload_successful is {said} after a {'good' if is_good else 'bad'} reload"
 
     def reload_lines(self):
@@ -231,6 +246,11 @@ class Daemon:
                 self.process.kill()
                 self.process.wait()
         return self.process.returncode
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def log_entries(self):
         for line in self.log.read_text(errors="replace").splitlines():

@@ -14,6 +14,13 @@ use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, OTHER, V
 /// them; this is what a metric may take beyond the cap.
 const MAX_FOLDED_SERIES: usize = 64;
 
+/// The part of all series that only what tells of the capture itself may take: whoever makes records, with names and
+/// suites of their own choice, must not take the place of losses and of interfaces that appear later.
+const FOR_CAPTURE: usize = 4;
+
+/// Series of an interface: packets and bytes seen, skipped and parsed, and the time of the newest packet.
+const OF_INTERFACE: usize = 7;
+
 /// How many series there are and may be, and who did not get one.
 pub(super) struct Budget {
     /// Series that may be there in all.
@@ -21,6 +28,22 @@ pub(super) struct Budget {
     pub used: usize,
     pub folded: IntCounterVec,
 }
+
+impl Budget {
+    fn has_room(&self, series: usize, is_of_capture: bool) -> bool {
+        let most = if is_of_capture { self.most } else { self.most - self.most / FOR_CAPTURE };
+        self.used + series <= most
+    }
+}
+
+const OF_CAPTURE: &[Metric] = &[
+    metrics::PACKETS,
+    metrics::BYTES,
+    metrics::DROPPED,
+    metrics::DECODE_ERRORS,
+    metrics::FLOW_EVICTIONS,
+    metrics::LAST_PACKET,
+];
 
 type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
 type RemoveChild = Box<dyn Fn(&[&str]) + Send + Sync>;
@@ -33,6 +56,8 @@ pub(super) struct Family<M> {
     children: HashMap<String, M, RandomState>,
     /// Lines of text one series takes.
     weight: usize,
+    /// It is made from counts, not from records.
+    is_of_capture: bool,
     /// Labels that keep their value where a series finds no room.
     kept: Vec<bool>,
     /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
@@ -51,7 +76,19 @@ impl<M> Family<M> {
         let is_small = combinations <= MAX_FOLDED_SERIES;
         let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
         let (children, totals) = (HashMap::default(), HashMap::default());
-        Self { metric, make, remove, children, weight, kept, totals, key: String::new() }
+        let is_of_capture = OF_CAPTURE.iter().any(|other| other.name == metric.name);
+        Self { metric, make, remove, children, weight, is_of_capture, kept, totals, key: String::new() }
+    }
+
+    /// The name of an interface where all series of it are there or find room; else `other`, for all of them: seen
+    /// under one name and skipped under another would not add up.
+    pub fn name_of<'a>(&mut self, interface: &'a str, budget: &Budget) -> &'a str {
+        join(&[interface, "seen"], &mut self.key);
+        if self.children.contains_key(&self.key) || budget.has_room(OF_INTERFACE, true) {
+            interface
+        } else {
+            OTHER
+        }
     }
 
     /// Lets go of series that are not wanted any more; others find their room.
@@ -78,7 +115,7 @@ impl<M> Family<M> {
     fn resolve(&mut self, labels: &[&str], budget: &mut Budget) {
         join(labels, &mut self.key);
         let is_known = self.children.contains_key(&self.key);
-        let has_room = is_known || budget.used + self.weight <= budget.most;
+        let has_room = is_known || budget.has_room(self.weight, self.is_of_capture);
         if !has_room || labels.contains(&OTHER) {
             budget.folded.with_label_values(&[self.metric.name]).inc();
         }

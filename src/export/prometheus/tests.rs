@@ -292,6 +292,25 @@ fn counts_a_rule_nobody_announced() {
 }
 
 #[test]
+fn records_leave_room_for_what_tells_of_the_capture() {
+    let mut metrics = Metrics::new(MetricsOptions { max_series: 100, ..options() }).unwrap();
+    let mut record = sample::tls12();
+    for number in 0..1_000 {
+        record.endpoint.region = Some(format!("xx-attack-{number}"));
+        metrics.observe(&record);
+    }
+    let mut accounts = Accounts::default();
+    let counts = StageCounts { packets: 3, bytes: 300 };
+    let late = InterfaceCounts { seen: counts, parsed: counts, ..InterfaceCounts::default() };
+    accounts.interfaces.insert("late0".to_owned(), late);
+    accounts.dropped.insert(("late0".to_owned(), "ring", "full"), 5);
+    metrics.set_accounts(&accounts);
+    let samples = samples(&metrics.encode().unwrap());
+    assert_eq!(samples[r#"ddbwatch_packets_total{interface="late0",stage="seen"}"#], 3.0);
+    assert_eq!(samples[r#"ddbwatch_dropped_total{interface="late0",reason="full",stage="ring"}"#], 5.0);
+}
+
+#[test]
 fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
     let mut metrics = Metrics::new(MetricsOptions { max_series: 20, ..MetricsOptions::default() }).unwrap();
     let mut accounts = Accounts::default();
@@ -314,6 +333,12 @@ fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
         samples(&text).into_iter().filter(|(series, _)| of_stage(series)).map(|(_, value)| value).sum()
     };
     assert_eq!((total("seen"), total("skipped"), total("parsed")), (300.0, 100.0, 200.0), "{text}");
+    for interface in ["file-000", "file-001", "other"] {
+        let of = |stage| {
+            samples(&text)[&format!("ddbwatch_bytes_total{{interface=\"{interface}\",stage=\"{stage}\"}}")]
+        };
+        assert_eq!(of("seen"), of("skipped") + of("parsed"), "{interface}\n{text}");
+    }
     let newest = "ddbwatch_capture_last_packet_timestamp_seconds{interface=\"other\"}";
     assert!(samples(&text)[newest] > 990.0, "{text}");
 }

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::worker::Worker;
 use super::*;
 use crate::capture::{
     self, Count, FileSource, Frame, FrameSource as _, Input, Interface, Link, LinkCounts, LinkType,
@@ -167,6 +168,47 @@ fn answers_questions_after_the_records_before_them() {
         answers += 1;
     }
     drain(live, &outputs, |_, _| true);
+}
+
+#[test]
+fn keeps_records_and_questions_while_nobody_takes_them() {
+    let feed = interfaces(Scripted::new("eth7", &Arc::default(), &Arc::default()), never());
+    let (outbox, outputs) = sync_channel(1);
+    let (engine, inbox) = sync_channel(1_000);
+    let config = Arc::new(Resolved::default());
+    let worker = Worker::new(config, Arc::new(Shared::new(&feed)), outbox, false, false);
+    let (home, _empties) = sync_channel(1);
+    let mut file = capture::open_input(&some_capture()).unwrap();
+    let interfaces: Arc<[Interface]> =
+        Arc::new([Interface { link_type: LinkType::ETHERNET, name: Some(Arc::from("eth7")), kind: None }]);
+    // One frame at a time, so that records come one at a time.
+    while let Some(frame) = file.next_frame().unwrap() {
+        let mut batch = Batch::default();
+        batch.interfaces = Arc::clone(&interfaces);
+        assert!(batch.push(&frame, 0, frame.timestamp));
+        assert!(engine.send(ToEngine::Frames { batch, home: home.clone() }).is_ok());
+    }
+    let end = Timestamp::from_nanos(u64::MAX / 2);
+    assert!(engine.send(ToEngine::Clock(end)).is_ok() && engine.send(ToEngine::Ask(7_u32)).is_ok());
+    let thread = std::thread::spawn(move || worker.run(&inbox));
+    // The engine is through, and stands before a full queue.
+    std::thread::sleep(Duration::from_millis(300));
+    let mut records = 0;
+    loop {
+        match outputs.recv_timeout(Duration::from_secs(10)).unwrap() {
+            Output::Records(some) => records += some.len() as u64,
+            Output::Accounts(accounts, question) => {
+                assert_eq!((question, accounts.records), (7, records));
+                assert!(records >= 2 && !accounts.evictions.contains_key("records_behind"), "{accounts:?}");
+                assert_adds_up(&accounts);
+                break;
+            }
+            Output::Finished(_) => panic!("nobody stopped it"),
+        }
+    }
+    drop(engine);
+    assert!(matches!(outputs.recv_timeout(Duration::from_secs(10)), Ok(Output::Finished(_))));
+    thread.join().unwrap();
 }
 
 /// A source that plays a capture as if it came from an interface, and may get stuck.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use foldhash::fast::RandomState;
 
 use super::source::Shared;
-use super::{BATCH_RECORDS, Batch, Output, ToEngine, WAITING_QUESTIONS};
+use super::{BATCH_RECORDS, Batch, Output, ToEngine, WAITING_QUESTIONS, WAITING_RECORDS};
 use crate::capture::Interface;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
@@ -44,7 +44,9 @@ pub(super) struct Worker<A> {
     /// Counts of the inputs that ended.
     past: Accounts,
     frames: u64,
-    /// Not answered yet, because whoever takes the outputs is behind.
+    /// On their way while whoever takes them is behind; a flow or two at a time would fill the queue of outputs soon.
+    records: VecDeque<Record>,
+    /// Not answered yet, for the same reason.
     questions: VecDeque<A>,
     /// What the numbers of interfaces meant in the last batch.
     interfaces: Arc<[Interface]>,
@@ -78,6 +80,7 @@ impl<A> Worker<A> {
             has_input: !is_replay,
             past: Accounts::default(),
             frames: 0,
+            records: VecDeque::new(),
             questions: VecDeque::new(),
             interfaces: Arc::default(),
             not_reported: BTreeMap::new(),
@@ -88,6 +91,7 @@ impl<A> Worker<A> {
     pub fn run(mut self, inbox: &Receiver<ToEngine<A>>) {
         let mut last_frames = Instant::now();
         loop {
+            self.send_records(self.is_replay);
             self.answer_waiting();
             let message = match inbox.recv_timeout(IDLE) {
                 Ok(message) => message,
@@ -206,7 +210,9 @@ impl<A> Worker<A> {
     /// Answers in the order of the questions, as far as there is room. A question is not dropped where records are: a
     /// configuration would be taken by half, and nobody could read how many records that were.
     fn answer_waiting(&mut self) {
-        while let Some(question) = self.questions.pop_front() {
+        while self.records.is_empty()
+            && let Some(question) = self.questions.pop_front()
+        {
             let accounts = Box::new(self.accounts());
             match self.outbox.try_send(Output::Accounts(accounts, question)) {
                 Ok(()) => {}
@@ -223,8 +229,6 @@ impl<A> Worker<A> {
     }
 
     fn hand_over(&mut self, must_wait: bool) {
-        let mut records = Vec::with_capacity(self.engine.waiting_records().min(BATCH_RECORDS));
-        let mut full = Vec::new();
         for (record, identity) in self.engine.take_records() {
             if self.is_one_of_many
                 && let Some(reason) = self.earlier.repeats(&record, identity)
@@ -232,29 +236,33 @@ impl<A> Worker<A> {
                 *self.not_reported.entry(reason).or_default() += 1;
                 continue;
             }
-            records.push(record);
-            if records.len() == BATCH_RECORDS {
-                full.push(std::mem::take(&mut records));
-            }
+            self.records.push_back(record);
         }
-        for records in full.into_iter().chain((!records.is_empty()).then_some(records)) {
-            self.send_records(records, must_wait);
-        }
+        self.send_records(must_wait || self.is_replay);
     }
 
-    fn send_records(&mut self, records: Vec<Record>, must_wait: bool) {
-        let number = records.len() as u64;
-        let output = Output::Records(records);
-        if must_wait || self.is_replay {
-            self.is_abandoned |= self.outbox.send(output).is_err();
-            return;
-        }
-        match self.outbox.try_send(output) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                *self.not_reported.entry(RECORDS_BEHIND).or_default() += number;
+    /// Sends what waits, as far as there is room; what is too much is dropped and counted.
+    fn send_records(&mut self, must_wait: bool) {
+        while !self.records.is_empty() && !self.is_abandoned {
+            let some = self.records.len().min(BATCH_RECORDS);
+            let output = Output::Records(self.records.drain(..some).collect());
+            if must_wait {
+                self.is_abandoned |= self.outbox.send(output).is_err();
+                continue;
             }
-            Err(TrySendError::Disconnected(_)) => self.is_abandoned = true,
+            match self.outbox.try_send(output) {
+                Ok(()) => {}
+                Err(TrySendError::Full(Output::Records(some))) => {
+                    some.into_iter().rev().for_each(|record| self.records.push_front(record));
+                    break;
+                }
+                Err(_) => self.is_abandoned = true,
+            }
+        }
+        let too_many = self.records.len().saturating_sub(WAITING_RECORDS);
+        if too_many > 0 {
+            self.records.truncate(WAITING_RECORDS);
+            *self.not_reported.entry(RECORDS_BEHIND).or_default() += too_many as u64;
         }
     }
 
