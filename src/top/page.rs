@@ -91,6 +91,9 @@ pub(super) fn heading(title: &str, columns: usize, signs: &Signs) -> Line {
     let title = fit(&plain(title), columns, signs.ellipsis).into_owned();
     let rest = columns.saturating_sub(width(&title) + 1);
     let rule: String = std::iter::repeat_n(signs.rule, rest).collect();
+    if rest == 0 {
+        return vec![(title, Tone::Heading)];
+    }
     vec![(title, Tone::Heading), (" ".to_owned() + &rule, Tone::Quiet)]
 }
 

@@ -34,7 +34,7 @@ pub fn run(
     let _guard = Guard::take_over()?;
     let mut screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     // Some terminals keep what another program left on the second screen.
-    screen.clear()?;
+    wipe(&mut screen)?;
     let size = screen.size()?;
     state.resize(size.width, size.height);
     let mut is_changed = true;
@@ -75,7 +75,7 @@ pub fn run(
         };
         match action {
             Action::Draw => {}
-            Action::Redraw => screen.clear()?,
+            Action::Redraw => wipe(&mut screen)?,
             // A question that waits already is enough.
             Action::Refresh => drop(wake.try_send(())),
             Action::Suspend => signals.pause.store(true, Ordering::Relaxed),
@@ -164,7 +164,14 @@ fn suspend(screen: &mut Terminal<CrosstermBackend<io::Stdout>>, signals: &Signal
     signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
     signals.pause.store(false, Ordering::Relaxed);
     take()?;
-    screen.clear()
+    wipe(screen)
+}
+
+/// The next drawing draws everything. The terminal is asked nothing for that: not all of them answer.
+fn wipe(screen: &mut Terminal<CrosstermBackend<io::Stdout>>) -> io::Result<()> {
+    execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))?;
+    *screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    Ok(())
 }
 
 /// Holds the terminal.
