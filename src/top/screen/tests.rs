@@ -88,7 +88,7 @@ fn shows_each_view_and_page_at_each_size() {
             ("2", vec!["Endpoint", "Version", "Verdict", "newest first"]),
             ("3", vec!["Client", "Rules", "violating flows"]),
             ("4", vec!["990 parsed + 10 skipped", "37 at kernel (ring full)"]),
-            ("?", vec!["Keys", "one step back"]),
+            ("?", vec!["Keys", "choose a line"]),
         ] {
             let mut state = state();
             for key in keys.chars() {
