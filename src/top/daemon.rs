@@ -77,9 +77,17 @@ impl Address {
     }
 }
 
+impl Address {
+    /// `HOST:PORT`, as in a request.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}", self.host, self.port)
+        write!(f, "http://{}", self.host_and_port())
     }
 }
 
@@ -178,7 +186,7 @@ impl Daemon {
         let mut connection = self.connect().await?;
         let address = || self.address.clone();
         let broken_off = |error| DaemonError::BrokenOff { address: address(), error };
-        let host = format!("{}:{}", self.address.host, self.address.port);
+        let host = self.address.host_and_port();
         let request = Request::get(path)
             .header(header::HOST, host)
             .body(Empty::new())

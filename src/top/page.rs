@@ -63,8 +63,12 @@ impl Page {
                     lines.push(heading(title, columns, signs));
                 }
                 Item::Paragraph { indent, text, tone } => {
-                    for line in wrap(text, columns.saturating_sub(*indent)) {
-                        lines.push(vec![(" ".repeat(*indent) + &line, *tone)]);
+                    // What follows an arrow stands below it.
+                    let hanging = if text.starts_with(signs.arrow) { width(signs.arrow) + 1 } else { 0 };
+                    let wrapped = wrap(text, columns.saturating_sub(indent + hanging));
+                    for (number, line) in wrapped.into_iter().enumerate() {
+                        let indent = if number == 0 { *indent } else { indent + hanging };
+                        lines.push(vec![(" ".repeat(indent) + &line, *tone)]);
                     }
                 }
                 Item::Labelled { label, text, tone } => {

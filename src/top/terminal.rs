@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use ratatui::Terminal;
@@ -19,7 +19,7 @@ use super::state::{Action, Key, State};
 /// How long a key or a signal may wait.
 const LISTEN: Duration = Duration::from_millis(50);
 
-/// Draws until the user has enough; gives the state back.
+/// Draws until the user has enough.
 ///
 /// # Errors
 /// Where the terminal cannot be used.
@@ -46,14 +46,9 @@ pub fn run(
             suspend(&mut screen, &signals)?;
             is_changed = true;
         }
-        loop {
-            match updates.try_recv() {
-                Ok(update) => {
-                    state.update(update);
-                    is_changed = true;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(update) = updates.try_recv() {
+            state.update(update);
+            is_changed = true;
         }
         if is_changed {
             screen.draw(|frame| draw(&state, look, frame))?;

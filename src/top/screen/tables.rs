@@ -108,15 +108,15 @@ pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
             column("Server name", 24, 4, names),
             column("Endpoint", 9, 1, of(&|flow| flow.line.endpoint.clone())),
             column("Version", 7, 0, of(&|flow| flow.line.version.clone())),
-            column("Cipher", 9, 3, of(&|flow| short_cipher(&flow.line.cipher))),
-            column("Path", 8, 2, of(&|flow| flow.line.path.clone())),
+            column("Cipher", 8, 3, of(&|flow| short_cipher(&flow.line.cipher))),
+            column("Path", 7, 2, of(&|flow| flow.line.path.clone())),
             column(
                 "Outcome",
                 9,
                 5,
                 if canvas.columns() >= 160 { of(&|flow| flow.line.outcome.clone()) } else { Vec::new() },
             ),
-            column("Verdict", 16, 0, of(&Flow::judgement)),
+            column("Verdict", 19, 0, of(&Flow::judgement)),
         ],
     }
 }
