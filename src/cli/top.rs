@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         // What is wrong from the start is told in full, and not on a screen.
         let picture = daemon.ask().map_err(cannot)?;
         screen.show(
-            State::new(address.to_string(), picture, screen.is_unicode),
+            State::new(address.host_and_port(), picture, screen.is_unicode),
             Some((daemon, args.interval)),
         )?;
         return Ok(Finished::Done);

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::Update;
-use super::picture::{Picture, PictureError};
+use super::picture::{Picture, PictureError, Summary};
 
 /// Flows asked for: as many as a daemon keeps.
 const FLOWS: usize = 1_000;
@@ -68,13 +68,26 @@ impl Address {
         if authority.as_str().contains('@') || authority.host().is_empty() {
             return Err(no_url());
         }
-        Ok(Self { host: authority.host().to_owned(), port: authority.port_u16().unwrap_or(80) })
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => 80,
+            Some(rest) => rest.strip_prefix(':').and_then(|port| port.parse().ok()).ok_or_else(no_url)?,
+            None => return Err(no_url()),
+        };
+        Ok(Self { host: authority.host().to_owned(), port })
+    }
+}
+
+impl Address {
+    /// `HOST:PORT`, as in a request.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}", self.host, self.port)
+        write!(f, "http://{}", self.host_and_port())
     }
 }
 
@@ -118,14 +131,11 @@ impl Daemon {
     /// # Errors
     /// Where it is not there, does not answer in time, or is not ddbwatch.
     pub fn ask(&self) -> Result<Picture, DaemonError> {
-        let (summary, flows) = self.runtime.block_on(async {
-            let mut connection = self.connect().await?;
-            let summary = self.get(&mut connection, "/api/v1/summary").await?;
-            let flows = self.get(&mut connection, &format!("/api/v1/flows?limit={FLOWS}")).await?;
-            Ok::<_, DaemonError>((summary, flows))
-        })?;
-        Picture::read(&summary, &flows)
-            .map_err(|error| DaemonError::Foreign { address: self.address.clone(), error })
+        let foreign = |error| DaemonError::Foreign { address: self.address.clone(), error };
+        let summary = self.runtime.block_on(self.get("/api/v1/summary"))?;
+        let summary = Summary::read(&summary).map_err(foreign)?;
+        let flows = self.runtime.block_on(self.get(&format!("/api/v1/flows?limit={FLOWS}")))?;
+        Picture::read(summary, &flows).map_err(foreign)
     }
 
     /// Asks every `interval`, less often while there is no answer, and at once whenever something comes from
@@ -171,14 +181,12 @@ impl Daemon {
         Ok(requests)
     }
 
-    async fn get(
-        &self,
-        connection: &mut SendRequest<Empty<Bytes>>,
-        path: &str,
-    ) -> Result<Bytes, DaemonError> {
+    /// Each question has a connection of its own: nothing has to be known of who closes it, and when.
+    async fn get(&self, path: &str) -> Result<Bytes, DaemonError> {
+        let mut connection = self.connect().await?;
         let address = || self.address.clone();
         let broken_off = |error| DaemonError::BrokenOff { address: address(), error };
-        let host = format!("{}:{}", self.address.host, self.address.port);
+        let host = self.address.host_and_port();
         let request = Request::get(path)
             .header(header::HOST, host)
             .body(Empty::new())

@@ -63,8 +63,12 @@ impl Page {
                     lines.push(heading(title, columns, signs));
                 }
                 Item::Paragraph { indent, text, tone } => {
-                    for line in wrap(text, columns.saturating_sub(*indent)) {
-                        lines.push(vec![(" ".repeat(*indent) + &line, *tone)]);
+                    // What follows an arrow stands below it.
+                    let hanging = if text.starts_with(signs.arrow) { width(signs.arrow) + 1 } else { 0 };
+                    let wrapped = wrap(text, columns.saturating_sub(indent + hanging));
+                    for (number, line) in wrapped.into_iter().enumerate() {
+                        let indent = if number == 0 { *indent } else { indent + hanging };
+                        lines.push(vec![(" ".repeat(indent) + &line, *tone)]);
                     }
                 }
                 Item::Labelled { label, text, tone } => {
@@ -91,6 +95,9 @@ pub(super) fn heading(title: &str, columns: usize, signs: &Signs) -> Line {
     let title = fit(&plain(title), columns, signs.ellipsis).into_owned();
     let rest = columns.saturating_sub(width(&title) + 1);
     let rule: String = std::iter::repeat_n(signs.rule, rest).collect();
+    if rest == 0 {
+        return vec![(title, Tone::Heading)];
+    }
     vec![(title, Tone::Heading), (" ".to_owned() + &rule, Tone::Quiet)]
 }
 

@@ -41,9 +41,7 @@ pub fn draw(state: &State, look: Look, frame: &mut Frame<'_>) {
         foot(state, &mut canvas, last);
     }
     if let Some(why) = &state.trouble {
-        let since = clock(&state.picture.summary.now);
-        let sign = state.signs.warning;
-        let text = format!("{sign} STALE since {since} UTC, trying again: {why}");
+        let text = format!("{} No answer: {why}", state.signs.warning);
         canvas.put(top, 0, &[(text, Tone::Critical)]);
         top += 1;
     }
@@ -179,9 +177,10 @@ fn foot(state: &State, canvas: &mut Canvas<'_>, line: usize) {
         ],
     };
     let mut pieces = Vec::new();
-    for (key, text) in keys {
-        pieces.push(((*key).to_owned(), Tone::Heading));
-        pieces.push((format!(" {text}  "), Tone::Quiet));
+    for (number, (key, text)) in keys.iter().enumerate() {
+        let gap = if number == 0 { "" } else { "  " };
+        pieces.push((format!("{gap}{key}"), Tone::Heading));
+        pieces.push((format!(" {text}"), Tone::Quiet));
     }
     canvas.put(line, 0, &pieces);
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use ratatui::Terminal;
@@ -19,7 +19,7 @@ use super::state::{Action, Key, State};
 /// How long a key or a signal may wait.
 const LISTEN: Duration = Duration::from_millis(50);
 
-/// Draws until the user has enough; gives the state back.
+/// Draws until the user has enough.
 ///
 /// # Errors
 /// Where the terminal cannot be used.
@@ -34,7 +34,7 @@ pub fn run(
     let _guard = Guard::take_over()?;
     let mut screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     // Some terminals keep what another program left on the second screen.
-    screen.clear()?;
+    wipe(&mut screen)?;
     let size = screen.size()?;
     state.resize(size.width, size.height);
     let mut is_changed = true;
@@ -46,14 +46,9 @@ pub fn run(
             suspend(&mut screen, &signals)?;
             is_changed = true;
         }
-        loop {
-            match updates.try_recv() {
-                Ok(update) => {
-                    state.update(update);
-                    is_changed = true;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(update) = updates.try_recv() {
+            state.update(update);
+            is_changed = true;
         }
         if is_changed {
             screen.draw(|frame| draw(&state, look, frame))?;
@@ -75,7 +70,7 @@ pub fn run(
         };
         match action {
             Action::Draw => {}
-            Action::Redraw => screen.clear()?,
+            Action::Redraw => wipe(&mut screen)?,
             // A question that waits already is enough.
             Action::Refresh => drop(wake.try_send(())),
             Action::Suspend => signals.pause.store(true, Ordering::Relaxed),
@@ -164,7 +159,14 @@ fn suspend(screen: &mut Terminal<CrosstermBackend<io::Stdout>>, signals: &Signal
     signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
     signals.pause.store(false, Ordering::Relaxed);
     take()?;
-    screen.clear()
+    wipe(screen)
+}
+
+/// The next drawing draws everything. The terminal is asked nothing for that: not all of them answer.
+fn wipe(screen: &mut Terminal<CrosstermBackend<io::Stdout>>) -> io::Result<()> {
+    execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))?;
+    *screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+    Ok(())
 }
 
 /// Holds the terminal.

@@ -20,7 +20,7 @@ pub enum Tone {
 /// A text with its tone.
 pub type Piece = (String, Tone);
 
-/// The sentence that says how things are.
+/// The sentence that says how things are; the numbers of all verdicts stand below it.
 pub(super) fn judgement(summary: &Summary, signs: &Signs) -> Piece {
     let verdicts = &summary.verdicts;
     let all = verdicts.pass + verdicts.violation + verdicts.not_assessable;
@@ -37,10 +37,8 @@ pub(super) fn judgement(summary: &Summary, signs: &Signs) -> Piece {
     }
     if verdicts.violation > 0 {
         let verb = if verdicts.violation == 1 { "breaks" } else { "break" };
-        let rest =
-            if unclear > 0 { format!(" {} cannot be assessed.", thousands(unclear)) } else { String::new() };
         let part = format!("{} of {}", thousands(verdicts.violation), count(all, "DynamoDB flow"));
-        return (format!("{} {part} {verb} the profile {profile}.{rest}", signs.critical), Tone::Critical);
+        return (format!("{} {part} {verb} the profile {profile}.", signs.critical), Tone::Critical);
     }
     if unclear > 0 {
         let part = format!("{} of {}", thousands(unclear), count(all, "DynamoDB flow"));
@@ -168,7 +166,7 @@ mod tests {
             ((1, 0, 0), "✔ 1 DynamoDB flow keeps the profile p."),
             ((2_000, 0, 0), "✔ 2,000 DynamoDB flows keep the profile p."),
             ((1, 1, 0), "✖ 1 of 2 DynamoDB flows breaks the profile p."),
-            ((1, 2, 3), "✖ 2 of 6 DynamoDB flows break the profile p. 3 cannot be assessed."),
+            ((1, 2, 3), "✖ 2 of 6 DynamoDB flows break the profile p."),
             (
                 (9, 0, 1),
                 "? 1 of 10 DynamoDB flows cannot be assessed by the profile p; none is seen to break it.",

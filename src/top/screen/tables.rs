@@ -106,10 +106,10 @@ pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
             ),
             column("Client", 12, 0, of(&|flow| flow.client.ip().to_string())),
             column("Server name", 24, 4, names),
-            column("Endpoint", 12, 3, of(&|flow| flow.line.endpoint.clone())),
+            column("Endpoint", 9, 1, of(&|flow| flow.line.endpoint.clone())),
             column("Version", 7, 0, of(&|flow| flow.line.version.clone())),
-            column("Cipher", 10, 2, of(&|flow| short_cipher(&flow.line.cipher))),
-            column("Path", 9, 1, of(&|flow| flow.line.path.clone())),
+            column("Cipher", 8, 3, of(&|flow| short_cipher(&flow.line.cipher))),
+            column("Path", 7, 2, of(&|flow| flow.line.path.clone())),
             column(
                 "Outcome",
                 9,
