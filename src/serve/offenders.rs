@@ -148,12 +148,12 @@ mod tests {
         let violations = rules.iter().map(|(rule, severity)| Violation {
             rule,
             severity: *severity,
-            offending: String::new(),
+            offending: "".into(),
             message: String::new(),
-            remedy: format!("mend {rule}"),
+            remedy: format!("mend {rule}").into(),
         });
         record.policy = Some(PolicyFacts {
-            profile: "p".to_owned(),
+            profile: "p".into(),
             verdict: Verdict::Violation,
             violations: violations.collect(),
         });
