@@ -143,10 +143,10 @@ fn foot(state: &State, canvas: &mut Canvas<'_>, line: usize) {
     }
     let arrows = if canvas.look().is_unicode { "↑↓" } else { "j k" };
     let is_open = state.opened().is_some();
-    let keys: &[(&str, &str)] = match state.view {
-        _ if is_open => {
-            &[(arrows, "scroll"), ("Esc", "back"), ("f", "its flows"), ("?", "help"), ("q", "quit")]
-        }
+    // The way out and the help stand first: in a narrow window the end is cut.
+    let always = [("q", "quit"), ("?", "help")];
+    let others: &[(&str, &str)] = match state.view {
+        _ if is_open => &[("Esc", "back"), (arrows, "scroll"), ("f", "its flows")],
         View::Overview => &[
             ("Tab", "view"),
             (arrows, "rule"),
@@ -154,8 +154,6 @@ fn foot(state: &State, canvas: &mut Canvas<'_>, line: usize) {
             ("f", "flows"),
             ("/", "filter"),
             ("Space", "hold"),
-            ("?", "help"),
-            ("q", "quit"),
         ],
         View::Flows | View::Clients => &[
             ("Tab", "view"),
@@ -164,20 +162,12 @@ fn foot(state: &State, canvas: &mut Canvas<'_>, line: usize) {
             ("/", "filter"),
             ("s", "sort"),
             ("Space", "hold"),
-            ("?", "help"),
-            ("q", "quit"),
         ],
-        View::NotSeen => &[
-            ("Tab", "view"),
-            (arrows, "scroll"),
-            ("Space", "hold"),
-            ("r", "ask now"),
-            ("?", "help"),
-            ("q", "quit"),
-        ],
+        View::NotSeen => &[("Tab", "view"), (arrows, "scroll"), ("Space", "hold"), ("r", "ask now")],
     };
+    let keys = always.iter().chain(others);
     let mut pieces = Vec::new();
-    for (number, (key, text)) in keys.iter().enumerate() {
+    for (number, (key, text)) in keys.enumerate() {
         let gap = if number == 0 { "" } else { "  " };
         pieces.push((format!("{gap}{key}"), Tone::Heading));
         pieces.push((format!(" {text}"), Tone::Quiet));

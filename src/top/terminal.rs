@@ -35,8 +35,6 @@ pub fn run(
     let mut screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     // Some terminals keep what another program left on the second screen.
     wipe(&mut screen)?;
-    let size = screen.size()?;
-    state.resize(size.width, size.height);
     let mut is_changed = true;
     loop {
         if signals.end.load(Ordering::Relaxed) {
@@ -51,6 +49,8 @@ pub fn run(
             is_changed = true;
         }
         if is_changed {
+            let size = screen.size()?;
+            state.resize(size.width, size.height);
             screen.draw(|frame| draw(&state, look, frame))?;
         }
         is_changed = event::poll(LISTEN)?;
@@ -62,10 +62,7 @@ pub fn run(
                 Some(key) => state.press(key),
                 None => continue,
             },
-            Event::Resize(columns, lines) => {
-                state.resize(columns, lines);
-                Action::Redraw
-            }
+            Event::Resize(..) => Action::Redraw,
             _ => continue,
         };
         match action {

@@ -98,7 +98,11 @@ impl Terminal {
         loop {
             let text = self.text();
             if is_so(&text) {
-                return text;
+                // A drawing may come in several pieces.
+                std::thread::sleep(Duration::from_millis(60));
+                if self.text() == text {
+                    return text;
+                }
             }
             assert!(begin.elapsed() < PATIENCE, "never: {what}\n{text}");
             std::thread::sleep(Duration::from_millis(20));

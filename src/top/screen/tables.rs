@@ -116,7 +116,7 @@ pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
                 5,
                 if canvas.columns() >= 160 { of(&|flow| flow.line.outcome.clone()) } else { Vec::new() },
             ),
-            column("Verdict", 19, 0, of(&Flow::judgement)),
+            column("Verdict", if canvas.columns() < 80 { 16 } else { 19 }, 0, of(&Flow::judgement)),
         ],
     }
 }
