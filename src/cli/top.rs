@@ -44,6 +44,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     }
     let (picture, finished) = read(args)?;
     let name = match args.captures.as_slice() {
+        [one] if one.as_os_str() == "-" => "standard input".to_owned(),
         [one] => one.display().to_string(),
         [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
         [] => String::new(),

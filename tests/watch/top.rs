@@ -231,6 +231,7 @@ fn writes_one_picture_where_there_is_no_terminal() {
         assert!(text.lines().count() <= 24 && !text.contains('\x1b'));
     }
     let mut terminal = Terminal::start(top(&["java-tls10.pcap"]).env("TERM", "dumb"), 24, 80);
+    terminal.wait_for("What is wrong");
     assert!(terminal.wait().success());
     terminal.assert_given_back();
     let raw = String::from_utf8_lossy(&terminal.raw()).into_owned();

@@ -186,10 +186,9 @@ pub(super) fn rules(rules: &[&BrokenRule], canvas: &Canvas<'_>) -> Table {
 pub(super) fn flows_view(state: &State, canvas: &mut Canvas<'_>, (top, end): (usize, usize)) {
     let (shown, all) = (state.flows().len() as u64, state.picture.flows.len() as u64);
     let (order, is_reversed) = state.flow_order;
-    let number =
-        if shown == all { thousands(all) } else { format!("{} of {}", thousands(shown), thousands(all)) };
-    let kept = if state.picture.forgotten_flows > 0 { " kept" } else { "" };
-    let title = format!("{number}{kept} flows, {}", order.words(is_reversed));
+    let kept = if state.picture.forgotten_flows > 0 { "kept flow" } else { "flow" };
+    let part = if shown == all { String::new() } else { format!("{} of ", thousands(shown)) };
+    let title = format!("{part}{}, {}", count(all, kept), order.words(is_reversed));
     let line = heading(&title, canvas.columns(), canvas.signs());
     canvas.put(top, 0, &line);
     if shown == 0 {
