@@ -305,7 +305,8 @@ fn records_leave_room_for_what_tells_of_the_capture() {
     accounts.interfaces.insert("late0".to_owned(), late);
     accounts.dropped.insert(("late0".to_owned(), "ring", "full"), 5);
     metrics.set_accounts(&accounts);
-    let samples = samples(&metrics.encode().unwrap());
+    let text = metrics.encode().unwrap();
+    let samples = samples(&text);
     assert_eq!(samples[r#"ddbwatch_packets_total{interface="late0",stage="seen"}"#], 3.0);
     assert_eq!(samples[r#"ddbwatch_dropped_total{interface="late0",reason="full",stage="ring"}"#], 5.0);
 }
@@ -334,8 +335,9 @@ fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
     };
     assert_eq!((total("seen"), total("skipped"), total("parsed")), (300.0, 100.0, 200.0), "{text}");
     for interface in ["file-000", "file-001", "other"] {
-        let of = |stage| {
-            samples(&text)[&format!("ddbwatch_bytes_total{{interface=\"{interface}\",stage=\"{stage}\"}}")]
+        let of = |stage: &str| {
+            let series = format!("ddbwatch_bytes_total{{interface=\"{interface}\",stage=\"{stage}\"}}");
+            samples(&text)[series.as_str()]
         };
         assert_eq!(of("seen"), of("skipped") + of("parsed"), "{interface}\n{text}");
     }
