@@ -33,6 +33,7 @@ PEER = ROOT / "benches" / "cost" / "peer.py"
 BULK_BYTES = {"bulk with offloads": 6 << 30, "bulk at MTU": 3 << 29}
 HANDSHAKES, SMALL_PACKETS, TLS_SECONDS = 40_000, 1_500_000, 3
 LIVE_FLOWS, IDLE_SECONDS = 100_000, 60
+FIN, RST = 1, 4
 CASES = [*BULK_BYTES, "small packets", "recorded handshakes", "TLS connections"]
 
 
@@ -199,16 +200,12 @@ class Bench:
         used = (cpu_seconds(watcher.pids) - before) / IDLE_SECONDS
         print(f"\nidle: {used:.2%} of one processor over {IDLE_SECONDS} s on two interfaces")
         rows = [("started", *watcher.memory(), watcher.counts())]
-        self.send(self.handshake, LIVE_FLOWS, 5_000)
-        watcher.settle()
-        rows.append((f"{LIVE_FLOWS:,} decided flows", *watcher.memory(), watcher.counts()))
         watcher.stop()
-        for name, keep in (("SYN alone", 1), ("SYN to ClientHello", 4)):
+        for name, keep in (("decided, not closed", None), ("SYN alone", 1), ("SYN to ClientHello", 4)):
             watcher = Ddbwatch(self.options.binary, "ebpf", self.folder)
-            made = self.first_frames(keep)
-            self.send(made, LIVE_FLOWS, 10_000)
+            self.send(self.first_frames(keep), LIVE_FLOWS, 10_000 if keep else 4_000)
             watcher.settle()
-            rows.append((f"{LIVE_FLOWS:,} open flows, {name}", *watcher.memory(), watcher.counts()))
+            rows.append((f"{LIVE_FLOWS:,} flows, {name}", *watcher.memory(), watcher.counts()))
             watcher.stop()
         print(f"{'memory, MiB':44} {'resident':>9} {'rings':>7} {'rest':>7} {'private':>8}  flows in the table, lost")
         for name, resident, rings, private, counts in rows:
@@ -216,10 +213,14 @@ class Bench:
                   f"{counts['table']:,}, {counts['lost']:,}")
 
     def first_frames(self, keep):
+        """The recorded handshake up to a frame, or up to the first FIN or RST."""
         data, made, at = self.handshake.read_bytes(), [], 0
-        for _ in range(keep):
+        while at < len(data) and (keep is None or len(made) < keep):
             length, client_at, random_at = (int.from_bytes(data[at + n:at + n + 2], "little") for n in (0, 2, 4))
-            made.append((data[at + 6:at + 6 + length], client_at, random_at))
+            frame = data[at + 6:at + 6 + length]
+            if keep is None and frame[47] & (FIN | RST):
+                break
+            made.append((frame, client_at, random_at))
             at += 6 + length
         return self.world.frames_file(f"first-{keep}", made)
 
