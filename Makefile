@@ -74,7 +74,6 @@ cost: ## What watching costs: throughput, CPU per packet, losses, memory, for ea
 	@packaging/setup.sh test
 	$(CARGO) build --release --locked
 	python3 benches/cost.py --binary $(DDBWATCH)
-	$(CARGO) test --release --locked --test ddbwatch ebpf::speed -- --ignored --nocapture
 
 captures: ## Record the shipped captures again (root, Linux)
 	python3 captures/make.py

@@ -34,7 +34,7 @@ flows = {flows}
 """
 PROFILES = ["aws-dynamodb", "nist-800-52r2", "pci-dss-4"]
 # What each breaks: a word nobody knows, the form, a value, what cannot change while it runs.
-BAD = ["[capture]\nsnapleng = 1\n", "[policy\n", '[policy]\nprofile = "none-such"\n', "[limits]\nflows = 7\n"]
+BAD = ["[capture]\nsnapleng = 1\n", "[policy\n", '[policy]\nprofile = "none-such"\n', "[limits]\nflows = 7000\n"]
 
 
 class Unanswered(Exception):

@@ -26,7 +26,8 @@ from place import FLOOD, TALK, SoakError
 
 EXPECTED_ERRORS = ("The new configuration was refused; the old one stays in use.",)
 # A flow whose packets come after a flood may wait behind it.
-FLOOD_TAIL_SECONDS = 10
+FLOOD_TAIL_SECONDS = 5
+CATCH_UP_SECONDS = 60
 # Memory of the last third over that of the first one.
 MOST_GROWTH, MOST_GROWTH_KIB = 1.10, 6 * 1024
 # Tables, pools and caches fill at first.
@@ -152,7 +153,17 @@ class Soak:
         began = time.time()
         sent = self.flood.send(FLOOD, kind, frames)
         self.counts[kind] += sent
+        self.catch_up()
         self.floods.append((began, time.time() + FLOOD_TAIL_SECONDS))
+
+    def catch_up(self):
+        """Waits until the daemon is through with the flood: on a busy machine that takes far longer than to make it."""
+        limit = time.monotonic() + CATCH_UP_SECONDS
+        while time.monotonic() < limit:
+            seen, lost = Metrics(self.daemon.patient_page("/metrics"), 0).taken_and_lost()
+            if seen[FLOOD] + lost[FLOOD] >= sum(place.counted_by_kernel(FLOOD)) - sum(self.before[FLOOD]):
+                return
+            time.sleep(1)
 
     def come_and_go(self, number):
         """Interfaces appear, carry one handshake each, and are gone again: some under names that were there before."""
