@@ -292,11 +292,13 @@ impl Daemon<'_> {
         let reloaded = Box::new(Reloaded { config: Arc::clone(&config), destination });
         let question = Question::Reloaded(reloaded, reply);
         anyhow::ensure!(self.live.reconfigure(Arc::clone(&config), question), "the engine does not answer");
-        tokio::time::timeout(RELOAD, taken)
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .context("the engine does not answer")?;
+        match tokio::time::timeout(RELOAD, taken).await {
+            Ok(answer) => answer.context("the engine is gone")?,
+            // It waits behind frames, which are not dropped for it, and nothing takes it back.
+            Err(_) => {
+                tracing::warn!("The engine is behind; it takes the new configuration when it comes to it.")
+            }
+        }
         config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         if config.capture.interfaces != self.config.capture.interfaces {
             // A replay has no interfaces, and nobody listens.
