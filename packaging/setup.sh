@@ -25,6 +25,8 @@ if [ "$purpose" = test ]; then
     wanted="$wanted openssl:openssl zstd:zstd gzip:gzip chromium:chromium"
     # The lab: its network, its observers, its clients.
     wanted="$wanted tc:iproute2 nft:nftables ss:iproute2 clang:clang curl:curl dumpcap:wireshark-common npm:npm sysctl:procps"
+    # Spark, which reads Parquet files of the tests, runs on Java.
+    wanted="$wanted java:default-jre-headless"
     # The soak and the cost benchmark.
     wanted="$wanted nsenter:util-linux ethtool:ethtool tcpdump:tcpdump"
 fi
@@ -39,13 +41,13 @@ if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
     exit 1
 fi
 
-# DuckDB reads the Parquet files of the tests, boto3 and moto are client and server of the lab; they are kept apart
+# DuckDB and Spark read the Parquet files of the tests, boto3 and moto are client and server of the lab; they are kept apart
 # from the system's Python.
 make_python() {
     [ "$purpose" = test ] || return 0
-    target/python/bin/python -c 'import boto3, cryptography, duckdb, moto.server' 2>/dev/null && return 0
+    target/python/bin/python -c 'import boto3, cryptography, duckdb, moto.server, pyspark' 2>/dev/null && return 0
     python3 -m venv target/python
-    target/python/bin/pip install --quiet duckdb $(grep -E '^(boto3|cryptography|moto)' captures/requirements.txt)
+    target/python/bin/pip install --quiet duckdb 'pyspark>=3.5,<4' $(grep -E '^(boto3|cryptography|moto)' captures/requirements.txt)
 }
 
 if [ "$purpose" = test ] && ! python3 -c 'import ensurepip' 2>/dev/null; then

@@ -1,7 +1,7 @@
 //! Apache Parquet: the keys of a record as typed columns, under the same dotted names as in CSV.
 //!
-//! Strings are UTF-8, `timestamp` is nanoseconds in UTC, `tls.server.certificate.not_after` too, whole numbers are
-//! 64-bit, seconds are doubles, lists of strings are lists, and `violations` is a list of structures (rule,
+//! Strings are UTF-8, `timestamp` and `tls.server.certificate.not_after` are microseconds in UTC (Spark refuses a file
+//! that has nanoseconds; JSON Lines and CSV have them), whole numbers are 64-bit, seconds are doubles, lists of strings are lists, and `violations` is a list of structures (rule,
 //! severity, offending, message, remedy). `flow.sightings` and `flow.translated` are lists of strings as in CSV.
 //! A key that does not apply is null. Pages are compressed with zstd; a row group has a bounded number of rows
 //! and bytes, so memory stays flat.
@@ -54,7 +54,7 @@ pub fn message_type() -> String {
                 writeln!(text, " }} }} }}")
             }
             (_, Kind::Text) => writeln!(text, "  optional binary {name} (STRING);"),
-            (_, Kind::Time) => writeln!(text, "  optional int64 {name} (TIMESTAMP(NANOS,true));"),
+            (_, Kind::Time) => writeln!(text, "  optional int64 {name} (TIMESTAMP(MICROS,true));"),
             (_, Kind::Integer) => writeln!(text, "  optional int64 {name};"),
             (_, Kind::Seconds) => writeln!(text, "  optional double {name};"),
             (_, Kind::Flag) => writeln!(text, "  optional boolean {name};"),
@@ -298,7 +298,7 @@ impl Fields for Rows {
         let is_time = key.column().kind == Kind::Time;
         self.put(key, |values| match (values, value) {
             (Values::Integer(values), Text::Time(time) | Text::Second(time)) if is_time => {
-                values.push(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+                values.push(i64::try_from(time.as_nanos() / 1_000).unwrap_or(i64::MAX));
                 8
             }
             (Values::Text(values), value) => {

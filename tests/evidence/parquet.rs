@@ -1,4 +1,4 @@
-//! Parquet, as DuckDB reads it.
+//! Parquet, as DuckDB and Spark read it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,19 +6,19 @@ use std::process::{Command, Stdio};
 use super::folder;
 use crate::support::run;
 
-/// A Python that has DuckDB: the one that `packaging/setup.sh test` makes, else the system's.
-fn python() -> Option<PathBuf> {
+/// A Python that has `module`: the one that `packaging/setup.sh test` makes, else the system's.
+fn python(module: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let made = root.join("target/python/bin/python");
     let found = [made, PathBuf::from("python3")].into_iter().find(|python| {
         let mut command = Command::new(python);
-        command.args(["-c", "import duckdb"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["-c", &format!("import {module}")]).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     });
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(found.is_some() || !is_ci, "DuckDB is not installed, and with CI=true nothing is skipped");
+    assert!(found.is_some() || !is_ci, "{module} is not installed, and with CI=true nothing is skipped");
     if found.is_none() {
-        println!("skipped: DuckDB is not installed");
+        println!("skipped: {module} is not installed");
     }
     found
 }
@@ -42,7 +42,7 @@ key = lambda row: (row["timestamp"], row["capture.source"], row["client.address"
 def of_time(text):
     whole, _, fraction = text.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc).timestamp()
-    return int(seconds) * 10**9 + int((fraction or "0").ljust(9, "0"))
+    return int(seconds) * 10**9 + int((fraction or "0").ljust(9, "0")) // 1000 * 1000
 for record in records:
     for name in nanoseconds:
         if name in record: record[name] = of_time(record[name])
@@ -59,7 +59,7 @@ print(len(rows))
 
 #[test]
 fn duckdb_reads_what_json_lines_say() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("duckdb") else { return };
     let folder = folder();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let names = crate::golden::names();
@@ -94,6 +94,58 @@ fn duckdb_reads_what_json_lines_say() {
         said.starts_with("[(") && !said.starts_with("[(0,") && said.trim_end().ends_with(", 1)]"),
         "{said}"
     );
+}
+
+/// The same as Spark sees them: the schema it finds, each value of a few kinds of columns, and the partitions.
+const COMPARE_BY_SPARK: &str = r#"
+import datetime, json, sys
+from pyspark.sql import SparkSession
+parquet, lake, jsonl = sys.argv[1:]
+builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+spark = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+records = [json.loads(line) for line in open(jsonl, encoding="utf-8")]
+found = spark.read.parquet(parquet)
+types = dict(found.dtypes)
+assert types["timestamp"] == "timestamp" and types["client.port"] == "bigint", types
+assert types["tls.established"] == "boolean" and types["handshake.duration_seconds"] == "double"
+assert types["violations"].startswith("array<struct<"), types["violations"]
+names = ["client.address", "client.port", "capture.source", "capture.frame.first", "tls.established", "tls.cipher",
+         "tls.client.supported_groups", "handshake.duration_seconds", "violations"]
+rows = found.selectExpr("unix_micros(`timestamp`)", *[f"`{name}`" for name in names]).collect()
+def of_time(text):
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc).timestamp()
+    return int(seconds) * 10**6 + int((fraction or "0").ljust(9, "0")) // 1000
+seen = [[row[0], *({name: row.asDict(recursive=True)[name] for name in names}.values())] for row in rows]
+said = [[of_time(record["timestamp"]), *(record.get(name) for name in names)] for record in records]
+assert sorted(map(str, seen)) == sorted(map(str, said)) and len(seen) > 0, (len(seen), len(said))
+partitions = spark.read.parquet(lake)
+assert partitions.count() == len(records)
+assert {"date", "region"} <= set(partitions.columns), partitions.columns
+there = partitions.where("region = 'eu-west-1'").count()
+assert there == sum(record.get("aws.region") == "eu-west-1" for record in records) > 0, there
+"#;
+
+#[test]
+fn spark_reads_what_json_lines_say() {
+    let Some(python) = python("pyspark") else { return };
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let names = crate::golden::names();
+    for (format, more, file) in [
+        ("jsonl", None, path("flows.jsonl")),
+        ("parquet", None, path("flows.parquet")),
+        ("parquet", Some("--partition"), path("lake")),
+    ] {
+        let mut arguments = vec!["analyze", "--all-services", "--format", format, "-o", &file];
+        arguments.extend(more);
+        arguments.extend(names.iter().map(String::as_str));
+        assert_eq!(run(&arguments).code, Some(4));
+    }
+    let files = [path("flows.parquet"), path("lake"), path("flows.jsonl")];
+    let output = Command::new(&python).args(["-c", COMPARE_BY_SPARK]).args(files).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

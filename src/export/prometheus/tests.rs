@@ -282,9 +282,9 @@ fn counts_a_rule_nobody_announced() {
     let violation = Violation {
         rule: "new_rule",
         severity: Severity::Warning,
-        offending: String::new(),
+        offending: "".into(),
         message: String::new(),
-        remedy: String::new(),
+        remedy: "".into(),
     };
     record.policy.as_mut().unwrap().violations.push(violation);
     let text = encode(&mut Metrics::new(options()).unwrap(), &[record]);
