@@ -600,8 +600,10 @@ proptest! {
             Outcome::Tcp { source, destination, payload, .. } => Some((source, destination, payload)),
             _ => None,
         };
+        // etherparse does not walk through mobility, HIP and shim6 headers, which IANA lists as extension headers.
+        let is_known_to_both = !(is_v6 && damage.is_some_and(|(_, value)| matches!(value, 135 | 139 | 140)));
         // We refuse lengths shorter than the header, which etherparse's lax reading passes over.
-        if !(ours.is_none() && matches!(decode(1, &bytes).0, Outcome::Failed(_, "bad_length"))) {
+        if is_known_to_both && !(ours.is_none() && matches!(decode(1, &bytes).0, Outcome::Failed(_, "bad_length"))) {
             prop_assert_eq!(ours, theirs);
         }
     }
