@@ -3,6 +3,8 @@
 //! A remedy that names the setting is worth more than one that says "update". Both tables can grow
 //! without other changes; a client that is in neither gets the general remedy.
 
+use std::collections::BTreeSet;
+
 use crate::model::Record;
 
 /// A client as the tables know it.
@@ -252,9 +254,67 @@ fn by_product(token: &str) -> Option<&'static Client> {
     BY_PRODUCT.iter().filter(|row| product.starts_with(row.0)).max_by_key(|row| row.0.len()).map(|row| &row.1)
 }
 
+/// Programs recognised in several flows, of one address for example.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Programs {
+    names: BTreeSet<&'static str>,
+    has_others: bool,
+}
+
+impl Programs {
+    /// Names shown; more are counted.
+    const SHOWN: usize = 3;
+
+    /// Adds that of one flow.
+    pub fn add(&mut self, record: &Record) {
+        match recognise(record) {
+            Some(client) => {
+                self.names.insert(client.name);
+            }
+            None => self.has_others = true,
+        }
+    }
+
+    /// For people: all of them, because one alone would be blamed for the others. `None` where none is known.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let mut words: Vec<String> = self.names.iter().take(Self::SHOWN).map(ToString::to_string).collect();
+        let more = self.names.len().saturating_sub(Self::SHOWN);
+        match (more, self.has_others) {
+            _ if words.is_empty() => return None,
+            (0, false) => {}
+            (0, true) => words.push("and others, not recognised".to_owned()),
+            (more, false) => words.push(format!("and {more} more")),
+            (more, true) => words.push(format!("and {more} more; others not recognised")),
+        }
+        Some(words.join("; "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HttpFacts;
+    use crate::policy::evaluation::tests::good;
+
+    /// A flow whose request names this product.
+    fn sample_of(sdk: Option<&str>) -> Record {
+        let http = HttpFacts { sdk: sdk.map(str::to_owned), ..HttpFacts::default() };
+        Record { tls: None, http: Some(Box::new(http)), ..good() }
+    }
+
+    #[test]
+    fn no_program_is_named_for_the_flows_of_others() {
+        let mut programs = Programs::default();
+        programs.add(&sample_of(None));
+        assert_eq!(programs.words(), None);
+        programs.add(&sample_of(Some("aws-sdk-js/3.656.0")));
+        let one = programs.words().unwrap();
+        assert!(one.contains("JavaScript") && one.ends_with("; and others, not recognised"), "{one}");
+        programs.add(&sample_of(Some("aws-sdk-go-v2/1.30.0")));
+        let two = programs.words().unwrap();
+        assert!(two.contains("JavaScript") && two.contains("Go"), "{two}");
+    }
 
     #[test]
     fn lists_no_fingerprint_twice() {

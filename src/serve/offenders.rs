@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::model::{Record, Severity, Timestamp, Verdict};
-use crate::policy::clients;
+use crate::policy::clients::Programs;
 
 /// Clients told apart; beyond, those with most violating flows stay. Each takes some kilobytes at most.
 const MAX_CLIENTS: usize = 512;
@@ -18,8 +18,8 @@ pub struct Offender<'a> {
     pub address: IpAddr,
     /// Flows with the verdict `violation`; a lower bound where [`Offenders::has_more`].
     pub flows: u64,
-    /// What it probably is, where its own words or its fingerprint tell.
-    pub software: Option<&'static str>,
+    /// What its violating flows probably come from, where their own words or fingerprints tell.
+    pub software: Option<String>,
     /// RFC 3339, of the newest violating flow.
     pub last: String,
     /// Rules it broke at `warning` or `critical`, the gravest first.
@@ -39,7 +39,7 @@ pub struct OffenderRule<'a> {
 /// What is remembered of one client.
 struct Client {
     flows: u64,
-    software: Option<&'static str>,
+    programs: Programs,
     last: Timestamp,
     rules: BTreeMap<(Reverse<Severity>, &'static str), (u64, String)>,
 }
@@ -82,13 +82,13 @@ impl Offenders {
         }
         let client = self.clients.entry(address).or_insert_with(|| Client {
             flows: 0,
-            software: None,
+            programs: Programs::default(),
             last: record.timestamp,
             rules: BTreeMap::new(),
         });
         client.flows += 1;
         client.last = client.last.max(record.timestamp);
-        client.software = clients::recognise(record).map(|known| known.name).or(client.software);
+        client.programs.add(record);
         for found in policy.violations.iter().filter(|found| found.severity != Severity::Info) {
             let (flows, remedy) = client.rules.entry((Reverse(found.severity), found.rule)).or_default();
             *flows += 1;
@@ -126,7 +126,7 @@ impl Offenders {
             .map(|(address, client)| Offender {
                 address: *address,
                 flows: client.flows,
-                software: client.software,
+                software: client.programs.words(),
                 last: client.last.to_string(),
                 rules: client.rules(),
             })

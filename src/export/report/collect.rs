@@ -11,7 +11,8 @@ use super::timeline::Timeline;
 use super::words;
 use crate::model::registry::TlsVersion;
 use crate::model::{Completeness, Outcome, Record, Severity, Timestamp, Violation};
-use crate::policy::{self, Rule, clients};
+use crate::policy::clients::Programs;
+use crate::policy::{self, Rule};
 
 /// Different values of one kind: strangers choose some of them.
 const MAX_VALUES: usize = 512;
@@ -70,10 +71,18 @@ pub(super) struct Client {
     pub rules: BTreeSet<&'static str>,
     /// The lowest of the best versions it offered.
     pub offers: Option<TlsVersion>,
-    /// Which SDK it probably is.
-    pub software: Option<&'static str>,
+    /// What its violating flows probably come from, and the others.
+    pub programs: [Programs; 2],
     pub first: Timestamp,
     pub last: Timestamp,
+}
+
+impl Client {
+    /// What its violating flows probably come from; where it has none, what its flows do.
+    pub(super) fn software(&self) -> Option<String> {
+        let [violating, others] = &self.programs;
+        if self.counts.violations() > 0 { violating } else { others }.words()
+    }
 }
 
 /// Everything the report is made of, but what stands in the accounts.
@@ -182,7 +191,7 @@ impl Collected {
             counts: Counts::default(),
             rules: BTreeSet::new(),
             offers: None,
-            software: None,
+            programs: Default::default(),
             first: at,
             last: at,
         });
@@ -195,9 +204,9 @@ impl Collected {
         {
             client.offers = Some(offered);
         }
-        if client.software.is_none() {
-            client.software = clients::recognise(record).map(|client| client.name);
-        }
+        let [violating, others] = &mut client.programs;
+        let is_violating = matches!(judgement, Judgement::Warning | Judgement::Critical);
+        if is_violating { violating } else { others }.add(record);
         let grave = record.policy.iter().flat_map(|policy| &policy.violations);
         client
             .rules

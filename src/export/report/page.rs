@@ -121,7 +121,7 @@ struct EvidenceView {
 #[derive(Debug, Serialize)]
 struct ClientView {
     address: String,
-    software: &'static str,
+    software: String,
     class: &'static str,
     flows: String,
     violations: String,
@@ -354,7 +354,7 @@ impl Page<'_> {
             .into_iter()
             .map(|(address, client)| ClientView {
                 address: address.to_string(),
-                software: client.software.unwrap_or("not recognised"),
+                software: client.software().unwrap_or_else(|| "not recognised".to_owned()),
                 class: if client.counts.of(Judgement::Critical) > 0 {
                     "critical"
                 } else if client.counts.violations() > 0 {
