@@ -51,6 +51,18 @@ impl Cable {
             std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").ok();
             ip(&format!("link set {name} arp off up"));
         }
+        // What is sent before the kernel has noticed that both ends are up is lost.
+        for name in [near, far] {
+            let is_up = (0..500).any(|_| {
+                let shown = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap();
+                String::from_utf8_lossy(&shown.stdout).contains("state UP") || {
+                    std::thread::sleep(Duration::from_millis(10));
+                    false
+                }
+            });
+            assert!(is_up, "{name} does not come up");
+            ip(&format!("link set {name} up"));
+        }
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
         let address = nix::ifaddrs::getifaddrs()
             .unwrap()

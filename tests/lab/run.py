@@ -45,7 +45,9 @@ def origins(records, analyzed):
     for record in records:
         place = PLACE_OF.get(record["client.address"])
         expected = None if place == "other" else "forwarded"
-        if record.get("flow.origin") != expected or any(key in record for key in LIVE_ONLY[:-1]):
+        # On a busy machine there is no time to make sure that no socket here has the address that NAT gives.
+        is_left_open = "flow.translated" in record and "flow.origin" not in record
+        if record.get("flow.origin") != expected and not is_left_open or any(key in record for key in LIVE_ONLY[:-1]):
             print(f"  origin: {place}: {[record.get(key) for key in LIVE_ONLY]}")
             fine = False
     if fine:
