@@ -32,12 +32,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         redact: args.redact.map(|switch| switch == Switch::On),
         ..CommandLine::default()
     };
-    let config = Arc::new(
-        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?,
-    );
-    for warning in &config.warnings {
-        note(warning);
-    }
+    let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     note_passed_over(&found);
     if let Some(wanted) = &args.output {
@@ -264,6 +259,13 @@ impl Progress for Bar {
     fn advance(&self, bytes: u64) {
         self.0.advance(bytes);
     }
+}
+
+/// The configuration of a command that reads files; what is odd about it is told.
+pub(super) fn configured(file: Option<&Path>, command_line: &CommandLine) -> Result<Resolved, Failure> {
+    let config = config::load(file, command_line).map_err(|error| Failure::Usage(error.into()))?;
+    config.warnings.iter().for_each(|warning| note(warning));
+    Ok(config)
 }
 
 pub(super) fn note(sentence: &str) {

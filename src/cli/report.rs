@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::analyze::{note, redaction};
+use super::analyze::{configured, note, redaction};
 use super::args::{Report as Args, ReportFormat, Switch};
 use super::output::{self, Output};
 use super::partition::Partitioned;
 use super::{Failure, Finished, evidence};
-use crate::config::{self, CommandLine};
+use crate::config::CommandLine;
 use crate::export::read::{Reader, judge_anew};
 use crate::export::report::{InputFact, Origin, ReadingCounts, Report};
 use crate::export::{Csv, Jsonl, Parquet, Redactor, ReportOptions, Sink};
@@ -34,11 +34,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         redact: args.redact.map(|switch| switch == Switch::On),
         ..CommandLine::default()
     };
-    let config =
-        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
-    for warning in &config.warnings {
-        note(warning);
-    }
+    let config = configured(args.config.as_deref(), &command_line)?;
     let files = expand(&args.records).map_err(Failure::CannotRun)?;
     if let Some(wanted) = &args.output
         && let Some(input) = files.iter().find(|input| output::would_overwrite(wanted, input))

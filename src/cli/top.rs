@@ -8,11 +8,11 @@ use std::thread;
 
 use anyhow::Context as _;
 
-use super::analyze::{Bar, interrupted, note, note_passed_over, redaction};
+use super::analyze::{Bar, configured, interrupted, note, note_passed_over, redaction};
 use super::args::Top as Args;
 use super::{Failure, Finished, evidence};
 use crate::capture;
-use crate::config::{self, CommandLine};
+use crate::config::CommandLine;
 use crate::export::Redactor;
 use crate::model::Record;
 use crate::pipeline::{self, AnalyzeError, Job};
@@ -58,12 +58,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
 /// What the captures give.
 fn read(args: &Args) -> Result<(Picture, Finished), Failure> {
     let command_line = CommandLine { profile: args.profile.clone(), ..CommandLine::default() };
-    let config = Arc::new(
-        config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?,
-    );
-    for warning in &config.warnings {
-        note(warning);
-    }
+    let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     note_passed_over(&found);
     let bar = Bar(ReadProgress::new(found.total_bytes.unwrap_or(0), io::stderr().is_terminal()));

@@ -27,6 +27,9 @@ const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
 /// when full of usual ones.
 const MAX_KEPT: usize = 512;
 
+/// The longest text that is kept: usual ones have 2,000 bytes, and what strangers make longer must not stay.
+const MAX_KEPT_BYTES: usize = 8_192;
+
 /// Writes records as JSON Lines.
 pub struct Jsonl<W> {
     output: W,
@@ -100,17 +103,25 @@ struct Kept {
 /// What was written of each value, with the value.
 type Texts<K, V> = HashMap<K, (V, Vec<u8>), RandomState>;
 
-/// What `make` writes of the value known by `key`, which `value` gives to keep.
-fn keep<K: Hash + Eq, V>(
+/// Writes what `make` gives for the value known by `key`, which `value` gives to keep with it.
+fn write_kept<K: Hash + Eq, V>(
     kept: &mut Texts<K, V>,
     key: K,
     value: impl FnOnce() -> V,
     make: impl FnOnce() -> Vec<u8>,
-) -> &[u8] {
-    if kept.len() >= MAX_KEPT && !kept.contains_key(&key) {
-        kept.clear();
+    out: &mut Vec<u8>,
+) {
+    if let Some((_, text)) = kept.get(&key) {
+        return out.extend_from_slice(text);
     }
-    &kept.entry(key).or_insert_with(|| (value(), make())).1
+    let text = make();
+    out.extend_from_slice(&text);
+    if text.len() <= MAX_KEPT_BYTES {
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(key, (value(), text));
+    }
 }
 
 /// What `visit` writes, each key with a comma in front.
@@ -143,8 +154,7 @@ impl Object<'_> {
             text
         };
         let address = Arc::as_ptr(value).addr();
-        let text = keep(&mut self.kept.strings, address, || Arc::clone(value), make);
-        self.out.extend_from_slice(text);
+        write_kept(&mut self.kept.strings, address, || Arc::clone(value), make, self.out);
     }
 }
 
@@ -177,8 +187,7 @@ impl Fields for Object<'_> {
     fn tls(&mut self, tls: &TlsFacts) {
         let Some(kind) = TlsKind::of(tls) else { return visit_tls(tls, self) };
         let make = || text(|object| visit_tls(tls, object));
-        let text = keep(&mut self.kept.tls, kind, || Box::new(tls.clone()), make);
-        self.out.extend_from_slice(text);
+        write_kept(&mut self.kept.tls, kind, || Box::new(tls.clone()), make, self.out);
     }
 
     fn path(&mut self, path: &PathFacts) {
@@ -196,8 +205,7 @@ impl Fields for Object<'_> {
             return visit_endpoint(endpoint, self);
         }
         let make = || text(|object| visit_endpoint(endpoint, object));
-        let text = keep(&mut self.kept.endpoints, endpoint.address(), || endpoint.clone(), make);
-        self.out.extend_from_slice(text);
+        write_kept(&mut self.kept.endpoints, endpoint.address(), || endpoint.clone(), make, self.out);
     }
 
     fn sightings(&mut self, key: Key, sightings: &[Sighting]) {

@@ -4,7 +4,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::registry::{AlertDescription, Ssl2CipherKind};
-use super::{AlertFrom, Downgrade, ForwardSecrecy, Hello, KeyExchangeFacts, Resumption, Shared, TlsFacts};
+use super::{
+    AlertFrom, ClientHello, Downgrade, ForwardSecrecy, Hello, KeyExchangeFacts, Resumption, Shared, TlsFacts,
+};
+
+/// The largest ClientHello that has a kind. Whoever keeps something by kind keeps its hellos with it, so strangers must
+/// not choose how large they are; those of usual clients take some 1,000 bytes.
+const MAX_HELLO_BYTES: usize = 4_096;
 
 /// Tells kinds of TLS connections apart. Facts of equal kinds are equal but for randoms, session ids, tickets and
 /// times.
@@ -34,7 +40,8 @@ pub struct TlsKind {
 }
 
 impl TlsKind {
-    /// The kind of `facts`; `None` where they have a hello of their own, so that no other is like them.
+    /// The kind of `facts`; `None` where they have a hello of their own, so that no other is like them, or one too
+    /// large to be kept.
     #[must_use]
     pub fn of(facts: &TlsFacts) -> Option<Self> {
         // Every field is named, so that a new one is not forgotten.
@@ -63,6 +70,11 @@ impl TlsKind {
             client_hello_at: _,
             established_at: _,
         } = facts;
+        let first = client_hello.as_ref().map(|hello| &*hello.kind);
+        let is_too_large = |hello: &ClientHello| hello.size_bytes() > MAX_HELLO_BYTES;
+        if first.is_some_and(is_too_large) || second_client_hello.as_deref().is_some_and(is_too_large) {
+            return None;
+        }
         Some(Self {
             client_hello: place(client_hello.as_ref().map(kind))?,
             server_hello: place(server_hello.as_ref().map(kind))?,
@@ -112,7 +124,8 @@ fn place<T>(value: Option<&Shared<T>>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientHello, Timestamp};
+    use crate::model::Timestamp;
+    use crate::model::registry::CipherSuite;
 
     #[test]
     fn tells_what_matters_and_no_times() {
@@ -132,5 +145,16 @@ mod tests {
         assert_ne!(of(|facts| facts.ja3 = Some("x".into())), kind);
         assert_eq!(of(|facts| facts.client_hello.as_mut().unwrap().has_ech = true), None);
         drop(hello);
+    }
+
+    #[test]
+    fn keeps_no_hello_of_a_strangers_size() {
+        let of = |suites: usize| {
+            let hello = ClientHello { cipher_suites: vec![CipherSuite(1); suites], ..ClientHello::default() };
+            let hello = Hello::from(hello);
+            let facts = TlsFacts { client_hello: Some(hello.clone()), ..TlsFacts::default() };
+            TlsKind::of(&facts).is_some()
+        };
+        assert!(of(200) && !of(8_000));
     }
 }

@@ -73,6 +73,19 @@ pub struct ClientHello {
 }
 
 impl ClientHello {
+    /// Bytes of memory that it takes with its lists.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        2 * (self.cipher_suites.capacity()
+            + self.extensions.capacity()
+            + self.supported_groups.capacity()
+            + self.signature_schemes.capacity()
+            + self.key_shares.capacity())
+            + self.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
+            + self.server_name.as_ref().map_or(0, String::capacity)
+            + size_of::<Self>()
+    }
+
     /// The versions offered, GREASE left out: those of supported_versions where sent, else
     /// everything up to `legacy_version` counts as its maximum.
     #[must_use]

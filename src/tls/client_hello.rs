@@ -50,18 +50,6 @@ pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Hello
     Some(Hello { kind: hello.into(), random_end: [0; 8], session_id, session_ticket })
 }
 
-/// Bytes that the lists of a hello take.
-pub fn heap_bytes(hello: &ClientHello) -> usize {
-    2 * (hello.cipher_suites.capacity()
-        + hello.extensions.capacity()
-        + hello.supported_groups.capacity()
-        + hello.signature_schemes.capacity()
-        + hello.key_shares.capacity())
-        + hello.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
-        + hello.server_name.as_ref().map_or(0, String::capacity)
-        + size_of::<ClientHello>()
-}
-
 /// The fixed part of a well-formed body, its session id, and its extensions.
 fn read_whole(body: &[u8]) -> Option<(ClientHello, &[u8], &[u8])> {
     let (rest, parsed) = parse_tls_handshake_client_hello(body).ok()?;

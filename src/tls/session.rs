@@ -9,7 +9,7 @@ use super::message::{End, Message, Messages};
 use super::numbers::{content, handshake, is_tls13};
 use super::reader::Reader;
 use super::record::{Layer, Opening, Piece, Records};
-use super::{client_hello, downgrade, forward_secrecy, key_exchange, server_hello, ssl2};
+use super::{downgrade, forward_secrecy, key_exchange, server_hello, ssl2};
 use crate::model::registry::{AlertDescription, KeyExchange};
 use crate::model::{AlertFrom, Hello, Resumption, ServerHello, TicketDigest, Timestamp, TlsFacts};
 
@@ -460,7 +460,7 @@ impl Session {
                 self.note_end(end);
                 let hello = hellos.client(&message.body, end == End::Whole, &mut self.errors);
                 if let Some((hello, _, IsNew(true))) = &hello {
-                    self.own_bytes += client_hello::heap_bytes(hello);
+                    self.own_bytes += hello.size_bytes();
                 }
                 if self.facts.client_hello.is_none() {
                     self.facts.is_truncated |= hello.is_none();

@@ -2,20 +2,8 @@
 
 use super::picture::{Picture, Summary};
 use crate::view::Signs;
+pub use crate::view::Tone;
 use crate::view::text::{count, thousands};
-
-/// What a text means; how it looks follows from that, and is never the only sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Heading,
-    /// Labels and what may be passed over.
-    Quiet,
-    Good,
-    Unclear,
-    Warning,
-    Critical,
-}
 
 /// A text with its tone.
 pub type Piece = (String, Tone);

@@ -14,7 +14,7 @@ pub mod text;
 
 pub use checklist::{Check, Checklist, State};
 pub use flow_rows::{Column, layout, short_cipher};
-pub use page::Signs;
+pub use page::{Signs, Tone};
 pub use progress::ReadProgress;
 pub use summary::{Grade, Line};
 pub use table::{Table, TableOptions};

@@ -6,7 +6,7 @@ use super::text::{fit, plain, width};
 
 /// What a piece of text means; colour follows from it and is never the only sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     Plain,
     Heading,
     /// Labels and what may be passed over.

@@ -23,6 +23,21 @@ fn python(module: &str) -> Option<PathBuf> {
     found
 }
 
+/// Writes the flows of all shipped captures as `flows.jsonl`, `flows.parquet`, and in partitions as `lake`.
+fn export_all(path: &dyn Fn(&str) -> String) {
+    let names = crate::golden::names();
+    for (format, more, file) in [
+        ("jsonl", None, path("flows.jsonl")),
+        ("parquet", None, path("flows.parquet")),
+        ("parquet", Some("--partition"), path("lake")),
+    ] {
+        let mut arguments = vec!["analyze", "--all-services", "--format", format, "-o", &file];
+        arguments.extend(more);
+        arguments.extend(names.iter().map(String::as_str));
+        assert_eq!(run(&arguments).code, Some(4));
+    }
+}
+
 /// Compares every value of Parquet with that of JSON Lines, as DuckDB sees them.
 const COMPARE: &str = r#"
 import datetime, duckdb, json, sys
@@ -62,17 +77,7 @@ fn duckdb_reads_what_json_lines_say() {
     let Some(python) = python("duckdb") else { return };
     let folder = folder();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let names = crate::golden::names();
-    for (format, more, file) in [
-        ("jsonl", None, path("flows.jsonl")),
-        ("parquet", None, path("flows.parquet")),
-        ("parquet", Some("--partition"), path("lake")),
-    ] {
-        let mut arguments = vec!["analyze", "--all-services", "--format", format, "-o", &file];
-        arguments.extend(more);
-        arguments.extend(names.iter().map(String::as_str));
-        assert_eq!(run(&arguments).code, Some(4));
-    }
+    export_all(&path);
     let recorded = path("recorded.parquet");
     let ran = run(&["report", "--format", "parquet", "-o", &recorded, &path("flows.jsonl")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -132,17 +137,7 @@ fn spark_reads_what_json_lines_say() {
     let Some(python) = python("pyspark") else { return };
     let folder = folder();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let names = crate::golden::names();
-    for (format, more, file) in [
-        ("jsonl", None, path("flows.jsonl")),
-        ("parquet", None, path("flows.parquet")),
-        ("parquet", Some("--partition"), path("lake")),
-    ] {
-        let mut arguments = vec!["analyze", "--all-services", "--format", format, "-o", &file];
-        arguments.extend(more);
-        arguments.extend(names.iter().map(String::as_str));
-        assert_eq!(run(&arguments).code, Some(4));
-    }
+    export_all(&path);
     let files = [path("flows.parquet"), path("lake"), path("flows.jsonl")];
     let output = Command::new(&python).args(["-c", COMPARE_BY_SPARK]).args(files).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
