@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from world import cpu_seconds, die_with_parent
+from world import cpu_seconds, die_with_parent  # first: it says where the soak's modules are
+import memory
 
 SNAPLEN, RING_MIB, PORT = 2048, 64, 9477
 NAMES = ["none", "ebpf", "afpacket", "pcap", "tcpdump"]
@@ -110,15 +111,8 @@ class Ddbwatch:
 
     def memory(self):
         """KiB: resident, of that in mapped rings, private."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        value = {key: int(number) for key, number in re.findall(r"^(RssAnon|VmRSS):\s+(\d+)", status, re.M)}
-        rings, is_ring = 0, False
-        for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
-            if "-" in line.split(" ", 1)[0]:
-                is_ring = "bpf-map" in line or "socket:" in line
-            elif is_ring and line.startswith("Rss:"):
-                rings += int(line.split()[1])
-        return value["VmRSS"], rings, value["RssAnon"]
+        private, rings, resident = memory.of_process(self.process.pid)
+        return resident, rings, private
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

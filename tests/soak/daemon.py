@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import memory
 from place import CLIENTS, SoakError, die_with_parent
 
 PORT = 9477
@@ -226,16 +227,9 @@ class Daemon:
 
     def memory(self):
         """KiB: of its own, of rings it has mapped, all that is resident; threads; files."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        value = {key: int(number) for key, number in re.findall(r"^(RssAnon|VmRSS|Threads):\s+(\d+)", status, re.M)}
-        rings, is_ring = 0, False
-        for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
-            if "-" in line.split(" ", 1)[0]:
-                is_ring = "bpf-map" in line or "socket:" in line
-            elif is_ring and line.startswith("Rss:"):
-                rings += int(line.split()[1])
+        threads = len(os.listdir(f"/proc/{self.process.pid}/task"))
         files = len(os.listdir(f"/proc/{self.process.pid}/fd"))
-        return value["RssAnon"], rings, value["VmRSS"], value["Threads"], files
+        return *memory.of_process(self.process.pid), threads, files
 
     def stop(self, seconds=60):
         if self.process.poll() is None:
