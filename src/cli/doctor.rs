@@ -484,7 +484,7 @@ mod tests {
 
     #[test]
     fn sees_that_a_port_is_taken() {
-        let Ok(listener) = TcpListener::bind("127.0.0.1:0") else { return };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert_eq!(port(address).state, State::Warning);
         drop(listener);

@@ -15,3 +15,18 @@ pub mod sandbox;
 pub mod statistics;
 
 pub use crate::capture::sys::clock::{Clock, clock};
+
+/// What a test asked the kernel by netlink. A sandbox may refuse that; the test is then skipped, and says why.
+#[cfg(test)]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says why")]
+fn or_skip<T>(answer: std::io::Result<T>) -> Option<T> {
+    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(error) => {
+            assert!(!is_ci, "{error}; with CI=true nothing is skipped");
+            println!("skipped: {error}");
+            None
+        }
+    }
+}

@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers() {
-        // Where a sandbox has no network, there is nothing to compare.
-        let Ok(own) = own_addresses() else { return };
+        let Some(own) = crate::host::or_skip(own_addresses()) else { return };
         if own.iter().any(IpAddr::is_loopback) {
             let route = Routes::open().unwrap().to(IpAddr::from([127, 0, 0, 1])).unwrap();
             assert!(route.is_some());

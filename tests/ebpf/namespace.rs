@@ -13,14 +13,12 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, se
 
 /// Runs `work` in a new network namespace, or says why not. The namespace goes with the thread.
 pub fn run(work: impl FnOnce() + Send + 'static) {
-    if !nix::unistd::geteuid().is_root() {
-        println!("skipped: eBPF and network namespaces need root");
+    if !crate::support::is_root("loading eBPF programs") {
         return;
     }
     let thread = std::thread::spawn(move || {
         if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
-            println!("skipped: no network namespace can be made here: {error}");
-            return;
+            return crate::support::skip(&format!("the kernel gives no network namespace: {error}"));
         }
         ip("link set lo up");
         work();

@@ -328,11 +328,11 @@ fn reads_devices_without_ethernet_header() {
     namespace::run(|| {
         let child =
             Command::new("python3").args(["-c", TUN]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let Ok(mut child) = child else { return println!("skipped: no python3 here") };
+        let Ok(mut child) = child else { return crate::support::skip("there is no python3") };
         let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut orders = child.stdin.take().unwrap();
         if answers.next().and_then(Result::ok).as_deref() != Some("made") {
-            return println!("skipped: no tun device can be made here");
+            return crate::support::skip("no tun device can be made");
         }
         std::fs::write("/proc/sys/net/ipv6/conf/tunnel/disable_ipv6", "1").ok();
         ip("link set tunnel up");
@@ -372,8 +372,8 @@ fn says_which_privilege_is_missing() {
         assert_eq!(error.reason(), "privilege", "{error}");
         return;
     }
-    if !nix::unistd::geteuid().is_root() {
-        return println!("skipped: only root can become nobody");
+    if !crate::support::is_root("becoming nobody") {
+        return;
     }
     // From a folder that everybody may enter.
     let folder = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();

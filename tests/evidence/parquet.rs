@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::folder;
-use crate::support::run;
+use crate::support::{run, skip};
 
 /// A Python that has `module`: the one that `packaging/setup.sh test` makes, else the system's.
 fn python(module: &str) -> Option<PathBuf> {
@@ -15,10 +15,8 @@ fn python(module: &str) -> Option<PathBuf> {
         command.args(["-c", &format!("import {module}")]).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     });
-    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(found.is_some() || !is_ci, "{module} is not installed, and with CI=true nothing is skipped");
     if found.is_none() {
-        println!("skipped: {module} is not installed");
+        skip(&format!("{module} is not installed"));
     }
     found
 }

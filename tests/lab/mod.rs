@@ -10,8 +10,7 @@ fn python() -> String {
 
 fn passes_through_the_lab(backend: &str) {
     // Namespaces and raw sockets: nobody else may make them.
-    if !nix::unistd::geteuid().is_root() {
-        println!("skipped: the lab needs root");
+    if !crate::support::is_root("the lab") {
         return;
     }
     let output = Command::new(python())

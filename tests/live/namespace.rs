@@ -7,18 +7,16 @@ use nix::sched::{CloneFlags, unshare};
 
 /// Runs `work` in a new network namespace, or says why it cannot. The namespace ends with the thread.
 pub fn run(work: impl FnOnce() + Send) {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: making a network namespace needs root");
+    if !crate::support::is_root("making a network namespace") {
         return;
     }
     if !crate::support::is_there("ip") {
-        eprintln!("skipped: `ip` (iproute2) is not installed");
         return;
     }
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
             Ok(()) => work(),
-            Err(error) => eprintln!("skipped: the kernel gives no network namespace: {error}"),
+            Err(error) => crate::support::skip(&format!("the kernel gives no network namespace: {error}")),
         });
         if let Err(panic) = thread.join() {
             std::panic::resume_unwind(panic);

@@ -14,8 +14,7 @@ const FOLDER: &str = "DDBWATCH_TEST_CONFINED_FOLDER";
 
 #[test]
 fn forbidden_calls_fail_and_needed_ones_work() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: giving up privileges needs some to give up (root)");
+    if !crate::support::is_root("giving up privileges") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -8,8 +8,7 @@ const SECONDS: &str = "75";
 #[test]
 fn stays_bounded_and_loses_nothing_uncounted() {
     // Namespaces and raw sockets: nobody else may make them.
-    if !nix::unistd::geteuid().is_root() {
-        println!("skipped: the soak needs root");
+    if !crate::support::is_root("the soak") {
         return;
     }
     let output = Command::new("python3")

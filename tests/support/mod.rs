@@ -121,12 +121,27 @@ pub fn capture_bytes(path: &Path) -> Vec<u8> {
 pub fn is_there(program: &str) -> bool {
     let is_found = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
-    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(is_found || !is_ci, "{program} is not installed, and with CI=true nothing is skipped");
     if !is_found {
-        println!("skipped: {program} is not installed");
+        skip(&format!("{program} is not installed"));
     }
     is_found
+}
+
+/// Says why a test is skipped; in continuous integration none is.
+pub fn skip(why: &str) {
+    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!is_ci, "{why}, and with CI=true nothing is skipped");
+    println!("skipped: {why}");
+}
+
+/// True for root; who is not skips the test, because `what` needs it.
+#[cfg(target_os = "linux")]
+pub fn is_root(what: &str) -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        skip(&format!("{what} needs root"));
+    }
+    is_root
 }
 
 /// What `work` gives for each item, by two threads; in the order of the items.

@@ -223,7 +223,7 @@ fn survives_broken_notices() {
 
 #[test]
 fn the_kernel_tells_its_interfaces() {
-    let Ok(links) = list() else { return };
+    let Some(links) = crate::host::or_skip(list()) else { return };
     for (link, counters) in &links {
         assert!(link.index > 0 && !link.name.is_empty() && counters.is_some(), "{link:?}");
     }
