@@ -211,7 +211,7 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
 }
 
 fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> bool {
-    let layers = sighting.encapsulation.layers();
+    let layers = &sighting.encapsulation;
     let has_layer = |holds: &dyn Fn(&Layer) -> bool| layers.iter().any(holds);
     let is_interface = rule.interface.is_empty()
         || sighting

@@ -108,7 +108,7 @@ fn write_cell(cell: &str, out: &mut String) {
 /// `interface[layer>layer]`.
 pub(super) fn sighting_text(sighting: &Sighting) -> String {
     let mut text = sighting.interface.as_deref().unwrap_or_default().to_owned();
-    for (index, layer) in sighting.encapsulation.layers().iter().enumerate() {
+    for (index, layer) in sighting.encapsulation.iter().enumerate() {
         // Writing to a string cannot fail.
         let _ = write!(text, "{}{layer}", if index > 0 { '>' } else { '[' });
     }

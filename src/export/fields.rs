@@ -121,7 +121,7 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
     if let Some(first) = record.sightings.first() {
         given(fields, Key::Interface, first.interface.as_deref());
         if !first.encapsulation.is_empty() {
-            fields.list(Key::Encapsulation, first.encapsulation.layers().iter().map(Text::Layer));
+            fields.list(Key::Encapsulation, first.encapsulation.iter().map(Text::Layer));
         }
     }
     if let Some(id) = record.sightings.iter().find_map(|sighting| sighting.encapsulation.gwlb_endpoint()) {

@@ -12,9 +12,7 @@ use hashbrown::HashMap;
 use super::Sink;
 use super::fields::{Fields, Text, visit, visit_endpoint, visit_path, visit_tls};
 use super::schema::Key;
-use crate::model::{
-    Encapsulation, EndpointFacts, PathFacts, Record, Shared, Sighting, TlsFacts, TlsKind, Violation,
-};
+use crate::model::{EndpointFacts, Layer, PathFacts, Record, Shared, Sighting, TlsFacts, TlsKind, Violation};
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
@@ -221,7 +219,7 @@ impl Fields for Object<'_> {
                     out.push(b',');
                 }
                 out.extend_from_slice(b"\"encapsulation\":");
-                write_encapsulation(&sighting.encapsulation, out);
+                write_layers(&sighting.encapsulation, out);
             }
             out.push(b'}');
         });
@@ -263,8 +261,8 @@ impl Fields for Object<'_> {
     }
 }
 
-fn write_encapsulation(encapsulation: &Encapsulation, out: &mut Vec<u8>) {
-    write_list(encapsulation.layers().iter(), out, |layer, out| write_text(Text::Layer(layer), out));
+fn write_layers(layers: &[Layer], out: &mut Vec<u8>) {
+    write_list(layers.iter(), out, |layer, out| write_text(Text::Layer(layer), out));
 }
 
 fn write_list<T>(values: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {

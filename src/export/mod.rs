@@ -7,6 +7,7 @@ pub mod csv;
 pub mod fields;
 pub mod jsonl;
 pub mod parquet;
+pub mod plain;
 pub mod prometheus;
 pub mod read;
 mod records_file;

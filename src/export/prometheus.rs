@@ -258,8 +258,13 @@ impl Metrics {
     /// Takes the counts of a run as they are now; they replace those taken before.
     pub fn set_accounts(&mut self, accounts: &Accounts) {
         let budget = &mut self.budget;
+        let mut folded = BTreeSet::new();
         for (interface, counts) in &accounts.interfaces {
-            let interface = self.packets.name_of(interface, budget);
+            let name = self.packets.name_of(interface, budget);
+            if name == OTHER {
+                folded.insert(interface.as_str());
+            }
+            let interface = name;
             for (stage, StageCounts { packets, bytes }) in
                 [("seen", counts.seen), ("skipped", counts.skipped), ("parsed", counts.parsed)]
             {
@@ -281,6 +286,8 @@ impl Metrics {
             budget,
         );
         for ((interface, stage, reason), count) in &accounts.dropped {
+            // Where its packets are, so that both add up.
+            let interface = if folded.contains(interface.as_str()) { OTHER } else { interface };
             self.dropped.set(&[interface, stage, reason], *count, budget);
         }
         for ((layer, reason), count) in &accounts.decode_errors {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::model::registry::{AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
-    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, Encapsulation,
-    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
-    KeyExchangeFacts, Layer, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind,
-    Record, Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp,
-    TlsFacts, Verdict, Violation,
+    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, EndpointEvidence,
+    EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts, KeyExchangeFacts, Layer,
+    Layers, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption,
+    ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts, Verdict,
+    Violation,
 };
 
 const HOST: &str = "dynamodb.eu-central-1.amazonaws.com";
@@ -21,12 +21,8 @@ fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
-fn layers(layers: &[Layer]) -> Encapsulation {
-    let mut encapsulation = Encapsulation::default();
-    for layer in layers {
-        assert!(encapsulation.push(*layer));
-    }
-    encapsulation
+fn layers(layers: &[Layer]) -> Layers {
+    layers.into()
 }
 
 fn violation(rule: &'static str, severity: Severity, offending: &str) -> Violation {
@@ -243,7 +239,7 @@ pub(crate) fn mirrored() -> Record {
                 Layer::Geneve { vni: 0, endpoint_id: Some(0x0123_4567_89ab_cdef), attachment_id: None },
             ]),
         },
-        Sighting { interface: Some(Arc::from("eth1")), encapsulation: Encapsulation::default() },
+        Sighting { interface: Some(Arc::from("eth1")), encapsulation: Layers::default() },
     ];
     record.translated = vec![(address("198.51.100.7:1024"), address("192.0.2.10:443"))];
     record.host = Some(Box::new(HostFacts {

@@ -1,6 +1,8 @@
 //! What a packet was wrapped in.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
@@ -111,13 +113,34 @@ impl Encapsulation {
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
+}
 
-    /// The Gateway Load Balancer endpoint the packet came through, by the outermost GENEVE layer.
+/// The layers around the packets of a flow, outermost first, as they are kept: what is wrapped alike shares them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Layers(Option<Arc<[Layer]>>);
+
+impl Layers {
+    /// The Gateway Load Balancer endpoint the packets came through, by the outermost GENEVE layer.
     #[must_use]
     pub fn gwlb_endpoint(&self) -> Option<u64> {
-        self.layers.iter().find_map(|layer| match layer {
+        self.iter().find_map(|layer| match layer {
             Layer::Geneve { endpoint_id, .. } => *endpoint_id,
             _ => None,
         })
+    }
+}
+
+impl Deref for Layers {
+    type Target = [Layer];
+
+    #[inline]
+    fn deref(&self) -> &[Layer] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<&[Layer]> for Layers {
+    fn from(layers: &[Layer]) -> Self {
+        Self((!layers.is_empty()).then(|| Arc::from(layers)))
     }
 }

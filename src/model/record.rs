@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::dynamodb::closed_set;
 use super::{
-    AlertFrom, Encapsulation, EndpointFacts, PathFacts, PolicyFacts, ProxyFacts, Shared, Timestamp, TlsFacts,
+    AlertFrom, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts, Shared, Timestamp, TlsFacts,
 };
 
 closed_set! {
@@ -118,7 +118,7 @@ pub struct HostFacts {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sighting {
     pub interface: Option<Arc<str>>,
-    pub encapsulation: Encapsulation,
+    pub encapsulation: Layers,
 }
 
 /// All that is reported of one flow. The keys are those of the public schema; which fields are

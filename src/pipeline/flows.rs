@@ -214,12 +214,10 @@ impl Flows {
         // Nearly always one, and a list that grows by itself begins with room for four.
         let mut sightings = Vec::with_capacity(view.contexts.len());
         for &context in &view.contexts {
-            if let Some((interface, encapsulation)) = self.contexts.get(context) {
+            if let Some((interface, layers)) = self.contexts.get(context) {
                 let name = interface.and_then(|interface| self.interface_names.get(interface as usize));
-                sightings.push(Sighting {
-                    interface: name.cloned().flatten(),
-                    encapsulation: encapsulation.clone(),
-                });
+                sightings
+                    .push(Sighting { interface: name.cloned().flatten(), encapsulation: layers.clone() });
             }
         }
         sightings

@@ -16,6 +16,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import boards  # noqa: E402
+import scraped  # noqa: E402
 import servers  # noqa: E402
 
 SCRAPE = 1
@@ -28,13 +29,10 @@ MAY_BE_EMPTY = {
     "Folded series": "nothing is folded",
     "Folded log messages": "nothing is folded",
 }
-# Parts of queries that look further back than the run is long.
-TOO_LONG = {":1m]": "a subquery of minutes", "offset 1d": "yesterday", "[1h]": "an hour"}
 
 
 def main():
     program = Path(sys.argv[1]).resolve()
-    wrong, asked, left_out = [], 0, 0
     with servers.folder() as folder:
         address = f"127.0.0.1:{servers.free_port()}"
         config = Path(folder) / "ddbwatch.toml"
@@ -49,28 +47,16 @@ def main():
         )
         with contextlib.ExitStack() as stack:
             daemon = stack.enter_context(servers.running(command, f"http://{address}/healthz", Path(folder) / "daemon.log"))
+            began = time.time()
             url = stack.enter_context(servers.prometheus(folder, scrape))
             time.sleep(RUN_SECONDS)
             if daemon.poll() is not None:
                 sys.exit(f"the daemon ended: {(Path(folder) / 'daemon.log').read_text()[-3000:]}")
-            now = time.time()
-            for name, board in boards.boards():
-                for panel in boards.panels(board):
-                    for target in panel["targets"]:
-                        if any(part in target["expr"] for part in TOO_LONG):
-                            left_out += 1
-                            continue
-                        # Data from before this range is there as well, for `offset $__range`.
-                        span = RUN_SECONDS // 2 - 2
-                        expression, step = boards.filled(board, target["expr"], SCRAPE, None, span, span)
-                        asked += 1
-                        found = boards.ask(url, expression, step, now, target["instant"], span)
-                        if not found and panel["title"] not in MAY_BE_EMPTY:
-                            wrong.append(f"{name}: {panel['title']}: no data: {expression}")
+            asked, left_out, wrong = scraped.unanswered(url, SCRAPE, began, MAY_BE_EMPTY)
             if wrong:
                 metrics = servers.get(f"http://{address}/metrics").decode()
                 (Path("/tmp") / "ddbwatch-daemon-metrics.txt").write_text(metrics)
-    print(f"{asked} queries asked of the daemon's metrics, {left_out} look back further than the run")
+    print(f"{asked} queries asked of the daemon's metrics, {left_out} look back too far")
     if wrong:
         sys.exit("\n".join(wrong))
 

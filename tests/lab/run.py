@@ -23,6 +23,9 @@ from world import CLIENTS, HERE, LabError, World, run
 INTERFACES = ["dx0", "wan0", "tunnel0", "vpc0", "up0", "mirror0"]
 PLACE_OF = {address: place for place, address in CLIENTS.items()}
 SCRAPE_SECONDS = 1
+PANELS = HERE.parent / "dashboards" / "scraped.py"
+# Panels of the dashboards that show what must not happen here.
+MAY_BE_EMPTY = ["Losses by stage", "Losses by reason", "Folded series", "Folded log messages"]
 
 
 def of_record(record):
@@ -153,6 +156,17 @@ def add_up(questions):
     return fine
 
 
+def ask_for_panels(world, since):
+    """Every query of every panel of the dashboards has data."""
+    # Some panels look at two minutes, minute by minute.
+    time.sleep(max(0.0, (since // 60 + 2) * 60 + 3 - time.time()))
+    done = world.do("gateway", sys.executable, PANELS, "http://127.0.0.1:9090", "--scrape", SCRAPE_SECONDS, "--since", since,
+                    "--may-be-empty", *MAY_BE_EMPTY, check=False)
+    for line in (done.stdout + done.stderr).splitlines():
+        print(f"  panels: {line}")
+    return done.returncode == 0
+
+
 def one_backend(binary, backend, modules):
     """One run of the whole lab; true where everything was as made."""
     print(f"back-end {backend}")
@@ -186,11 +200,15 @@ def one_backend(binary, backend, modules):
         wait_for("Prometheus", 60, lambda: world.do(
             "gateway", "curl", "-sf", "-m", "2", "http://127.0.0.1:9090/-/ready", check=False).returncode == 0)
         wait_for("the recorder", 20, lambda: capture.exists())
+        since = time.time()
         flows = traffic.make(world, servers, modules)
         print(f"  made {sum(flows.values())} flows")
         fine = True
         try:
             fine &= ask_prometheus(world, flows)
+            if backend == "ebpf":
+                # The metrics are the same by each; once is enough of minutes.
+                fine &= ask_for_panels(world, since)
         except LabError as error:
             print(f"  {error}")
             fine = False

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::classify::SiteFacts;
-use crate::model::Encapsulation;
 
 /// One flow under test; the defaults are a private client and a public address of DynamoDB.
 struct Case {
@@ -40,11 +39,7 @@ impl Default for Case {
 }
 
 fn sighting(interface: &str, layers: &[Layer]) -> Sighting {
-    let mut encapsulation = Encapsulation::default();
-    for layer in layers {
-        assert!(encapsulation.push(*layer));
-    }
-    Sighting { interface: Some(Arc::from(interface)), encapsulation }
+    Sighting { interface: Some(Arc::from(interface)), encapsulation: layers.into() }
 }
 
 fn rule(name: &str, access: Access) -> PathRule {

@@ -48,12 +48,18 @@ const OF_CAPTURE: &[Metric] = &[
 type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
 type RemoveChild = Box<dyn Fn(&[&str]) + Send + Sync>;
 
+/// A series, and whether the budget counts it: one beyond the cap, which stands for others, is not.
+struct Child<M> {
+    series: M,
+    is_counted: bool,
+}
+
 /// One metric and its series.
 pub(super) struct Family<M> {
     metric: &'static Metric,
     make: MakeChild<M>,
     remove: RemoveChild,
-    children: HashMap<String, M, RandomState>,
+    children: HashMap<String, Child<M>, RandomState>,
     /// Lines of text one series takes.
     weight: usize,
     /// It is made from counts, not from records.
@@ -94,12 +100,14 @@ impl<M> Family<M> {
     /// Lets go of series that are not wanted any more; others find their room.
     pub fn keep(&mut self, is_wanted: impl Fn(&str) -> bool, budget: &mut Budget) {
         let Self { children, remove, metric, weight, .. } = self;
-        children.retain(|key, _| {
+        children.retain(|key, child| {
             let is_kept = is_wanted(key);
             if !is_kept {
                 let labels: Vec<&str> = key.split('\0').take(metric.labels.len()).collect();
                 remove(&labels);
-                budget.used = budget.used.saturating_sub(*weight);
+                if child.is_counted {
+                    budget.used = budget.used.saturating_sub(*weight);
+                }
             }
             is_kept
         });
@@ -108,7 +116,7 @@ impl<M> Family<M> {
     /// The series of these labels, or the one that stands for all that found no room.
     pub fn child(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
         self.resolve(labels, budget);
-        self.children.get(&self.key)
+        Some(&self.children.get(&self.key)?.series)
     }
 
     /// Leaves in `key` the series to use, which exists afterwards.
@@ -125,16 +133,17 @@ impl<M> Family<M> {
         let folded: Vec<&str> =
             labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
         let labels = if has_room { labels } else { &folded };
-        if has_room {
-            budget.used += self.weight;
-        } else {
+        if !has_room {
             join(labels, &mut self.key);
             if self.children.contains_key(&self.key) {
                 return;
             }
         }
-        if let Some(child) = (self.make)(labels) {
-            self.children.insert(self.key.clone(), child);
+        if let Some(series) = (self.make)(labels) {
+            if has_room {
+                budget.used += self.weight;
+            }
+            self.children.insert(self.key.clone(), Child { series, is_counted: has_room });
         }
     }
 }
@@ -180,9 +189,9 @@ impl Family<IntCounter> {
         let totals = std::mem::take(&mut self.totals);
         self.keep(|key| totals.contains_key(key), budget);
         for (key, total) in &totals {
-            if let Some(counter) = self.children.get(key) {
-                counter.reset();
-                counter.inc_by(*total);
+            if let Some(Child { series, .. }) = self.children.get(key) {
+                series.reset();
+                series.inc_by(*total);
             }
         }
         self.totals = totals;

@@ -344,3 +344,25 @@ fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
     let newest = "ddbwatch_capture_last_packet_timestamp_seconds{interface=\"other\"}";
     assert!(samples(&text)[newest] > 990.0, "{text}");
 }
+
+#[test]
+fn what_comes_and_goes_beyond_the_cap_makes_no_room() {
+    let mut metrics = Metrics::new(MetricsOptions { max_series: 60, ..MetricsOptions::default() }).unwrap();
+    let counts = StageCounts { packets: 3, bytes: 300 };
+    let seen = InterfaceCounts { seen: counts, parsed: counts, ..InterfaceCounts::default() };
+    let mut lines = Vec::new();
+    for round in 0..200 {
+        let mut accounts = Accounts::default();
+        // Ten that stay and take all the room, and one under another name each time.
+        for name in (0..10).map(|number| format!("eth{number}")).chain([format!("tap{round}")]) {
+            accounts.interfaces.insert(name.clone(), seen.clone());
+            for reason in ["full", "engine_behind"].into_iter().take(1 + round % 2) {
+                accounts.dropped.insert((name.clone(), "ring", reason), 5);
+            }
+        }
+        metrics.set_accounts(&accounts);
+        let text = metrics.encode().unwrap();
+        lines.push(text.lines().filter(|line| !line.starts_with('#')).count());
+    }
+    assert_eq!(lines[2..4], lines[198..], "{lines:?}");
+}

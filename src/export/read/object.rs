@@ -10,11 +10,11 @@ use super::words;
 use crate::export::schema::{Key, SCHEMA};
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
-    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, Encapsulation,
-    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
-    KeyExchangeFacts, Layer, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind,
-    Record, Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp,
-    TlsFacts, Verdict, Violation,
+    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, EndpointEvidence,
+    EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts, KeyExchangeFacts, Layer,
+    Layers, MAX_LAYERS, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record,
+    Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts,
+    Verdict, Violation,
 };
 
 /// Why a line is no record.
@@ -193,22 +193,21 @@ fn sightings(object: &mut Object) -> Read<Vec<Sighting>> {
     }
     let Some(endpoint) = endpoint else { return Ok(all) };
     for sighting in &mut all {
-        let mut layers = sighting.encapsulation.layers().to_vec();
+        let mut layers = sighting.encapsulation.to_vec();
         if let Some(Layer::Geneve { endpoint_id, .. }) =
             layers.iter_mut().find(|layer| matches!(layer, Layer::Geneve { .. }))
         {
             *endpoint_id = Some(endpoint);
-            sighting.encapsulation =
-                encapsulation(&layers).ok_or(Refusal::Value(name(Key::Encapsulation)))?;
+            sighting.encapsulation = layers.as_slice().into();
             return Ok(all);
         }
     }
     Err(Refusal::Value(name(Key::GwlbEndpoint)))
 }
 
-fn encapsulation(layers: &[Layer]) -> Option<Encapsulation> {
-    let mut encapsulation = Encapsulation::default();
-    layers.iter().all(|layer| encapsulation.push(*layer)).then_some(encapsulation)
+/// As many as a packet may have.
+fn encapsulation(layers: &[Layer]) -> Option<Layers> {
+    (layers.len() <= MAX_LAYERS).then(|| layers.into())
 }
 
 fn sighting(map: &Map<String, Value>) -> Option<Sighting> {

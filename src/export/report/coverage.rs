@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::collect::Collected;
 use super::shares::Judgement;
-use super::words::{counted, number, share, shown, time};
+use super::words::{count, share, shown, thousands, time};
 use super::{Origin, ReadingCounts};
 use crate::model::{Completeness, Timestamp};
 use crate::telemetry::{Accounts, InterfaceCounts};
@@ -43,8 +43,8 @@ pub(super) fn coverage(collected: &Collected, accounts: &Accounts, origin: &Orig
     if unclear > 0 {
         gaps.push(format!(
             "{} of {} could not be assessed: part of what the profile asks for was not seen of them.",
-            number(unclear),
-            counted(collected.flows, "flow")
+            thousands(unclear),
+            count(collected.flows, "flow")
         ));
     }
     let has_losses = match origin {
@@ -71,7 +71,7 @@ fn completeness(collected: &Collected) -> Lines {
                 Completeness::Truncated => "bytes of the handshake are missing",
             };
             let flows = collected.completeness.get(word).copied().unwrap_or_default();
-            vec![format!("{word}: {meaning}"), number(flows), share(flows, collected.flows)]
+            vec![format!("{word}: {meaning}"), thousands(flows), share(flows, collected.flows)]
         })
         .collect();
     Lines {
@@ -95,13 +95,13 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
         (counts.torn, "has no end, as a writer that was stopped leaves it, and was left out"),
     ] {
         if number_of > 0 {
-            gaps.push(format!("{} that {what}.", counted(number_of, "line")));
+            gaps.push(format!("{} that {what}.", count(number_of, "line")));
         }
     }
     if counts.unknown_keys > 0 {
         gaps.push(format!(
             "{} unknown to this version stand in the records and were passed over: a newer version may know more.",
-            counted(counts.unknown_keys, "value")
+            count(counts.unknown_keys, "value")
         ));
     }
     tables.push(Lines {
@@ -115,7 +115,7 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
             ("refused", counts.refused),
         ]
         .into_iter()
-        .map(|(what, count)| vec![what.to_owned(), number(count)])
+        .map(|(what, count)| vec![what.to_owned(), thousands(count)])
         .collect(),
         more: 0,
         is_numeric: true,
@@ -128,30 +128,30 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
     let undecoded: u64 = accounts.decode_errors.values().sum();
     let full: u64 = ["table_full", "memory"].iter().filter_map(|reason| accounts.evictions.get(reason)).sum();
     if dropped > 0 {
-        gaps.push(format!("{} were lost before they could be looked at.", counted(dropped, "packet")));
+        gaps.push(format!("{} were lost before they could be looked at.", count(dropped, "packet")));
     }
     if !accounts.damage.is_empty() {
         gaps.push(format!(
             "{} of the input could not be read or understood.",
-            counted(accounts.damage.len() as u64, "part")
+            count(accounts.damage.len() as u64, "part")
         ));
     }
     if undecoded > 0 {
-        gaps.push(format!("{} could not be decoded.", counted(undecoded, "packet")));
+        gaps.push(format!("{} could not be decoded.", count(undecoded, "packet")));
     }
     if full > 0 {
-        gaps.push(format!("{} left the table of flows early for want of room.", counted(full, "flow")));
+        gaps.push(format!("{} left the table of flows early for want of room.", count(full, "flow")));
     }
     if !accounts.files_passed_over.is_empty() {
         gaps.push(format!(
             "{} in the folders given were passed over as no captures.",
-            counted(accounts.files_passed_over.len() as u64, "file")
+            count(accounts.files_passed_over.len() as u64, "file")
         ));
     }
     if accounts.other_services > 0 {
         gaps.push(format!(
             "{} to other services are left out of this report.",
-            counted(accounts.other_services, "TLS or HTTP flow")
+            count(accounts.other_services, "TLS or HTTP flow")
         ));
     }
     flows(accounts, tables);
@@ -162,7 +162,7 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
 
 /// Packets by interface, the sum first.
 fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
-    let sum = |stage: fn(&InterfaceCounts) -> u64| number(accounts.interfaces.values().map(stage).sum());
+    let sum = |stage: fn(&InterfaceCounts) -> u64| thousands(accounts.interfaces.values().map(stage).sum());
     let line = |name: String, seen, skipped, parsed, last: Option<Timestamp>| {
         vec![name, seen, skipped, parsed, last.map_or_else(|| "–".to_owned(), time)]
     };
@@ -176,9 +176,9 @@ fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
     lines.extend(accounts.interfaces.iter().take(MAX_LINES).map(|(name, counts)| {
         line(
             shown(name).into_owned(),
-            number(counts.seen.packets),
-            number(counts.skipped.packets),
-            number(counts.parsed.packets),
+            thousands(counts.seen.packets),
+            thousands(counts.skipped.packets),
+            thousands(counts.parsed.packets),
             counts.last_packet,
         )
     }));
@@ -196,13 +196,16 @@ fn packets(accounts: &Accounts, tables: &mut Vec<Lines>) {
 /// What became of the flows.
 fn flows(accounts: &Accounts, tables: &mut Vec<Lines>) {
     let mut lines = vec![
-        vec!["opened".to_owned(), number(accounts.flows_opened)],
-        vec!["reported here".to_owned(), number(accounts.records)],
+        vec!["opened".to_owned(), thousands(accounts.flows_opened)],
+        vec!["reported here".to_owned(), thousands(accounts.records)],
     ];
     lines.extend(
-        accounts.evictions.iter().map(|(reason, flows)| vec![format!("left out: {reason}"), number(*flows)]),
+        accounts
+            .evictions
+            .iter()
+            .map(|(reason, flows)| vec![format!("left out: {reason}"), thousands(*flows)]),
     );
-    lines.push(vec!["still open".to_owned(), number(accounts.flows_open)]);
+    lines.push(vec!["still open".to_owned(), thousands(accounts.flows_open)]);
     tables.push(Lines {
         title: "What became of each TCP flow",
         meaning: "Opened is the sum of all other lines.",
@@ -224,7 +227,11 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
         "Packets rightly not looked into",
         "They carry nothing this program looks for.",
         vec!["reason", "packets"],
-        accounts.skipped.iter().map(|(reason, count)| vec![(*reason).to_owned(), number(*count)]).collect(),
+        accounts
+            .skipped
+            .iter()
+            .map(|(reason, count)| vec![(*reason).to_owned(), thousands(*count)])
+            .collect(),
         accounts.skipped.len(),
         true,
     );
@@ -235,7 +242,7 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
         accounts
             .decode_errors
             .iter()
-            .map(|((layer, reason), count)| vec![format!("{layer}: {reason}"), number(*count)])
+            .map(|((layer, reason), count)| vec![format!("{layer}: {reason}"), thousands(*count)])
             .collect(),
         accounts.decode_errors.len(),
         true,
@@ -249,7 +256,7 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
             .iter()
             .take(MAX_LINES)
             .map(|((interface, stage, reason), count)| {
-                vec![format!("{}, {stage}: {reason}", shown(interface)), number(*count)]
+                vec![format!("{}, {stage}: {reason}", shown(interface)), thousands(*count)]
             })
             .collect(),
         accounts.dropped.len(),
@@ -264,7 +271,7 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
             .iter()
             .take(MAX_LINES)
             .map(|note| {
-                vec![shown(&note.file).into_owned(), number(note.offset), shown(&note.what).into_owned()]
+                vec![shown(&note.file).into_owned(), thousands(note.offset), shown(&note.what).into_owned()]
             })
             .collect(),
         accounts.damage.len(),

@@ -10,7 +10,7 @@ use super::collect::{Collected, Evidence, Finding};
 use super::coverage::coverage;
 use super::shares::{Counts, Judgement, Shares};
 use super::what_if::{Offer, WhatIf};
-use super::words::{counted, number, share, shown, time, version_words};
+use super::words::{count, share, shown, thousands, time, version_words};
 use super::{InputFact, Origin, ReportOptions};
 use crate::model::Severity;
 use crate::policy::{self, Rule};
@@ -178,7 +178,7 @@ impl Page<'_> {
         let profiles: Vec<String> = collected
             .profiles
             .iter()
-            .map(|(name, flows)| format!("{} ({})", shown(name), counted(*flows, "flow")))
+            .map(|(name, flows)| format!("{} ({})", shown(name), count(*flows, "flow")))
             .collect();
         environment.get_template("report.html")?.render(context! {
             style => STYLE,
@@ -189,12 +189,12 @@ impl Page<'_> {
             chart => value(&chart),
             chart_width => CHART_WIDTH,
             chart_height => CHART_HEIGHT,
-            chart_longest => number(longest),
+            chart_longest => thousands(longest),
             chart_step => length_words(collected.timeline.length().as_secs()),
             legend => value(&legend(&collected.judgements)),
-            flows => number(collected.flows),
-            dynamodb_flows => number(collected.dynamodb_flows),
-            other_flows => number(collected.flows - collected.dynamodb_flows),
+            flows => thousands(collected.flows),
+            dynamodb_flows => thousands(collected.dynamodb_flows),
+            other_flows => thousands(collected.flows - collected.dynamodb_flows),
             clients_seen => self.clients_seen(),
             violating_clients => self.violating_clients(),
             judgements => value(&judgements(collected)),
@@ -213,13 +213,13 @@ impl Page<'_> {
             clients => value(&self.clients()),
             more_clients => collected.clients.len().saturating_sub(SHOWN_CLIENTS),
             clients_beyond => (collected.clients_beyond.total() > 0)
-                .then(|| counted(collected.clients_beyond.total(), "flow")),
+                .then(|| count(collected.clients_beyond.total(), "flow")),
             exceptions => value(&self.exceptions()),
             has_policy => self.options.policy.is_some(),
             inventory => value(&self.inventory()),
             inventory_beyond => (collected.inventory.beyond > 0)
-                .then(|| counted(collected.inventory.beyond, "flow")),
-            inventory_nothing => counted(collected.inventory.nothing_seen, "flow"),
+                .then(|| count(collected.inventory.beyond, "flow")),
+            inventory_nothing => count(collected.inventory.nothing_seen, "flow"),
             cases => value(&self.cases()),
             profile => profile.as_ref().map(|profile| context! {
                 name => shown(&profile.name).as_ref(),
@@ -247,15 +247,15 @@ impl Page<'_> {
             ("No flow was seen, so nothing can be said of them.".to_owned(), "unclear")
         } else if violations > 0 {
             let gravely = if critical > 0 {
-                format!(", {} of them critically", number(critical))
+                format!(", {} of them critically", thousands(critical))
             } else {
                 String::new()
             };
             let class = if critical > 0 { "critical" } else { "warning" };
             let text = format!(
                 "The rules are not kept: {} of {} ({}) {} them{gravely}.",
-                number(violations),
-                counted(all, "flow"),
+                thousands(violations),
+                count(all, "flow"),
                 share(violations, all),
                 if violations == 1 { "breaks" } else { "break" },
             );
@@ -263,12 +263,12 @@ impl Page<'_> {
         } else if unclear > 0 {
             let text = format!(
                 "No violation was seen, but {} of {} could not be assessed: it is not shown that the rules are kept.",
-                number(unclear),
-                counted(all, "flow")
+                thousands(unclear),
+                count(all, "flow")
             );
             (text, "unclear")
         } else {
-            (format!("All of the {} seen keep the rules.", counted(all, "flow")), "pass")
+            (format!("All of the {} seen keep the rules.", count(all, "flow")), "pass")
         }
     }
 
@@ -283,13 +283,13 @@ impl Page<'_> {
     fn clients_seen(&self) -> String {
         let clients = self.collected.clients.len() as u64;
         let more = if self.collected.clients_beyond.total() > 0 { " and more" } else { "" };
-        format!("{}{more}", number(clients))
+        format!("{}{more}", thousands(clients))
     }
 
     fn violating_clients(&self) -> String {
         let violating = self.collected.clients.values().filter(|client| client.counts.violations() > 0);
         let more = if self.collected.clients_beyond.violations() > 0 { " and more" } else { "" };
-        format!("{}{more}", number(violating.count() as u64))
+        format!("{}{more}", thousands(violating.count() as u64))
     }
 
     /// The profile that the records name, where they name one that is known.
@@ -319,7 +319,7 @@ impl Page<'_> {
                     y = y.saturating_sub(height);
                     rects.push(Rect { class: judgement.class(), x: index as u64 * room, y, width, height });
                 }
-                Step { begin: time(*begin), words: counts.words(), flows: number(counts.total()), rects }
+                Step { begin: time(*begin), words: counts.words(), flows: thousands(counts.total()), rects }
             })
             .collect();
         (steps, longest)
@@ -364,9 +364,9 @@ impl Page<'_> {
                 } else {
                     "unclear"
                 },
-                flows: number(client.counts.total()),
-                violations: number(client.counts.violations()),
-                critical: number(client.counts.of(Judgement::Critical)),
+                flows: thousands(client.counts.total()),
+                violations: thousands(client.counts.violations()),
+                critical: thousands(client.counts.of(Judgement::Critical)),
                 offers: client.offers.map_or_else(|| "not seen".to_owned(), version_words),
                 rules: client.rules.iter().copied().collect(),
                 first: time(client.first),
@@ -388,7 +388,7 @@ impl Page<'_> {
                     shown(&exception.owner).into_owned(),
                     shown(&exception.reason).into_owned(),
                     exception.expires.to_string(),
-                    number(*applied),
+                    thousands(*applied),
                 ]
             })
             .collect()
@@ -417,8 +417,12 @@ impl Page<'_> {
                     line.purpose.to_owned(),
                     joined(&found.groups),
                     joined(&found.places),
-                    number(found.flows),
-                    format!("{}{}", number(found.clients()), if found.has_more_clients { "+" } else { "" }),
+                    thousands(found.flows),
+                    format!(
+                        "{}{}",
+                        thousands(found.clients()),
+                        if found.has_more_clients { "+" } else { "" }
+                    ),
                     time(found.first),
                     time(found.last),
                 ]
@@ -436,7 +440,7 @@ impl Page<'_> {
                     .into_iter()
                     .map(|(address, breaking)| BreakingView {
                         address: address.to_string(),
-                        flows: number(breaking.flows),
+                        flows: thousands(breaking.flows),
                         rules: breaking.rules.iter().copied().collect::<Vec<_>>().join(", "),
                         offer: match breaking.offer {
                             Offer::Enough => "offers enough: the other side chose otherwise".to_owned(),
@@ -447,7 +451,7 @@ impl Page<'_> {
                     .collect();
                 let more = case.clients.len().saturating_sub(clients.len()) as u64;
                 let beyond = if case.beyond > 0 {
-                    format!(", and further clients with {}", counted(case.beyond, "flow"))
+                    format!(", and further clients with {}", count(case.beyond, "flow"))
                 } else {
                     String::new()
                 };
@@ -455,13 +459,13 @@ impl Page<'_> {
                     name: shown(&case.profile.name).into_owned(),
                     title: shown(&case.profile.title).into_owned(),
                     asks: case.asks(),
-                    breaking: number(case.breaking),
-                    broken_today: number(case.broken_today),
-                    unclear: number(case.unclear),
-                    keeping: number(case.keeping),
-                    all_clients: number(case.clients.len() as u64),
+                    breaking: thousands(case.breaking),
+                    broken_today: thousands(case.broken_today),
+                    unclear: thousands(case.unclear),
+                    keeping: thousands(case.keeping),
+                    all_clients: thousands(case.clients.len() as u64),
                     more: if more > 0 || case.beyond > 0 {
-                        format!("{}{beyond}", counted(more, "more client"))
+                        format!("{}{beyond}", count(more, "more client"))
                     } else {
                         String::new()
                     },
@@ -474,7 +478,7 @@ impl Page<'_> {
 
 fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> FindingView {
     let text = Rule::parse(rule).map(Rule::text);
-    let clients = number(finding.clients.len() as u64);
+    let clients = thousands(finding.clients.len() as u64);
     let more = finding.flows.saturating_sub(finding.evidence.len() as u64);
     let mut remedies: Vec<(&String, &u64)> = finding.remedies.iter().collect();
     remedies.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
@@ -488,14 +492,14 @@ fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> Fi
         ),
         why: text.map_or("", |text| text.why),
         source: text.map_or("", |text| text.source),
-        flows: counted(finding.flows, "flow"),
+        flows: count(finding.flows, "flow"),
         clients: format!("{clients}{}", if finding.has_more_clients { " and more" } else { "" }),
-        excepted: if finding.excepted > 0 { number(finding.excepted) } else { String::new() },
+        excepted: if finding.excepted > 0 { thousands(finding.excepted) } else { String::new() },
         first: finding.first.map_or_else(String::new, time),
         last: finding.last.map_or_else(String::new, time),
         remedies: remedies.into_iter().map(|(remedy, _)| shown(remedy).into_owned()).collect(),
         evidence: finding.evidence.iter().map(evidence_view).collect(),
-        more: if more > 0 { number(more) } else { String::new() },
+        more: if more > 0 { thousands(more) } else { String::new() },
     }
 }
 
@@ -547,11 +551,11 @@ fn share_table(
             }
             ShareLine {
                 value: shown(value).into_owned(),
-                flows: number(counts.total()),
+                flows: thousands(counts.total()),
                 share: share(counts.total(), all),
-                pass: number(counts.of(Judgement::Pass)),
-                unclear: number(counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged)),
-                violations: number(counts.violations()),
+                pass: thousands(counts.of(Judgement::Pass)),
+                unclear: thousands(counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged)),
+                violations: thousands(counts.violations()),
                 words: counts.words(),
                 parts,
                 first: time(found.first),
@@ -560,8 +564,8 @@ fn share_table(
         })
         .collect();
     let more = if rest.total() > 0 {
-        let values = if beyond > 0 { counted(beyond, "more value") } else { "further values".to_owned() };
-        format!("{values} with {}", counted(rest.total(), "flow"))
+        let values = if beyond > 0 { count(beyond, "more value") } else { "further values".to_owned() };
+        format!("{values} with {}", count(rest.total(), "flow"))
     } else {
         String::new()
     };
@@ -576,7 +580,7 @@ fn value(shown: &impl Serialize) -> Value {
 fn outcomes(collected: &Collected) -> Vec<(&'static str, String, String)> {
     let outcomes = collected.outcomes.iter();
     outcomes
-        .map(|(outcome, flows)| (outcome.as_str(), number(*flows), share(*flows, collected.flows)))
+        .map(|(outcome, flows)| (outcome.as_str(), thousands(*flows), share(*flows, collected.flows)))
         .collect()
 }
 
@@ -587,7 +591,7 @@ fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String,
         .filter(|judgement| *judgement != Judgement::NotJudged || collected.judgements.of(*judgement) > 0)
         .map(|judgement| {
             let flows = collected.judgements.of(judgement);
-            (judgement.class(), judgement.words(), number(flows), share(flows, collected.flows))
+            (judgement.class(), judgement.words(), thousands(flows), share(flows, collected.flows))
         })
         .collect()
 }
@@ -643,7 +647,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 fn file(file: &InputFact) -> FileView {
     let (bytes, hash) = match &file.content {
-        Some((bytes, hash)) => (number(*bytes), hash.clone()),
+        Some((bytes, hash)) => (thousands(*bytes), hash.clone()),
         None => ("–".to_owned(), "a stream: it can be read only once, so it has no hash here".to_owned()),
     };
     FileView { name: shown(&file.name).into_owned(), bytes, hash }
@@ -666,8 +670,8 @@ fn files_hash(files: &[InputFact]) -> String {
 fn length_words(seconds: u64) -> String {
     for (unit, name) in [(86_400, "day"), (3_600, "hour"), (60, "minute")] {
         if seconds >= unit && seconds.is_multiple_of(unit) {
-            return counted(seconds / unit, name);
+            return count(seconds / unit, name);
         }
     }
-    counted(seconds, "second")
+    count(seconds, "second")
 }

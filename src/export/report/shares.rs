@@ -88,7 +88,7 @@ impl Counts {
         let parts: Vec<String> = Judgement::ALL
             .into_iter()
             .filter(|judgement| self.of(*judgement) > 0)
-            .map(|judgement| format!("{} {}", super::words::number(self.of(judgement)), judgement.words()))
+            .map(|judgement| format!("{} {}", super::words::thousands(self.of(judgement)), judgement.words()))
             .collect();
         parts.join("; ")
     }

@@ -175,10 +175,10 @@ impl Case {
         let settings = &self.profile.settings;
         let mut parts = vec![format!("at least {}", words::version_words(settings.minimum_version))];
         if !settings.allowed_ciphers.is_empty() {
-            parts.push(words::counted(settings.allowed_ciphers.len() as u64, "listed suite"));
+            parts.push(words::count(settings.allowed_ciphers.len() as u64, "listed suite"));
         }
         if !settings.allowed_groups.is_empty() {
-            parts.push(words::counted(settings.allowed_groups.len() as u64, "listed group"));
+            parts.push(words::count(settings.allowed_groups.len() as u64, "listed group"));
         }
         if settings.severities.of(Rule::NotPostQuantum) >= Some(Severity::Warning) {
             parts.push("post-quantum key exchange".to_owned());

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::export::plain::is_active;
+pub(super) use crate::export::plain::{count, thousands};
 use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 use crate::model::registry::TlsVersion;
 use crate::model::{AlertFrom, EndpointKind, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
@@ -12,11 +14,6 @@ pub(super) const MAX_LETTERS: usize = 600;
 
 /// `text` without control characters and signs that turn the direction of writing, and not longer than is of use.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    let is_active = |character: char| {
-        character.is_control()
-            || matches!(character,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     if text.len() <= MAX_LETTERS && !text.chars().any(is_active) {
         return Cow::Borrowed(text);
     }
@@ -144,24 +141,6 @@ pub(super) fn time(time: Timestamp) -> String {
     format!("{day} {} UTC", rest.get(..12).unwrap_or(rest))
 }
 
-/// `12,345,678`
-pub(super) fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 flow`, `2 flows`.
-pub(super) fn counted(value: u64, one: &str) -> String {
-    format!("{} {one}{}", number(value), if value == 1 { "" } else { "s" })
-}
-
 /// Tenths of a per cent, rounded down but never to zero or to the whole by rounding: `12.3 %`.
 pub(super) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -180,12 +159,7 @@ mod tests {
     use crate::export::sample;
 
     #[test]
-    fn writes_numbers_for_people() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "flow"), "1 flow");
-        assert_eq!(counted(2_000, "flow"), "2,000 flows");
+    fn writes_shares_for_people() {
         assert_eq!(share(1, 3), "33.3 %");
         assert_eq!(share(1, 100_000), "< 0.1 %");
         assert_eq!(share(99_999, 100_000), "99.9 %");

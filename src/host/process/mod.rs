@@ -124,7 +124,7 @@ impl Surroundings {
             return false;
         }
         let is_of_gwlb = |sighting: &Sighting| {
-            sighting.encapsulation.layers().iter().any(|layer| matches!(layer, Layer::Geneve { .. }))
+            sighting.encapsulation.iter().any(|layer| matches!(layer, Layer::Geneve { .. }))
         };
         if post.is_behind_gwlb && sightings.iter().any(is_of_gwlb) {
             return true;
@@ -141,8 +141,10 @@ impl Surroundings {
 
 /// Mirrors send what they copy in tunnels; addresses within may be those of another network.
 fn is_tunnelled(sighting: &Sighting) -> bool {
-    let layers = sighting.encapsulation.layers();
-    layers.iter().any(|layer| !matches!(layer, Layer::Vlan(_) | Layer::Mpls(_) | Layer::Pppoe(_)))
+    sighting
+        .encapsulation
+        .iter()
+        .any(|layer| !matches!(layer, Layer::Vlan(_) | Layer::Mpls(_) | Layer::Pppoe(_)))
 }
 
 impl Attribution {
@@ -366,16 +368,13 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::model::Encapsulation;
 
     fn open(post: Post) -> Option<Attribution> {
         crate::host::or_skip(Attribution::open(post, Arc::default()))
     }
 
     fn sighting(interface: &str, layers: &[Layer]) -> Sighting {
-        let mut encapsulation = Encapsulation::default();
-        assert!(layers.iter().all(|layer| encapsulation.push(*layer)));
-        Sighting { interface: Some(Arc::from(interface)), encapsulation }
+        Sighting { interface: Some(Arc::from(interface)), encapsulation: layers.into() }
     }
 
     #[test]
