@@ -30,9 +30,10 @@ const INGRESS: (&str, TcAttachType) = ("ddb_ingress", TcAttachType::Ingress);
 const EGRESS: (&str, TcAttachType) = ("ddb_egress", TcAttachType::Egress);
 
 /// The program never wakes the reader, which would cost more than all the rest of it. So the reader looks
-/// again after a pause, which grows while nothing comes: often enough for a ring that fills in a second.
+/// again after a pause, which grows while nothing comes: often enough for a ring that fills in a second, seldom enough
+/// to cost nothing worth mentioning where nothing happens.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 /// Where the tags of a frame begin: behind two hardware addresses.
 const TAG_AT: usize = 12;

@@ -49,7 +49,7 @@ const RELOAD: Duration = Duration::from_secs(10);
 const NO_WATCHDOG: Duration = Duration::from_secs(3_600);
 
 /// How often is looked whether reading began, or whoever read standard output went away.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs the command.
 pub fn run(args: &Watch) -> Result<Finished, Failure> {
