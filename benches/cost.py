@@ -3,9 +3,9 @@
 
 usage: cost.py [--runs N] [--only CASE]... [--observers NAME,...] [--binary DDBWATCH] [--scale S]      (root, Linux)
 
-Three network namespaces in a row on veth pairs; the middle one forwards and is observed by nobody, by ddbwatch with each of its
-back-ends, and by `tcpdump -w /dev/null`, in turn, N times (7). Load generator, forwarding and observer share the
-processors of this machine. The best run of each counts: the others met something else. CPU time is the scheduler's own account
+Three network namespaces in a row on veth pairs; the middle one forwards and is observed by nobody, by a program in the kernel that
+does nothing, by ddbwatch with each of its back-ends, and by `tcpdump -w /dev/null`, in turn, N times (7). Load generator, forwarding
+and observer share the processors of this machine. The best run of each counts: the others met something else. CPU time is the scheduler's own account
 of the sender, the receiver, the observer and ksoftirqd; what the kernel does for a packet runs in the sender or
 in ksoftirqd, so it is in there. Compare ratios and differences of one run, not figures of two machines.
 """
@@ -235,7 +235,7 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the benchmark needs root, for network namespaces")
-    missing = [p for p in ("ip", "nsenter", "ethtool", "tcpdump", "openssl", "cc", "unshare") if not shutil.which(p)]
+    missing = [p for p in ("ip", "tc", "clang", "nsenter", "ethtool", "tcpdump", "openssl", "cc", "unshare") if not shutil.which(p)]
     if missing:
         sys.exit(f"the benchmark needs: {' '.join(missing)}")
     if not options.binary:

@@ -1,4 +1,4 @@
-"""Who watches the gateway: nobody, ddbwatch by each of its back-ends, tcpdump."""
+"""Who watches the gateway: nobody, a program that does nothing, ddbwatch by each of its back-ends, tcpdump."""
 
 import http.client
 import re
@@ -12,7 +12,8 @@ from world import cpu_seconds, die_with_parent  # first: it says where the soak'
 import memory
 
 SNAPLEN, RING_MIB, PORT = 2048, 64, 9477
-NAMES = ["none", "ebpf", "afpacket", "pcap", "tcpdump"]
+NAMES = ["none", "hooks", "ebpf", "afpacket", "pcap", "tcpdump"]
+INTERFACES = ("g0", "g1")
 CONFIG = """
 [capture]
 snaplen = {snaplen}
@@ -40,6 +41,27 @@ class Nobody:
         return {}
 
 
+class Hooks(Nobody):
+    """What the kernel's hooks cost by themselves: where ddbwatch has its programs hang some that return at once."""
+
+    SOURCE = """
+        __attribute__((section("classifier"), used)) int nothing(void *packet) { return -1; }
+        char _license[] __attribute__((section("license"), used)) = "GPL";
+    """
+
+    def __init__(self, folder):
+        made = folder / "nothing.o"
+        subprocess.run(["clang", "-O2", "-target", "bpf", "-x", "c", "-c", "-", "-o", made], input=self.SOURCE, text=True, check=True)
+        for name in INTERFACES:
+            subprocess.run(["tc", "qdisc", "add", "dev", name, "clsact"], check=True)
+            for direction in ("ingress", "egress"):
+                subprocess.run(["tc", "filter", "add", "dev", name, direction, "bpf", "da", "obj", made, "sec", "classifier"], check=True)
+
+    def stop(self):
+        for name in INTERFACES:
+            subprocess.run(["tc", "qdisc", "del", "dev", name, "clsact"], check=True)
+
+
 class Ddbwatch:
     def __init__(self, binary, backend, folder, flows=200_000):
         records = folder / "records"
@@ -51,7 +73,7 @@ class Ddbwatch:
         config = folder / "ddbwatch.toml"
         config.write_text(CONFIG.format(snaplen=SNAPLEN, ring=RING_MIB, port=PORT, records=records / "flows.jsonl", flows=flows))
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([binary, "watch", "-i", "g0", "-i", "g1", "--backend", backend, "--config", config],
+            self.process = subprocess.Popen([binary, "watch", *(part for name in INTERFACES for part in ("-i", name)), "--backend", backend, "--config", config],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_parent)
         self.pids = (self.process.pid,)
         end = time.monotonic() + 30
@@ -103,7 +125,11 @@ class Ddbwatch:
         """Runs of the programs in the kernel, and what they took in all."""
         runs, nanoseconds = 0, 0
         for path in Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
-            text = path.read_text()
+            try:
+                text = path.read_text()
+            except FileNotFoundError:
+                # It was open for a moment only.
+                continue
             found = re.search(r"run_time_ns:\s+(\d+)\nrun_cnt:\s+(\d+)", text)
             if found:
                 nanoseconds, runs = nanoseconds + int(found.group(1)), runs + int(found.group(2))
@@ -161,6 +187,8 @@ class Tcpdump:
 def begin(name, binary, folder):
     if name == "none":
         return Nobody()
+    if name == "hooks":
+        return Hooks(folder)
     return Tcpdump(folder) if name == "tcpdump" else Ddbwatch(binary, name, folder)
 
 

@@ -104,6 +104,49 @@ fn lets_a_few_hellos_through_settled_flows() {
     });
 }
 
+/// Sends a frame whose headers alone are in one piece, as those of a TCP stack are: with as many bytes of its head as
+/// `linear` says where the kernel keeps heads.
+fn send_in_pieces(frame: &[u8], linear: u16) {
+    const PROGRAM: &str = "import socket, struct, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+out.bind(('near', 0))
+out.send(struct.pack('<BBHHHH', 0, 0, int(sys.argv[1]), 0, 0, 0) + sys.stdin.buffer.read())";
+    let mut python = Command::new("python3")
+        .args(["-c", PROGRAM, &linear.to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("python3 is installed");
+    python.stdin.take().unwrap().write_all(frame).unwrap();
+    assert!(python.wait().unwrap().success());
+}
+
+#[test]
+fn lets_hellos_through_settled_flows_wherever_their_bytes_are() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        cable.send(&segment(443, 1, SYN, b""));
+        cable.send(&segment(443, 2, ACK, &BINARY));
+        frames(&mut source);
+        source.settle(&addresses(443));
+        let (bulk, mut long_hello) = ([0x9c; 6_000], [0x61; 6_000]);
+        long_hello[..6].copy_from_slice(&hello()[..6]);
+        for linear in [54, 57, 200] {
+            send_in_pieces(&segment(443, 5_000, ACK, &bulk), linear);
+            assert_eq!(count(&mut source), 0, "{linear}");
+        }
+        for (linear, sequence) in [(54, 100_000), (57, 200_000), (200, 300_000)] {
+            // A client's hello begins the flow anew.
+            send_in_pieces(&segment(443, sequence, ACK, &long_hello), linear);
+            cable.send(&segment(443, sequence + 6_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 2, "{linear}");
+            source.settle(&addresses(443));
+            cable.send(&segment(443, sequence + 7_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 0, "{linear}");
+        }
+    });
+}
+
 #[test]
 fn leaves_out_other_protocols_on_ports_and_addresses_without_interest() {
     namespace::run(|| {

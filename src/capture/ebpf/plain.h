@@ -16,8 +16,24 @@ ALWAYS_INLINE int is_plain_udp(u16 source, u16 destination)
            && to != 4790 && to != 6081 && to != 8472;
 }
 
+ALWAYS_INLINE struct slot slot_of(u32 index)
+{
+    struct slot unknown = {};
+    struct slot *slot = bpf_map_lookup_elem(&slots, &index);
+    if (unlikely(!slot))
+        slot = bpf_map_lookup_elem(&high_slots, &index);
+    return slot ? *slot : unknown;
+}
+
+// Whether the packet, on its way out, came in by an interface that is watched: this program saw it there.
+ALWAYS_INLINE int was_seen_coming_in(struct __sk_buff *skb)
+{
+    u32 index = skb->ingress_ifindex;
+    return index != 0 && slot_of(index).number != 0;
+}
+
 // TCP and UDP behind plain Ethernet and IP headers at `at`, read in place. Zero where it is anything else.
-LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at)
+LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
 {
     if (at > MAX_OUTER_BYTES)
         return 0;
@@ -87,8 +103,15 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at)
             if (segment.payload_bytes < 6)
                 return skip;
             u8 *payload = data + (payload_at & 127);
-            if (likely(payload + 6 <= end)) {
+            if (payload + 6 <= end) {
                 if (likely(payload[0] != 0x16 || payload[1] != 3))
+                    return skip;
+            } else {
+                // Elsewhere in memory, where it costs as much to look as all the rest: once is enough.
+                u8 head[8] = {};
+                if (is_outgoing && was_seen_coming_in(skb))
+                    return skip;
+                if (bpf_skb_load_bytes(skb, segment.payload_at, head, 6) == 0 && likely(!is_hello(head)))
                     return skip;
             }
             segment.sequence = swap32(*(u32 *)(tcp + 4));

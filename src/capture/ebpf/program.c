@@ -128,15 +128,6 @@ ALWAYS_INLINE u32 carry_out(struct __sk_buff *skb, struct slot slot, u32 verdict
     return most;
 }
 
-ALWAYS_INLINE struct slot slot_of(u32 index)
-{
-    struct slot unknown = {};
-    struct slot *slot = bpf_map_lookup_elem(&slots, &index);
-    if (unlikely(!slot))
-        slot = bpf_map_lookup_elem(&high_slots, &index);
-    return slot ? *slot : unknown;
-}
-
 LAYER u32 walk_directly(struct __sk_buff *skb, u32 slot, u32 is_raw_ip)
 {
     return walk_frame(skb, slot, is_raw_ip, 1);
@@ -150,7 +141,7 @@ LAYER u32 walk_by_helpers(struct __sk_buff *skb, u32 slot, u32 is_raw_ip)
 ALWAYS_INLINE int classify(struct __sk_buff *skb, u32 is_outgoing)
 {
     struct slot slot = slot_of(skb->ifindex);
-    u32 verdict = slot.is_raw_ip ? 0 : decide_plain(skb, slot.number, 0);
+    u32 verdict = slot.is_raw_ip ? 0 : decide_plain(skb, slot.number, 0, is_outgoing);
     if (verdict == 0)
         verdict = walk_directly(skb, slot.number, slot.is_raw_ip);
     carry_out(skb, slot, verdict, is_outgoing, 0);

@@ -391,7 +391,7 @@ ALWAYS_INLINE u32 walk_frame(struct __sk_buff *skb, u32 slot, u32 is_raw_ip, con
         switch (next & 0xffff0000) {
         case ETHERNET:
             if (is_direct && i > 0 && !walk.is_first_fragment) {
-                done = decide_plain(skb, slot, walk.at);
+                done = decide_plain(skb, slot, walk.at, 0);
                 if (done)
                     return done;
             }
@@ -400,7 +400,7 @@ ALWAYS_INLINE u32 walk_frame(struct __sk_buff *skb, u32 slot, u32 is_raw_ip, con
         case ETHER_TYPE:
             // Behind a tag; what stands before it does not matter.
             if (is_direct && i == 2 && !walk.is_first_fragment && walk.at >= 18) {
-                done = decide_plain(skb, slot, walk.at - 14);
+                done = decide_plain(skb, slot, walk.at - 14, 0);
                 if (done)
                     return done;
             }
