@@ -52,13 +52,9 @@ fn doctor_names_the_command_for_a_missing_privilege() {
     if !crate::support::is_root("taking privileges away") || !crate::support::is_there("setpriv") {
         return;
     }
-    // Another user may not reach the program where it was built.
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let program = folder.path().join("ddbwatch");
-    std::fs::copy(env!("CARGO_BIN_EXE_ddbwatch"), &program).unwrap();
+    let (_folder, program) = crate::support::program_for_everybody();
     let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+    command.args(crate::support::WITHOUT_PRIVILEGES);
     let output = command.arg(&program).arg("doctor").env("COLUMNS", "200").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{text}");

@@ -284,13 +284,19 @@ class Soak:
         """Each connection that was answered is a record; one during a flood may be among the counted losses."""
         calm, flooded = [], []
         left = written.made.copy()
-        for address, port, server_port, version, began, ended in self.churn.made:
+
+        def is_flooded(made):
+            *_, began, ended = made
+            return any(began <= end and start <= ended for start, end in self.floods)
+
+        # Ports are used again: a record is that of the connection which nothing excuses.
+        for made in sorted(self.churn.made, key=is_flooded):
+            address, port, server_port, version, *_ = made
             key = address, port, server_port, version, "completed"
             if left[key] > 0:
                 left[key] -= 1
                 continue
-            is_flooded = any(began <= end and start <= ended for start, end in self.floods)
-            (flooded if is_flooded else calm).append(key)
+            (flooded if is_flooded(made) else calm).append(key)
         if not losses:
             calm += flooded
             flooded = []

@@ -170,3 +170,21 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec
 pub fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
+
+/// A copy of the program where every user can reach it: where it was built, others may not. It is there as long as the
+/// folder is.
+#[cfg(unix)]
+pub fn program_for_everybody() -> (tempfile::TempDir, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let program = folder.path().join("ddbwatch");
+    std::fs::copy(env!("CARGO_BIN_EXE_ddbwatch"), &program).expect("the program can be copied");
+    (folder, program)
+}
+
+/// Arguments of `setpriv`, with which root starts a program as somebody without any privilege.
+#[cfg(unix)]
+pub const WITHOUT_PRIVILEGES: [&str; 4] =
+    ["--reuid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
