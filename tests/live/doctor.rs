@@ -1,6 +1,5 @@
 //! `ddbwatch doctor`: one screen that can be read everywhere.
 
-use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::{ddbwatch, finish};
 
