@@ -1,6 +1,5 @@
 //! `ddbwatch doctor`: one screen that can be read everywhere.
 
-
 use crate::support::{ddbwatch, finish};
 
 #[test]
