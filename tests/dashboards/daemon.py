@@ -28,6 +28,7 @@ MAY_BE_EMPTY = {
     "Losses by reason": "nothing is lost",
     "Folded series": "nothing is folded",
     "Folded log messages": "nothing is folded",
+    "Capture restarts": "a replay has no capture that could be restarted",
 }
 
 
