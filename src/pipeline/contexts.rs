@@ -23,7 +23,7 @@ const NO_INTERFACE: u32 = u32::MAX;
 /// then it is no longer told that it was seen there.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
-/// How often those are looked for, by packet time.
+/// How often those are looked for at most, by packet time.
 const SWEEP: Duration = Duration::from_secs(600);
 
 struct Way {
@@ -131,7 +131,8 @@ impl Contexts {
     /// The place of a way that was not known.
     #[cold]
     fn make(&mut self, interface: u32, layers: &[Layer], hash: u64, now: Timestamp) -> u32 {
-        if now.since(self.swept) >= SWEEP {
+        // Not before what the last one found is used up: times that jump shall not make one per packet.
+        if self.free.is_empty() && now.since(self.swept) >= SWEEP {
             self.sweep(now);
         }
         let way = Way { interface, layers: layers.into(), used: now, generation: 0 };
@@ -161,7 +162,6 @@ impl Contexts {
     /// Finds the places of ways that nothing came by for long. Bare packets of an interface that is there keep theirs.
     fn sweep(&mut self, now: Timestamp) {
         self.swept = now;
-        self.free.clear();
         let last = self.last.map(|last| last & INDEX);
         for (place, way) in (0..INDEX).zip(&self.ways) {
             let may_leave = !way.layers.is_empty() || way.interface == NO_INTERFACE;

@@ -7,6 +7,7 @@ use minijinja::{Environment, context};
 use sha2::{Digest as _, Sha256};
 
 use super::summary::{State, Summary, no_version};
+use crate::export::plain::thousands;
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -84,19 +85,6 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `1234567` as `1.2 MB`.
@@ -191,7 +179,6 @@ mod tests {
 
     #[test]
     fn writes_numbers_for_people() {
-        assert_eq!((thousands(0), thousands(1_234_567)), ("0".to_owned(), "1,234,567".to_owned()));
         assert_eq!((bytes(999), bytes(1_234_567)), ("999 B".to_owned(), "1.2 MB".to_owned()));
         assert_eq!(when("2026-11-23T10:00:01.123456789Z"), "2026-11-23 10:00:01");
         assert_eq!(
