@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Every query of every panel, asked of a Prometheus that has scraped a daemon for a short while.
 
-    scraped.py URL --scrape SECONDS --since UNIX [--may-be-empty TITLE ...]
+    scraped.py URL --scrape SECONDS --since UNIX --until UNIX [--may-be-empty TITLE ...]
 
 Prints how many were asked; exit status 1 where one has no data.
 """
 
 import argparse
 import sys
-import time
 
 sys.dont_write_bytecode = True
 
@@ -23,9 +22,8 @@ def whole_minutes(since, now):
     return int(now // 60) - int(since // 60)
 
 
-def unanswered(url, scrape, since, may_be_empty):
-    """Asks all; gives how many were asked, how many were left out, and those that have no data."""
-    now = time.time()
+def unanswered(url, scrape, since, now, may_be_empty):
+    """Asks all as of `now`; gives how many were asked, how many were left out, and those that have no data."""
     # Data from before this range is there as well, for `offset $__range`.
     span = max(int(now - since) // 2 - 2, 1)
     asked, left_out, wrong = 0, 0, []
@@ -50,10 +48,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--scrape", type=int, required=True)
-    parser.add_argument("--since", type=float, required=True, help="when the first scrape was")
+    parser.add_argument("--since", type=float, required=True, help="since when there is data of everything")
+    parser.add_argument("--until", type=float, required=True, help="the time to ask about")
     parser.add_argument("--may-be-empty", nargs="*", default=[])
     options = parser.parse_args()
-    asked, left_out, wrong = unanswered(options.url, options.scrape, options.since, options.may_be_empty)
+    asked, left_out, wrong = unanswered(options.url, options.scrape, options.since, options.until, options.may_be_empty)
     print(f"{asked} queries asked, {left_out} look back too far")
     if wrong:
         sys.exit("\n".join(wrong))

@@ -117,13 +117,18 @@ def metrics_by(flows, outcome=None, key=lambda flow: (), every_rule=False):
     return counts
 
 
-def ask_prometheus(world, flows):
-    """What was made, asked of Prometheus by version, suite, path, rule and outcome."""
-    questions = Questions(world)
-    total = sum(flows.values())
+def wait_for_scrape(world, flows):
+    """Prometheus knows all flows that were made, and whatever else is counted with them."""
+    questions, total = Questions(world), sum(flows.values())
     wait_for("the scrape of every flow", 30,
              lambda: sum(questions.counts("sum(ddbwatch_flows_total)", ()).values()) == total)
     time.sleep(2 * SCRAPE_SECONDS)
+
+
+def ask_prometheus(world, flows):
+    """What was made, asked of Prometheus by version, suite, path, rule and outcome."""
+    questions = Questions(world)
+    wait_for_scrape(world, flows)
     fine = compare("Prometheus, flows by outcome and path", metrics_by(flows, key=lambda f: (f.outcome, f.access, f.entry)),
                    questions.counts("sum by (outcome, access, entry) (ddbwatch_flows_total)", ("outcome", "access", "entry")))
     completed = metrics_by(flows, {"completed"}, lambda f: (f.version, f.cipher, f.access))
@@ -161,10 +166,23 @@ def add_up(questions):
     return fine
 
 
-def ask_for_panels(world, since):
+def keep_making(world, servers, modules, flows):
+    """Traffic for what looks at two minutes, minute by minute, once there is data of everything; since and until when."""
+    traffic.damaged(world)
+    flows += traffic.make(world, servers, modules)
+    wait_for_scrape(world, flows)
+    since = time.time()
+    until = (since // 60 + 2) * 60 + 3
+    while time.time() < until:
+        traffic.damaged(world)
+        flows += traffic.make(world, servers, modules)
+    return since, until
+
+
+def ask_for_panels(world, since, until):
     """Every query of every panel of the dashboards has data."""
     done = world.do("gateway", sys.executable, PANELS, "http://127.0.0.1:9090", "--scrape", SCRAPE_SECONDS, "--since", since,
-                    "--may-be-empty", *MAY_BE_EMPTY, check=False)
+                    "--until", until, "--may-be-empty", *MAY_BE_EMPTY, check=False)
     for line in (done.stdout + done.stderr).splitlines():
         print(f"  panels: {line}")
     return done.returncode == 0
@@ -203,20 +221,17 @@ def one_backend(binary, backend, modules):
         wait_for("Prometheus", 60, lambda: world.do(
             "gateway", "curl", "-sf", "-m", "2", "http://127.0.0.1:9090/-/ready", check=False).returncode == 0)
         wait_for("the recorder", 20, lambda: capture.exists())
-        since = time.time()
         flows = traffic.make(world, servers, modules)
         # The metrics of all are the same; once is enough of minutes.
         asks_for_panels = backend == "ebpf"
-        # Some panels look at two minutes, minute by minute.
-        while asks_for_panels and time.time() < (since // 60 + 2) * 60 + 3:
-            traffic.damaged(world)
-            flows += traffic.make(world, servers, modules)
-        print(f"  made {sum(flows.values())} flows")
         fine = True
         try:
+            if asks_for_panels:
+                since, until = keep_making(world, servers, modules, flows)
+            print(f"  made {sum(flows.values())} flows")
             fine &= ask_prometheus(world, flows)
             if asks_for_panels:
-                fine &= ask_for_panels(world, since)
+                fine &= ask_for_panels(world, since, until)
         except LabError as error:
             print(f"  {error}")
             fine = False
