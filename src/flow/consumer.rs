@@ -73,7 +73,6 @@ pub struct FlowView {
     pub round_trip: Option<Duration>,
     /// Bytes arrived that no room was left to hold.
     pub lost_bytes: bool,
-    pub identity: Identity,
 }
 
 /// What stands for a flow outside its table: equal in tables with the same hasher.
@@ -104,5 +103,5 @@ pub trait Consumer {
     /// Bytes the state holds, for the memory limit.
     fn held_bytes(&self, state: &Self::State) -> usize;
     /// Takes leave of a flow.
-    fn end(&mut self, state: Self::State, view: FlowView, ending: Ending, now: Timestamp);
+    fn end(&mut self, state: Self::State, view: FlowView, identity: Identity, ending: Ending, now: Timestamp);
 }

@@ -8,6 +8,7 @@
 
 mod choose;
 mod ending;
+mod slot;
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -25,6 +26,7 @@ use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
+use slot::{Active, Phase, Slot};
 
 /// Record header, handshake header, version and random of a hello: enough to tell two apart.
 const HEAD_BYTES: usize = 43;
@@ -78,40 +80,6 @@ pub struct TableCounts {
     pub segments_refused: u64,
     /// Contexts not remembered because a flow had [`MAX_CONTEXTS`] already.
     pub contexts_refused: u64,
-}
-
-struct Active<S> {
-    view: FlowView,
-    interfaces: ArrayVec<u32, MAX_CONTEXTS>,
-    streams: [Stream; 2],
-    state: S,
-    syn_at: Option<Timestamp>,
-    syn_ack_at: Option<Timestamp>,
-    closing: Option<(Ending, Timestamp)>,
-    /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
-    lingering: Option<(Ending, Timestamp, u64)>,
-    /// The opener was answered with different numbers; it has not said yet which it took.
-    is_answer_disputed: bool,
-    held_bytes: usize,
-}
-
-/// What stands before `generation` is all that a packet of a decided flow needs: one line of the cache.
-#[repr(C, align(64))]
-struct Slot<S> {
-    key: Key,
-    active: Option<Box<Active<S>>>,
-    last_seen: Timestamp,
-    /// Next instance with the same key.
-    next: u32,
-    has_base: [bool; 2],
-    is_closed: bool,
-    is_used: bool,
-    generation: u32,
-    base: [u32; 2],
-    head: [u32; 2],
-    context: u32,
-    interface: u32,
-    view_hash: u64,
 }
 
 /// Where the flow of a segment is to be looked for, and perhaps was found already.
@@ -270,7 +238,7 @@ impl<C: Consumer> Table<C> {
             return self.take(index, place.side, segment, moment, consumer);
         };
         if let Some(slot) = self.slots.get_mut(head as usize)
-            && slot.active.is_none()
+            && matches!(slot.phase, Phase::Decided | Phase::Closed)
             && slot.next == NONE
             && segment.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) == 0
             && segment.payload.first() != Some(&0x16)
@@ -309,6 +277,12 @@ impl<C: Consumer> Table<C> {
         consumer: &mut C,
     ) -> Taken {
         let side = place.side;
+        let mut next = head;
+        while let Some(slot) = self.slots.get(next as usize) {
+            let index = next;
+            next = slot.next;
+            self.unfold(index);
+        }
         let choice = if segment.flags.has(TcpFlags::SYN) {
             self.choose_for_syn(head, side, segment)
         } else {
@@ -336,45 +310,15 @@ impl<C: Consumer> Table<C> {
         }
     }
 
+    /// Makes a slot for a flow that begins with this segment, and gives the segment to it.
     fn open(&mut self, place: &Place, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> u32 {
         let Place { key, side, hash, .. } = *place;
         if self.slots.len() - self.free.len() >= self.limits.flows {
             self.evict(consumer);
         }
-        let originator = if segment.flags.has(TcpFlags::SYN) {
-            Some(if segment.flags.has(TcpFlags::ACK) { side.other() } else { side })
-        } else {
-            None
-        };
-        let active = Box::new(Active {
-            view: FlowView {
-                key,
-                first_seen: moment.at,
-                first_frame: moment.frame,
-                originator,
-                has_syn: false,
-                has_packets: [false; 2],
-                has_payload: false,
-                contexts: ArrayVec::new(),
-                translated: Vec::new(),
-                round_trip: None,
-                lost_bytes: false,
-                identity: Identity::default(),
-            },
-            interfaces: ArrayVec::new(),
-            streams: [Stream::default(), Stream::default()],
-            state: C::State::default(),
-            syn_at: None,
-            syn_ack_at: None,
-            closing: None,
-            lingering: None,
-            is_answer_disputed: false,
-            held_bytes: size_of::<Active<C::State>>(),
-        });
-        self.held_bytes += active.held_bytes;
-        let slot = Slot {
+        let mut slot = Slot {
             key,
-            active: Some(active),
+            active: None,
             last_seen: self.now,
             next: NONE,
             generation: 0,
@@ -382,11 +326,24 @@ impl<C: Consumer> Table<C> {
             head: [0; 2],
             context: moment.context,
             interface: moment.interface,
+            first_seen: moment.at,
+            first_frame: moment.frame,
             view_hash: 0,
             has_base: [false; 2],
-            is_closed: false,
-            is_used: true,
+            phase: Phase::Opened,
         };
+        const OTHERS: u8 = TcpFlags::ACK | TcpFlags::FIN | TcpFlags::RST;
+        if segment.flags.has(TcpFlags::SYN)
+            && segment.flags.0 & OTHERS == 0
+            && segment.payload_wire_bytes == 0
+        {
+            slot.base[side.index()] = segment.sequence.wrapping_add(1);
+            slot.has_base[side.index()] = true;
+        } else {
+            slot.phase = Phase::Active;
+            self.held_bytes += size_of::<Active<C::State>>();
+            slot.active = Some(Box::new(Active::new(&slot)));
+        }
         let index = if let Some(index) = self.free.pop() {
             if let Some(old) = self.slots.get_mut(index as usize) {
                 let generation = old.generation.wrapping_add(1);
@@ -418,6 +375,17 @@ impl<C: Consumer> Table<C> {
         index
     }
 
+    /// Makes of a SYN what is needed for more than one packet.
+    fn unfold(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && slot.phase == Phase::Opened
+        {
+            slot.active = Some(Box::new(Active::after_syn(slot)));
+            slot.phase = Phase::Active;
+            self.held_bytes += size_of::<Active<C::State>>();
+        }
+    }
+
     /// Gives a segment to its instance.
     fn take(
         &mut self,
@@ -431,7 +399,13 @@ impl<C: Consumer> Table<C> {
         let Some(slot) = self.slots.get_mut(index as usize) else { return Taken::NoFlow };
         slot.last_seen = now;
         let Some(active) = slot.active.as_deref_mut() else {
-            slot.is_closed |= segment.flags.0 & (TcpFlags::FIN | TcpFlags::RST) != 0;
+            if slot.phase == Phase::Opened {
+                // The SYN that opened it.
+                return Taken::Inspected;
+            }
+            if segment.flags.0 & (TcpFlags::FIN | TcpFlags::RST) != 0 {
+                slot.phase = Phase::Closed;
+            }
             return Taken::Decided;
         };
         if !active.view.contexts.contains(&moment.context)

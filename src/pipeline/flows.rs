@@ -303,14 +303,13 @@ impl Consumer for Flows {
         state.held_bytes()
     }
 
-    fn end(&mut self, state: Inspection, view: FlowView, ending: Ending, now: Timestamp) {
+    fn end(&mut self, state: Inspection, view: FlowView, identity: Identity, ending: Ending, now: Timestamp) {
         match ending {
             Ending::TableFull => return self.evictions.add("table_full"),
             Ending::MemoryFull => return self.evictions.add("memory_full"),
             Ending::Translated => return self.evictions.add("same_flow_translated"),
             _ => {}
         }
-        let identity = view.identity;
         match assemble::record(self, state, view, ending, now) {
             Ok(mut record) => {
                 if record.endpoint.service.is_none() && !self.all_services {

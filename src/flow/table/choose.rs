@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use arrayvec::ArrayVec;
 
-use super::{Slot, Table, head_hash};
+use super::{Phase, Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
 use crate::flow::{Consumer, Ending, Key, Moment};
@@ -224,7 +224,7 @@ impl<C: Consumer> Table<C> {
         if let Some(&primary) = self.views.get(&hash)
             && primary != index
             && let Some(slot) = self.slots.get_mut(primary as usize)
-            && slot.is_used
+            && slot.phase != Phase::Unused
             && slot.view_hash == hash
             && Some(slot.key) != key
             && slot.interface != moment.interface

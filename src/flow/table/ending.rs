@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::{Active, DUE_PER_PACKET, NONE, Table};
+use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
 use crate::flow::stream::Delivery;
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
@@ -62,10 +62,13 @@ impl<C: Consumer> Table<C> {
             .iter()
             .zip(0_u32..)
             .filter_map(|(slot, index)| {
-                let active = slot.active.as_ref()?;
-                let rank = active
-                    .lingering
-                    .map_or((true, active.view.first_frame), |(_, _, number)| (false, number));
+                let rank = match (slot.phase, &slot.active) {
+                    (Phase::Opened, _) => (true, slot.first_frame),
+                    (_, Some(active)) => active
+                        .lingering
+                        .map_or((true, active.view.first_frame), |(_, _, number)| (false, number)),
+                    (_, None) => return None,
+                };
                 Some((rank, index))
             })
             .collect();
@@ -93,24 +96,26 @@ impl<C: Consumer> Table<C> {
     /// Ends the flow of a slot; the slot stays, to recognise late copies of its packets.
     pub(super) fn end(&mut self, index: u32, ending: Ending, consumer: &mut C) {
         let now = self.now;
+        self.unfold(index);
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let Some(mut active) = slot.active.take() else { return };
+        let Some(active) = slot.active.take() else { return };
         // What was over before is no less so for what happened since, be it for want of room.
         let ending = match active.lingering {
             Some((first, ..)) if ending != Ending::Translated => first,
             _ => ending,
         };
-        slot.is_closed = !matches!(ending, Ending::Decided | Ending::Translated);
+        let is_over = matches!(ending, Ending::Decided | Ending::Translated);
+        slot.phase = if is_over { Phase::Decided } else { Phase::Closed };
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
         self.counts.ended += 1;
-        let idle = if slot.is_closed { CLOSED_IDLE } else { DECIDED_IDLE };
+        let idle = if slot.phase == Phase::Closed { CLOSED_IDLE } else { DECIDED_IDLE };
         self.wheel.schedule(index, slot.generation, now.after(idle), now);
-        active.view.identity = Identity {
+        let identity = Identity {
             flow: self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head)),
             view: (slot.view_hash != 0).then_some(slot.view_hash),
         };
-        consumer.end(active.state, active.view, ending, now);
+        consumer.end(active.state, active.view, identity, ending, now);
     }
 
     pub(super) fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
@@ -156,7 +161,7 @@ impl<C: Consumer> Table<C> {
     pub(super) fn look_at(&mut self, index: u32, generation: u32, consumer: &mut C) {
         let now = self.now;
         let Some(slot) = self.slots.get(index as usize) else { return };
-        if !slot.is_used || slot.generation != generation {
+        if slot.phase == Phase::Unused || slot.generation != generation {
             return;
         }
         let idle = match &slot.active {
@@ -166,8 +171,11 @@ impl<C: Consumer> Table<C> {
                 Some((Ending::Reset(_), _)) => CLOSING_LINGER,
                 _ => HANDSHAKE_IDLE,
             },
-            None if slot.is_closed => CLOSED_IDLE,
-            None => DECIDED_IDLE,
+            None => match slot.phase {
+                Phase::Opened | Phase::Active => HANDSHAKE_IDLE,
+                Phase::Closed => CLOSED_IDLE,
+                Phase::Decided | Phase::Unused => DECIDED_IDLE,
+            },
         };
         let since = slot.active.as_ref().and_then(|active| active.lingering).map(|(_, since, _)| since);
         let deadline = match (since, self.linger) {
@@ -178,7 +186,7 @@ impl<C: Consumer> Table<C> {
             self.wheel.schedule(index, generation, deadline, now);
             return;
         }
-        if slot.active.is_some() {
+        if matches!(slot.phase, Phase::Opened | Phase::Active) {
             self.give_up_gaps(index, consumer);
             let is_decided = self
                 .slots
@@ -196,10 +204,10 @@ impl<C: Consumer> Table<C> {
     /// Frees a slot whose flow has ended.
     pub(super) fn remove(&mut self, index: u32) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if !slot.is_used {
+        if slot.phase == Phase::Unused {
             return;
         }
-        slot.is_used = false;
+        slot.phase = Phase::Unused;
         let (key, next, view_hash) = (slot.key, slot.next, slot.view_hash);
         slot.next = NONE;
         if view_hash != 0 && self.views.get(&view_hash) == Some(&index) {
@@ -266,15 +274,13 @@ impl<C: Consumer> Table<C> {
         for _ in 0..SAMPLE.min(self.slots.len()) {
             self.hand = (self.hand + 1) % self.slots.len();
             let Some(slot) = self.slots.get(self.hand) else { continue };
-            if !slot.is_used {
-                continue;
-            }
-            let worth = match &slot.active {
-                None if slot.is_closed => 0,
-                None => 1,
-                Some(active) if active.lingering.is_some() => 1,
-                Some(active) if !active.view.has_payload => 2,
-                Some(_) => 3,
+            let worth = match (slot.phase, &slot.active) {
+                (Phase::Unused, _) => continue,
+                (Phase::Closed, _) => 0,
+                (Phase::Decided, _) => 1,
+                (_, Some(active)) if active.lingering.is_some() => 1,
+                (_, Some(active)) if active.view.has_payload => 3,
+                (Phase::Opened | Phase::Active, _) => 2,
             };
             let rank = (worth, slot.last_seen, self.hand as u32);
             if victim.is_none_or(|best| rank < best) {

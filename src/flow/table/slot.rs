@@ -1,0 +1,104 @@
+//! One flow as the table keeps it: what stays of every flow, and what an open one takes beside it.
+
+use arrayvec::ArrayVec;
+
+use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS};
+use crate::flow::key::Key;
+use crate::flow::stream::Stream;
+use crate::model::{Side, Timestamp};
+
+/// How far a flow is, as its slot knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The slot is free.
+    Unused,
+    /// Nothing but one SYN was seen. A flood has nothing else, so no more is kept than it said.
+    Opened,
+    /// There is an [`Active`].
+    Active,
+    /// Over: nothing more can be learned, or it was left.
+    Decided,
+    /// Over: the connection itself has ended.
+    Closed,
+}
+
+/// What stands before `generation` is all that a packet of a decided flow needs: one line of the cache.
+#[repr(C, align(64))]
+pub(super) struct Slot<S> {
+    pub key: Key,
+    pub active: Option<Box<Active<S>>>,
+    pub last_seen: Timestamp,
+    /// Next instance with the same key.
+    pub next: u32,
+    pub has_base: [bool; 2],
+    pub phase: Phase,
+    pub generation: u32,
+    pub base: [u32; 2],
+    pub head: [u32; 2],
+    /// Of the first packet, as all behind it but `view_hash`.
+    pub context: u32,
+    pub interface: u32,
+    pub first_seen: Timestamp,
+    pub first_frame: u64,
+    pub view_hash: u64,
+}
+
+/// What an open flow takes beside its slot.
+pub(super) struct Active<S> {
+    pub view: FlowView,
+    pub interfaces: ArrayVec<u32, MAX_CONTEXTS>,
+    pub streams: [Stream; 2],
+    pub state: S,
+    pub syn_at: Option<Timestamp>,
+    pub syn_ack_at: Option<Timestamp>,
+    pub closing: Option<(Ending, Timestamp)>,
+    /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
+    pub lingering: Option<(Ending, Timestamp, u64)>,
+    /// The opener was answered with different numbers; it has not said yet which it took.
+    pub is_answer_disputed: bool,
+    pub held_bytes: usize,
+}
+
+impl<S: Default> Active<S> {
+    /// Of a flow whose first packet, yet to be given to it, is in its slot.
+    pub fn new(slot: &Slot<S>) -> Self {
+        Self {
+            view: FlowView {
+                key: slot.key,
+                first_seen: slot.first_seen,
+                first_frame: slot.first_frame,
+                originator: None,
+                has_syn: false,
+                has_packets: [false; 2],
+                has_payload: false,
+                contexts: ArrayVec::new(),
+                translated: Vec::new(),
+                round_trip: None,
+                lost_bytes: false,
+            },
+            interfaces: ArrayVec::new(),
+            streams: [Stream::default(), Stream::default()],
+            state: S::default(),
+            syn_at: None,
+            syn_ack_at: None,
+            closing: None,
+            lingering: None,
+            is_answer_disputed: false,
+            held_bytes: size_of::<Self>(),
+        }
+    }
+
+    /// Of a flow whose first packet was the SYN that its slot tells of.
+    pub fn after_syn(slot: &Slot<S>) -> Self {
+        let mut active = Self::new(slot);
+        let side = if slot.has_base[Side::A.index()] { Side::A } else { Side::B };
+        active.view.contexts.push(slot.context);
+        active.interfaces.push(slot.interface);
+        active.view.has_packets[side.index()] = true;
+        active.view.originator = Some(side);
+        active.view.has_syn = true;
+        active.syn_at = Some(slot.first_seen);
+        active.streams[side.index()].anchor(slot.base[side.index()], true);
+        active
+    }
+}
