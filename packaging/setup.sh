@@ -29,6 +29,8 @@ if [ "$purpose" = test ]; then
     wanted="$wanted java:default-jre-headless"
     # The soak and the cost benchmark.
     wanted="$wanted nsenter:util-linux ethtool:ethtool tcpdump:tcpdump"
+    # The service.
+    wanted="$wanted systemd-sysusers:systemd make:make"
 fi
 missing=""
 for pair in $wanted; do

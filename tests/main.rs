@@ -28,6 +28,8 @@ mod properties;
 mod readme;
 mod second_opinion;
 #[cfg(target_os = "linux")]
+mod service;
+#[cfg(target_os = "linux")]
 mod soak;
 mod stacks;
 mod support;

@@ -14,11 +14,10 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
+use super::consumer::{Consumer, Ending, Moment};
 use super::key::Key;
 use super::stream::{Delivery, Stream};
 use super::wheel::Wheel;
