@@ -63,8 +63,8 @@ pub struct Pcap {
     places: Places,
     handles: Vec<Handle>,
     last_number: u64,
-    /// Interfaces that libpcap gave up, with its words.
-    failures: Vec<(Arc<str>, String)>,
+    /// Interfaces that libpcap gave up, with its words. At most as many as are watched.
+    failures: Vec<(Link, String)>,
 }
 
 /// One interface.
@@ -73,8 +73,7 @@ pub(super) struct Handle {
     descriptor: RawFd,
     buffer_bytes: u64,
     interface: u32,
-    /// The kernel's number of the interface.
-    index: u32,
+    link: Link,
     /// Since when the interface is gone.
     left: Option<Instant>,
     /// Packets that were copied, and how many of them were given.
@@ -139,11 +138,6 @@ impl Pcap {
             }
         }
     }
-
-    /// Interfaces that libpcap gave up, with its words, since this was asked last. They can be attached again.
-    pub fn take_failures(&mut self) -> Vec<(Arc<str>, String)> {
-        std::mem::take(&mut self.failures)
-    }
 }
 
 impl Queues for Pcap {
@@ -169,12 +163,10 @@ impl Queues for Pcap {
             if handle.left.is_some() {
                 continue;
             }
-            self.places.leave(handle.index);
-            let name = self.places.interfaces().get(handle.interface as usize);
-            let name = name.and_then(|interface| interface.name.clone()).unwrap_or_default();
+            self.places.leave(handle.link.index);
             // It speaks once for each interface; whoever does not listen must not make the list grow.
-            self.failures.retain(|(known, _)| *known != name);
-            self.failures.extend(handle.failure.map(|failure| (name, failure)));
+            self.failures.retain(|(known, _)| known.index != handle.link.index);
+            self.failures.extend(handle.failure.map(|failure| (handle.link, failure)));
             self.failures.truncate(MAX_WATCHED);
         }
         if self.handles.iter().all(|handle| handle.left.is_none()) {
@@ -290,7 +282,7 @@ impl LiveSource for Pcap {
             buffer_bytes,
             capture,
             interface: place as u32,
-            index: link.index,
+            link: link.clone(),
             left: None,
             bytes: Vec::new(),
             packets: Vec::with_capacity(BATCH_PACKETS),
@@ -304,7 +296,7 @@ impl LiveSource for Pcap {
 
     fn detach(&mut self, index: u32) {
         let now = Instant::now();
-        let is_it = |handle: &&mut Handle| handle.index == index && handle.left.is_none();
+        let is_it = |handle: &&mut Handle| handle.link.index == index && handle.left.is_none();
         if let Some(handle) = self.handles.iter_mut().find(is_it) {
             handle.left = Some(now);
         }
@@ -322,6 +314,10 @@ impl LiveSource for Pcap {
         take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
     ) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
+    }
+
+    fn take_failures(&mut self) -> Vec<(Link, String)> {
+        std::mem::take(&mut self.failures)
     }
 
     fn counts(&mut self) -> Vec<LinkCounts> {

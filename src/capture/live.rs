@@ -174,6 +174,12 @@ pub trait LiveSource: Send {
         take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
     ) -> Result<usize, LiveError>;
 
+    /// Interfaces that it gave up by itself since it was asked last, and why. To be attached again where they are
+    /// still to be watched.
+    fn take_failures(&mut self) -> Vec<(Link, String)> {
+        Vec::new()
+    }
+
     /// Learns that no further packet of this flow, in either direction, matters until its next SYN.
     fn settle(&mut self, _flow: &FlowAddresses) {}
 

@@ -77,7 +77,7 @@ pub struct TableCounts {
     pub peak: u64,
     /// Segments whose bytes could not be held.
     pub segments_refused: u64,
-    /// Contexts not remembered because a flow had [`MAX_CONTEXTS`] already.
+    /// Contexts not remembered because a flow had [`MAX_CONTEXTS`](super::consumer::MAX_CONTEXTS) already.
     pub contexts_refused: u64,
 }
 

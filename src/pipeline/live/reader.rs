@@ -185,6 +185,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
                 is_stale: true,
             },
             watched: self.watched.clone(),
+            given_up: Vec::new(),
             behind: Vec::new(),
         };
         self.shared.note_poll();
@@ -343,6 +344,8 @@ struct Reader<A> {
     changes: Receiver<Change>,
     numbers: Numbers,
     watched: Watched,
+    /// What the source gave up by itself, to be attached again.
+    given_up: Vec<Link>,
     /// Frames dropped since it was last told, by the engine's interface number.
     behind: Vec<u64>,
 }
@@ -390,6 +393,7 @@ impl<A> Reader<A> {
                 self.numbers.note_empty(self.source.interfaces());
             }
             if counted.elapsed() >= COUNT_EVERY {
+                self.look_after_failures();
                 self.publish();
                 counted = Instant::now();
             }
@@ -431,26 +435,49 @@ impl<A> Reader<A> {
         while let Ok(change) = self.changes.try_recv() {
             match change {
                 Change::Appeared(link) => {
-                    let attached = self.source.attach(&link);
-                    self.numbers.look_again(self.source.interfaces());
-                    let name = link.name.to_string();
-                    let refused = match attached {
-                        Ok(()) => {
-                            self.watched.retain(|(index, _)| *index != link.index);
-                            self.watched.push((link.index, name.clone()));
-                            None
-                        }
-                        Err(error) => Some(error.to_string()),
-                    };
-                    self.show_watched(name, refused);
+                    self.given_up.retain(|given_up| given_up.index != link.index);
+                    self.attach(&link);
                 }
                 Change::Vanished { index, name } => {
                     self.source.detach(index);
+                    self.given_up.retain(|given_up| given_up.index != index);
                     self.watched.retain(|(watched, _)| *watched != index);
                     self.show_watched(name.to_string(), None);
                 }
                 other => adjust(&mut *self.source, &other, &self.shared),
             }
+        }
+    }
+
+    /// Begins to watch an interface, and tells; false where it is refused.
+    fn attach(&mut self, link: &Link) -> bool {
+        let attached = self.source.attach(link);
+        self.numbers.look_again(self.source.interfaces());
+        let name = link.name.to_string();
+        let refused = match attached {
+            Ok(()) => {
+                self.watched.retain(|(index, _)| *index != link.index);
+                self.watched.push((link.index, name.clone()));
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        let is_attached = refused.is_none();
+        self.show_watched(name, refused);
+        is_attached
+    }
+
+    /// Tells what the source gave up, and tries to watch it again.
+    fn look_after_failures(&mut self) {
+        for link in std::mem::take(&mut self.given_up) {
+            if !self.attach(&link) {
+                self.given_up.push(link);
+            }
+        }
+        for (link, why) in self.source.take_failures() {
+            self.watched.retain(|(index, _)| *index != link.index);
+            self.show_watched(link.name.to_string(), Some(why));
+            self.given_up.push(link);
         }
     }
 

@@ -52,7 +52,7 @@ fn replay(inputs: Vec<Input>, speed: Speed, is_endless: bool) -> (Live<u32>, Rec
 fn drain(
     live: Live<u32>,
     outputs: &Receiver<Output<u32>>,
-    until: impl Fn(&Health, usize) -> bool,
+    mut until: impl FnMut(&Health, usize) -> bool,
 ) -> (Vec<Record>, Accounts) {
     let (mut records, mut last) = (Vec::new(), None);
     let begin = Instant::now();
@@ -358,6 +358,9 @@ struct Passing {
     interfaces: Vec<Interface>,
     waiting: u64,
     told: Told,
+    /// What it gives up when it is asked next; it is refused once after that.
+    fails: Arc<Mutex<Option<Link>>>,
+    is_refused: bool,
 }
 
 impl LiveSource for Passing {
@@ -368,6 +371,12 @@ impl LiveSource for Passing {
     fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
         let interface =
             Interface { link_type: link.link_type, name: Some(Arc::clone(&link.name)), kind: None };
+        if std::mem::take(&mut self.is_refused) {
+            return Err(LiveError::Interface {
+                interface: Arc::clone(&link.name),
+                why: "not yet".to_owned(),
+            });
+        }
         self.interfaces = vec![interface];
         if self.waiting > 0 {
             // This one came and the one before it went between two polls.
@@ -401,6 +410,12 @@ impl LiveSource for Passing {
         Ok(given as usize)
     }
 
+    fn take_failures(&mut self) -> Vec<(Link, String)> {
+        let failure = self.fails.lock().unwrap().take();
+        self.is_refused |= failure.is_some();
+        failure.into_iter().map(|link| (link, "it went away".to_owned())).collect()
+    }
+
     fn set_interest(&mut self, prefixes: &[ipnet::IpNet]) -> Result<(), LiveError> {
         self.told.lock().unwrap().push(format!("{} prefixes", prefixes.len()));
         Ok(())
@@ -419,8 +434,18 @@ impl LiveSource for Passing {
 type Told = Arc<Mutex<Vec<String>>>;
 
 fn passing() -> (Live<u32>, Receiver<Output<u32>>, Told) {
+    passing_that_fails(&Arc::default())
+}
+
+fn passing_that_fails(fails: &Arc<Mutex<Option<Link>>>) -> (Live<u32>, Receiver<Output<u32>>, Told) {
     let told = Told::default();
-    let source = Passing { interfaces: Vec::new(), waiting: 0, told: Arc::clone(&told) };
+    let source = Passing {
+        interfaces: Vec::new(),
+        waiting: 0,
+        told: Arc::clone(&told),
+        fails: Arc::clone(fails),
+        is_refused: false,
+    };
     let feed = Feed::Interfaces {
         source: Box::new(source),
         reopen: never(),
@@ -455,6 +480,23 @@ fn thousands_of_names_come_and_go_without_growth() {
     let all = accounts.interfaces.values().map(|counts| counts.seen.packets).sum::<u64>();
     assert_eq!(all, 6_000 - 3 * never_given);
     assert_adds_up(&accounts);
+}
+
+#[test]
+fn says_what_the_source_gave_up_and_watches_it_again() {
+    let fails = Arc::default();
+    let (live, outputs, _) = passing_that_fails(&fails);
+    live.change(Change::Appeared(link("eth7")));
+    let mut words = Vec::new();
+    drain(live, &outputs, |health, _| {
+        let said = health.refused.get("eth7").cloned();
+        if health.interfaces == ["eth7"] && words.is_empty() {
+            *fails.lock().unwrap() = Some(link("eth7"));
+        }
+        words.extend(said.filter(|said| words.last() != Some(said)));
+        words.len() == 2 && health.interfaces == ["eth7"] && health.refused.is_empty()
+    });
+    assert_eq!(words, ["it went away", "the interface eth7 cannot be watched: not yet"]);
 }
 
 #[test]
