@@ -50,6 +50,19 @@ pub fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
+/// Bytes in the largest unit (decimal, SI) of which they are at least one, cut after one digit.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    let (mut whole, mut rest, mut unit) = (number, 0, "B");
+    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        if whole < 1_000 {
+            break;
+        }
+        (rest, whole, unit) = (whole % 1_000, whole / 1_000, larger);
+    }
+    if unit == "B" { format!("{whole} B") } else { format!("{whole}.{} {unit}", rest / 100) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +80,13 @@ mod tests {
             assert_eq!(thousands(number), text);
         }
         assert_eq!((count(1, "flow"), count(2_000, "flow")), ("1 flow".to_owned(), "2,000 flows".to_owned()));
+    }
+
+    #[test]
+    fn writes_bytes_for_people() {
+        for (number, text) in [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_299_999, "1.2 MB")] {
+            assert_eq!(bytes(number), text);
+        }
+        assert_eq!(bytes(u64::MAX), "18.4 EB");
     }
 }

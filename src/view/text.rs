@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::export::plain::{count, plain, thousands};
+pub use crate::export::plain::{bytes, count, plain, thousands};
 
 /// Columns that `text` takes.
 #[must_use]
@@ -37,35 +37,11 @@ pub fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
-/// Bytes with a unit: `999 B`, `1.2 MB`.
-#[must_use]
-pub fn bytes(number: u64) -> String {
-    let (mut unit, mut divisor) = ("B", 1_u64);
-    for larger in ["kB", "MB", "GB", "TB", "PB"] {
-        if number / divisor < 1_000 {
-            break;
-        }
-        (unit, divisor) = (larger, divisor * 1_000);
-    }
-    if divisor == 1 {
-        return format!("{number} B");
-    }
-    format!("{}.{} {unit}", number / divisor, number % divisor * 10 / divisor)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn writes_bytes_for_people() {
-        for (number, text) in [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (1_299_999, "1.2 MB")] {
-            assert_eq!(bytes(number), text);
-        }
-        assert!(bytes(u64::MAX).ends_with(" PB"));
-    }
 
     #[test]
     fn cuts_where_it_must() {
