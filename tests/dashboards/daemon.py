@@ -48,12 +48,12 @@ def main():
         )
         with contextlib.ExitStack() as stack:
             daemon = stack.enter_context(servers.running(command, f"http://{address}/healthz", Path(folder) / "daemon.log"))
-            began = time.time()
             url = stack.enter_context(servers.prometheus(folder, scrape))
+            began = time.time()
             time.sleep(RUN_SECONDS)
             if daemon.poll() is not None:
                 sys.exit(f"the daemon ended: {(Path(folder) / 'daemon.log').read_text()[-3000:]}")
-            asked, left_out, wrong = scraped.unanswered(url, SCRAPE, began, MAY_BE_EMPTY)
+            asked, left_out, wrong = scraped.unanswered(url, SCRAPE, began, time.time(), MAY_BE_EMPTY)
             if wrong:
                 metrics = servers.get(f"http://{address}/metrics").decode()
                 (Path("/tmp") / "ddbwatch-daemon-metrics.txt").write_text(metrics)
