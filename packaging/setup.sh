@@ -52,11 +52,19 @@ make_python() {
     target/python/bin/pip install --quiet duckdb 'pyspark>=3.5,<4' $(grep -E '^(boto3|cryptography|moto)' captures/requirements.txt)
 }
 
+# The schema of the Prometheus Operator.
+make_node() {
+    [ "$purpose" = test ] || return 0
+    [ -d target/node/node_modules/@kubernetes-models/prometheus-operator ] && return 0
+    npm install --silent --no-audit --no-fund --prefix target/node @kubernetes-models/prometheus-operator@6.0.0 js-yaml@5.5.0
+}
+
 if [ "$purpose" = test ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
     missing="$missing python3-venv"
 fi
 if [ -z "$missing" ]; then
     make_python
+    make_node
     exit 0
 fi
 
@@ -78,3 +86,4 @@ $sudo apt-get update -qq
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 make_python
+make_node

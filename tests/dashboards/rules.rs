@@ -137,6 +137,20 @@ fn the_operators_object_holds_the_same_rules() {
 }
 
 #[test]
+fn the_operator_accepts_its_object() {
+    let modules = root().join("target/node/node_modules");
+    if !support::is_there("node") {
+        return;
+    }
+    if !modules.exists() {
+        return support::skip("packaging/setup.sh test was not run");
+    }
+    let checked =
+        ["tests/dashboards/operator.mjs", "target/node/node_modules", "dashboards/rules/prometheusrule.yaml"];
+    println!("{}", must("node", &checked).text());
+}
+
+#[test]
 fn promtool_accepts_rules_and_example() {
     if support::is_there("promtool") {
         must("promtool", &["check", "rules", RULES]);
