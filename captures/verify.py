@@ -23,7 +23,8 @@ FIELDS = ["tcp.srcport", "tcp.dstport", "tls.handshake.type", "tls.handshake.ext
           "tls.handshake.extensions.supported_version", "tls.handshake.ciphersuite", "tls.handshake.extensions_key_share_group",
           "tls.handshake.server_named_curve"]
 # tshark cannot follow these, by their making.
-BLIND = {"gwlb-overlapping-ranges", "mirror-truncated", "snaplen-400", "nat-two-interfaces", "lost-client-hello", "sslv2-hello"}
+BLIND = {"gwlb-overlapping-ranges", "mirror-truncated", "snaplen-400", "nat-two-interfaces", "lost-client-hello", "sslv2-hello",
+         "ssl2", "ssl2-resumed"}
 # tshark 4.0 does not take these suites' ServerKeyExchange apart.
 NO_CURVE = {"tls12-aria", "tls12-ecdhe-psk"}
 
@@ -40,6 +41,8 @@ def suites():
     # Suites this OpenSSL no longer has.
     return names | {"0x0005": "TLS_RSA_WITH_RC4_128_SHA", "0x0004": "TLS_RSA_WITH_RC4_128_MD5", "0x000a": "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
                     "0xc011": "TLS_ECDHE_RSA_WITH_RC4_128_SHA", "0xc012": "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+                    "0x0003": "TLS_RSA_EXPORT_WITH_RC4_40_MD5", "0x0009": "TLS_RSA_WITH_DES_CBC_SHA",
+                    "0x0014": "TLS_DHE_RSA_EXPORT_WITH_DES40_CBC_SHA", "0x0017": "TLS_DH_anon_EXPORT_WITH_RC4_40_MD5",
                     "0x0018": "TLS_DH_anon_WITH_RC4_128_MD5", "0x1304": "TLS_AES_128_CCM_SHA256"}
 
 

@@ -30,6 +30,8 @@ class Certificates:
             parameters = parameters or lab.run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
                                                f"group:ffdhe{bits}").stdout
             (folder / f"dh{bits}.pem").write_text(parameters)
+        # Short as only export suites ask for, so that it is found at once.
+        lab.run("openssl", "dhparam", "-out", folder / "dh512.pem", "512")
         lab.run("openssl", "srp", "-add", "-srpvfile", "srp.txt", "-passout", "pass:throwaway", "sensor",
                 cwd=_with_srp_file(folder))
         chain = [pki.Authority(folder, f"chain{n}", "Amazon", f"Amazon Root CA {n}") for n in range(1, 4)]

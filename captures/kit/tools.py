@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from .book import Skipped
@@ -61,6 +62,10 @@ class Tools:
     def rustls_peer(self) -> Path:
         return self._once("rust", self._rust)
 
+    def old_openssl(self, version) -> Path:
+        """libssl of OpenSSL 0.9.8 or 1.0.2, as a Python package of that time brought it."""
+        return self._once(f"openssl-{version}", lambda: self._old_openssl(version))
+
     def _once(self, name, build):
         if name not in self._built:
             self._built[name] = build()
@@ -84,6 +89,23 @@ class Tools:
             (folder / "package.json").write_text(wanted)
             self._run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
         return folder / "node_modules"
+
+    def _old_openssl(self, version):
+        package = {"0.9.8": "psycopg2==2.7", "1.0.2": "psycopg2==2.7.4"}[version]
+        folder = self.build_dir / f"openssl-{version}"
+        if not folder.exists():
+            download = self.build_dir / f"openssl-{version}-download"
+            self._run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "36",
+                      "--platform", "manylinux1_x86_64", "--dest", download, package)
+            with zipfile.ZipFile(next(download.glob("*.whl"))) as wheel:
+                wheel.extractall(download)
+            # It was part of the C library, and has to be that of this system.
+            for bundled in (download / "psycopg2" / ".libs").glob("libresolv*"):
+                bundled.unlink()
+                bundled.symlink_to("/lib/x86_64-linux-gnu/libresolv.so.2")
+            (download / "psycopg2" / ".libs").rename(folder)
+            shutil.rmtree(download)
+        return next(folder.glob("libssl*"))
 
     def _go(self):
         self._need("go")

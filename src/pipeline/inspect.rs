@@ -444,8 +444,12 @@ fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Op
     let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
     let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
     let fresh = bytes.len().saturating_sub(fresh_bytes);
-    memchr_iter(0x16, bytes)
-        .find(|&at| tls::probe(bytes.get(at..).unwrap_or_default()) == wanted)
+    // One in the framing of SSL 2 is known by no single byte: it is looked for at the beginning alone.
+    (tls::probe(bytes) == wanted)
+        .then_some(0)
+        .or_else(|| {
+            memchr_iter(0x16, bytes).find(|&at| tls::probe(bytes.get(at..).unwrap_or_default()) == wanted)
+        })
         .or_else(|| is_record(0).then_some(0))
         .or_else(|| is_record(fresh).then_some(fresh))
 }

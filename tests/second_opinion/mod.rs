@@ -32,6 +32,24 @@ const SKIPS: &[(&str, &str, &str)] = &[
     ),
     ("lost-half-hello.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
     ("mirror-truncated.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
+    ("ssl2.pcap", "tls.cipher*", "of hellos that are SSL 2 altogether tshark gives other fields"),
+    (
+        "ssl2.pcap",
+        "tls.client.supported_ciphers",
+        "of hellos that are SSL 2 altogether tshark gives other fields",
+    ),
+    ("ssl2.pcap", "tls.protocol.version", "of hellos that are SSL 2 altogether tshark gives other fields"),
+    ("ssl2-resumed.pcap", "tls.cipher*", "of hellos that are SSL 2 altogether tshark gives other fields"),
+    (
+        "ssl2-resumed.pcap",
+        "tls.client.supported_ciphers",
+        "of hellos that are SSL 2 altogether tshark gives other fields",
+    ),
+    (
+        "ssl2-resumed.pcap",
+        "tls.protocol.version",
+        "of hellos that are SSL 2 altogether tshark gives other fields",
+    ),
     (
         "sslv2-hello.pcap",
         "tls.client.supported_ciphers",
