@@ -77,6 +77,8 @@ pub struct Session {
     is_flight_over: bool,
     /// Bytes of the flight between ServerHello and its end are missing.
     has_flight_gap: bool,
+    /// The server's flight ended without any message of a full handshake: resumed, if the ids say so.
+    is_flight_short: bool,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
 }
@@ -105,6 +107,7 @@ impl Session {
             errors: TlsErrors::default(),
             is_flight_over: false,
             has_flight_gap: false,
+            is_flight_short: false,
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
         }
@@ -346,14 +349,20 @@ impl Session {
                 }
                 self.server.has_changed_cipher = true;
                 self.is_flight_over = true;
-                if self.facts.resumed.is_none() && !self.has_flight_gap && echoes_session_id(&self.facts) {
-                    self.facts.resumed = Some(true);
-                    let has_ticket =
-                        self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
-                    self.facts.resumption =
-                        Some(if has_ticket { Resumption::Ticket } else { Resumption::SessionId });
-                }
+                self.is_flight_short = !self.has_flight_gap;
+                self.note_abbreviated_handshake();
             }
+        }
+    }
+
+    /// A session id that comes back, and no full handshake behind it. The two directions may come out of step, so
+    /// this is asked when the flight ends and when the client's hello is there.
+    fn note_abbreviated_handshake(&mut self) {
+        if self.is_flight_short && self.facts.resumed.is_none() && echoes_session_id(&self.facts) {
+            self.facts.resumed = Some(true);
+            let has_ticket =
+                self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
+            self.facts.resumption = Some(if has_ticket { Resumption::Ticket } else { Resumption::SessionId });
         }
     }
 
@@ -467,6 +476,7 @@ impl Session {
                     if let Some((hello, kind, _)) = hello {
                         self.facts.client_hello = Some(hello);
                         (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        self.note_abbreviated_handshake();
                     }
                 } else if self.facts.second_client_hello.is_none()
                     && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
