@@ -341,6 +341,31 @@ fn one_side_may_be_seen_before_the_other() {
     none(&[client_first, changed("server first", |frames| one_side_first(frames, false), &TIMES)]);
 }
 
+/// Without what opened the connections.
+fn unopened(frames: &[Frame]) -> Vec<Frame> {
+    let is_opening = |frame: &&Frame| {
+        frame.parts().is_some_and(|parts| frame.flags(parts) & SYN != 0 && parts.payload == parts.end)
+    };
+    frames.iter().filter(|frame| !is_opening(frame)).cloned().collect()
+}
+
+/// A resolver's answers over TCP are read from the opening on; an acknowledgment alone, without an opening before it,
+/// opens no flow.
+const NEED_THE_OPENING: [&str; 2] = ["dns-over-tcp", "not-answered"];
+
+#[test]
+fn the_opening_of_a_connection_may_be_missing() {
+    let mut wrong = [
+        changed("unopened", unopened, &TIMES),
+        changed("unopened, server first", |frames| one_side_first(&unopened(frames), false), &TIMES),
+    ]
+    .concat();
+    let found = wrong.len();
+    wrong.retain(|error| !NEED_THE_OPENING.iter().any(|name| error.contains(name)));
+    assert_eq!(found - wrong.len(), 3, "exceptions that are not needed");
+    none(&[wrong]);
+}
+
 #[test]
 fn every_capture_may_be_seen_twice() {
     let twice = |frames: &[Frame]| frames.iter().flat_map(|frame| [frame.clone(), frame.clone()]).collect();

@@ -92,6 +92,8 @@ pub trait Consumer {
 
     /// True where `bytes` look like the first bytes a client or server sends.
     fn starts_stream(&self, bytes: &[u8]) -> bool;
+    /// True where first bytes answer some of the other side's; others are said to be answered.
+    fn is_answer(&self, bytes: &[u8]) -> bool;
     /// Takes the next bytes that `side` sent.
     fn data(&mut self, state: &mut Self::State, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment);
     /// Learns that a flow that is over was seen once more.

@@ -460,6 +460,7 @@ impl<C: Consumer> Table<C> {
                 active.view.round_trip = Some(moment.at.since(syn_at));
             }
         }
+        let mut is_answer_known = false;
         if active.streams[mine].is_unanchored()
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)
@@ -467,6 +468,17 @@ impl<C: Consumer> Table<C> {
             // What was held right in front of it, as a proxy's header, belongs to the stream too.
             let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
             active.streams[mine].anchor(beginning, false);
+            release(active, side, moment, consumer);
+            let answer = segment.acknowledgment;
+            if flags.has(TcpFlags::ACK)
+                && active.streams[other].is_unanchored()
+                && !consumer.is_answer(segment.payload)
+            {
+                // What the other side says from here on is the answer, whatever it begins with.
+                let beginning = active.streams[other].run_before(answer).unwrap_or(answer);
+                active.streams[other].anchor(beginning, false);
+                is_answer_known = true;
+            }
         }
         for end in [mine, other] {
             if !slot.has_base[end]
@@ -524,6 +536,9 @@ impl<C: Consumer> Table<C> {
             if active.streams[mine].is_unanchored() {
                 begin_by_content(active, side, moment, consumer);
             }
+        }
+        if is_answer_known {
+            release(active, side.other(), moment, consumer);
         }
         // A gap in the other direction may turn hopeless by this packet's acknowledgement or time.
         if active.streams[other].has_held() && active.streams[other].is_gap_hopeless(moment.at) {
@@ -602,16 +617,21 @@ fn begin_by_content<C: Consumer>(
     consumer: &mut C,
 ) {
     let mut head = [0; HEAD_BYTES];
-    let Active { streams, state, view, .. } = active;
-    let stream = &mut streams[side.index()];
+    let stream = &mut active.streams[side.index()];
     let Some((sequence, length)) = stream.lowest_run(&mut head) else { return };
     if consumer.starts_stream(head.get(..length).unwrap_or_default()) {
         stream.anchor(sequence, false);
-        stream.release(&mut |delivery| match delivery {
-            Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
-            Delivery::Gap => consumer.gap(state, side),
-        });
+        release(active, side, moment, consumer);
     }
+}
+
+/// Delivers what was held of a stream whose beginning has become known.
+fn release<C: Consumer>(active: &mut Active<C::State>, side: Side, moment: &Moment, consumer: &mut C) {
+    let Active { streams, state, view, .. } = active;
+    streams[side.index()].release(&mut |delivery| match delivery {
+        Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
+        Delivery::Gap => consumer.gap(state, side),
+    });
 }
 
 #[cfg(test)]

@@ -274,6 +274,10 @@ impl Consumer for Flows {
         Inspection::starts_stream(bytes)
     }
 
+    fn is_answer(&self, bytes: &[u8]) -> bool {
+        Inspection::is_answer(bytes)
+    }
+
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
         let Self { names, dns_errors, repeated, .. } = self;

@@ -103,6 +103,12 @@ impl Inspection {
         }
     }
 
+    /// True for first bytes that answer the other side's.
+    #[must_use]
+    pub fn is_answer(bytes: &[u8]) -> bool {
+        tls::probe(bytes) == Probe::ServerHello
+    }
+
     /// True once nothing more can be learned.
     #[must_use]
     pub fn is_decided(&self) -> bool {

@@ -39,6 +39,9 @@ impl Consumer for Script {
     fn starts_stream(&self, bytes: &[u8]) -> bool {
         bytes.starts_with(b"HELLO") || bytes.starts_with(b"\x16ELLO")
     }
+    fn is_answer(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(b"\x16ELLO")
+    }
     fn data(&mut self, state: &mut Heard, _: &FlowView, side: Side, bytes: &[u8], _: &Moment) {
         state.streams[side.index()].extend_from_slice(bytes);
         state.is_decided =
@@ -674,4 +677,22 @@ fn keeps_of_a_syn_alone_only_what_it_said() {
 fn a_slot_is_two_lines_of_the_cache() {
     assert_eq!(size_of::<Slot<Heard>>(), 128);
     assert_eq!(std::mem::offset_of!(Slot<Heard>, generation), 64);
+}
+
+#[test]
+fn without_an_opening_an_answer_begins_where_the_hello_says() {
+    for is_answer_first in [false, true] {
+        let mut wire = Wire::new(Limits::default());
+        let hello: [(bool, u32, u32, &[u8]); 2] =
+            [(true, 493, 901, b"before "), (true, 500, 901, b"HELLO..")];
+        let answer = [(false, 901, 507, &b"refused"[..])];
+        let (first, second) =
+            if is_answer_first { (&answer[..], &hello[..]) } else { (&hello[..], &answer[..]) };
+        for &(from_client, sequence, acknowledgment, payload) in first.iter().chain(second) {
+            wire.send(from_client, TcpFlags::ACK, sequence, acknowledgment, payload);
+        }
+        let ended = wire.finish();
+        assert_eq!(ended[0].streams, [b"refused".to_vec(), b"before HELLO..".to_vec()], "{is_answer_first}");
+        assert_eq!((ended.len(), ended[0].gaps), (1, 0), "{is_answer_first}");
+    }
 }
