@@ -22,6 +22,7 @@ mod golden;
 mod lab;
 #[cfg(target_os = "linux")]
 mod live;
+mod losses;
 mod plain_packets;
 mod prometheus_text;
 mod properties;

@@ -55,6 +55,7 @@ pub(crate) fn tls12() -> Record {
         server_hello_frame: Some(6),
         completeness: Completeness::Full,
         outcome: Outcome::Completed,
+        is_from_beginning: true,
         ended_by: None,
         tls: Some(Box::new(TlsFacts {
             client_hello: Some(

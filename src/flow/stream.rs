@@ -115,6 +115,15 @@ impl Stream {
         }
     }
 
+    /// True where FIN, or what the peer has acknowledged, says that more was sent than was seen.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let Some(next) = self.next else { return false };
+        // One more than the last byte is acknowledged where FIN was.
+        self.fin.is_some_and(|fin| distance(next, fin) > 0)
+            || self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 1)
+    }
+
     /// True where FIN was seen, delivered up to it or not.
     #[must_use]
     pub const fn has_fin(&self) -> bool {

@@ -138,6 +138,9 @@ pub struct Record {
     pub client_hello_frame: Option<u64>,
     pub server_hello_frame: Option<u64>,
     pub completeness: Completeness,
+    /// The connection was seen from its opening on, and nothing was lost before its handshake or request: so nothing
+    /// came before what was seen, as a proxy's preamble.
+    pub is_from_beginning: bool,
     pub outcome: Outcome,
     /// Who sent the first FIN or RST, where that ended the flow.
     pub ended_by: Option<AlertFrom>,

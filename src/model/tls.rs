@@ -86,12 +86,15 @@ impl ClientHello {
             + size_of::<Self>()
     }
 
-    /// The versions offered, GREASE left out: those of supported_versions where sent, else
-    /// everything up to `legacy_version` counts as its maximum.
+    /// The best version offered, GREASE left out: of supported_versions where sent, else `legacy_version`, which
+    /// stays at 1.2 for what is newer [RFC 8446 section 4.1.2]. Unknown where a cut hello may have lost the
+    /// extension that names a newer one.
     #[must_use]
     pub fn max_version(&self) -> Option<TlsVersion> {
         if self.supported_versions.is_empty() {
-            return (!self.legacy_version.is_grease()).then_some(self.legacy_version);
+            let is_last = self.legacy_version.rank() >= TlsVersion::TLS12.rank();
+            let is_unknown = self.legacy_version.is_grease() || self.is_truncated && is_last;
+            return (!is_unknown).then_some(self.legacy_version);
         }
         self.supported_versions.iter().copied().filter(|v| !v.is_grease()).max_by_key(|v| v.rank())
     }
@@ -240,6 +243,8 @@ pub struct TlsFacts {
     pub established: bool,
     /// Bytes of the handshake are missing (loss, snap length, limits): what is absent may have been there.
     pub is_truncated: bool,
+    /// Some of them are the server's: its hello, where that is absent, may have been there.
+    pub lacks_server_bytes: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
     pub downgrade: Option<Downgrade>,

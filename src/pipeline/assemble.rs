@@ -28,8 +28,9 @@ pub(super) fn record(
     if !view.has_payload {
         return Err("no_payload");
     }
+    let mut parts =
+        Parts { is_from_beginning: view.originator.is_some() && !state.has_gap(), ..Parts::default() };
     let finding = state.into_finding(&view);
-    let mut parts = Parts::default();
     match finding {
         Finding::Dns => return Err("dns"),
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
@@ -100,6 +101,7 @@ struct Parts {
     http: Option<Box<HttpFacts>>,
     proxy: Option<ProxyFacts>,
     is_mid_stream: bool,
+    is_from_beginning: bool,
     outcome: Option<Outcome>,
     client_hello_frame: Option<u64>,
     server_hello_frame: Option<u64>,
@@ -195,6 +197,7 @@ impl Parts {
             server_hello_frame: self.server_hello_frame,
             completeness,
             outcome: self.outcome.unwrap_or(Outcome::NotSeen),
+            is_from_beginning: self.is_from_beginning,
             ended_by: ended_by(ending, client_side),
             tls: self.tls,
             http: self.http,

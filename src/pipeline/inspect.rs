@@ -135,6 +135,12 @@ impl Inspection {
             }
     }
 
+    /// True where bytes are missing before the handshake or the request.
+    #[must_use]
+    pub const fn has_gap(&self) -> bool {
+        self.has_gap
+    }
+
     /// Remembers the hardware addresses of a packet.
     pub fn note_link(&mut self, moment: &Moment) {
         if let Some(link) = moment.link

@@ -44,6 +44,7 @@ struct Question {
     entry: Entry,
     completeness: Completeness,
     outcome: Outcome,
+    is_from_beginning: bool,
     ended_by: Option<AlertFrom>,
 }
 
@@ -105,6 +106,7 @@ impl Question {
             client_hello_frame: _,
             server_hello_frame: _,
             completeness,
+            is_from_beginning,
             outcome,
             ended_by,
             tls,
@@ -137,6 +139,7 @@ impl Question {
             entry: *entry,
             completeness: *completeness,
             outcome: *outcome,
+            is_from_beginning: *is_from_beginning,
             ended_by: *ended_by,
         })
     }

@@ -17,7 +17,8 @@ pub fn judge(facts: &TlsFacts) -> Option<Downgrade> {
     if server.is_ssl2_form || is_tls13(server.version()) {
         return None;
     }
-    let offered = client.max_version().map_or(0, TlsVersion::rank);
+    // Of a cut hello at least this is known.
+    let offered = client.max_version().unwrap_or(client.legacy_version).rank();
     match &server.random_end {
         SENTINEL_TLS12 if offered >= TlsVersion::TLS13.rank() => return Some(Downgrade::SentinelTls12),
         SENTINEL_TLS11 if offered >= TlsVersion::TLS12.rank() => return Some(Downgrade::SentinelTls11),

@@ -292,6 +292,7 @@ impl Session {
             self.facts.is_truncated = true;
             self.errors.insert(TlsError::HandshakeGap);
             self.has_flight_gap |= sender == Sender::Server;
+            self.facts.lacks_server_bytes |= sender == Sender::Server;
         }
     }
 

@@ -168,6 +168,8 @@ fn record(object: &mut Object) -> Read<Record> {
         server_hello_frame,
         completeness,
         outcome,
+        // Not recorded; what a rule has made of it is.
+        is_from_beginning: true,
         ended_by: object.word(Key::EndedBy, AlertFrom::parse)?,
         tls,
         http,

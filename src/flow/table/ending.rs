@@ -98,7 +98,7 @@ impl<C: Consumer> Table<C> {
         let now = self.now;
         self.unfold(index);
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let Some(active) = slot.active.take() else { return };
+        let Some(mut active) = slot.active.take() else { return };
         // What was over before is no less so for what happened since, be it for want of room.
         let ending = match active.lingering {
             Some((first, ..)) if ending != Ending::Translated => first,
@@ -106,6 +106,12 @@ impl<C: Consumer> Table<C> {
         };
         let is_over = matches!(ending, Ending::Decided | Ending::Translated);
         slot.phase = if is_over { Phase::Decided } else { Phase::Closed };
+        for side in [Side::A, Side::B] {
+            // What was lost at the end leaves no gap in front of anything.
+            if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {
+                consumer.gap(&mut active.state, side);
+            }
+        }
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
         self.counts.ended += 1;

@@ -45,15 +45,13 @@ impl Case<'_> {
         let Some(hello) = tls.client_hello.as_ref().filter(|_| tls.server_hello.is_none()) else {
             return Finding::Kept;
         };
-        // A version above 1.2 is only named in an extension, which a cut hello may have lost.
-        let is_cut = hello.is_truncated && hello.supported_versions.is_empty();
-        let Some(offered) =
-            hello.max_version().filter(|offered| !is_cut || offered.rank() < TlsVersion::TLS12.rank())
-        else {
-            return Finding::Kept;
-        };
+        let Some(offered) = hello.max_version() else { return Finding::Kept };
         if offered.rank() >= self.settings.minimum_version.rank() {
             return Finding::Kept;
+        }
+        if tls.lacks_server_bytes {
+            // It may have been accepted.
+            return Finding::Unknown;
         }
         let is_server = self.record.ended_by == Some(AlertFrom::Server);
         let how = match (tls.alert, self.record.outcome) {

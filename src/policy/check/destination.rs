@@ -196,6 +196,10 @@ impl Case<'_> {
         if !is_public_form || self.record.is_proxied() || !is_private(address) {
             return Finding::Kept;
         }
+        if !self.record.is_from_beginning {
+            // It may be the address of a proxy, which was asked for the name before.
+            return Finding::Unknown;
+        }
         let message = format!(
             "{} uses the public name {}, but it leads to the private address {address}.",
             self.client(),

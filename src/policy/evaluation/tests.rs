@@ -36,6 +36,7 @@ pub(in crate::policy) fn good() -> Record {
         server_hello_frame: Some(6),
         completeness: Completeness::Full,
         outcome: Outcome::Completed,
+        is_from_beginning: true,
         ended_by: None,
         tls: Some(Box::new(TlsFacts {
             client_hello: Some(

@@ -1,0 +1,205 @@
+//! What a capture has lost makes things unknown, never wrong: of a part of a capture nothing is said that the whole
+//! does not say.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::properties::{BASES, Base, records_of};
+use crate::support::packets::{Frame, SYN_FIN_RST};
+use crate::support::{self, Record};
+
+/// Keys whose value is that of the whole wherever they are there.
+const TRUE_OR_ABSENT: [&str; 21] = [
+    "tls.protocol.version",
+    "tls.cipher",
+    "tls.cipher_id",
+    "tls.curve",
+    "tls.dh_bits",
+    "tls.client.server_name",
+    "tls.client.ja3",
+    "tls.client.ja4",
+    "tls.client.max_version",
+    "tls.client.min_version",
+    "tls.server.ja3s",
+    "tls.next_protocol",
+    "tls.resumed",
+    "tls.alert",
+    "tls.alert.from",
+    "tls.hello_retry_request",
+    "tls.server.certificate.subject",
+    "http.request.method",
+    "http.host",
+    "proxy.kind",
+    "proxy.target",
+];
+
+/// Keys of which the first value claims something, and others do not.
+const CLAIMS: [(&str, &str); 5] = [
+    ("policy.verdict", "pass"),
+    ("handshake.outcome", "completed"),
+    ("handshake.outcome", "refused_by_server"),
+    ("handshake.outcome", "refused_by_client"),
+    ("flow.completeness", "full"),
+];
+
+fn grave_rules(record: &Record) -> BTreeSet<&str> {
+    let all = record.get("violations").and_then(Value::as_array).into_iter().flatten();
+    all.filter(|violation| violation["severity"] != "info")
+        .filter_map(|violation| violation["rule"].as_str())
+        .collect()
+}
+
+fn ends(record: &Record) -> BTreeSet<String> {
+    ["client", "server"]
+        .map(|end| format!("{}:{}", record[&format!("{end}.address")], record[&format!("{end}.port")]))
+        .into()
+}
+
+/// What `part` says that `whole` does not.
+fn untrue(part: &Record, whole: &Record) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for key in TRUE_OR_ABSENT {
+        if part.contains_key(key) && part.get(key) != whole.get(key) {
+            wrong.push(format!("{key}: {:?}, of the whole {:?}", part.get(key), whole.get(key)));
+        }
+    }
+    for (key, claim) in CLAIMS {
+        if part.get(key).is_some_and(|value| value == claim) && part.get(key) != whole.get(key) {
+            wrong.push(format!("{key}: {claim}, of the whole {:?}", whole.get(key)));
+        }
+    }
+    if part.get("tls.established") == Some(&Value::Bool(true))
+        && whole.get("tls.established") != Some(&Value::Bool(true))
+    {
+        wrong.push("tls.established".to_owned());
+    }
+    let secrecy = part.get("tls.forward_secrecy").and_then(Value::as_str);
+    if secrecy.is_some_and(|secrecy| secrecy != "unknown")
+        && part.get("tls.forward_secrecy") != whole.get("tls.forward_secrecy")
+    {
+        wrong.push(format!(
+            "tls.forward_secrecy: {secrecy:?}, of the whole {:?}",
+            whole.get("tls.forward_secrecy")
+        ));
+    }
+    let invented: Vec<&str> = grave_rules(part).difference(&grave_rules(whole)).copied().collect();
+    if !invented.is_empty() {
+        wrong.push(format!("violations that are none: {}", invented.join(" ")));
+    }
+    wrong
+}
+
+/// What the records of some of a capture's frames say wrongly.
+fn told_wrongly(base: &Base, frames: &[Frame]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for part in records_of(frames) {
+        let same_ends = base.records.iter().filter(|whole| ends(whole) == ends(&part));
+        match same_ends.map(|whole| untrue(&part, whole)).min_by_key(Vec::len) {
+            None => wrong.push(format!("a flow that is not there: {:?}", ends(&part))),
+            Some(of_it) => wrong.extend(of_it),
+        }
+    }
+    wrong
+}
+
+/// A client's alert after the server has closed: where only the client was seen, the alert is the end.
+const CLOSED_BEFORE: &str =
+    "refused-tls10-closed.pcap without the answers: handshake.outcome: refused_by_client";
+
+/// Tries losses of every capture; says what was told wrongly.
+fn none_is_told_wrongly(what: &str, losses: impl Fn(&[Frame]) -> Vec<(String, Vec<Frame>)> + Sync) {
+    let wrong: Vec<String> = support::each(&BASES, |base| {
+        let mut lines = Vec::new();
+        for (which, frames) in losses(&base.frames) {
+            lines.extend(
+                told_wrongly(base, &frames)
+                    .into_iter()
+                    .map(|line| format!("{} without {which}: {line}", base.name)),
+            );
+        }
+        lines
+    })
+    .concat();
+    let wrong: Vec<String> = wrong.into_iter().filter(|line| !line.starts_with(CLOSED_BEFORE)).collect();
+    assert!(wrong.is_empty(), "{what}: {}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Places of the first frames with payload.
+fn with_payload(frames: &[Frame], most: usize) -> Vec<usize> {
+    let is_it = |frame: &Frame| frame.parts().is_some_and(|parts| parts.payload < parts.end);
+    (0..frames.len()).filter(|&place| is_it(&frames[place])).take(most).collect()
+}
+
+#[test]
+fn one_lost_packet_makes_nothing_untrue() {
+    none_is_told_wrongly("one lost", |frames| {
+        let without = |lost: usize| {
+            let rest =
+                frames.iter().enumerate().filter(|(place, _)| *place != lost).map(|(_, frame)| frame.clone());
+            (format!("frame {}", lost + 1), rest.collect())
+        };
+        with_payload(frames, 12).into_iter().map(without).collect()
+    });
+}
+
+#[test]
+fn a_lost_beginning_makes_nothing_untrue() {
+    none_is_told_wrongly("beginning lost", |frames| {
+        (1..frames.len().min(16))
+            .map(|first| (format!("the first {first}"), frames[first..].to_vec()))
+            .collect()
+    });
+}
+
+#[test]
+fn a_lost_direction_makes_nothing_untrue() {
+    none_is_told_wrongly("one direction lost", |frames| {
+        let Some(opener) = frames.iter().find_map(|frame| Some(frame.direction(frame.parts()?))) else {
+            return Vec::new();
+        };
+        // The end that has the lower port is as good as any to tell the two sides of every flow apart.
+        let is_first = |frame: &Frame| {
+            let (source, destination) = frame.direction(frame.parts()?);
+            Some(
+                (source[source.len() - 2..] < destination[destination.len() - 2..])
+                    == (opener.0[opener.0.len() - 2..] < opener.1[opener.1.len() - 2..]),
+            )
+        };
+        [true, false]
+            .map(|kept| {
+                let rest =
+                    frames.iter().filter(|frame| is_first(frame).is_none_or(|first| first == kept)).cloned();
+                (if kept { "the answers" } else { "the questions" }.to_owned(), rest.collect())
+            })
+            .into()
+    });
+}
+
+#[test]
+fn short_frames_make_nothing_untrue() {
+    none_is_told_wrongly("frames cut short", |frames| {
+        [54, 66, 72, 110, 150, 300, 700]
+            .map(|most| {
+                let cut = |frame: &Frame| Frame {
+                    data: frame.data[..frame.data.len().min(most)].to_vec(),
+                    ..frame.clone()
+                };
+                (format!("what is beyond {most} bytes"), frames.iter().map(cut).collect())
+            })
+            .into()
+    });
+}
+
+#[test]
+fn a_check_of_this_kind_sees_what_is_wrong() {
+    let base = BASES.iter().find(|base| base.name == "tls12-ecdhe-rsa.pcap").unwrap();
+    let mut record = base.records[0].clone();
+    assert_eq!(untrue(&record, &base.records[0]), Vec::<String>::new());
+    record.insert("tls.cipher".to_owned(), Value::from("TLS_AES_128_GCM_SHA256"));
+    record.insert("tls.forward_secrecy".to_owned(), Value::from("no"));
+    assert_eq!(untrue(&record, &base.records[0]).len(), 2);
+    assert!(with_payload(&base.frames, 9).iter().all(|&place| {
+        base.frames[place].parts().is_some_and(|parts| base.frames[place].flags(parts) & SYN_FIN_RST == 0)
+    }));
+}
