@@ -99,7 +99,7 @@ keys! {
     ProtocolName Text "tls.protocol.name" "tls or ssl: of the negotiated version, else of the best offered." "\"tls\"";
     ProtocolVersion Text "tls.protocol.version" "Negotiated version: 2, 3 (SSL), 1.0 to 1.3 (TLS); absent where nothing was negotiated." "\"1.2\"";
     ProtocolDraft Integer "tls.protocol.draft" "Number of the TLS 1.3 draft, where a draft was negotiated." "28";
-    ClientMaxVersion Text "tls.client.max_version" "Highest version offered, GREASE ignored." "\"1.3\"";
+    ClientMaxVersion Text "tls.client.max_version" "Highest version offered, GREASE ignored; absent where a cut hello may have lost the naming of a newer one." "\"1.3\"";
     ClientMinVersion Text "tls.client.min_version" "Lowest version offered, where the hello says so." "\"1.2\"";
     Cipher Text "tls.cipher" "IANA name of the negotiated suite; hexadecimal where it has none." "\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"";
     CipherId Text "tls.cipher_id" "Number of the negotiated suite." "\"0xc02f\"";

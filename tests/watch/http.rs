@@ -36,7 +36,9 @@ fn page_and_api_tell_the_same() {
     assert_eq!(accounts.iter().sum::<u64>(), matrix);
     // Redaction is on: no account id is shown anywhere.
     let twelve_digits = |text: &str| {
-        text.split(|c: char| !c.is_ascii_alphanumeric())
+        // What JA4 says of a hello without extensions.
+        text.replace("_000000000000", "")
+            .split(|c: char| !c.is_ascii_alphanumeric())
             .any(|word| word.len() == 12 && word.bytes().all(|b| b.is_ascii_digit()))
     };
     for path in ["/", "/api/v1/summary", "/api/v1/violations", "/api/v1/flows?limit=1000", "/metrics"] {
