@@ -30,7 +30,7 @@ if [ "$purpose" = test ]; then
     # The soak and the cost benchmark.
     wanted="$wanted nsenter:util-linux ethtool:ethtool tcpdump:tcpdump"
     # The service.
-    wanted="$wanted systemd-sysusers:systemd make:make"
+    wanted="$wanted systemd-sysusers:systemd"
 fi
 missing=""
 for pair in $wanted; do

@@ -549,7 +549,6 @@ impl<C: Consumer> Table<C> {
                 Delivery::Gap => consumer.gap(state, side.other()),
             });
         }
-        let mut is_memory_full = false;
         if has_changed {
             let held = size_of::<Active<C::State>>()
                 + active.streams[0].held_bytes()
@@ -557,8 +556,9 @@ impl<C: Consumer> Table<C> {
                 + consumer.held_bytes(&active.state);
             self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
             active.held_bytes = held;
-            is_memory_full = self.held_bytes > self.limits.memory_bytes;
         }
+        // An acknowledgment alone may have made a flow of what was a SYN.
+        let is_memory_full = self.held_bytes > self.limits.memory_bytes;
 
         if flags.has(TcpFlags::FIN) {
             active.streams[mine].finish_at(sequence.wrapping_add(segment.payload_wire_bytes));

@@ -19,6 +19,9 @@ use self::report::*;
 use crate::golden;
 use crate::support::{self, Record, shown};
 
+/// Why tshark differs on connections of SSL 2.
+const SSL2: &str = "of hellos that are SSL 2 altogether tshark gives other fields";
+
 /// A difference that is tshark's limit: capture, key (a `*` at the end of either stands for any rest), why.
 ///
 /// They are written for the tshark of [`SKIPS_FOR`]; with that one, a reason that is not needed is an error.
@@ -32,24 +35,12 @@ const SKIPS: &[(&str, &str, &str)] = &[
     ),
     ("lost-half-hello.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
     ("mirror-truncated.pcap", "tls.client.*", "tshark says nothing of a hello whose end is missing"),
-    ("ssl2.pcap", "tls.cipher*", "of hellos that are SSL 2 altogether tshark gives other fields"),
-    (
-        "ssl2.pcap",
-        "tls.client.supported_ciphers",
-        "of hellos that are SSL 2 altogether tshark gives other fields",
-    ),
-    ("ssl2.pcap", "tls.protocol.version", "of hellos that are SSL 2 altogether tshark gives other fields"),
-    ("ssl2-resumed.pcap", "tls.cipher*", "of hellos that are SSL 2 altogether tshark gives other fields"),
-    (
-        "ssl2-resumed.pcap",
-        "tls.client.supported_ciphers",
-        "of hellos that are SSL 2 altogether tshark gives other fields",
-    ),
-    (
-        "ssl2-resumed.pcap",
-        "tls.protocol.version",
-        "of hellos that are SSL 2 altogether tshark gives other fields",
-    ),
+    ("ssl2.pcap", "tls.cipher*", SSL2),
+    ("ssl2.pcap", "tls.client.supported_ciphers", SSL2),
+    ("ssl2.pcap", "tls.protocol.version", SSL2),
+    ("ssl2-resumed.pcap", "tls.cipher*", SSL2),
+    ("ssl2-resumed.pcap", "tls.client.supported_ciphers", SSL2),
+    ("ssl2-resumed.pcap", "tls.protocol.version", SSL2),
     (
         "sslv2-hello.pcap",
         "tls.client.supported_ciphers",

@@ -9,6 +9,7 @@ unit of ddbwatch and empty targets. Nothing of it is left behind.
 
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -236,7 +237,7 @@ def claims(frames):
     assert running() == pid and properties("NRestarts")["NRestarts"] == "0"
     yield "alive: left alone for longer than the watchdog waits"
 
-    os.kill(pid, 19)
+    os.kill(pid, signal.SIGSTOP)
     again = until("a service that hangs is started again", lambda: (running() or pid) != pid and running())
     assert properties("NRestarts")["NRestarts"] == "1"
     until("it watches again", lambda: metric("ddbwatch_build_info") == 1)
