@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
-use super::source::{Change, OpenSource, Shared, State};
+use super::source::{Change, OpenSource, Shared, State, TOLD_APART};
 use super::{BATCHES, Batch, ToEngine, is_set, spawn};
-use crate::capture::live::OTHERS;
 use crate::capture::{Interface, Link, LiveError, LiveSource, Outgoing};
 
 /// The reader comes back from the kernel at least so often, to see whether it shall stop.
@@ -31,10 +30,6 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 
 /// When stopping, a reader gets so long to hand over what it has.
 const LAST_BATCH: Duration = Duration::from_secs(2);
-
-/// Interfaces told apart before the number of one that is gone is given to another: more than a source tells
-/// apart, so that it is long gone.
-const TOLD_APART: usize = 512;
 
 /// No host watches more at once; beyond, new ones share the last number.
 const MAX_INTERFACES: usize = 8_192;
@@ -117,10 +112,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
             self.shared.retire_counts();
             self.shared.update_health(|health| {
                 for interface in health.interfaces.clone() {
-                    let is_told_apart =
-                        health.restarts.len() < TOLD_APART || health.restarts.contains_key(&interface);
-                    let name = if is_told_apart { interface } else { OTHERS.to_owned() };
-                    *health.restarts.entry(name).or_default() += 1;
+                    health.count_restart(interface);
                 }
                 health.state = State::Failing(failure);
             });
@@ -470,7 +462,9 @@ impl<A> Reader<A> {
     /// Tells what the source gave up, and tries to watch it again.
     fn look_after_failures(&mut self) {
         for link in std::mem::take(&mut self.given_up) {
-            if !self.attach(&link) {
+            if self.attach(&link) {
+                self.shared.update_health(|health| health.count_restart(link.name.to_string()));
+            } else {
                 self.given_up.push(link);
             }
         }

@@ -13,6 +13,10 @@ use crate::capture::live::OTHERS;
 use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource, Outgoing};
 use crate::telemetry::Accounts;
 
+/// Interfaces told apart before the number of one that is gone is given to another: more than a source tells
+/// apart, so that it is long gone.
+pub(super) const TOLD_APART: usize = 512;
+
 /// Interfaces whose counts are kept apart after their source is gone, or where the engine was behind.
 const MAX_RETIRED: usize = 1_024;
 
@@ -73,10 +77,19 @@ pub struct Health {
     pub interfaces: Vec<String>,
     /// Interfaces that could not be watched and changes that were not taken, and why.
     pub refused: BTreeMap<String, String>,
-    /// Times the source had to be opened again, by interface.
+    /// Times the source, or what it had given up of it, had to be opened again, by interface.
     pub restarts: BTreeMap<String, u64>,
     /// Rounds of a replay that ended.
     pub rounds: u64,
+}
+
+impl Health {
+    /// Counts that an interface is watched anew; those beyond [`TOLD_APART`] as [`OTHERS`].
+    pub(super) fn count_restart(&mut self, interface: String) {
+        let is_told_apart = self.restarts.len() < TOLD_APART || self.restarts.contains_key(&interface);
+        let name = if is_told_apart { interface } else { OTHERS.to_owned() };
+        *self.restarts.entry(name).or_default() += 1;
+    }
 }
 
 /// What all threads share. No lock is taken for a frame.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -486,6 +487,7 @@ fn thousands_of_names_come_and_go_without_growth() {
 fn says_what_the_source_gave_up_and_watches_it_again() {
     let fails = Arc::default();
     let (live, outputs, _) = passing_that_fails(&fails);
+    let shared = Arc::clone(&live.shared);
     live.change(Change::Appeared(link("eth7")));
     let mut words = Vec::new();
     drain(live, &outputs, |health, _| {
@@ -497,6 +499,7 @@ fn says_what_the_source_gave_up_and_watches_it_again() {
         words.len() == 2 && health.interfaces == ["eth7"] && health.refused.is_empty()
     });
     assert_eq!(words, ["it went away", "the interface eth7 cannot be watched: not yet"]);
+    assert_eq!(shared.health().restarts, BTreeMap::from([("eth7".to_owned(), 1)]));
 }
 
 #[test]
