@@ -35,11 +35,13 @@ const TRUE_OR_ABSENT: [&str; 21] = [
 ];
 
 /// Keys of which the first value claims something, and others do not.
-const CLAIMS: [(&str, &str); 5] = [
+const CLAIMS: [(&str, &str); 7] = [
     ("policy.verdict", "pass"),
     ("handshake.outcome", "completed"),
     ("handshake.outcome", "refused_by_server"),
     ("handshake.outcome", "refused_by_client"),
+    ("handshake.outcome", "reset"),
+    ("handshake.outcome", "closed"),
     ("flow.completeness", "full"),
 ];
 

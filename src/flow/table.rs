@@ -567,26 +567,19 @@ impl<C: Consumer> Table<C> {
         if consumer.is_decided(&active.state) {
             ending = Some(Ending::Decided);
         } else if flags.has(TcpFlags::RST) {
-            let is_waiting = !active.view.has_payload || active.streams.iter().any(Stream::has_held);
-            if is_waiting {
-                active.closing.get_or_insert((Ending::Reset(side), now));
-            } else {
-                // FIN answered by RST: the connection was being closed already.
-                ending = Some(active.closing.map_or(Ending::Reset(side), |(first, _)| first));
+            // What the other side has sent by now is still on its way, and so may be what came late.
+            active.closing.get_or_insert(Ending::Reset(side));
+            if !active.is_reset {
+                active.is_reset = true;
+                self.wheel.schedule(index, slot.generation, now.after(CLOSING_LINGER), now);
             }
         } else if active.streams[mine].has_fin() || active.streams[other].has_fin() {
             if active.closing.is_none() && flags.has(TcpFlags::FIN) {
-                active.closing = Some((Ending::Closed(side), now));
+                active.closing = Some(Ending::Closed(side));
             }
             if active.streams.iter().all(Stream::is_finished) {
-                ending = active.closing.map(|(first, _)| first);
+                ending = active.closing;
             }
-        }
-        if ending.is_none()
-            && active.closing.is_some_and(|(how, since)| since == now && matches!(how, Ending::Reset(_)))
-        {
-            let generation = slot.generation;
-            self.wheel.schedule(index, generation, now.after(CLOSING_LINGER), now);
         }
         if let Some(ending) = ending {
             self.end_or_linger(index, ending, consumer);

@@ -245,6 +245,9 @@ pub struct TlsFacts {
     pub is_truncated: bool,
     /// Some of them are the server's: its hello, where that is absent, may have been there.
     pub lacks_server_bytes: bool,
+    /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
+    /// the handshake.
+    pub is_end_hidden: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
     pub downgrade: Option<Downgrade>,

@@ -288,6 +288,8 @@ impl Session {
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alert_bytes = None;
+        // Before its hello a server ends no handshake well, whatever is missing of the client.
+        self.facts.is_end_hidden |= sender == Sender::Server || self.facts.server_hello.is_some();
         if self.is_gap_in_handshake(sender) {
             self.facts.is_truncated = true;
             self.errors.insert(TlsError::HandshakeGap);

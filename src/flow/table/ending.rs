@@ -15,7 +15,8 @@ use crate::model::{Side, Timestamp};
 /// connection time-outs lie between 1 and 60 seconds.
 pub(super) const HANDSHAKE_IDLE: Duration = Duration::from_secs(60);
 
-/// How long a flow that saw RST with bytes missing may wait for the rest.
+/// How long an undecided flow that saw RST may wait for what is on its way: the other side's answer, of which the
+/// reset knew nothing, and packets out of order.
 pub(super) const CLOSING_LINGER: Duration = Duration::from_secs(5);
 
 /// How long a decided flow is remembered after its last packet, so that late copies of its
@@ -77,7 +78,7 @@ impl<C: Consumer> Table<C> {
     }
 
     pub(super) fn closing_of(&self, index: u32) -> Option<Ending> {
-        self.slots.get(index as usize)?.active.as_ref()?.closing.map(|(ending, _)| ending)
+        self.slots.get(index as usize)?.active.as_ref()?.closing
     }
 
     /// Ends the flow of a slot, at once or, where other interfaces may still show it, a little later.
@@ -173,10 +174,8 @@ impl<C: Consumer> Table<C> {
         let idle = match &slot.active {
             Some(active) if active.lingering.is_some() => Duration::ZERO,
             // After a FIN the other side may still speak, and answers late where its first answer was lost.
-            Some(active) => match active.closing {
-                Some((Ending::Reset(_), _)) => CLOSING_LINGER,
-                _ => HANDSHAKE_IDLE,
-            },
+            Some(active) if active.is_reset => CLOSING_LINGER,
+            Some(_) => HANDSHAKE_IDLE,
             None => match slot.phase {
                 Phase::Opened | Phase::Active => HANDSHAKE_IDLE,
                 Phase::Closed => CLOSED_IDLE,
