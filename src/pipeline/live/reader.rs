@@ -440,6 +440,8 @@ impl<A> Reader<A> {
                 }
                 Change::Vanished { index, name } => {
                     self.source.detach(index);
+                    // What the source gave up of it before is over, too: a new interface may have the name by now.
+                    self.hear_failures();
                     self.given_up.retain(|given_up| given_up.index != index);
                     self.watched.retain(|(watched, _)| *watched != index);
                     self.show_watched(name.to_string(), None);
@@ -474,6 +476,10 @@ impl<A> Reader<A> {
                 self.given_up.push(link);
             }
         }
+        self.hear_failures();
+    }
+
+    fn hear_failures(&mut self) {
         for (link, why) in self.source.take_failures() {
             self.watched.retain(|(index, _)| *index != link.index);
             self.show_watched(link.name.to_string(), Some(why));

@@ -500,6 +500,26 @@ fn says_what_the_source_gave_up_and_watches_it_again() {
 }
 
 #[test]
+fn what_is_gone_is_not_tried_again_though_the_source_gave_it_up_just_before() {
+    let fails: Arc<Mutex<Option<Link>>> = Arc::default();
+    let (live, outputs, _) = passing_that_fails(&fails);
+    live.change(Change::Appeared(link("tun0")));
+    let mut gone = None;
+    let shared = Arc::clone(&live.shared);
+    drain(live, &outputs, |health, _| {
+        if health.interfaces == ["tun0"] && gone.is_none() {
+            *fails.lock().unwrap() = Some(link("tun0"));
+            shared.change(Change::Vanished { index: link("tun0").index, name: Arc::from("tun0") });
+            gone = Some(Instant::now());
+        }
+        // The source was asked for what it gave up several times by now.
+        gone.is_some_and(|gone| gone.elapsed() > Duration::from_secs(1))
+    });
+    let health = shared.health();
+    assert_eq!((health.interfaces, health.refused), (Vec::new(), std::collections::BTreeMap::new()));
+}
+
+#[test]
 fn tells_the_source_what_a_new_configuration_is_interested_in() {
     let (live, outputs, told) = passing();
     live.change(Change::Outgoing(Outgoing::None));
