@@ -400,6 +400,17 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             daemon.signal("HUP");
             daemon.wait_for_log("The configuration was read again");
             daemon.wait_until("the other one is watched", || watched(&daemon) == ["near0"]);
+            // Without an interface it does not say that it captures.
+            daemon.configure(&of("\"tun*\""));
+            daemon.signal("HUP");
+            daemon.wait_until("nothing is watched", || watched(&daemon).is_empty());
+            let readiness = daemon.get("/readyz");
+            assert_eq!(readiness.status, 503);
+            assert!(readiness.body.contains("no interface"), "{}", readiness.body);
+            assert_eq!(daemon.json("/api/v1/summary")["watching"]["state"], "failing");
+            daemon.configure(&of("\"near0\""));
+            daemon.signal("HUP");
+            daemon.wait_until("it captures again", || daemon.get("/readyz").status == 200);
             // What needs a restart is refused, and says so.
             daemon.configure(&format!("{}ring_mib = 7\n", of("\"near0\"")));
             daemon.signal("HUP");

@@ -79,6 +79,19 @@ pub struct Health {
     pub rounds: u64,
 }
 
+/// Why nothing is read though nothing failed.
+pub const NO_INTERFACE: &str = "no interface of those that were asked for is there and up";
+
+impl Health {
+    /// The source works, and there is nothing it could read from.
+    #[must_use]
+    pub fn has_no_interface(&self) -> bool {
+        self.state == State::Capturing && self.backend != REPLAY && self.interfaces.is_empty()
+    }
+}
+
+const REPLAY: &str = "replay";
+
 /// What all threads share. No lock is taken for a frame.
 pub(super) struct Shared {
     pub stop: AtomicBool,
@@ -112,7 +125,7 @@ impl Shared {
                 let names = links.iter().map(|link| link.name.to_string()).collect();
                 (source.backend(), names, *stalled_after)
             }
-            Feed::Replay(_) => ("replay", Vec::new(), STALLED),
+            Feed::Replay(_) => (REPLAY, Vec::new(), STALLED),
         };
         let (sender, receiver) = channel();
         // A replay has no source that could change; what is told it must not pile up.
