@@ -280,7 +280,7 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
         list.add(check(State::Note, "more", names.join(" "), None));
     }
     for name in selection.exact_names() {
-        if is_asked && !there.iter().any(|link| *link.name == *name) {
+        if is_asked && !there.iter().any(|link| link.is_called(name)) {
             is_complete = false;
             list.add(check(
                 State::Bad,
@@ -465,6 +465,7 @@ mod tests {
         let link = HostLink {
             index: 7,
             name: Arc::from("no-such-if0"),
+            other_names: Vec::new(),
             kind: Some(Arc::from("vlan")),
             hardware: 1,
             is_up: true,

@@ -3,7 +3,8 @@
 //! `flows.jsonl` is written; a full one becomes `flows.jsonl.1`, that one `flows.jsonl.2`, and so on. What
 //! is given to [`RecordsFile::write`] is appended by one call to the system, so that a reader who follows
 //! the file, or a sudden end of the process, finds whole lines. A line that is torn all the same (the
-//! disk was full, the machine lost its power) is ended when the file is opened next.
+//! disk was full, the machine lost its power, a SIGKILL came between two pages of a write) is ended when the file is
+//! opened next.
 //!
 //! A file that somebody else moved away is written on until it is full or opened anew, one that was removed is begun
 //! anew at once: neither is a reason to move the numbered ones. A pipe or a device is never moved.
@@ -114,7 +115,14 @@ impl RecordsFile {
     /// Those of the system. Nothing of `lines` is in the file then, or only a torn line that is ended by the next call.
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.is_regular {
-            if is_removed(&self.file)? {
+            let metadata = self.file.metadata()?;
+            if metadata.len() < self.bytes {
+                // Somebody else emptied it, to rotate it by copying.
+                self.full_bytes = self.rotate_bytes;
+                self.is_torn = false;
+            }
+            self.bytes = metadata.len();
+            if is_removed(&metadata) {
                 self.begin_anew()?;
             } else if self.bytes > 0 && self.bytes + lines.len() as u64 > self.full_bytes {
                 self.rotate();
@@ -221,24 +229,27 @@ fn append(path: &Path) -> io::Result<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     {
+        use std::os::unix::fs::FileTypeExt as _;
         use std::os::unix::fs::OpenOptionsExt as _;
         // Who speaks with which endpoint is nobody else's business.
         options.mode(0o640);
+        // Opened for writing alone, a pipe waits for its reader, and with it whoever opens it.
+        options.read(fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()));
     }
     options.open(path)
 }
 
 /// Whether the file has no name any more.
-fn is_removed(file: &File) -> io::Result<bool> {
+fn is_removed(metadata: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        Ok(file.metadata()?.nlink() == 0)
+        metadata.nlink() == 0
     }
     #[cfg(not(unix))]
     {
-        let _ = file;
-        Ok(false)
+        let _ = metadata;
+        false
     }
 }
 
@@ -383,6 +394,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn one_that_was_emptied_counts_from_nothing_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let mut file = RecordsFile::open(&path, 16, 2).unwrap();
+        file.write(b"number1\n").unwrap();
+        File::create(&path).unwrap();
+        for line in ["number2\n", "number3\n"] {
+            file.write(line.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "number2\nnumber3\n");
+        assert_eq!(names(folder.path()), ["flows.jsonl"]);
+    }
+
     #[cfg(unix)]
     #[test]
     fn rotates_what_a_link_leads_to() {
@@ -400,16 +425,21 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_is_never_moved() {
+    fn a_pipe_is_never_moved_nor_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
-        let _reader = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        // Nobody reads it yet.
         let mut file = RecordsFile::open(&path, 8, 2).unwrap();
+        let mut reader = File::open(&path).unwrap();
         for _ in 0..5 {
             file.write(b"1234567\n").unwrap();
         }
+        drop(file);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "1234567\n".repeat(5));
         assert_eq!(names(folder.path()), ["pipe"]);
     }
 

@@ -424,3 +424,23 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
         }
     });
 }
+
+#[test]
+fn a_process_that_was_stopped_for_a_while_goes_on_with_what_its_rings_hold() {
+    namespace::run(|| {
+        ip("link set lo up");
+        namespace::pair("near0", "far0");
+        let daemon = Daemon::start(&["-i", "far0", "--backend", "afpacket"], "");
+        daemon.wait_until("it captures", || daemon.get("/readyz").status == 200);
+        daemon.signal("STOP");
+        let frame = [0; 60];
+        namespace::send((0..50).map(|_| ("near0", &frame[..])));
+        // Longer than a reader may be stuck.
+        std::thread::sleep(Duration::from_millis(10_500));
+        daemon.signal("CONT");
+        daemon.wait_until("what came meanwhile is read", || {
+            daemon.metrics().sum("ddbwatch_packets_total", &[("stage", "seen")]) >= 50.0
+        });
+        assert_eq!(daemon.metrics().sum("ddbwatch_capture_restarts_total", &[]), 0.0);
+    });
+}

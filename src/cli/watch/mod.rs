@@ -35,7 +35,7 @@ use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
-use crate::pipeline::live::{Live, NO_INTERFACE, State};
+use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
@@ -187,6 +187,7 @@ impl Daemon<'_> {
         let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
         let mut is_ready = false;
         let mut is_over = false;
+        let mut told = Told::default();
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
@@ -203,6 +204,7 @@ impl Daemon<'_> {
                 }
                 _ = look.tick() => {
                     let health = self.live.health();
+                    told.tell(&health);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         is_ready = true;
                         systemd::ready(&self.status());
@@ -342,6 +344,37 @@ impl Daemon<'_> {
     fn status(&self) -> String {
         let health = self.live.health();
         format!("{} on {}", health.backend, health.interfaces.join(", "))
+    }
+}
+
+/// What the log says of how the capture goes.
+#[derive(Default)]
+struct Told {
+    /// Why nothing is read.
+    failure: Option<String>,
+    restarts: u64,
+}
+
+impl Told {
+    fn tell(&mut self, health: &Health) {
+        let restarts = health.restarts.values().sum();
+        if restarts > self.restarts {
+            tracing::warn!(
+                restarts,
+                "The capture had to be opened again; what came meanwhile may be lost uncounted."
+            );
+        }
+        self.restarts = restarts;
+        let failure = match &health.state {
+            State::Failing(why) => Some(why.clone()),
+            _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
+        };
+        match (&failure, &self.failure) {
+            (Some(why), None) => tracing::error!(why, "Nothing is captured; it is tried again."),
+            (None, Some(_)) => tracing::info!("Packets are captured again."),
+            _ => {}
+        }
+        self.failure = failure;
     }
 }
 

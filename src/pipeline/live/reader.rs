@@ -29,6 +29,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Between two attempts to open a source that does not open; the second number is the longest wait.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// Who looks so much later than it meant to was stopped itself.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// When stopping, a reader gets so long to hand over what it has.
 const LAST_BATCH: Duration = Duration::from_secs(2);
 
@@ -195,7 +198,14 @@ impl<A: Send + 'static> Supervisor<'_, A> {
 
     /// Follows a reader; the reason where another one is needed.
     fn watch(&mut self, running: Running, changes: Option<&Receiver<Change>>) -> Option<String> {
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() > STOPPED {
+                // With the machine or its container the reader was stopped, too: it is not stuck, and what its rings hold
+                // is not to be thrown away.
+                self.shared.note_poll();
+            }
+            looked = Instant::now();
             for change in changes.iter().flat_map(|changes| changes.try_iter()) {
                 self.note_change(&change);
                 let _ = running.changes.send(change);

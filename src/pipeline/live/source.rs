@@ -31,6 +31,8 @@ pub enum Feed {
         reopen: OpenSource,
         /// What `source` has attached.
         links: Vec<Link>,
+        /// Interfaces that it did not take, and why.
+        refused: Vec<(String, String)>,
         /// A reader that was not back from the kernel for so long is given up; [`STALLED`].
         stalled_after: Duration,
     },
@@ -120,12 +122,12 @@ struct Counts {
 
 impl Shared {
     pub fn new(feed: &Feed) -> Self {
-        let (backend, interfaces, stalled_after) = match feed {
-            Feed::Interfaces { source, links, stalled_after, .. } => {
+        let (backend, interfaces, refused, stalled_after) = match feed {
+            Feed::Interfaces { source, links, refused, stalled_after, .. } => {
                 let names = links.iter().map(|link| link.name.to_string()).collect();
-                (source.backend(), names, *stalled_after)
+                (source.backend(), names, refused.iter().cloned().collect(), *stalled_after)
             }
-            Feed::Replay(_) => (REPLAY, Vec::new(), STALLED),
+            Feed::Replay(_) => (REPLAY, Vec::new(), BTreeMap::new(), STALLED),
         };
         let (sender, receiver) = channel();
         // A replay has no source that could change; what is told it must not pile up.
@@ -138,7 +140,7 @@ impl Shared {
                 state: State::Starting,
                 backend,
                 interfaces,
-                refused: BTreeMap::new(),
+                refused,
                 restarts: BTreeMap::new(),
                 rounds: 0,
             }),

@@ -286,7 +286,8 @@ fn link(name: &str) -> Link {
 
 fn interfaces(source: Scripted, reopen: OpenSource) -> Feed {
     let stalled_after = Duration::from_millis(300);
-    Feed::Interfaces { source: Box::new(source), reopen, links: vec![link("eth7")], stalled_after }
+    let refused = vec![("eth8".to_owned(), "not today".to_owned())];
+    Feed::Interfaces { source: Box::new(source), reopen, links: vec![link("eth7")], refused, stalled_after }
 }
 
 fn never() -> OpenSource {
@@ -348,7 +349,12 @@ fn follows_interfaces_and_says_which_it_cannot_watch() {
     let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
     live.change(Change::Appeared(Link { index: 9, ..link("vti9") }));
-    drain(live, &outputs, |health, _| health.interfaces == ["eth7", "vti9"]);
+    let mut refused = std::collections::BTreeMap::new();
+    drain(live, &outputs, |health, _| {
+        refused.clone_from(&health.refused);
+        health.interfaces == ["eth7", "vti9"]
+    });
+    assert_eq!(refused["eth8"], "not today", "known from the start on");
 }
 
 const NEVER_GIVEN: &str = "three frames were never given";
@@ -450,6 +456,7 @@ fn passing_that_fails(fails: &Arc<Mutex<Option<Link>>>) -> (Live<u32>, Receiver<
         source: Box::new(source),
         reopen: never(),
         links: Vec::new(),
+        refused: Vec::new(),
         stalled_after: Duration::from_secs(10),
     };
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
