@@ -129,6 +129,19 @@ impl Pcap {
         Ok((capture, link_type))
     }
 
+    /// Goes on with an interface that is back before what libpcap had of it was taken: with two handles, each of its
+    /// packets would come twice.
+    fn take_back(&mut self, link: &Link) -> bool {
+        let is_it =
+            |handle: &&mut Handle| handle.left.is_some() && handle.failure.is_none() && handle.link == *link;
+        let Some(handle) = self.handles.iter_mut().find(is_it) else { return false };
+        let place = handle.interface as usize;
+        let Some(interface) = self.places.interfaces().get(place).cloned() else { return false };
+        handle.left = None;
+        self.places.settle(place, link.index, interface);
+        true
+    }
+
     fn read_statistics(&mut self) {
         for handle in &mut self.handles {
             if let Ok(counted) = handle.capture.stats() {
@@ -262,6 +275,9 @@ impl LiveSource for Pcap {
 
     fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
         if self.places.of(link.index).is_some() {
+            return Ok(());
+        }
+        if self.take_back(link) {
             return Ok(());
         }
         let used = self.handles.iter().map(|handle| handle.buffer_bytes).sum();

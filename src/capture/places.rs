@@ -114,10 +114,6 @@ impl Places {
         self.free.extend(self.leaving.drain(..));
     }
 
-    pub fn has_leaving(&self) -> bool {
-        !self.leaving.is_empty()
-    }
-
     /// Counts a frame that was handed over.
     #[inline]
     pub fn give(&mut self, at: usize, wire_bytes: u32) {

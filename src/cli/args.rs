@@ -99,11 +99,11 @@ pub struct Watch {
     pub replay: Option<PathBuf>,
 
     /// So many times as fast as recorded, or `max`
-    #[arg(long, value_name = "N|max", value_parser = parse_speed, requires = "replay", default_value = "1")]
+    #[arg(long, value_name = "N|max", value_parser = parse_speed, requires = "replay", conflicts_with = "interface", default_value = "1")]
     pub speed: Speed,
 
     /// Play again from the start, until stopped
-    #[arg(long = "loop", requires = "replay")]
+    #[arg(long = "loop", requires = "replay", conflicts_with = "interface")]
     pub is_endless: bool,
 
     /// Configuration file (TOML); read again on SIGHUP

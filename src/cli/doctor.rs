@@ -166,12 +166,30 @@ fn ebpf(program: &Program) -> Check {
             Some(program.grant(privileges::needed("ebpf"))),
         );
     }
+    if let Err(why) = loads() {
+        return check(State::Bad, "ebpf", why, Some("use --backend afpacket".to_owned()));
+    }
     let mut features = vec![if version >= TCX { "TCX" } else { "clsact" }];
     if version >= RING_BUFFER {
         features.push("ring buffer");
     }
     features.push(if Path::new("/sys/kernel/btf/vmlinux").exists() { "BTF" } else { "no BTF (not needed)" });
     check(State::Good, "ebpf", features.join(", "), None)
+}
+
+/// Whether the kernel takes the program, by giving it: capabilities that count in a user namespace alone do not do.
+#[cfg(target_endian = "little")]
+fn loads() -> Result<(), String> {
+    use crate::capture::ebpf::{EbpfSource, Options};
+    match EbpfSource::load(&Options { flows: 1, ring_mib: 1, ..Options::default() }) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("does not work: {error}")),
+    }
+}
+
+#[cfg(not(target_endian = "little"))]
+fn loads() -> Result<(), String> {
+    Err("is built for little-endian machines".to_owned())
 }
 
 fn packet_socket(program: &Program) -> Check {
@@ -262,7 +280,7 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
         list.add(check(State::Note, "more", names.join(" "), None));
     }
     for name in selection.exact_names() {
-        if is_asked && !there.iter().any(|link| *link.name == *name) {
+        if is_asked && !there.iter().any(|link| link.is_called(name)) {
             is_complete = false;
             list.add(check(
                 State::Bad,
@@ -447,6 +465,7 @@ mod tests {
         let link = HostLink {
             index: 7,
             name: Arc::from("no-such-if0"),
+            other_names: Vec::new(),
             kind: Some(Arc::from("vlan")),
             hardware: 1,
             is_up: true,

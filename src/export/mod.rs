@@ -24,7 +24,7 @@ pub use csv::Csv;
 pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 pub use jsonl::Jsonl;
 pub use prometheus::{DaemonFacts, Metrics, MetricsOptions, MetricsSink};
-pub use records_file::RecordsFile;
+pub use records_file::{News, RecordsFile};
 pub use redact::{Redaction, Redactor};
 pub use report::{Report, ReportOptions};
 

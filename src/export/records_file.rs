@@ -3,7 +3,11 @@
 //! `flows.jsonl` is written; a full one becomes `flows.jsonl.1`, that one `flows.jsonl.2`, and so on. What
 //! is given to [`RecordsFile::write`] is appended by one call to the system, so that a reader who follows
 //! the file, or a sudden end of the process, finds whole lines. A line that is torn all the same (the
-//! disk was full, the machine lost its power) is ended when the file is opened next.
+//! disk was full, the machine lost its power, a SIGKILL came between two pages of a write) is ended when the file is
+//! opened next.
+//!
+//! A file that somebody else moved away is written on until it is full or opened anew, one that was removed is begun
+//! anew at once: neither is a reason to move the numbered ones. A pipe or a device is never moved.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +21,8 @@ pub struct RecordsFile {
     rotate_bytes: u64,
     keep: u32,
     file: File,
+    /// It is no pipe and no device.
+    is_regular: bool,
     bytes: u64,
     /// The file is rotated when it would become larger than this; more than `rotate_bytes` after a rotation failed.
     full_bytes: u64,
@@ -24,6 +30,17 @@ pub struct RecordsFile {
     is_torn: bool,
     /// Lines that were found or left torn.
     torn_lines: u64,
+    news: Option<News>,
+}
+
+/// What happened to the file, other than that it was written.
+#[derive(Debug)]
+pub enum News {
+    /// It is full and could not be moved away; it grows on.
+    NotRotated(io::Error),
+    Rotated,
+    /// Somebody else removed it or moved it away, and it was begun anew under its name.
+    BegunAnew,
 }
 
 impl RecordsFile {
@@ -32,15 +49,19 @@ impl RecordsFile {
     /// # Errors
     /// Those of the system.
     pub fn open(path: &Path, rotate_bytes: u64, keep: u32) -> io::Result<Self> {
+        let file = append(path)?;
         let mut new = Self {
-            path: path.to_owned(),
+            // Where the name is a link, what it leads to is moved, and stays in its own folder.
+            path: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
             rotate_bytes,
             keep,
-            file: append(path)?,
+            file,
+            is_regular: false,
             bytes: 0,
             full_bytes: rotate_bytes,
             is_torn: false,
             torn_lines: 0,
+            news: None,
         };
         new.look()?;
         Ok(new)
@@ -61,13 +82,20 @@ impl RecordsFile {
         self.torn_lines
     }
 
+    /// What happened since this was asked last; the newest.
+    pub fn take_news(&mut self) -> Option<News> {
+        self.news.take()
+    }
+
     /// Finds out how long the file is, and whether its last line has an end.
     fn look(&mut self) -> io::Result<()> {
-        self.bytes = self.file.metadata()?.len();
+        let metadata = self.file.metadata()?;
+        self.is_regular = metadata.is_file();
+        self.bytes = metadata.len();
         self.full_bytes = self.rotate_bytes;
         self.is_torn = false;
         // A pipe or a device has no end to look at.
-        if self.bytes > 0 && self.file.metadata()?.is_file() {
+        if self.bytes > 0 && self.is_regular {
             let mut last = [0];
             let mut reader = File::open(&self.path)?;
             reader.seek(SeekFrom::End(-1))?;
@@ -86,8 +114,19 @@ impl RecordsFile {
     /// # Errors
     /// Those of the system. Nothing of `lines` is in the file then, or only a torn line that is ended by the next call.
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.bytes > 0 && self.bytes + lines.len() as u64 > self.full_bytes {
-            self.rotate();
+        if self.is_regular {
+            let metadata = self.file.metadata()?;
+            if metadata.len() < self.bytes {
+                // Somebody else emptied it, to rotate it by copying.
+                self.full_bytes = self.rotate_bytes;
+                self.is_torn = false;
+            }
+            self.bytes = metadata.len();
+            if is_removed(&metadata) {
+                self.begin_anew()?;
+            } else if self.bytes > 0 && self.bytes + lines.len() as u64 > self.full_bytes {
+                self.rotate();
+            }
         }
         let torn;
         let mut rest = if self.is_torn {
@@ -123,35 +162,62 @@ impl RecordsFile {
         Err(error)
     }
 
+    /// The name leads to another file, or to none, because somebody else moved or removed the one that is open.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        self.reopen()?;
+        self.news = Some(News::BegunAnew);
+        Ok(())
+    }
+
     /// Moves the file away. Where that is not possible, the file grows on: records are worth more than its size.
     fn rotate(&mut self) {
-        match self.try_rotate() {
-            Ok(file) => {
+        let result = match is_at(&self.file, &self.path) {
+            Ok(true) => self.try_rotate().map(|file| {
                 self.file = file;
                 self.bytes = 0;
                 self.full_bytes = self.rotate_bytes;
                 self.is_torn = false;
-            }
-            Err(_) => self.full_bytes = self.bytes + self.rotate_bytes / 10,
+                self.news = Some(News::Rotated);
+            }),
+            Ok(false) => self.begin_anew(),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            self.full_bytes = self.bytes + self.rotate_bytes / 10;
+            self.news = Some(News::NotRotated(error));
         }
     }
 
     fn try_rotate(&self) -> io::Result<File> {
         if self.keep == 0 {
             fs::remove_file(&self.path)?;
-        } else {
-            for number in (1..self.keep).rev() {
-                match fs::rename(self.numbered(number), self.numbered(number + 1)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
-            }
-            fs::rename(&self.path, self.numbered(1))?;
+            return append(&self.path);
         }
-        append(&self.path)
+        for number in (0..self.keep).rev() {
+            match fs::rename(self.numbered(number), self.numbered(number + 1)) {
+                Err(error) if number == 0 || error.kind() != io::ErrorKind::NotFound => {
+                    self.move_back(number + 1);
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        append(&self.path).inspect_err(|_| self.move_back(0))
     }
 
+    /// Gives the files from this number on their names back: else trying again would push all of them out.
+    fn move_back(&self, first: u32) {
+        for number in first..self.keep {
+            // The first failure has been told; there may be no file of this number.
+            let _ = fs::rename(self.numbered(number + 1), self.numbered(number));
+        }
+    }
+
+    /// 0 is the file that is written.
     fn numbered(&self, number: u32) -> PathBuf {
+        if number == 0 {
+            return self.path.clone();
+        }
         let mut name = OsString::from(&self.path);
         name.push(format!(".{number}"));
         PathBuf::from(name)
@@ -163,11 +229,47 @@ fn append(path: &Path) -> io::Result<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     {
+        use std::os::unix::fs::FileTypeExt as _;
         use std::os::unix::fs::OpenOptionsExt as _;
         // Who speaks with which endpoint is nobody else's business.
         options.mode(0o640);
+        // Opened for writing alone, a pipe waits for its reader, and with it whoever opens it.
+        options.read(fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()));
     }
     options.open(path)
+}
+
+/// Whether the file has no name any more.
+fn is_removed(metadata: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        metadata.nlink() == 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
+}
+
+/// Whether the name leads to the file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let at = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        at => at?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let open = file.metadata()?;
+        Ok((open.dev(), open.ino()) == (at.dev(), at.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (file, at);
+        Ok(true)
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +347,100 @@ mod tests {
             file.write(b"1234567\n").unwrap();
         }
         assert_eq!(fs::read(&path).unwrap().len(), 40);
+        assert!(matches!(file.take_news(), Some(News::NotRotated(_))));
+    }
+
+    #[test]
+    fn trying_again_to_rotate_pushes_no_older_file_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        for name in ["flows.jsonl.1", "flows.jsonl.2"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        // Nothing can take this name.
+        fs::create_dir_all(folder.path().join("flows.jsonl.3/x")).unwrap();
+        let mut file = RecordsFile::open(&path, 8, 3).unwrap();
+        for _ in 0..9 {
+            file.write(b"1234567\n").unwrap();
+        }
+        for name in ["flows.jsonl.1", "flows.jsonl.2"] {
+            assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), name);
+        }
+        fs::remove_dir_all(folder.path().join("flows.jsonl.3")).unwrap();
+        file.write(b"1234567\n").unwrap();
+        assert!(matches!(file.take_news(), Some(News::Rotated)));
+        assert_eq!(fs::read_to_string(folder.path().join("flows.jsonl.3")).unwrap(), "flows.jsonl.2");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_was_removed_or_moved_is_begun_anew_and_older_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let at = |name: &str| folder.path().join(name);
+        let mut file = RecordsFile::open(&path, 8, 2).unwrap();
+        for line in ["number1\n", "number2\n", "number3\n"] {
+            file.write(line.as_bytes()).unwrap();
+        }
+        fs::remove_file(&path).unwrap();
+        file.write(b"number4\n").unwrap();
+        assert!(matches!(file.take_news(), Some(News::BegunAnew)));
+        fs::rename(&path, at("moved")).unwrap();
+        file.write(b"number5\n").unwrap();
+        assert!(matches!(file.take_news(), Some(News::BegunAnew)));
+        for (name, expected) in [("flows.jsonl.2", 1), ("flows.jsonl.1", 2), ("moved", 4), ("flows.jsonl", 5)]
+        {
+            assert_eq!(fs::read_to_string(at(name)).unwrap(), format!("number{expected}\n"), "{name}");
+        }
+    }
+
+    #[test]
+    fn one_that_was_emptied_counts_from_nothing_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        let mut file = RecordsFile::open(&path, 16, 2).unwrap();
+        file.write(b"number1\n").unwrap();
+        File::create(&path).unwrap();
+        for line in ["number2\n", "number3\n"] {
+            file.write(line.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "number2\nnumber3\n");
+        assert_eq!(names(folder.path()), ["flows.jsonl"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn rotates_what_a_link_leads_to() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("flows.jsonl");
+        std::os::unix::fs::symlink(disk.path().join("data"), &path).unwrap();
+        let mut file = RecordsFile::open(&path, 8, 2).unwrap();
+        for line in ["number1\n", "number2\n"] {
+            file.write(line.as_bytes()).unwrap();
+        }
+        assert_eq!(names(disk.path()), ["data", "data.1"]);
+        assert_eq!(names(folder.path()), ["flows.jsonl"]);
+        assert_eq!(fs::read_to_string(path).unwrap(), "number2\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_never_moved_nor_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        // Nobody reads it yet.
+        let mut file = RecordsFile::open(&path, 8, 2).unwrap();
+        let mut reader = File::open(&path).unwrap();
+        for _ in 0..5 {
+            file.write(b"1234567\n").unwrap();
+        }
+        drop(file);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "1234567\n".repeat(5));
+        assert_eq!(names(folder.path()), ["pipe"]);
     }
 
     #[cfg(target_os = "linux")]

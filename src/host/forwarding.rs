@@ -56,6 +56,7 @@ mod tests {
         let link = |index, is_up, is_loopback| HostLink {
             index,
             name: Arc::from("x"),
+            other_names: Vec::new(),
             kind: None,
             hardware: 1,
             is_up,

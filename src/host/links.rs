@@ -27,6 +27,8 @@ mod attribute {
     pub const INFO: u16 = 18;
     pub const STATISTICS: u16 = 23;
     pub const PROMISCUITY: u16 = 30;
+    pub const PROPERTIES: u16 = 52;
+    pub const OTHER_NAME: u16 = 53;
     pub const INFO_KIND: u16 = 1;
     pub const INFO_DATA: u16 = 2;
     /// IFLA_VLAN_ID, IFLA_VXLAN_ID and IFLA_GENEVE_ID.
@@ -44,6 +46,8 @@ const HEADER_BYTES: usize = 16;
 pub struct HostLink {
     pub index: u32,
     pub name: Arc<str>,
+    /// What it may be called, too (`ip link property add … altname`).
+    pub other_names: Vec<Arc<str>>,
     /// `vti`, `xfrm`, `tun`, `wireguard`, `vlan`, `vxlan`, …; `None` for hardware.
     pub kind: Option<Arc<str>>,
     /// `ARPHRD_…`
@@ -75,12 +79,22 @@ impl HostLink {
         }
     }
 
+    /// Whether it has this name, its own or another one.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        *self.name == *name || self.other_names.iter().any(|other| **other == *name)
+    }
+
     /// Reads the body of a link message; `None` where it is none.
     fn read(body: &[u8]) -> Option<(Self, Option<Counters>)> {
+        if !is_of_the_link(body) {
+            return None;
+        }
         let flags = netlink::word_at(body, 8)?;
         let mut link = Self {
             index: netlink::word_at(body, 4)?,
             name: Arc::from(""),
+            other_names: Vec::new(),
             kind: None,
             hardware: netlink::half_at(body, 2)?,
             is_up: flags & FLAG_UP != 0,
@@ -103,6 +117,10 @@ impl HostLink {
                 // How many want it so.
                 attribute::PROMISCUITY => link.is_promiscuous = netlink::word_at(value, 0) != Some(0),
                 attribute::STATISTICS => counters = Counters::read(value),
+                attribute::PROPERTIES => {
+                    let names = netlink::attributes(value).filter(|(kind, _)| *kind == attribute::OTHER_NAME);
+                    link.other_names = names.map(|(_, name)| Arc::from(netlink::text(name))).collect();
+                }
                 _ => {}
             }
         }
@@ -127,6 +145,12 @@ impl HostLink {
     }
 }
 
+/// Whether a link message speaks of the interface itself. A bridge tells its members in messages of its own family, and
+/// that one left it in the form of a deletion.
+fn is_of_the_link(body: &[u8]) -> bool {
+    body.first() == Some(&(libc::AF_UNSPEC as u8))
+}
+
 /// Which interfaces are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -149,7 +173,7 @@ impl Selection {
             } else if pattern.contains(['*', '?']) {
                 !link.is_loopback && matches(pattern.as_bytes(), link.name.as_bytes())
             } else {
-                **pattern == *link.name
+                link.is_called(pattern)
             }
         })
     }
@@ -293,7 +317,9 @@ impl Followed {
                     }
                 }
                 netlink::DELETE_LINK => {
-                    if let Some(index) = netlink::word_at(message.body, 4) {
+                    if let Some(index) = netlink::word_at(message.body, 4)
+                        && is_of_the_link(message.body)
+                    {
                         self.forget(index, events);
                     }
                 }

@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 pub use replay::{Replay, Speed};
-pub use source::{Change, Feed, Health, OpenSource, STALLED, State};
+pub use source::{Change, Feed, Health, NO_INTERFACE, OpenSource, STALLED, State};
 
 use self::batch::{BATCHES, Batch};
 use self::source::Shared;

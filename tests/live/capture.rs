@@ -374,6 +374,20 @@ fn interfaces_may_vanish_and_come_back() {
             assert_eq!(source.interfaces().len(), 1, "{backend}: the same name is the same interface");
             let counts = source.counts();
             assert_eq!((counts.len(), counts[0].given.packets), (1, 2), "{backend}");
+            // Away for less than a moment: no packet comes twice, and nothing is kept that is not needed.
+            let there = link("out0");
+            drain(&mut *source);
+            let sockets = || std::fs::read_to_string("/proc/thread-self/net/packet").unwrap().lines().count();
+            let needed = sockets();
+            for _ in 0..3 {
+                source.detach(there.index);
+                source.attach(&there).unwrap();
+            }
+            namespace::send([("in0", &frame[..])].into_iter());
+            assert_eq!(take(&mut *source, 1, &mut |_, _| {}), 1, "{backend}");
+            drain(&mut *source);
+            assert_eq!(source.counts()[0].given.packets, 3, "{backend}");
+            assert_eq!(sockets(), needed, "{backend}");
             namespace::ip("link del out0");
         }
     });

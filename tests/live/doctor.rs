@@ -46,6 +46,25 @@ fn doctor_fails_for_an_interface_that_is_not_there() {
 }
 
 #[test]
+fn doctor_promises_no_back_end_that_watch_could_not_take() {
+    if !crate::support::is_there("unshare") {
+        return;
+    }
+    // Root of a user namespace has every capability, and none that counts for bpf(2).
+    let inside = ["--user", "--map-root-user", "--net", "--"];
+    let mut unshare = std::process::Command::new("unshare");
+    if !unshare.args(inside).arg("true").output().is_ok_and(|output| output.status.success()) {
+        crate::support::skip("the kernel gives no user namespace");
+        return;
+    }
+    let mut command = std::process::Command::new("unshare");
+    command.args(inside).args([env!("CARGO_BIN_EXE_ddbwatch"), "doctor"]);
+    let output = command.env("COLUMNS", "200").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("would take afpacket"), "{text}");
+}
+
+#[test]
 fn doctor_names_the_command_for_a_missing_privilege() {
     if !crate::support::is_root("taking privileges away") || !crate::support::is_there("setpriv") {
         return;

@@ -400,6 +400,17 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             daemon.signal("HUP");
             daemon.wait_for_log("The configuration was read again");
             daemon.wait_until("the other one is watched", || watched(&daemon) == ["near0"]);
+            // Without an interface it does not say that it captures.
+            daemon.configure(&of("\"tun*\""));
+            daemon.signal("HUP");
+            daemon.wait_until("nothing is watched", || watched(&daemon).is_empty());
+            let readiness = daemon.get("/readyz");
+            assert_eq!(readiness.status, 503);
+            assert!(readiness.body.contains("no interface"), "{}", readiness.body);
+            assert_eq!(daemon.json("/api/v1/summary")["watching"]["state"], "failing");
+            daemon.configure(&of("\"near0\""));
+            daemon.signal("HUP");
+            daemon.wait_until("it captures again", || daemon.get("/readyz").status == 200);
             // What needs a restart is refused, and says so.
             daemon.configure(&format!("{}ring_mib = 7\n", of("\"near0\"")));
             daemon.signal("HUP");
@@ -411,5 +422,25 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             assert!(nic.contains(&"nic".to_owned()), "{backend}: {nic:?}");
             assert_eq!(daemon.stop().code(), Some(0), "{backend}");
         }
+    });
+}
+
+#[test]
+fn a_process_that_was_stopped_for_a_while_goes_on_with_what_its_rings_hold() {
+    namespace::run(|| {
+        ip("link set lo up");
+        namespace::pair("near0", "far0");
+        let daemon = Daemon::start(&["-i", "far0", "--backend", "afpacket"], "");
+        daemon.wait_until("it captures", || daemon.get("/readyz").status == 200);
+        daemon.signal("STOP");
+        let frame = [0; 60];
+        namespace::send((0..50).map(|_| ("near0", &frame[..])));
+        // Longer than a reader may be stuck.
+        std::thread::sleep(Duration::from_millis(10_500));
+        daemon.signal("CONT");
+        daemon.wait_until("what came meanwhile is read", || {
+            daemon.metrics().sum("ddbwatch_packets_total", &[("stage", "seen")]) >= 50.0
+        });
+        assert_eq!(daemon.metrics().sum("ddbwatch_capture_restarts_total", &[]), 0.0);
     });
 }

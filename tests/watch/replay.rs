@@ -83,6 +83,8 @@ fn watching_nothing_is_an_error_and_no_pretence() {
         &["--speed", "2"][..],
         &["--loop"],
         &["--replay", ".", "-i", "lo"],
+        &["-i", "lo", "--speed", "2"],
+        &["-i", "lo", "--loop"],
         &["--replay", ".", "--speed", "fast"],
     ] {
         let ran = support::run(&[&["watch"], wrong].concat());

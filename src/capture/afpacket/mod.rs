@@ -272,7 +272,8 @@ impl Queues for AfPacket {
     /// Lets go of the rings of interfaces that are gone, once their last block was handed over.
     fn tidy(&mut self, now: Instant) {
         let is_over = |ring: &Ring| ring.is_over(now, HOLD);
-        if !self.places.has_leaving() || !self.rings.iter().any(is_over) {
+        // Also of an interface that is back: its place is taken again, by other rings.
+        if !self.rings.iter().any(is_over) {
             return;
         }
         self.read_statistics();

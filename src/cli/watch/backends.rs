@@ -55,7 +55,7 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
     let (follower, _) = LinkWatch::open(selection.clone())?;
     let links: Vec<Link> = follower.links().map(links::HostLink::link).collect();
     let missing: Vec<&str> =
-        selection.exact_names().filter(|name| !links.iter().any(|link| *link.name == **name)).collect();
+        selection.exact_names().filter(|name| !follower.links().any(|link| link.is_called(name))).collect();
     if links.is_empty() && !missing.is_empty() {
         let there: Vec<String> =
             links::list()?.into_iter().take(MAX_NAMED).map(|(link, _)| link.name.to_string()).collect();
@@ -69,22 +69,10 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
         tracing::warn!(interface = name, "The interface is not there or not up; it is watched once it is.");
     }
     let heard = Heard::default();
-    let (Ready { mut source, chosen_by, uses_bpf }, backend, reason) = choose(config, &heard)?;
-    let (mut attached, mut refused, mut first_error) = (Vec::new(), Vec::new(), None);
-    for link in links {
-        match source.attach(&link) {
-            Ok(()) => attached.push(link),
-            Err(error) => {
-                tracing::warn!(interface = %link.name, %error, "The interface cannot be watched.");
-                refused.push((link.name.to_string(), error.to_string()));
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    if attached.is_empty()
-        && let Some(error) = first_error
-    {
-        return Err(error.into());
+    let Chosen { ready, attached, refused, backend, reason } = choose(config, &heard, &links)?;
+    let Ready { source, chosen_by, uses_bpf } = ready;
+    for (interface, error) in &refused {
+        tracing::warn!(interface, error, "The interface cannot be watched.");
     }
     let senders = senders_of(&*source, &heard);
     let config = Arc::clone(config);
@@ -199,28 +187,58 @@ fn senders_of(_: &dyn LiveSource, _: &Heard) -> Option<Senders> {
     None
 }
 
-type Chosen = (Ready, Backend, String);
+/// A back-end with the interfaces that it took.
+struct Chosen {
+    ready: Ready,
+    attached: Vec<Link>,
+    refused: Vec<(String, String)>,
+    backend: Backend,
+    reason: String,
+}
 
-fn choose(config: &Arc<Resolved>, heard: &Heard) -> anyhow::Result<Chosen> {
+fn choose(config: &Arc<Resolved>, heard: &Heard, links: &[Link]) -> anyhow::Result<Chosen> {
     let wanted = config.capture.backend;
     if wanted != Backend::Auto {
-        return Ok((open_one(wanted, config, heard)?, wanted, "as asked for".to_owned()));
+        return Ok(take(wanted, config, heard, links, "as asked for".to_owned())?);
     }
     let mut refusals = Vec::new();
     for backend in [Backend::Ebpf, Backend::AfPacket, Backend::Pcap] {
-        match open_one(backend, config, heard) {
-            Ok(ready) => {
-                let reason = if refusals.is_empty() {
-                    "the best that this host allows".to_owned()
-                } else {
-                    format!("the best that this host allows ({})", refusals.join("; "))
-                };
-                return Ok((ready, backend, reason));
-            }
+        let reason = if refusals.is_empty() {
+            "the best that this host allows".to_owned()
+        } else {
+            format!("the best that this host allows ({})", refusals.join("; "))
+        };
+        match take(backend, config, heard, links, reason) {
+            Ok(chosen) => return Ok(chosen),
             Err(error) => refusals.push(format!("not {}: {error}", backend.as_str())),
         }
     }
     Err(anyhow!("no back-end works here: {}; `ddbwatch doctor` tells what mends it", refusals.join("; ")))
+}
+
+/// Opens a back-end and has it watch the interfaces; an error, too, where it takes none of them.
+fn take(
+    backend: Backend,
+    config: &Resolved,
+    heard: &Heard,
+    links: &[Link],
+    reason: String,
+) -> Result<Chosen, LiveError> {
+    let mut ready = open_one(backend, config, heard)?;
+    let (mut attached, mut refused, mut first_error) = (Vec::new(), Vec::new(), None);
+    for link in links {
+        match ready.source.attach(link) {
+            Ok(()) => attached.push(link.clone()),
+            Err(error) => {
+                refused.push((link.name.to_string(), error.to_string()));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    match first_error {
+        Some(error) if attached.is_empty() => Err(error),
+        _ => Ok(Chosen { ready, attached, refused, backend, reason }),
+    }
 }
 
 fn open_one(backend: Backend, config: &Resolved, heard: &Heard) -> Result<Ready, LiveError> {

@@ -47,12 +47,10 @@ fn reachable(config: &Resolved, open: &Open) -> Reachable {
     captures.dedup();
     read.extend(captures);
     let records = config.output.records.as_deref().filter(|path| *path != Path::new("-"));
-    Reachable {
-        read,
-        write: records.map(folder_of).into_iter().collect(),
-        listen: vec![config.metrics.listen.port()],
-        uses_bpf: open.uses_bpf,
-    }
+    let mut write: Vec<PathBuf> = records.map(folder_of).into_iter().collect();
+    // Where the name of the records is a link, they are moved in the folder of the file itself.
+    write.extend(records.and_then(|path| path.canonicalize().ok()).map(|path| folder_of(&path)));
+    Reachable { read, write, listen: vec![config.metrics.listen.port()], uses_bpf: open.uses_bpf }
 }
 
 /// The folder a file is in: whoever writes the file anew makes another file.

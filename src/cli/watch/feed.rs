@@ -60,11 +60,11 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure
         backend: opened.source.backend(),
         reason: opened.reason,
         interfaces: opened.links.iter().map(|link| link.name.to_string()).collect(),
-        refused: opened.refused.into_iter().collect(),
+        refused: opened.refused.iter().cloned().collect(),
         ..Watching::default()
     };
     let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
-    let feed = Feed::Interfaces { source, reopen, links, stalled_after: STALLED };
+    let feed = Feed::Interfaces { source, reopen, links, refused: opened.refused, stalled_after: STALLED };
     let (follower, uses_bpf, senders) = (Some(opened.follower), opened.uses_bpf, opened.senders);
     Ok(Open { feed, watching, follower, uses_bpf, senders, captures: Vec::new() })
 }

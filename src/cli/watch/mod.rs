@@ -18,10 +18,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -34,13 +35,17 @@ use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
-use crate::pipeline::live::{Live, State};
+use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
 
 /// The last records get so long to be written.
 const DRAIN: Duration = Duration::from_secs(15);
+
+/// Signals to stop that come within this time are one wish: `timeout` and some supervisors signal the process and
+/// then its group.
+const ONE_WISH: Duration = Duration::from_millis(500);
 
 /// A new configuration gets so long to reach the engine.
 const RELOAD: Duration = Duration::from_secs(10);
@@ -61,6 +66,9 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let mut log = log::start(form(args), level(args), has_color());
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
 
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
+    // Whoever asks for a reload while everything is being opened must not end the program.
+    let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
     let open = feed::open(args, &config)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
@@ -120,9 +128,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         })
         .map_err(cannot_run)?;
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     let mut daemon = Daemon { args, command_line, config, live, lost, ended, selections, listening: None };
-    let finished = runtime.block_on(daemon.run(listener));
+    let finished = runtime.block_on(daemon.run(listener, reload));
     drop(log);
     finished
 }
@@ -148,31 +155,39 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn new(reload: Signal) -> io::Result<Self> {
         Ok(Self {
-            reload: signal(SignalKind::hangup())?,
+            reload,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Waits for another signal to stop than the one that just came.
+    async fn stop_again(&mut self) {
+        let first = Instant::now();
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            if first.elapsed() > ONE_WISH {
+                return;
+            }
         }
     }
 }
 
 impl Daemon<'_> {
-    async fn run(&mut self, listener: TcpListener) -> Result<Finished, Failure> {
-        let mut signals = Signals::new().map_err(cannot_run)?;
+    async fn run(&mut self, listener: TcpListener, reload: Signal) -> Result<Finished, Failure> {
+        let mut signals = Signals::new(reload).map_err(cannot_run)?;
         let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
         self.listen_with(&server, listener).map_err(cannot_run)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
         let mut is_ready = false;
         let mut is_over = false;
+        let mut told = Told::default();
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
@@ -189,6 +204,7 @@ impl Daemon<'_> {
                 }
                 _ = look.tick() => {
                     let health = self.live.health();
+                    told.tell(&health);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         is_ready = true;
                         systemd::ready(&self.status());
@@ -225,7 +241,7 @@ impl Daemon<'_> {
                 Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
                 Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
             },
-            () = signals.stop() => {
+            () = signals.stop_again() => {
                 tracing::warn!("Stopped at once, on a second signal; what was not yet written is lost.");
                 return Ok(Finished::Interrupted);
             }
@@ -285,9 +301,10 @@ impl Daemon<'_> {
         let listener = if config.metrics.listen == self.config.metrics.listen {
             None
         } else {
-            Some(listen(config.metrics.listen)?)
+            Some(listen(config.metrics.listen).map_err(|error| behind_the_walls(error, "port"))?)
         };
-        let destination = open_records(&config)?;
+        let destination =
+            open_records(&config).map_err(|error| behind_the_walls(error, "folder for records"))?;
         let (reply, taken) = oneshot::channel();
         let reloaded = Box::new(Reloaded { config: Arc::clone(&config), destination });
         let question = Question::Reloaded(reloaded, reply);
@@ -330,6 +347,37 @@ impl Daemon<'_> {
     }
 }
 
+/// What the log says of how the capture goes.
+#[derive(Default)]
+struct Told {
+    /// Why nothing is read.
+    failure: Option<String>,
+    restarts: u64,
+}
+
+impl Told {
+    fn tell(&mut self, health: &Health) {
+        let restarts = health.restarts.values().sum();
+        if restarts > self.restarts {
+            tracing::warn!(
+                restarts,
+                "The capture had to be opened again; what came meanwhile may be lost uncounted."
+            );
+        }
+        self.restarts = restarts;
+        let failure = match &health.state {
+            State::Failing(why) => Some(why.clone()),
+            _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
+        };
+        match (&failure, &self.failure) {
+            (Some(why), None) => tracing::error!(why, "Nothing is captured; it is tried again."),
+            (None, Some(_)) => tracing::info!("Packets are captured again."),
+            _ => {}
+        }
+        self.failure = failure;
+    }
+}
+
 /// Passes questions to the engine and its recorder.
 struct Desk(Arc<Live<Question>>);
 
@@ -346,6 +394,9 @@ impl Answers for Desk {
 
     fn readiness(&self) -> Result<String, String> {
         let health = self.0.health();
+        if health.has_no_interface() {
+            return Err(format!("not capturing: {NO_INTERFACE}"));
+        }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
             State::Over => Ok("the replay is over".to_owned()),
@@ -382,6 +433,23 @@ fn refuse_what_cannot_change(now: &Resolved, new: &Resolved, is_replay: bool) ->
         );
     }
     Ok(())
+}
+
+/// Says why something may be out of reach that is fine otherwise.
+fn behind_the_walls(error: anyhow::Error, what: &str) -> anyhow::Error {
+    let kind = error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind);
+    if kind != Some(io::ErrorKind::PermissionDenied) {
+        return error;
+    }
+    error.context(format!(
+        "out of reach: another {what} than at the start needs a restart of ddbwatch (systemctl restart ddbwatch), which \
+         gave up everything else then"
+    ))
+}
+
+fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
+    let _entered = runtime.enter();
+    signal(kind)
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -281,6 +281,9 @@ impl Recorder {
         let health = self.monitor.health();
         (self.watching.state, self.watching.trouble) = match health.state {
             live::State::Starting => (serve::State::Starting, None),
+            live::State::Capturing if health.has_no_interface() => {
+                (serve::State::Failing, Some(live::NO_INTERFACE.to_owned()))
+            }
             live::State::Capturing => (serve::State::Capturing, None),
             live::State::Failing(why) => (serve::State::Failing, Some(why)),
             live::State::Over => (serve::State::Over, None),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::config::Output as Settings;
-use crate::export::RecordsFile;
+use crate::export::{News, RecordsFile};
 
 /// Batches of lines that wait to be written, at most some 150 kB each.
 const WAITING_BATCHES: usize = 64;
@@ -154,6 +154,7 @@ impl Writer {
 
 fn write_all(mut destination: Destination, orders: &Receiver<Order>, lost: &Lost) {
     let mut is_failing = false;
+    let mut is_full = false;
     let mut torn_lines = 0;
     let mut stdout = io::stdout();
     note_torn(&destination, lost, &mut torn_lines);
@@ -173,6 +174,9 @@ fn write_all(mut destination: Destination, orders: &Receiver<Order>, lost: &Lost
             Destination::Nowhere => Ok(()),
         };
         note_torn(&destination, lost, &mut torn_lines);
+        if let Destination::File(file) = &mut destination {
+            tell(file, &mut is_full);
+        }
         match result {
             Ok(()) if is_failing => {
                 is_failing = false;
@@ -190,6 +194,24 @@ fn write_all(mut destination: Destination, orders: &Receiver<Order>, lost: &Lost
                 }
             }
         }
+    }
+}
+
+/// Tells what became of the file; one that cannot be moved away is told of once.
+fn tell(file: &mut RecordsFile, is_full: &mut bool) {
+    match file.take_news() {
+        Some(News::NotRotated(error)) if !*is_full => {
+            *is_full = true;
+            tracing::warn!(%error, "The file of records is full and cannot be moved away, so it grows on; its folder must be writable.");
+        }
+        Some(News::BegunAnew) => {
+            *is_full = false;
+            tracing::warn!(
+                "The file of records was moved away or removed, and is begun anew under its name."
+            );
+        }
+        Some(News::Rotated) => *is_full = false,
+        Some(News::NotRotated(_)) | None => {}
     }
 }
 

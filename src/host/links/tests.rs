@@ -153,6 +153,33 @@ fn a_whole_list_replaces_what_was_known() {
 }
 
 #[test]
+fn an_interface_that_leaves_a_bridge_is_still_there() {
+    let mut followed = followed(&["eth0"]);
+    appeared(&mut followed, &notice(netlink::NEW_LINK, 1, 1, UP, &[name("eth0")]));
+    let mut left = notice(netlink::DELETE_LINK, 1, 1, UP, &[name("eth0")]);
+    // The family stands at the beginning of the body.
+    left[16] = libc::AF_BRIDGE as u8;
+    assert_eq!(events(&mut followed, &left), []);
+    left[16] = libc::AF_UNSPEC as u8;
+    assert_eq!(events(&mut followed, &left), [LinkEvent::Vanished { index: 1, name: Arc::from("eth0") }]);
+}
+
+#[test]
+fn an_interface_is_known_by_its_other_names_too() {
+    let mut followed = followed(&["enp0s99"]);
+    let mut others = Vec::new();
+    for other in ["ens99", "enp0s99"] {
+        push_attribute(&mut others, attribute::OTHER_NAME, &[other.as_bytes(), &[0]].concat());
+    }
+    let others = (attribute::PROPERTIES | 0x8000, others);
+    let link = appeared(&mut followed, &notice(netlink::NEW_LINK, 1, 1, UP, &[name("eth0"), others.clone()]));
+    assert_eq!(&*link.name, "eth0");
+    assert!(link.is_called("ens99") && link.is_called("eth0") && !link.is_called("eth1"));
+    let without = notice(netlink::NEW_LINK, 1, 1, UP, &[name("eth0")]);
+    assert_eq!(events(&mut followed, &without), [LinkEvent::Vanished { index: 1, name: Arc::from("eth0") }]);
+}
+
+#[test]
 fn tells_once_that_addresses_changed() {
     let mut followed = followed(&["any"]);
     let two = [netlink::message(20, 0, 0, &[0; 8]), netlink::message(21, 0, 0, &[0; 8])].concat();
@@ -178,6 +205,7 @@ fn fits_names_to_patterns() {
     let lo = HostLink {
         index: 1,
         name: Arc::from("lo"),
+        other_names: Vec::new(),
         kind: None,
         hardware: 772,
         is_up: true,

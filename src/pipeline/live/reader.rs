@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Between two attempts to open a source that does not open; the second number is the longest wait.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// Who looks so much later than it meant to was stopped itself.
+const STOPPED: Duration = Duration::from_secs(2);
+
 /// When stopping, a reader gets so long to hand over what it has.
 const LAST_BATCH: Duration = Duration::from_secs(2);
 
@@ -187,7 +190,14 @@ impl<A: Send + 'static> Supervisor<'_, A> {
 
     /// Follows a reader; the reason where another one is needed.
     fn watch(&mut self, running: Running, changes: Option<&Receiver<Change>>) -> Option<String> {
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() > STOPPED {
+                // With the machine or its container the reader was stopped, too: it is not stuck, and what its rings hold
+                // is not to be thrown away.
+                self.shared.note_poll();
+            }
+            looked = Instant::now();
             for change in changes.iter().flat_map(|changes| changes.try_iter()) {
                 self.note_change(&change);
                 let _ = running.changes.send(change);
@@ -432,6 +442,8 @@ impl<A> Reader<A> {
                 }
                 Change::Vanished { index, name } => {
                     self.source.detach(index);
+                    // What the source gave up of it before is over, too: a new interface may have the name by now.
+                    self.hear_failures();
                     self.given_up.retain(|given_up| given_up.index != index);
                     self.watched.retain(|(watched, _)| *watched != index);
                     self.show_watched(name.to_string(), None);
@@ -468,6 +480,10 @@ impl<A> Reader<A> {
                 self.given_up.push(link);
             }
         }
+        self.hear_failures();
+    }
+
+    fn hear_failures(&mut self) {
         for (link, why) in self.source.take_failures() {
             self.watched.retain(|(index, _)| *index != link.index);
             self.show_watched(link.name.to_string(), Some(why));

@@ -35,6 +35,8 @@ pub enum Feed {
         reopen: OpenSource,
         /// What `source` has attached.
         links: Vec<Link>,
+        /// Interfaces that it did not take, and why.
+        refused: Vec<(String, String)>,
         /// A reader that was not back from the kernel for so long is given up; [`STALLED`].
         stalled_after: Duration,
     },
@@ -83,7 +85,18 @@ pub struct Health {
     pub rounds: u64,
 }
 
+/// Why nothing is read though nothing failed.
+pub const NO_INTERFACE: &str = "no interface of those that were asked for is there and up";
+
+const REPLAY: &str = "replay";
+
 impl Health {
+    /// The source works, and there is nothing it could read from.
+    #[must_use]
+    pub fn has_no_interface(&self) -> bool {
+        self.state == State::Capturing && self.backend != REPLAY && self.interfaces.is_empty()
+    }
+
     /// Counts that an interface is watched anew; those beyond [`TOLD_APART`] as [`OTHERS`].
     pub(super) fn count_restart(&mut self, interface: String) {
         let is_told_apart = self.restarts.len() < TOLD_APART || self.restarts.contains_key(&interface);
@@ -91,7 +104,6 @@ impl Health {
         *self.restarts.entry(name).or_default() += 1;
     }
 }
-
 /// What all threads share. No lock is taken for a frame.
 pub(super) struct Shared {
     pub stop: AtomicBool,
@@ -120,12 +132,12 @@ struct Counts {
 
 impl Shared {
     pub fn new(feed: &Feed) -> Self {
-        let (backend, interfaces, stalled_after) = match feed {
-            Feed::Interfaces { source, links, stalled_after, .. } => {
+        let (backend, interfaces, refused, stalled_after) = match feed {
+            Feed::Interfaces { source, links, refused, stalled_after, .. } => {
                 let names = links.iter().map(|link| link.name.to_string()).collect();
-                (source.backend(), names, *stalled_after)
+                (source.backend(), names, refused.iter().cloned().collect(), *stalled_after)
             }
-            Feed::Replay(_) => ("replay", Vec::new(), STALLED),
+            Feed::Replay(_) => (REPLAY, Vec::new(), BTreeMap::new(), STALLED),
         };
         let (sender, receiver) = channel();
         // A replay has no source that could change; what is told it must not pile up.
@@ -138,7 +150,7 @@ impl Shared {
                 state: State::Starting,
                 backend,
                 interfaces,
-                refused: BTreeMap::new(),
+                refused,
                 restarts: BTreeMap::new(),
                 rounds: 0,
             }),

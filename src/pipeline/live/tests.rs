@@ -287,7 +287,8 @@ fn link(name: &str) -> Link {
 
 fn interfaces(source: Scripted, reopen: OpenSource) -> Feed {
     let stalled_after = Duration::from_millis(300);
-    Feed::Interfaces { source: Box::new(source), reopen, links: vec![link("eth7")], stalled_after }
+    let refused = vec![("eth8".to_owned(), "not today".to_owned())];
+    Feed::Interfaces { source: Box::new(source), reopen, links: vec![link("eth7")], refused, stalled_after }
 }
 
 fn never() -> OpenSource {
@@ -349,7 +350,12 @@ fn follows_interfaces_and_says_which_it_cannot_watch() {
     let feed = interfaces(Scripted::new("eth7", &is_stuck, &is_over), never());
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
     live.change(Change::Appeared(Link { index: 9, ..link("vti9") }));
-    drain(live, &outputs, |health, _| health.interfaces == ["eth7", "vti9"]);
+    let mut refused = std::collections::BTreeMap::new();
+    drain(live, &outputs, |health, _| {
+        refused.clone_from(&health.refused);
+        health.interfaces == ["eth7", "vti9"]
+    });
+    assert_eq!(refused["eth8"], "not today", "known from the start on");
 }
 
 const NEVER_GIVEN: &str = "three frames were never given";
@@ -451,6 +457,7 @@ fn passing_that_fails(fails: &Arc<Mutex<Option<Link>>>) -> (Live<u32>, Receiver<
         source: Box::new(source),
         reopen: never(),
         links: Vec::new(),
+        refused: Vec::new(),
         stalled_after: Duration::from_secs(10),
     };
     let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
@@ -500,6 +507,26 @@ fn says_what_the_source_gave_up_and_watches_it_again() {
     });
     assert_eq!(words, ["it went away", "the interface eth7 cannot be watched: not yet"]);
     assert_eq!(shared.health().restarts, BTreeMap::from([("eth7".to_owned(), 1)]));
+}
+
+#[test]
+fn what_is_gone_is_not_tried_again_though_the_source_gave_it_up_just_before() {
+    let fails: Arc<Mutex<Option<Link>>> = Arc::default();
+    let (live, outputs, _) = passing_that_fails(&fails);
+    live.change(Change::Appeared(link("tun0")));
+    let mut gone = None;
+    let shared = Arc::clone(&live.shared);
+    drain(live, &outputs, |health, _| {
+        if health.interfaces == ["tun0"] && gone.is_none() {
+            *fails.lock().unwrap() = Some(link("tun0"));
+            shared.change(Change::Vanished { index: link("tun0").index, name: Arc::from("tun0") });
+            gone = Some(Instant::now());
+        }
+        // The source was asked for what it gave up several times by now.
+        gone.is_some_and(|gone| gone.elapsed() > Duration::from_secs(1))
+    });
+    let health = shared.health();
+    assert_eq!((health.interfaces, health.refused), (Vec::new(), std::collections::BTreeMap::new()));
 }
 
 #[test]
