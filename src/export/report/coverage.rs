@@ -124,6 +124,12 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
 }
 
 fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+    if accounts.is_cut_short {
+        gaps.push(
+            "Reading was stopped before the end of the input: what was not read until then is not in this report."
+                .to_owned(),
+        );
+    }
     let dropped: u64 = accounts.dropped.values().sum();
     let undecoded: u64 = accounts.decode_errors.values().sum();
     let full: u64 = ["table_full", "memory"].iter().filter_map(|reason| accounts.evictions.get(reason)).sum();
@@ -157,7 +163,7 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
     flows(accounts, tables);
     losses(accounts, tables);
     packets(accounts, tables);
-    dropped + undecoded + full > 0 || !accounts.damage.is_empty()
+    accounts.is_cut_short || dropped + undecoded + full > 0 || !accounts.damage.is_empty()
 }
 
 /// Packets by interface, the sum first.
