@@ -98,6 +98,14 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
             gaps.push(format!("{} that {what}.", count(number_of, "line")));
         }
     }
+    if counts.judged_anew > 0 {
+        gaps.push(
+            "The flows were judged anew, except by rules that need more than a record holds (compression, certificates, \
+             addresses, later requests): of these it is taken over what was found at the time. Where one of them was \
+             off then, nothing of it was found."
+                .to_owned(),
+        );
+    }
     if counts.unknown_keys > 0 {
         gaps.push(format!(
             "{} unknown to this version stand in the records and were passed over: a newer version may know more.",
