@@ -20,6 +20,7 @@ use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
 use crate::policy::Rule;
 use crate::telemetry::Accounts;
+use crate::view::text::plain;
 use crate::view::{ReadProgress, Table, TableOptions};
 
 /// How many files that are no captures are named; a folder may hold thousands.
@@ -272,7 +273,8 @@ pub(super) fn configured(file: Option<&Path>, command_line: &CommandLine) -> Res
     Ok(config)
 }
 
+/// Tells a sentence, on one line: names of files in it may be a stranger's.
 pub(super) fn note(sentence: &str) {
     // Nobody is left to tell where standard error is closed.
-    let _ = writeln!(anstream::stderr(), "ddbwatch: {sentence}");
+    let _ = writeln!(anstream::stderr(), "ddbwatch: {}", plain(sentence));
 }
