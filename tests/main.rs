@@ -13,6 +13,7 @@ mod accounting;
 mod cli;
 mod conformance;
 mod crashers;
+mod cross_fields;
 mod dashboards;
 #[cfg(all(target_os = "linux", target_endian = "little"))]
 mod ebpf;

@@ -26,9 +26,10 @@ pub enum CaptureError {
     /// A folder where a file is needed.
     #[error("is a folder, not a file")]
     IsDirectory,
-    /// A folder, and whatever else was given, holds nothing to read.
-    #[error("holds no capture; files passed over: {passed_over}")]
-    NoCaptureInside { passed_over: u64 },
+    /// A folder, and whatever else was given, holds nothing to read. `loss` is the first thing in it that may have been
+    /// a capture, with what is wrong with it.
+    #[error("holds no capture; files passed over: {passed_over}{}", .loss.as_ref().map(|loss| format!(", among them {loss}")).unwrap_or_default())]
+    NoCaptureInside { passed_over: u64, loss: Option<String> },
     /// Something else.
     #[error("is no capture: it looks like {0}{hint}", hint = .0.hint())]
     NotACapture(Content),

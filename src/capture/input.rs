@@ -171,7 +171,9 @@ pub fn expand<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Expa
         && let Some(path) = first
     {
         let passed_over = found.passed_over.len() as u64 + found.passed_over_unlisted;
-        return Err(InputError { path, source: CaptureError::NoCaptureInside { passed_over } });
+        let loss =
+            found.passed_over.iter().find(|passed_over| passed_over.is_loss()).map(ToString::to_string);
+        return Err(InputError { path, source: CaptureError::NoCaptureInside { passed_over, loss } });
     }
     Ok(found)
 }
@@ -366,6 +368,14 @@ mod tests {
         // The folder holds nothing but the page.
         let error = expand([folder.path()]).unwrap_err();
         assert!(error.to_string().ends_with("holds no capture; files passed over: 1"), "{error}");
+        // What may have been one is named.
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", folder.path().join("gone.pcap")).unwrap();
+            let error = expand([folder.path()]).unwrap_err().to_string();
+            assert!(error.contains("files passed over: 2, among them "), "{error}");
+            assert!(error.ends_with("gone.pcap: does not exist; check the path"), "{error}");
+        }
     }
 
     #[test]

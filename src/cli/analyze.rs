@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::anyhow;
 
@@ -20,6 +20,7 @@ use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
 use crate::policy::Rule;
 use crate::telemetry::Accounts;
+use crate::view::text::plain;
 use crate::view::{ReadProgress, Table, TableOptions};
 
 /// How many files that are no captures are named; a folder may hold thousands.
@@ -35,28 +36,29 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     note_passed_over(&found);
-    if let Some(wanted) = &args.output {
+    if let Some(wanted) = args.file() {
         refuse_to_overwrite(wanted, &found.inputs)?;
     }
-    if args.partition && args.format != Format::Parquet {
-        return Err(Failure::Usage(anyhow!("--partition needs --format parquet")));
+    if args.partition && (args.format != Format::Parquet || args.file().is_none()) {
+        return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));
     }
-    let mut report = match args.output.as_deref().filter(|_| args.partition) {
+    // Before there is an output that would be left behind.
+    let stop = interrupted()?;
+    let mut report = match args.file().filter(|_| args.partition) {
         Some(folder) => Report::Partitioned(Partitioned::new(folder).map_err(Failure::CannotRun)?),
         None => {
-            let output = Output::open(args.output.as_deref()).map_err(Failure::CannotRun)?;
+            let output = Output::open(args.file()).map_err(Failure::CannotRun)?;
             Report::new(args, &config, output).map_err(Failure::CannotRun)?
         }
     };
 
     // With records on the same terminal a bar would be drawn among them.
     let is_among_records =
-        args.output.is_none() && args.format != Format::Table && io::stdout().is_terminal();
+        args.file().is_none() && args.format != Format::Table && io::stdout().is_terminal();
     let bar = Bar(ReadProgress::new(
         found.total_bytes.unwrap_or(0),
         !args.no_progress && io::stderr().is_terminal() && !is_among_records,
     ));
-    let stop = interrupted()?;
     let job = Job {
         inputs: found.inputs,
         config: Arc::clone(&config),
@@ -89,8 +91,10 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     }
     report.finish(&accounts)?;
 
-    Ok(if stop.load(Ordering::Relaxed) {
-        note("stopped by a signal; what was read until then is reported");
+    Ok(if accounts.is_cut_short {
+        let left = args.file().and_then(output::left_of);
+        let place = left.map_or_else(String::new, |left| format!(" in {}", left.display()));
+        note(&format!("stopped by a signal; what was read until then is reported{place}"));
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
@@ -202,6 +206,7 @@ impl Report {
 
     /// Writes what is left and puts the output in its place.
     fn finish(self, accounts: &Accounts) -> io::Result<()> {
+        let is_complete = !accounts.is_cut_short;
         let output = match self {
             Self::Table(mut sink) => {
                 sink.finish(accounts)?;
@@ -223,18 +228,18 @@ impl Report {
                 sink.finish(accounts)?;
                 sink.into_inner()
             }
-            Self::Partitioned(sink) => return sink.finish(),
+            Self::Partitioned(sink) => return sink.finish(is_complete),
             Self::Prometheus(mut sink) => {
                 sink.finish(accounts)?;
                 sink.into_inner()
             }
         };
-        output.finish()
+        output.finish(is_complete)
     }
 }
 
 fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
-    let mut options = if args.output.is_some() { TableOptions::default() } else { TableOptions::of_stdout() };
+    let mut options = if args.file().is_some() { TableOptions::default() } else { TableOptions::of_stdout() };
     if anstream::ColorChoice::global() == anstream::ColorChoice::Always {
         options.has_color = true;
     }
@@ -268,7 +273,8 @@ pub(super) fn configured(file: Option<&Path>, command_line: &CommandLine) -> Res
     Ok(config)
 }
 
+/// Tells a sentence, on one line: names of files in it may be a stranger's.
 pub(super) fn note(sentence: &str) {
     // Nobody is left to tell where standard error is closed.
-    let _ = writeln!(anstream::stderr(), "ddbwatch: {sentence}");
+    let _ = writeln!(anstream::stderr(), "ddbwatch: {}", plain(sentence));
 }

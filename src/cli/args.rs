@@ -1,6 +1,6 @@
 //! The flags, as typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -146,7 +146,7 @@ pub struct Analyze {
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     pub format: Format,
 
-    /// Write to FILE instead of standard output; it appears there only when it is complete
+    /// Write to FILE instead of standard output (`-`); it appears there only when it is complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
@@ -194,7 +194,7 @@ pub struct Report {
     #[arg(long, value_enum, default_value_t = ReportFormat::Html, value_name = "FORMAT")]
     pub format: ReportFormat,
 
-    /// Write to FILE instead of standard output; it appears there only when it is complete
+    /// Write to FILE instead of standard output (`-`); it appears there only when it is complete
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
@@ -336,6 +336,24 @@ pub struct Completions {
     /// Which shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+impl Analyze {
+    /// What `-o` names, where that is not standard output.
+    pub fn file(&self) -> Option<&Path> {
+        file(self.output.as_deref())
+    }
+}
+
+impl Report {
+    /// What `-o` names, where that is not standard output.
+    pub fn file(&self) -> Option<&Path> {
+        file(self.output.as_deref())
+    }
+}
+
+fn file(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|path| path.as_os_str() != "-")
 }
 
 fn parse_backend(word: &str) -> Result<Backend, String> {

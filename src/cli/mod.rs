@@ -10,6 +10,7 @@ mod args;
 mod doctor;
 mod documents;
 mod evidence;
+mod manual;
 mod output;
 mod partition;
 mod report;
@@ -23,6 +24,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 pub use args::{Cli, Color, Command};
+
+use crate::view::text::plain;
 
 /// How a command that ran to its end left things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +115,8 @@ fn in_full(error: &anyhow::Error) -> String {
             text.push_str(&cause);
         }
     }
-    text
+    // The problems of a configuration stand on lines of their own; names in them may be a stranger's.
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<Finished, Failure> {
@@ -122,9 +126,7 @@ fn completions(shell: clap_complete::Shell) -> Result<Finished, Failure> {
 }
 
 fn man() -> Result<Finished, Failure> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    print(&page)
+    print(&manual::page(Cli::command())?)
 }
 
 /// Writes a whole document to standard output.
@@ -149,5 +151,7 @@ mod tests {
         assert_eq!(in_full(&Outer(cause()).into()), "a.pcap: the disk is full");
         let error = anyhow::Error::new(cause()).context("cannot write the output");
         assert_eq!(in_full(&error), "cannot write the output: the disk is full");
+        let error = anyhow::anyhow!("a\u{1b}[31m.pcap: is no capture\nb: neither");
+        assert_eq!(in_full(&error), "a\\u{1b}[31m.pcap: is no capture\nb: neither");
     }
 }

@@ -1,6 +1,6 @@
 //! Where the data goes: standard output, or a file that appears only when it is complete.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,30 +9,50 @@ use anyhow::Context;
 /// A buffered output.
 pub enum Output {
     Stdout(BufWriter<StdoutLock<'static>>),
-    /// Written beside the wanted file and renamed at the end.
+    /// Written beside the wanted file and renamed at the end. The name goes before the file is closed: with that its
+    /// lock is given up, and the name may be another's.
     File {
+        partial: Partial,
         writer: BufWriter<File>,
-        partial: PathBuf,
         wanted: PathBuf,
     },
     /// A device or pipe: written to directly.
     Special(BufWriter<File>),
 }
 
+/// The name of a file that is not complete. It is taken away, and with it the room on a full disk, unless
+/// the file was put in its place or is to be left.
+pub struct Partial {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // There is nobody to tell: what went wrong before is told already.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
 /// No more than what the writers of records gather: what they hand over is then not copied once more.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How often another run may put its file in place just while this one opens it.
+const MAX_ATTEMPTS: usize = 8;
 
 impl Output {
     /// Opens what `-o` named, or standard output.
     ///
     /// # Errors
-    /// Where the file or its folder cannot be written.
+    /// Where the file or its folder cannot be written, or another run is writing it.
     pub fn open(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(wanted) = path else {
             return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock())));
         };
-        let is_special = fs::metadata(wanted).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
-        if is_special {
+        let there = fs::metadata(wanted).ok();
+        if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
             let file = File::options().write(true).open(wanted);
             let file = file.with_context(|| format!("{}: cannot be opened for writing", wanted.display()))?;
             return Ok(Self::Special(BufWriter::with_capacity(BUFFER_BYTES, file)));
@@ -42,32 +62,85 @@ impl Output {
             "{}: is a folder; name a file for -o",
             wanted.display()
         );
-        let partial = partial_of(wanted);
-        let file = File::create(&partial).with_context(|| {
-            format!("{}: cannot be written; check that its folder exists", partial.display())
-        })?;
-        Ok(Self::File {
-            writer: BufWriter::with_capacity(BUFFER_BYTES, file),
-            partial,
-            wanted: wanted.to_owned(),
-        })
+        // A link stays a link: what it leads to is replaced.
+        let wanted = behind_links(wanted);
+        let path = partial_of(&wanted);
+        let file = begin(&path)?;
+        let partial = Partial { path, is_kept: false };
+        if let Some(there) = there {
+            // Who could not read the old file is not to read the new one.
+            file.set_permissions(there.permissions())
+                .with_context(|| format!("{}: cannot be given its permissions", wanted.display()))?;
+        }
+        Ok(Self::File { partial, writer: BufWriter::with_capacity(BUFFER_BYTES, file), wanted })
     }
 
-    /// Writes out what is left and puts the file in its place.
+    /// Writes out what is left and puts the file in its place. One that is not complete is left beside it, under the
+    /// name of [`left_of`], and what was there stays.
     ///
     /// # Errors
     /// Those of writing and renaming.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(self, is_complete: bool) -> io::Result<()> {
         match self {
             Self::Stdout(mut writer) => writer.flush(),
             Self::Special(mut writer) => writer.flush(),
-            Self::File { mut writer, partial, wanted } => {
+            Self::File { mut writer, mut partial, wanted } => {
                 writer.flush()?;
-                drop(writer);
-                fs::rename(partial, wanted)
+                if is_complete {
+                    fs::rename(&partial.path, wanted)?;
+                }
+                partial.is_kept = true;
+                Ok(())
             }
         }
     }
+}
+
+/// Opens the file that is written until it is complete, for this run alone: two that write to one file would give
+/// a mixture of both.
+fn begin(partial: &Path) -> anyhow::Result<File> {
+    let name = partial.display();
+    for _ in 0..MAX_ATTEMPTS {
+        // Not cut yet: it may be another's.
+        let file = File::options().write(true).create(true).truncate(false).open(partial);
+        let file =
+            file.with_context(|| format!("{name}: cannot be written; check that its folder exists"))?;
+        // A file system without locks is no reason to write nothing.
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            anyhow::bail!("{name}: another run is writing it; let it end, or name another file for -o");
+        }
+        // The other may have put this very file in its place between opening and locking.
+        if is_named(&file, partial) {
+            file.set_len(0).with_context(|| format!("{name}: cannot be written"))?;
+            return Ok(file);
+        }
+    }
+    anyhow::bail!("{name}: is written again and again by other runs; name another file for -o")
+}
+
+#[cfg(unix)]
+fn is_named(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_named(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// The file that a link leads to; the path itself where there is none yet.
+fn behind_links(wanted: &Path) -> PathBuf {
+    let is_link = wanted.symlink_metadata().is_ok_and(|there| there.is_symlink());
+    if is_link && let Ok(target) = wanted.canonicalize() { target } else { wanted.to_owned() }
+}
+
+/// What was left of an output that is not complete.
+pub fn left_of(wanted: &Path) -> Option<PathBuf> {
+    Some(partial_of(&behind_links(wanted))).filter(|partial| partial.is_file())
 }
 
 /// Where the output is written until it is complete.
@@ -80,7 +153,7 @@ fn partial_of(wanted: &Path) -> PathBuf {
 /// True where writing to `wanted` would change the file `input`, whatever links lead to it.
 #[must_use]
 pub fn would_overwrite(wanted: &Path, input: &Path) -> bool {
-    is_same_file(wanted, input) || is_same_file(&partial_of(wanted), input)
+    is_same_file(wanted, input) || is_same_file(&partial_of(&behind_links(wanted)), input)
 }
 
 #[cfg(unix)]

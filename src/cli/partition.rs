@@ -93,17 +93,18 @@ impl Partitioned {
         }
         let oldest = self.open.iter().min_by_key(|(_, part)| part.last_record);
         let Some(place) = oldest.map(|(place, _)| place.clone()) else { return Ok(()) };
-        self.open.remove(&place).map_or(Ok(()), |part| end(part.sink))
+        self.open.remove(&place).map_or(Ok(()), |part| end(part.sink, true))
     }
 
-    pub fn finish(self) -> io::Result<()> {
-        self.open.into_values().try_for_each(|part| end(part.sink))
+    /// Writes out what is left; the files that are open are put in their places where they are complete.
+    pub fn finish(self, is_complete: bool) -> io::Result<()> {
+        self.open.into_values().try_for_each(|part| end(part.sink, is_complete))
     }
 }
 
-fn end(mut sink: Parquet<Output>) -> io::Result<()> {
+fn end(mut sink: Parquet<Output>, is_complete: bool) -> io::Result<()> {
     sink.finish(&Accounts::default())?;
-    sink.into_inner().finish()
+    sink.into_inner().finish(is_complete)
 }
 
 /// `date=…/region=…`

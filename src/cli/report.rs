@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     };
     let config = configured(args.config.as_deref(), &command_line)?;
     let files = expand(&args.records).map_err(Failure::CannotRun)?;
-    if let Some(wanted) = &args.output
+    if let Some(wanted) = args.file()
         && let Some(input) = files.iter().find(|input| output::would_overwrite(wanted, input))
     {
         return Err(Failure::Usage(anyhow!(
@@ -45,8 +45,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             wanted.display()
         )));
     }
-    if args.partition && args.format != ReportFormat::Parquet {
-        return Err(Failure::Usage(anyhow!("--partition needs --format parquet")));
+    if args.partition && (args.format != ReportFormat::Parquet || args.file().is_none()) {
+        return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));
     }
     let is_judged_anew = args.profile.is_some() || args.config.is_some();
     let mut options = evidence::options(&config);
@@ -110,10 +110,10 @@ enum Writer {
 
 impl Writer {
     fn new(args: &Args, options: ReportOptions) -> anyhow::Result<Self> {
-        if let Some(folder) = args.output.as_deref().filter(|_| args.partition) {
+        if let Some(folder) = args.file().filter(|_| args.partition) {
             return Ok(Self::Partitioned(Partitioned::new(folder)?));
         }
-        let output = Output::open(args.output.as_deref())?;
+        let output = Output::open(args.file())?;
         Ok(match args.format {
             ReportFormat::Html => Self::Html(Box::new(Report::new(options, output))),
             ReportFormat::Jsonl => Self::Jsonl(Jsonl::new(output)),
@@ -153,9 +153,9 @@ impl Writer {
                 sink.finish(&accounts)?;
                 sink.into_inner()
             }
-            Self::Partitioned(sink) => return sink.finish(),
+            Self::Partitioned(sink) => return sink.finish(true),
         }
-        .finish()
+        .finish(true)
     }
 }
 

@@ -204,15 +204,15 @@ fn path_rule(section: Section<'_>, number: usize, count: usize, resolved: &mut R
     }
     let rule = PathRule {
         name: name.unwrap_or_default(),
-        interface: list(&section, "interface", Value::name),
-        vlan: list(&section, "vlan", |value| value.number(limits::VLAN)),
-        link_kind: list(&section, "link_kind", Value::name),
-        vni: list(&section, "vni", |value| value.number(limits::VNI)),
-        gwlb_endpoint: list(&section, "gwlb_endpoint", |value| value.parsed(endpoint_id)),
-        source: list(&section, "source", network),
-        destination: list(&section, "destination", network),
-        next_hop_mac: list(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
-        tunnel: list(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
+        interface: condition(&section, "interface", Value::name),
+        vlan: condition(&section, "vlan", |value| value.number(limits::VLAN)),
+        link_kind: condition(&section, "link_kind", Value::name),
+        vni: condition(&section, "vni", |value| value.number(limits::VNI)),
+        gwlb_endpoint: condition(&section, "gwlb_endpoint", |value| value.parsed(endpoint_id)),
+        source: condition(&section, "source", network),
+        destination: condition(&section, "destination", network),
+        next_hop_mac: condition(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
+        tunnel: condition(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
         access: access.and_then(|value| value.word("access", &words!(Access))).unwrap_or(Access::Unknown),
         entry: entry.and_then(|value| value.word("entry", &words!(Entry))),
     };
@@ -242,6 +242,21 @@ pub(super) fn list<'a, T>(
     read: impl Fn(&Value<'a>) -> Option<T>,
 ) -> Vec<T> {
     section.get(key).map_or_else(Vec::new, |value| value.one_or_more().iter().filter_map(read).collect())
+}
+
+/// A [`list`] that narrows what something holds for. An empty one could be taken for all flows or for none, and the
+/// wrong guess would excuse or place flows that nobody meant: it is refused.
+pub(super) fn condition<'a, T>(
+    section: &Section<'a>,
+    key: &'static str,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+) -> Vec<T> {
+    let Some(value) = section.get(key) else { return Vec::new() };
+    let values = value.one_or_more();
+    if values.is_empty() && value.is_array() {
+        value.problem("must not be empty", Some("leave it out where it is to hold for all flows".to_owned()));
+    }
+    values.iter().filter_map(read).collect()
 }
 
 /// `10.0.0.0/8`, or an address for itself alone.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::hint;
-use super::file::{list, network, region, words};
+use super::file::{condition, network, region, words};
 use super::place::{Problems, Section, Value, shortened};
 use super::resolved::{CommandLine, Resolved};
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
@@ -308,14 +308,16 @@ fn matching(section: &Section<'_>) -> Match {
         return Match::default();
     };
     let matching = Match {
-        source: list(&section, "source", network),
-        destination: list(&section, "destination", network),
-        service: list(&section, "service", |value| value.word("service", &words!(Service))),
-        region: list(&section, "region", region),
-        endpoint: list(&section, "endpoint", |value| value.word("kind of endpoint", &words!(EndpointKind))),
-        access: list(&section, "access", |value| value.word("access", &words!(Access))),
-        entry: list(&section, "entry", |value| value.word("entry", &words!(Entry))),
-        path: list(&section, "path", Value::name),
+        source: condition(&section, "source", network),
+        destination: condition(&section, "destination", network),
+        service: condition(&section, "service", |value| value.word("service", &words!(Service))),
+        region: condition(&section, "region", region),
+        endpoint: condition(&section, "endpoint", |value| {
+            value.word("kind of endpoint", &words!(EndpointKind))
+        }),
+        access: condition(&section, "access", |value| value.word("access", &words!(Access))),
+        entry: condition(&section, "entry", |value| value.word("entry", &words!(Entry))),
+        path: condition(&section, "path", Value::name),
     };
     section.finish();
     matching

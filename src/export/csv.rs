@@ -3,7 +3,8 @@
 //! Arrays are joined by `;` (a `;` or backslash within an item gets a backslash before it), violations
 //! stand as `rule:severity`, sightings as `interface[layer>layer]`. A cell that a spreadsheet would
 //! take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe
-//! before it: names on the wire are chosen by strangers.
+//! before it: names on the wire are chosen by strangers. Control characters that are not the space between
+//! words or lines, which many readers of CSV refuse and terminals act on, stand as `\u{…}`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -92,16 +93,28 @@ fn write_cell(cell: &str, out: &mut String) {
     if is_formula {
         out.push('\'');
     }
-    if needs_quotes {
+    if needs_quotes || cell.contains(is_control) {
         for character in cell.chars() {
-            if character == '"' {
-                out.push('"');
+            match character {
+                '"' => out.push_str("\"\""),
+                _ if is_control(character) => out.extend(character.escape_unicode()),
+                _ => out.push(character),
             }
-            out.push(character);
         }
-        out.push('"');
     } else {
         out.push_str(cell);
+    }
+    if needs_quotes {
+        out.push('"');
+    }
+}
+
+/// What JSON Lines escape, too, except tabs and ends of lines.
+fn is_control(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' => false,
+        '\u{2028}' | '\u{2029}' => true,
+        _ => character.is_control(),
     }
 }
 
@@ -257,5 +270,14 @@ mod tests {
             assert_eq!(column(&rows, Key::ServerName), format!("'{name}"));
             assert_eq!(column(&rows, Key::ClientAlpn), "'=1+1\\;2");
         }
+    }
+    #[test]
+    fn writes_out_what_readers_refuse_and_terminals_obey() {
+        let mut record = sample::tls12();
+        let hello = record.tls.as_mut().unwrap().client_hello.as_mut().unwrap();
+        hello.alpn = vec!["\0a\u{1b}[31m\u{9b}\u{2028}\u{7f}\r\n\"".as_bytes().to_vec()];
+        let rows = parse(&csv(&[record]));
+        let shown = "\\u{0}a\\u{1b}[31m\\u{9b}\\u{2028}\\u{7f}\r\n\"";
+        assert_eq!(column(&rows, Key::ClientAlpn), shown);
     }
 }

@@ -109,6 +109,24 @@ pub struct Endpoint {
     pub is_aws_name: bool,
 }
 
+/// The DNS suffixes of all AWS partitions, of hosts with IPv4 addresses only and of dual-stack hosts.
+pub const AWS_SUFFIXES: &[&str] = &[
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "c2s.ic.gov",
+    "api.aws.ic.gov",
+    "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "api.cloud-aws.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws.hci.ic.gov",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+];
+
 /// What is known of the endpoint of one flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {

@@ -17,7 +17,9 @@ mod tls;
 mod verdict;
 
 pub use address::{FlowKey, Side, is_private};
-pub use dynamodb::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
+pub use dynamodb::{
+    AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service,
+};
 pub use encapsulation::{Encapsulation, Layer, Layers, MAX_LAYERS, Tunnel};
 pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};
 pub use kind::TlsKind;

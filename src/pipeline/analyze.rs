@@ -231,7 +231,12 @@ fn read(
     hasher: RandomState,
     give: &mut dyn FnMut(Complete<'_>) -> bool,
 ) -> Result<Accounts, CaptureError> {
+    let is_stopped = || job.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+    if is_stopped() {
+        return Ok(Accounts { is_cut_short: true, ..Accounts::default() });
+    }
     let mut source: FileSource = capture::open_input(input)?;
+    let mut is_cut_short = false;
     let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
         .sharing_memory(job.threads());
     let (mut frames, mut reported) = (0_u64, 0_u64);
@@ -248,7 +253,9 @@ fn read(
                 progress.advance(position.saturating_sub(reported));
                 reported = position;
             }
-            if job.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            if is_stopped() {
+                // What ended together with the wish to stop was read whole: `tcpdump -w - | ddbwatch analyze -`.
+                is_cut_short = source.next_frames()?.is_some();
                 break;
             }
         }
@@ -264,6 +271,7 @@ fn read(
     }
     let mut accounts = engine.accounts();
     accounts.merge(accounts_of_file(&source, input));
+    accounts.is_cut_short = is_cut_short;
     note_unsupported(&engine, &input.path().display().to_string(), &mut accounts);
     Ok(accounts)
 }

@@ -55,6 +55,31 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
     PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations }
 }
 
+/// A finding that was made before, perhaps by another policy, under the severity and the exceptions of `options`; `None`
+/// where these do not have its rule.
+#[must_use]
+pub fn carried_over(found: &Violation, record: &Record, options: &Options) -> Option<Violation> {
+    let rule = Rule::parse(found.rule)?;
+    let severity = options.settings_for(record).severities.of(rule)?;
+    let message = without_excuse(&found.message).to_owned();
+    let (severity, message) = excuse(rule, severity, message, record, &options.exceptions);
+    Some(Violation { severity, message, ..found.clone() })
+}
+
+/// What comes between the sentence of a finding and that of its exception.
+const EXCEPTED: &str = " Excepted until ";
+const EXPIRED: &str = " The exception of ";
+
+/// A message without what [`excuse`] said at its end.
+fn without_excuse(message: &str) -> &str {
+    let ends = [EXCEPTED, EXPIRED].into_iter().filter_map(|words| {
+        // Names in a message are chosen by strangers: only behind a whole sentence is it ours.
+        let at = message.rfind(words)?;
+        message.get(..at).filter(|sentence| sentence.ends_with('.'))
+    });
+    ends.min_by_key(|sentence| sentence.len()).unwrap_or(message)
+}
+
 /// Severity and message after exceptions.
 fn excuse(
     rule: Rule,
@@ -70,13 +95,13 @@ fn excuse(
         }
         let Exception { owner, reason, expires, .. } = exception;
         if !expires.is_over(record.timestamp) {
-            message.push_str(&format!(" Excepted until {expires} by {owner}: {reason}."));
+            message.push_str(&format!("{EXCEPTED}{expires} by {owner}: {reason}."));
             return (Severity::Info, message);
         }
         expired = expired.or(Some(exception));
     }
     if let Some(Exception { owner, expires, .. }) = expired {
-        message.push_str(&format!(" The exception of {owner} expired on {expires}."));
+        message.push_str(&format!("{EXPIRED}{owner} expired on {expires}."));
     }
     (severity, message)
 }

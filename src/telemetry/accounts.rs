@@ -67,6 +67,8 @@ pub struct Accounts {
     pub first_packet: Option<Timestamp>,
     pub last_packet: Option<Timestamp>,
     pub damage: Vec<DamageNote>,
+    /// The user stopped the run before the end of the input.
+    pub is_cut_short: bool,
     /// Files read, and files passed over as no capture.
     pub files: u64,
     pub files_passed_over: Vec<String>,
@@ -117,6 +119,7 @@ impl Accounts {
         };
         self.last_packet = self.last_packet.max(other.last_packet);
         self.damage.extend(other.damage);
+        self.is_cut_short |= other.is_cut_short;
         self.files += other.files;
         self.files_passed_over.extend(other.files_passed_over);
     }

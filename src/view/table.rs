@@ -148,6 +148,9 @@ fn headline(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &T
         };
         text.push_str(&format!(" {} to other services {verb} {what}.", count(others, "flow")));
     }
+    if accounts.is_cut_short {
+        text.push_str(" Reading was stopped before the end of the input: what was not read is not judged.");
+    }
     if !accounts.damage.is_empty() {
         text.push_str(" Part of the input was not readable: see the end.");
     }
@@ -403,7 +406,7 @@ fn losses(page: &mut Page, accounts: &Accounts) {
         let more = format!("{} more places", thousands((accounts.damage.len() - NAMED_FILES) as u64));
         page.labelled("", LABEL, &more, Tone::Warning);
     }
-    let lost: Vec<Piece> = accounts
+    let mut lost: Vec<Piece> = accounts
         .dropped
         .iter()
         .filter(|(_, number)| **number > 0)
@@ -412,6 +415,9 @@ fn losses(page: &mut Page, accounts: &Accounts) {
             piece(text, Tone::Warning)
         })
         .collect();
+    if accounts.is_cut_short {
+        lost.insert(0, piece("what was not read when the run was stopped", Tone::Warning));
+    }
     let number = lost.len();
     let nothing = piece("nothing that was noticed", Tone::Plain);
     let lost = if lost.is_empty() { vec![nothing] } else { lost.into_iter().take(NAMED_FILES).collect() };

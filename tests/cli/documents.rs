@@ -195,3 +195,26 @@ fn manual_page_can_be_typeset() {
         Err(_) => println!("skipped: man is not installed"),
     }
 }
+
+#[test]
+fn the_manual_page_knows_every_option_of_every_command() {
+    let ran = run(&["man"]);
+    expect(&ran, 0);
+    let page = ran.text().replace("\\-", "-");
+    for command in listed_commands() {
+        assert!(page.contains(&format!(".SH \"DDBWATCH {}\"", command.to_uppercase())), "{command}");
+        // There is no other page to look into.
+        assert!(!page.contains(&format!("ddbwatch-{command}(1)")), "{command}");
+        let help = run(&[command.as_str(), "--help"]);
+        let section = page.split(&format!(".SH \"DDBWATCH {}\"", command.to_uppercase())).nth(1).unwrap();
+        let section = section.split(".SH ").next().unwrap();
+        let is_flag = |word: &&str| word.starts_with("--") && word.len() > 2;
+        for line in help.text().lines().filter(|line| line.trim_start().starts_with('-')) {
+            for flag in line.split([' ', ',']).filter(is_flag).take(1) {
+                let is_of_all = ["--color", "--help"].contains(&flag);
+                assert!(is_of_all || section.contains(flag), "{command} {flag}:\n{section}");
+            }
+        }
+    }
+    assert!(page.contains(".SH \"EXIT STATUS\""), "{page}");
+}

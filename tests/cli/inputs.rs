@@ -136,3 +136,23 @@ fn odd_file_names_are_taken() {
         assert_eq!(ran.records().len(), 1);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_do_not_speak_for_the_program() {
+    let folder = folder();
+    write(folder.path(), "x\u{1b}[31m\nddbwatch: all is well", "text");
+    let bytes = fs::read(capture(DAMAGED)).unwrap();
+    write(folder.path(), "d\u{1b}]0;title\u{7}.pcap", bytes);
+    let path = folder.path().to_str().unwrap();
+    let missing = folder.path().join("\u{1b}[2J");
+    for (arguments, code) in [
+        (["analyze", "--color", "always", path], 4),
+        (["analyze", "--color", "always", missing.to_str().unwrap()], 1),
+    ] {
+        let ran = run(&arguments);
+        expect(&ran, code);
+        assert!(!ran.stderr.contains('\u{1b}') && ran.stderr.contains("\\u{1b}"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("\nddbwatch: all is well"), "{}", ran.stderr);
+    }
+}

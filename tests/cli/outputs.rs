@@ -154,3 +154,114 @@ fn output_that_cannot_be_written_gives_one() {
         assert!(!ran.stderr.is_empty());
     }
 }
+
+/// A run that reads an endless capture from standard input, once its output is begun.
+#[cfg(unix)]
+fn endless(format: &str, wanted: &Path, partial: &Path) -> std::process::Child {
+    use std::io::Write as _;
+    let bytes = fs::read(capture(CLEAN)).unwrap();
+    let mut child = ddbwatch()
+        .args(["analyze", "--no-progress", "--format", format, "-o", wanted.to_str().unwrap(), "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::spawn(move || {
+        let (header, packets) = bytes.split_at(24);
+        let mut result = stdin.write_all(header);
+        while result.is_ok() {
+            result = stdin.write_all(packets);
+        }
+    });
+    while !partial.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child
+}
+
+#[cfg(unix)]
+fn interrupt(child: std::process::Child) -> support::Ran {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    support::Ran { code: output.status.code(), stdout: output.stdout, stderr }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_does_not_take_the_place_of_a_complete_one() {
+    for (format, says) in [("jsonl", ""), ("table", "Reading was stopped"), ("html", "Reading was stopped")] {
+        let folder = folder();
+        let (wanted, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
+        fs::write(&wanted, "complete").unwrap();
+        let ran = interrupt(endless(format, &wanted, &partial));
+        expect(&ran, 130);
+        assert_eq!(fs::read_to_string(&wanted).unwrap(), "complete", "{format}");
+        let left = fs::read_to_string(&partial).unwrap();
+        assert!(left.contains(says), "{format}: {left}");
+        assert!(ran.stderr.contains(&format!("is reported in {}", partial.display())), "{}", ran.stderr);
+        assert!(!left.contains("No packet was lost"), "{format}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn two_runs_do_not_write_to_one_file() {
+    let folder = folder();
+    let (wanted, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
+    let first = endless("jsonl", &wanted, &partial);
+    let path = wanted.to_str().unwrap();
+    expect_error(
+        &run(&["analyze", "--format", "jsonl", "-o", path, CLEAN]),
+        1,
+        &["out.partial", "another run"],
+    );
+    assert!(!wanted.exists());
+    expect(&interrupt(first), 130);
+    // What a run left behind is in nobody's way.
+    assert!(partial.exists());
+    expect(&run(&["analyze", "--format", "jsonl", "-o", path, CLEAN]), 0);
+    assert_eq!(fs::read(&wanted).unwrap(), run(&["analyze", "--format", "jsonl", CLEAN]).stdout);
+    assert!(!partial.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_keeps_its_permissions_and_links() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let target = write(folder.path(), "target", "old");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("target", &link).unwrap();
+    expect(&run(&["analyze", "--format", "jsonl", "-o", link.to_str().unwrap(), CLEAN]), 0);
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert!(fs::read_to_string(&target).unwrap().starts_with('{'));
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn nothing_is_left_of_an_output_that_failed() {
+    let folder = folder();
+    let path = folder.path().join("out");
+    let records = write(folder.path(), "no-records.jsonl", "{}\n");
+    expect(&run(&["report", "-o", path.to_str().unwrap(), &records]), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let direct = run(&["analyze", "--format", "jsonl", CLEAN]);
+    let ran = run(&["analyze", "--format", "jsonl", "-o", "-", CLEAN]);
+    expect(&ran, 0);
+    assert_eq!(ran.stdout, direct.stdout);
+    let ran = finish_with(ddbwatch().args(["report", "--format", "jsonl", "-o", "-", "-"]), &direct.stdout);
+    expect(&ran, 0);
+    assert_eq!(ran.stdout, direct.stdout);
+    expect_error(&run(&["analyze", "--format", "parquet", "--partition", "-o", "-", CLEAN]), 2, &["folder"]);
+    assert!(!Path::new("-").exists());
+}

@@ -162,6 +162,18 @@ pub(crate) fn expand_short_region(short: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AWS_SUFFIXES;
+
+    #[test]
+    fn names_every_suffix_to_the_other_stages() {
+        let suffixes =
+            PARTITIONS.iter().flat_map(|partition| [partition.suffix, partition.dual_stack_suffix]);
+        let (mut ours, mut theirs): (Vec<&str>, Vec<&str>) = (suffixes.collect(), AWS_SUFFIXES.to_vec());
+        ours.sort_unstable();
+        ours.dedup();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+    }
 
     #[test]
     fn knows_regions_by_their_shape() {

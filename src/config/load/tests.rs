@@ -393,3 +393,25 @@ fn survives_any_bytes() {
     fuzz_config("[".repeat(100_000).as_bytes());
     fuzz_config(format!("a = {}", "[".repeat(100_000)).as_bytes());
 }
+
+#[test]
+fn refuses_a_condition_without_a_value() {
+    let why = "must not be empty at line 2";
+    for (text, what) in [
+        ("[[path]]\nvlan = []\naccess = \"internet\"", "`vlan` in [[path]] number 1"),
+        ("[[path]]\ntunnel = []\naccess = \"internet\"", "`tunnel` in [[path]] number 1"),
+        (
+            "[[policy.override]]\nmatch = { access = [] }\nminimum_version = \"1.0\"",
+            "`access` in match of [[policy.override]] number 1",
+        ),
+        (
+            "[[policy.exception]]\nmatch = { source = [] }\nrule = \"weak_cipher\"\nowner = \"a\"\nreason = \"b\"\n\
+             expires = \"2027-03-31\"",
+            "`source` in match of [[policy.exception]] number 1",
+        ),
+    ] {
+        assert!(problem(text).starts_with(&format!("{what} {why}")), "{}", problem(text));
+    }
+    // Lists that are no conditions may be empty: nothing is checked against them, or nothing is watched.
+    parsed("[policy]\nallowed_ciphers = []\nallowed_paths = []\n[site]\nvpn_outside = []");
+}

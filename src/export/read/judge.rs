@@ -16,19 +16,17 @@ const AS_RECORDED: &[Rule] = &[
     Rule::LongTermCredential,
 ];
 
-/// Judges `record` by `options`. Findings of rules that need more than a record holds are taken over as they
-/// were recorded, where the policy has the rule at all.
+/// Judges `record` by `options`. What rules found that need more than a record holds is taken over, under the severity and the
+/// exceptions that `options` have for it. Where such a rule was off at the time, nothing was found: the report says so.
 pub fn judge_anew(record: &mut Record, options: &Options) {
     let PolicyFacts { profile, verdict, mut violations } = policy::evaluate(record, options);
     let is_as_recorded = |rule: &str| Rule::parse(rule).is_some_and(|rule| AS_RECORDED.contains(&rule));
     violations.retain(|found| !is_as_recorded(found.rule));
-    let severities = &options.settings_for(record).severities;
-    for found in record.policy.iter().flat_map(|policy| &policy.violations) {
-        let is_wanted = Rule::parse(found.rule).is_some_and(|rule| severities.of(rule).is_some());
-        if is_as_recorded(found.rule) && is_wanted {
-            violations.push(found.clone());
-        }
-    }
+    let recorded = record.policy.iter().flat_map(|policy| &policy.violations);
+    let taken_over = recorded
+        .filter(|found| is_as_recorded(found.rule))
+        .filter_map(|found| policy::carried_over(found, record, options));
+    violations.extend(taken_over);
     let place = |rule: &str| Rule::ALL.iter().position(|known| known.as_str() == rule);
     violations.sort_by_key(|found| place(found.rule));
     let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
@@ -45,6 +43,7 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
 mod tests {
     use super::*;
     use crate::export::read::parse;
+    use crate::policy::{Exception, Expiry, Match};
 
     /// Judged by the policy it was recorded with, a record says what it said.
     #[test]
@@ -69,5 +68,66 @@ mod tests {
             }
         }
         assert!(same > 200 && other.is_empty(), "{same} agree, not\n{}", other.join("\n"));
+    }
+
+    #[test]
+    fn knows_the_names_of_every_partition() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/expected/endpoint-names.pcap.jsonl");
+        let mut partitions = std::collections::BTreeSet::new();
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            let endpoint = parse(line.as_bytes()).unwrap().0.endpoint;
+            assert!(endpoint.is_aws_name, "{:?}", endpoint.host);
+            partitions.extend(endpoint.partition.clone());
+        }
+        assert!(partitions.len() >= 7, "{partitions:?}");
+    }
+
+    fn exception(rule: Rule) -> Exception {
+        Exception {
+            rules: vec![rule],
+            matching: Match::default(),
+            owner: "payments team".to_owned(),
+            reason: "it goes in March".to_owned(),
+            expires: Expiry::parse("2099-12-31").unwrap(),
+        }
+    }
+
+    /// A recorded flow with compression, which no other rule minds.
+    fn compressed() -> Record {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/expected/tls12-compression.pcap.jsonl");
+        let text = std::fs::read_to_string(path).unwrap();
+        parse(text.lines().next().unwrap().as_bytes()).unwrap().0
+    }
+
+    fn compression(record: &Record) -> (Verdict, Severity, String) {
+        let policy = record.policy.as_ref().unwrap();
+        let found = policy.violations.iter().find(|found| found.rule == "tls_compression").unwrap();
+        (policy.verdict, found.severity, found.message.clone())
+    }
+
+    #[test]
+    fn takes_over_findings_but_neither_their_severity_nor_their_exceptions() {
+        let mut record = compressed();
+        let as_recorded = compression(&record);
+        assert_eq!((as_recorded.0, as_recorded.1), (Verdict::Violation, Severity::Warning));
+        let mut options = Options::default();
+        options.exceptions.push(exception(Rule::TlsCompression));
+        judge_anew(&mut record, &options);
+        let (verdict, severity, message) = compression(&record);
+        assert_eq!((verdict, severity), (Verdict::Pass, Severity::Info));
+        assert_eq!(
+            message,
+            format!("{} Excepted until 2099-12-31 by payments team: it goes in March.", as_recorded.2)
+        );
+        // The exception of that time is none of this policy's.
+        judge_anew(&mut record, &Options::default());
+        assert_eq!(compression(&record), as_recorded);
+        let mut options = Options::default();
+        options.settings.severities.set(Rule::TlsCompression, Some(Severity::Critical));
+        judge_anew(&mut record, &options);
+        assert_eq!(compression(&record).1, Severity::Critical);
+        options.settings.severities.set(Rule::TlsCompression, None);
+        judge_anew(&mut record, &options);
+        assert_eq!(record.policy.unwrap().verdict, Verdict::Pass);
     }
 }

@@ -210,6 +210,28 @@ mod tests {
     }
 
     #[test]
+    fn refuses_a_verdict_that_does_not_follow() {
+        let recorded = |name: &str| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/expected/");
+            std::fs::read_to_string(format!("{folder}{name}.pcap.jsonl")).unwrap()
+        };
+        for (name, from, to) in [
+            ("tls10-rsa", "\"policy.verdict\":\"violation\"", "\"policy.verdict\":\"pass\""),
+            ("tls10-rsa", "\"policy.verdict\":\"violation\"", "\"policy.verdict\":\"not_assessable\""),
+            ("tls13-x25519", "\"policy.verdict\":\"pass\"", "\"policy.verdict\":\"violation\""),
+            ("tls13-x25519", "\"flow.completeness\":\"full\"", "\"flow.completeness\":\"truncated\""),
+            ("tls13-x25519", "\"handshake.outcome\":\"completed\"", "\"handshake.outcome\":\"closed\""),
+        ] {
+            let line = recorded(name);
+            let changed = line.replacen(from, to, 1);
+            assert_ne!(changed, line, "{name} {from}");
+            assert!(parse(line.trim_end().as_bytes()).is_ok(), "{name}");
+            let refusal = parse(changed.trim_end().as_bytes()).unwrap_err();
+            assert_eq!(refusal, Refusal::Contradiction("policy.verdict"), "{name} {to}");
+        }
+    }
+
+    #[test]
     fn survives_every_cut_and_every_changed_byte() {
         for record in [sample::mirrored(), sample::plaintext()] {
             let line = text(&[record]);

@@ -10,11 +10,11 @@ use super::words;
 use crate::export::schema::{Key, SCHEMA};
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
-    Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, EndpointEvidence,
-    EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts, KeyExchangeFacts, Layer,
-    Layers, MAX_LAYERS, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record,
-    Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts,
-    Verdict, Violation,
+    AWS_SUFFIXES, Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade,
+    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
+    KeyExchangeFacts, Layer, Layers, MAX_LAYERS, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts,
+    ProxyFacts, ProxyKind, Record, Resumption, ServerHello, Service, Severity, Sighting, Signature,
+    SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
 };
 
 /// Why a line is no record.
@@ -28,6 +28,8 @@ pub enum Refusal {
     Missing(&'static str),
     #[error("the value of `{0}` is none that this key can have")]
     Value(&'static str),
+    #[error("the value of `{0}` contradicts the rest of the record")]
+    Contradiction(&'static str),
     #[error("it is longer than any record")]
     TooLong,
 }
@@ -180,7 +182,7 @@ fn record(object: &mut Object) -> Read<Record> {
         path: path(object)?,
         translated: object.objects(Key::Translated, translated)?,
         host: host(object)?,
-        policy: policy(object)?,
+        policy: policy(object, completeness == Completeness::Full && outcome == Outcome::Completed)?,
     })
 }
 
@@ -417,9 +419,8 @@ fn proxy(object: &mut Object) -> Read<Option<ProxyFacts>> {
 fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
     let host = object.text(Key::EndpointHost)?;
     let is_aws = |host: &String| {
-        [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws"]
-            .iter()
-            .any(|suffix| host.ends_with(suffix))
+        let is_under = |suffix: &&str| host.strip_suffix(*suffix).is_some_and(|front| front.ends_with('.'));
+        AWS_SUFFIXES.iter().any(is_under)
     };
     Ok(EndpointFacts {
         service: object.word(Key::Service, Service::parse)?,
@@ -460,8 +461,9 @@ fn host(object: &mut Object) -> Read<Option<Box<HostFacts>>> {
     Ok((facts != HostFacts::default()).then(|| Box::new(facts)))
 }
 
-fn policy(object: &mut Object) -> Read<Option<PolicyFacts>> {
-    let violations = object.objects(Key::Violations, |map| {
+/// The judgement. A verdict that does not follow from the rest, as in a line that was edited, is not passed on.
+fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
+    let violations: Vec<Violation> = object.objects(Key::Violations, |map| {
         let text = |key: &str| map.get(key).and_then(Value::as_str);
         Some(Violation {
             rule: words::word(text("rule")?)?,
@@ -473,5 +475,9 @@ fn policy(object: &mut Object) -> Read<Option<PolicyFacts>> {
     })?;
     let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
     let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
+    let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
+    if is_broken != (verdict == Verdict::Violation) || (verdict == Verdict::Pass && !can_pass) {
+        return Err(Refusal::Contradiction(name(Key::Verdict)));
+    }
     Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations }))
 }

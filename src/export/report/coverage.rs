@@ -98,6 +98,14 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
             gaps.push(format!("{} that {what}.", count(number_of, "line")));
         }
     }
+    if counts.judged_anew > 0 {
+        gaps.push(
+            "The flows were judged anew, except by rules that need more than a record holds (compression, certificates, \
+             addresses, later requests): of these it is taken over what was found at the time. Where one of them was \
+             off then, nothing of it was found."
+                .to_owned(),
+        );
+    }
     if counts.unknown_keys > 0 {
         gaps.push(format!(
             "{} unknown to this version stand in the records and were passed over: a newer version may know more.",
@@ -124,6 +132,12 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
 }
 
 fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+    if accounts.is_cut_short {
+        gaps.push(
+            "Reading was stopped before the end of the input: what was not read until then is not in this report."
+                .to_owned(),
+        );
+    }
     let dropped: u64 = accounts.dropped.values().sum();
     let undecoded: u64 = accounts.decode_errors.values().sum();
     let full: u64 = ["table_full", "memory"].iter().filter_map(|reason| accounts.evictions.get(reason)).sum();
@@ -157,7 +171,7 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
     flows(accounts, tables);
     losses(accounts, tables);
     packets(accounts, tables);
-    dropped + undecoded + full > 0 || !accounts.damage.is_empty()
+    accounts.is_cut_short || dropped + undecoded + full > 0 || !accounts.damage.is_empty()
 }
 
 /// Packets by interface, the sum first.

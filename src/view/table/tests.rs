@@ -242,3 +242,12 @@ fn says_at_the_top_that_an_input_was_damaged() {
         "{text}"
     );
 }
+
+#[test]
+fn says_at_the_top_that_reading_was_stopped() {
+    let text = draw(&[sample::tls12()], &Accounts { is_cut_short: true, ..Accounts::default() }, at(120));
+    let top: String = text.lines().take(2).collect::<Vec<_>>().join(" ");
+    assert!(top.contains("Reading was stopped before the end of the input"), "{text}");
+    assert!(text.contains("what was not read when the run was stopped"), "{text}");
+    assert!(!text.contains("nothing that was noticed"), "{text}");
+}
