@@ -19,6 +19,10 @@ const MAX_PAIRS: usize = 65_536;
 /// Names remembered for one pair; DynamoDB's own and those on the way to it.
 const MAX_NAMES_PER_PAIR: usize = 8;
 
+/// A name is good for this long at least. Whoever asks for a name connects next, whatever its time to live: 0
+/// means just that [RFC 1035 section 3.2.1], and caches hand out what is left of DynamoDB's 5 seconds.
+const MIN_GOOD: Duration = Duration::from_secs(2);
+
 /// Learned addresses that wait to be taken; they are taken every few hundred packets.
 const MAX_LEARNED: usize = 128;
 
@@ -74,7 +78,7 @@ impl NameCache {
                 continue;
             }
             let Some(name) = canonical(&resolution.name) else { continue };
-            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)));
+            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
             self.insert((client, address), &name, at, until);
             if let Some(learned) = &mut self.learned
@@ -189,6 +193,16 @@ mod tests {
         assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 105), [""; 0]);
         assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
+    }
+
+    #[test]
+    fn knows_a_name_for_the_connection_it_was_asked_for() {
+        for ttl_seconds in [0, 1] {
+            let mut cache = NameCache::default();
+            cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", ttl_seconds), at(100));
+            assert_eq!(names(&cache, "10.0.0.1", 101), [NAME], "{ttl_seconds}");
+            assert_eq!(names(&cache, "10.0.0.1", 102), [""; 0], "{ttl_seconds}");
+        }
     }
 
     #[test]
