@@ -87,6 +87,11 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let Some(first) = strongest(&claims) else {
         return by_prefix(input, prefix_region?, &strangers);
     };
+    // Where the client says a name, whether the certificate covers that is another rule's question.
+    let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
+    if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
+        conflict.with_certificate(input.certificate, || first.phrase());
+    }
 
     let mut facts = first.named.to_facts(first.host.clone());
     let mut evidence = Vec::new();
@@ -135,8 +140,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     if is_public_name(&facts)
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
-        && !input.is_proxied()
-        && let IpAddr::V4(address) = input.server.ip().to_canonical()
+        && let Some(IpAddr::V4(address)) = address.map(|address| address.to_canonical())
         && !is_private(address.into())
     {
         conflict.add(format!(
@@ -161,6 +165,9 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
             stranger.source(),
             stranger.host
         ));
+    }
+    if input.sni == Sni::NotSent && input.http.is_none() {
+        conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
     if input.proxy.is_some_and(|proxy| proxy.target.is_some()) {
@@ -281,14 +288,18 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
 }
 
 fn certificate_claim(certificate: &CertificateFacts) -> Option<Claim> {
-    // Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
-    let names =
-        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
-    let found = names.iter().take(MAX_CERTIFICATE_NAMES).filter_map(|name| {
+    let found = certificate_names(certificate).iter().filter_map(|name| {
         let endpoint = recognise_certificate_name(name)?;
         Some((name.to_ascii_lowercase(), Named::from(endpoint)))
     });
     merge(EndpointEvidence::Certificate, found.map(|(host, named)| named.with_host(host)).collect())
+}
+
+/// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
+fn certificate_names(certificate: &CertificateFacts) -> &[String] {
+    let names =
+        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
+    names.get(..MAX_CERTIFICATE_NAMES).unwrap_or(names)
 }
 
 /// The strongest claim, the earliest of equals. An SNI beside ECH wins over what agrees with it.
@@ -352,6 +363,26 @@ struct Conflicts {
 }
 
 impl Conflicts {
+    /// A certificate in which DynamoDB has no name is shown where DynamoDB should be.
+    fn with_certificate(
+        &mut self,
+        certificate: Option<&CertificateFacts>,
+        asked_for: impl FnOnce() -> String,
+    ) {
+        let Some(certificate) = certificate else { return };
+        let is_dynamodb =
+            |name: &String| recognise(name.strip_prefix("*.").unwrap_or(name)).endpoint.is_some();
+        let names = certificate_names(certificate);
+        if names.iter().any(is_dynamodb) {
+            return;
+        }
+        let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));
+        self.add(format!(
+            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {}.",
+            asked_for()
+        ));
+    }
+
     fn add(&mut self, sentence: String) {
         if self.sentences.len() < MAX_CONFLICTS {
             self.sentences.push(sentence);
