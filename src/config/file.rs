@@ -1,5 +1,7 @@
 //! The sections of the file but `[policy]`, as written → as needed.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::place::{Section, Value, shortened};
@@ -204,15 +206,15 @@ fn path_rule(section: Section<'_>, number: usize, count: usize, resolved: &mut R
     }
     let rule = PathRule {
         name: name.unwrap_or_default(),
-        interface: list(&section, "interface", Value::name),
-        vlan: list(&section, "vlan", |value| value.number(limits::VLAN)),
-        link_kind: list(&section, "link_kind", Value::name),
-        vni: list(&section, "vni", |value| value.number(limits::VNI)),
-        gwlb_endpoint: list(&section, "gwlb_endpoint", |value| value.parsed(endpoint_id)),
-        source: list(&section, "source", network),
-        destination: list(&section, "destination", network),
-        next_hop_mac: list(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
-        tunnel: list(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
+        interface: condition(&section, "interface", Value::name),
+        vlan: condition(&section, "vlan", |value| value.number(limits::VLAN)),
+        link_kind: condition(&section, "link_kind", Value::name),
+        vni: condition(&section, "vni", |value| value.number(limits::VNI)),
+        gwlb_endpoint: condition(&section, "gwlb_endpoint", |value| value.parsed(endpoint_id)),
+        source: condition(&section, "source", network),
+        destination: condition(&section, "destination", network),
+        next_hop_mac: condition(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
+        tunnel: condition(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
         access: access.and_then(|value| value.word("access", &words!(Access))).unwrap_or(Access::Unknown),
         entry: entry.and_then(|value| value.word("entry", &words!(Entry))),
     };
@@ -244,11 +246,25 @@ pub(super) fn list<'a, T>(
     section.get(key).map_or_else(Vec::new, |value| value.one_or_more().iter().filter_map(read).collect())
 }
 
-/// `10.0.0.0/8`, or an address for itself alone.
+/// The values of a condition. No value at all could never hold, and must not turn into "anything".
+pub(super) fn condition<'a, T>(
+    section: &Section<'a>,
+    key: &'static str,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+) -> Vec<T> {
+    let Some(value) = section.get(key) else { return Vec::new() };
+    let values = value.one_or_more();
+    if values.is_empty() {
+        value.problem("is an empty list", Some("leave it out where it may be anything".to_owned()));
+    }
+    values.iter().filter_map(read).collect()
+}
+
+/// `10.0.0.0/8`, or an address for itself alone. IPv4 addresses in IPv6 are IPv4 addresses, as those of packets are.
 pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
     value.parsed(|text| {
-        if let Ok(address) = text.parse::<std::net::IpAddr>() {
-            return Ok(IpNet::from(address));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(IpNet::from(address.to_canonical()));
         }
         let Ok(network) = text.parse::<IpNet>() else {
             let what = format!("says `{}`, which is no network", shortened(text));
@@ -256,12 +272,22 @@ pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
         };
         // Which of the two was meant, the address or the network, is not ours to guess.
         if network.trunc() == network {
-            Ok(network)
+            Ok(canonical(network))
         } else {
             let what = format!("says `{text}`, which has bits beyond its prefix");
             Err((what, format!("did you mean `{}`?", network.trunc())))
         }
     })
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
+    }
 }
 
 /// The form of region names, not a list of them: AWS adds regions without notice.
@@ -293,7 +319,9 @@ fn host_name(text: &str) -> Result<String, String> {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    if labels.len() <= 253 && labels.split('.').all(is_label) {
+    if name.parse::<IpAddr>().is_ok() {
+        Err(format!("says `{name}`, which is an address and no host name"))
+    } else if labels.len() <= 253 && labels.split('.').all(is_label) {
         Ok(name)
     } else {
         Err(format!("says `{}`, which is no host name", shortened(text)))
