@@ -30,6 +30,8 @@ pub struct Inspection {
     dialogue: Option<Box<Dialogue>>,
     /// Bytes are missing from it.
     has_gap: bool,
+    /// Before TLS the client said something that is not understood.
+    has_preamble: bool,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
     /// Distinct hardware addresses, where they are wanted.
@@ -139,6 +141,12 @@ impl Inspection {
     #[must_use]
     pub const fn has_gap(&self) -> bool {
         self.has_gap
+    }
+
+    /// True where what the client said before TLS is not understood, and may have been said to a proxy.
+    #[must_use]
+    pub const fn has_preamble(&self) -> bool {
+        self.has_preamble
     }
 
     /// Remembers the hardware addresses of a packet.
@@ -319,6 +327,7 @@ impl Inspection {
                 Parse::Done(preamble) => preamble.facts,
                 Parse::NeedMore | Parse::No => None,
             };
+            self.has_preamble = at > 0 && facts.is_none();
             let deframers = openvpn::detect(dialogue, at);
             let whole = std::mem::take(&mut all.said[mine]);
             let bytes = whole.get(at..).unwrap_or_default();

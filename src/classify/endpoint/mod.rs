@@ -37,6 +37,8 @@ pub struct EndpointInput<'a> {
     pub certificate: Option<&'a CertificateFacts>,
     pub http: Option<&'a HttpFacts>,
     pub proxy: Option<&'a ProxyFacts>,
+    /// Something that is not understood was said in clear before TLS: the server may be a proxy of any kind.
+    pub has_preamble: bool,
     /// What the client had been told in DNS for the server's address.
     pub dns_names: &'a [Arc<str>],
     /// Not this client's address was told those names, but one of the other address family, which may
@@ -140,6 +142,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     if is_public_name(&facts)
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
+        && !input.has_preamble
         && let Some(IpAddr::V4(address)) = address.map(|address| address.to_canonical())
         && !is_private(address.into())
     {

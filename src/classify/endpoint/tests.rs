@@ -18,6 +18,7 @@ struct Case<'a> {
     certificate: Option<CertificateFacts>,
     http: Option<HttpFacts>,
     proxy: Option<ProxyFacts>,
+    has_preamble: bool,
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
     server: &'static str,
@@ -33,6 +34,7 @@ impl Default for Case<'_> {
             proxy: None,
             dns: Vec::new(),
             is_dns_of_other_family: false,
+            has_preamble: false,
             server: PRIVATE,
         }
     }
@@ -89,6 +91,7 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             certificate: case.certificate.as_ref(),
             http: case.http.as_ref(),
             proxy: case.proxy.as_ref(),
+            has_preamble: case.has_preamble,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
             client: "10.0.0.1:50000".parse().unwrap(),
@@ -376,6 +379,11 @@ fn looks_through_a_proxy() {
             "dynamodb - eu-west-1 likely prefix 0",
         ),
         (Case { proxy: proxy(ProxyKind::Socks5, None), server: IN_PREFIX, ..Case::default() }, "-"),
+        // What was said before TLS may have asked a proxy for it.
+        (
+            Case { sni: sni(REGIONAL), has_preamble: true, server: OUTSIDE, ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 0",
+        ),
         // A name with an address asked for beside it: that one is to be DynamoDB's.
         (
             Case { sni: sni(REGIONAL), proxy: connect("52.94.5.1:443"), ..Case::default() },
