@@ -169,7 +169,8 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
             stranger.host
         ));
     }
-    if input.sni == Sni::NotSent && input.http.is_none() {
+    // A certificate in clear means that ECH was not taken up, too.
+    if input.sni == Sni::NotSent || input.has_ech {
         conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
@@ -373,10 +374,16 @@ impl Conflicts {
         asked_for: impl FnOnce() -> String,
     ) {
         let Some(certificate) = certificate else { return };
-        let is_dynamodb =
-            |name: &String| recognise(name.strip_prefix("*.").unwrap_or(name)).endpoint.is_some();
+        // A wildcard may be one for DynamoDB's names, or one below them for account ids and endpoint ids.
+        let is_dynamodb = |name: &String| match name.strip_prefix("*.") {
+            Some(parent) => [parent, &format!("dynamodb.{parent}")]
+                .into_iter()
+                .any(|name| recognise(name).endpoint.is_some()),
+            None => recognise(name).endpoint.is_some(),
+        };
         let names = certificate_names(certificate);
-        if names.iter().any(is_dynamodb) {
+        // Of more names than are looked at, one may be DynamoDB's.
+        if names.len() >= MAX_CERTIFICATE_NAMES || names.iter().any(is_dynamodb) {
             return;
         }
         let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));

@@ -537,10 +537,36 @@ fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
             },
             "dynamodb regional eu-west-1 certain dns,prefix 1",
         ),
+        (
+            Case {
+                sni: sni("www.example.com"),
+                has_ech: true,
+                certificate: certificate(&["www.example.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
         // One that has a name of DynamoDB among others, of whatever form.
         (
             Case {
                 certificate: certificate(&["www.example.com", "*.new-ddb.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["*.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["www.example.com"; 200]),
                 server: IN_PREFIX,
                 ..Case::default()
             },
