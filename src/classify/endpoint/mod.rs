@@ -51,7 +51,18 @@ pub struct EndpointInput<'a> {
 impl EndpointInput<'_> {
     /// The server's address is that of a proxy.
     fn is_proxied(&self) -> bool {
-        self.proxy.is_some() || self.http.is_some_and(|http| http.is_absolute_form)
+        self.proxy.is_some() || self.is_absolute_form()
+    }
+
+    /// The request says itself to a proxy where it is to go.
+    fn is_absolute_form(&self) -> bool {
+        self.http.is_some_and(|http| http.is_absolute_form)
+    }
+
+    /// The proxy that was asked for a connection, and gave it: to one that did not, a request may follow on the same
+    /// connection, to be passed on to anywhere.
+    fn tunnel(&self) -> Option<&ProxyFacts> {
+        self.proxy.filter(|_| !self.is_absolute_form())
     }
 }
 
@@ -174,7 +185,7 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
         conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
-    if input.proxy.is_some_and(|proxy| proxy.target.is_some()) {
+    if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
         evidence.push(EndpointEvidence::ProxyTarget);
     }
     Some(EndpointFacts {
@@ -216,7 +227,7 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
         Sni::NotSent | Sni::NotSeen => None,
     };
     let http_host = input.http.and_then(|http| http.host.as_deref());
-    let proxy_host = input.proxy.and_then(|proxy| proxy.target.as_deref()).map(host_of);
+    let proxy_host = input.tunnel().and_then(|proxy| proxy.target.as_deref()).map(host_of);
     for (evidence, host) in [
         (EndpointEvidence::Sni, sni),
         (EndpointEvidence::HttpHost, http_host),
@@ -323,7 +334,7 @@ fn strongest(claims: &[Claim]) -> Option<&Claim> {
 
 /// The address the client wants to reach: behind a proxy, the one it asked for, where it asked for one.
 fn address_asked_for(input: &EndpointInput<'_>) -> Option<IpAddr> {
-    let Some(proxy) = input.proxy else { return (!input.is_proxied()).then(|| input.server.ip()) };
+    let Some(proxy) = input.tunnel() else { return (!input.is_proxied()).then(|| input.server.ip()) };
     match &proxy.target {
         Some(target) => host_of(target).parse().ok(),
         // Without a destination, the PROXY protocol only announces the connection itself.

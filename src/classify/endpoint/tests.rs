@@ -379,6 +379,16 @@ fn looks_through_a_proxy() {
             "dynamodb - eu-west-1 likely prefix 0",
         ),
         (Case { proxy: proxy(ProxyKind::Socks5, None), server: IN_PREFIX, ..Case::default() }, "-"),
+        // The proxy did not connect; another request followed, which it is to pass on.
+        (
+            Case {
+                http: http(Some("www.example.com"), None)
+                    .map(|http| HttpFacts { is_absolute_form: true, ..http }),
+                proxy: connect("dynamodb.eu-west-1.amazonaws.com:443"),
+                ..Case::default()
+            },
+            "-",
+        ),
         // What was said before TLS may have asked a proxy for it.
         (
             Case { sni: sni(REGIONAL), has_preamble: true, server: OUTSIDE, ..Case::default() },
