@@ -1,5 +1,8 @@
 //! The head of a plaintext HTTP/1.x request → what it says of a DynamoDB call [RFC 9112].
 //!
+//! HTTP/2 in clear is known by its preface, which has the form of a request [RFC 9113 section 3.4]. That it is HTTP is
+//! all that is said of it: its requests are compressed and not read.
+//!
 //! Only the head is looked at. Access key ids, signatures, tokens, bodies and table names are read
 //! past and never kept, not even in an error.
 
@@ -28,6 +31,9 @@ const MAX_METHOD_BYTES: usize = 24;
 /// The longest host name in text form [RFC 1035 section 2.3.4].
 const MAX_HOST_BYTES: usize = 253;
 
+/// The method of the preface of HTTP/2, and of nothing else.
+const PREFACE_METHOD: &[u8] = b"PRI";
+
 /// A request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -41,7 +47,7 @@ pub struct Request {
 }
 
 /// True for bytes that begin like an HTTP/1.x request: a method, a target of one of its four forms
-/// and, where the line goes on that far, the protocol's name [RFC 9112 section 3].
+/// and, where the line goes on that far, the protocol's name [RFC 9112 section 3]. The preface of HTTP/2 does, too.
 #[must_use]
 pub fn looks_like_request(bytes: &[u8]) -> bool {
     let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
@@ -138,7 +144,7 @@ impl<'a> RequestLine<'a> {
         match target_end {
             Some(end) => {
                 let version = rest.get(end + 1..)?;
-                let expected: &[u8] = b"HTTP/1.";
+                let expected: &[u8] = if method == PREFACE_METHOD { b"HTTP/2.0" } else { b"HTTP/1." };
                 let is_version = if is_whole || version.len() >= expected.len() {
                     version.starts_with(expected)
                 } else {
@@ -195,6 +201,7 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
     let start = skip_empty_lines(bytes);
     let mut at = bytes.len() - start.len();
     let Some(line) = RequestLine::read(start) else { return (facts, None, Body::Unknown) };
+    let is_preface = line.method == PREFACE_METHOD;
     facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
     let Some(end) = memchr(b'\n', start) else { return (facts, None, Body::Unknown) };
     at += end + 1;
@@ -233,6 +240,10 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
     facts.is_truncated = length.is_none();
     let body = head.body.unwrap_or(Body::Length(0));
     head.finish(&mut facts);
+    if is_preface {
+        facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+        return (facts, length, Body::Unknown);
+    }
     (facts, length, body)
 }
 
@@ -271,8 +282,6 @@ impl Head {
                 Some(Body::Length(_)) if self.body != Some(body) => Some(Body::Unknown),
                 told => told,
             };
-        } else if is("Upgrade") && !value.is_empty() {
-            self.body = Some(Body::Unknown);
         } else if facts.sdk.is_none() && (is("User-Agent") || is("X-Amz-User-Agent")) {
             facts.sdk = aws::sdk(value);
         }

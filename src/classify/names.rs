@@ -19,6 +19,10 @@ const MAX_PAIRS: usize = 65_536;
 /// Names remembered for one pair; DynamoDB's own and those on the way to it.
 const MAX_NAMES_PER_PAIR: usize = 8;
 
+/// A name is good for this long at least: a time to live of 0 is for the connection that was just being made
+/// [RFC 1035 section 3.2.1], and what caches have left of DynamoDB's 5 seconds is told in whole ones.
+const MIN_GOOD: Duration = Duration::from_secs(1);
+
 /// Learned addresses that wait to be taken; they are taken every few hundred packets.
 const MAX_LEARNED: usize = 128;
 
@@ -74,7 +78,7 @@ impl NameCache {
                 continue;
             }
             let Some(name) = canonical(&resolution.name) else { continue };
-            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)));
+            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
             self.insert((client, address), &name, at, until);
             if let Some(learned) = &mut self.learned
@@ -189,6 +193,14 @@ mod tests {
         assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 105), [""; 0]);
         assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
+    }
+
+    #[test]
+    fn knows_a_name_for_the_connection_it_was_asked_for() {
+        let mut cache = NameCache::default();
+        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 0), at(100));
+        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
+        assert_eq!(names(&cache, "10.0.0.1", 101), [""; 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -20,6 +20,9 @@ const MAX_JSON_BYTES: usize = 32 << 20;
 
 /// The most DYNAMODB prefixes that are taken; in August 2026 there were 94.
 const MAX_PREFIXES: usize = 65_536;
+
+/// `64:ff9b::/96`.
+const NAT64: &[u16] = &[0x64, 0xff9b, 0, 0, 0, 0];
 
 /// The value of `service` in DynamoDB's rows.
 const SERVICE: &str = "DYNAMODB";
@@ -148,9 +151,17 @@ impl PrefixList {
         Ok(Self(Arc::new(prefixes)))
     }
 
-    /// The region whose longest DynamoDB prefix holds `address`.
+    /// The region whose longest DynamoDB prefix holds `address`. Behind NAT64, clients with IPv6 alone reach the IPv4
+    /// addresses under the well-known prefix [RFC 6052 section 2.1].
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Option<&str> {
+        let address = match address {
+            IpAddr::V6(v6) if v6.segments().starts_with(NAT64) => {
+                let [.., a, b, c, d] = v6.octets();
+                Ipv4Addr::new(a, b, c, d).into()
+            }
+            other => other,
+        };
         match address.to_canonical() {
             IpAddr::V4(v4) => self.0.v4.get_lpm(&Ipv4Net::from(v4)).map(|(_, region)| &**region),
             IpAddr::V6(v6) => self.0.v6.get_lpm(&Ipv6Net::from(v6)).map(|(_, region)| &**region),
@@ -308,6 +319,9 @@ mod tests {
             ("3.218.184.0", None),
             ("10.0.0.1", None),
             ("2600::1", None),
+            ("64:ff9b::52.94.5.1", Some("eu-west-1")),
+            ("64:ff9b::203.0.113.1", None),
+            ("64:ff9b:0:0:0:1:345e:501", None),
         ] {
             assert_eq!(list.lookup(address.parse().unwrap()), region, "{address}");
         }

@@ -143,8 +143,10 @@ pub(super) fn metrics_options(config: &Resolved) -> MetricsOptions {
     let settings = &config.policy.settings;
     let rules =
         Rule::ALL.iter().filter_map(|rule| Some((rule.as_str(), settings.severities.of(*rule)?))).collect();
+    // Its series begin with the first flow where the name has an account id: that is numbered by what comes first.
+    let profile = Redactor::new(redaction(config)).text(&settings.profile) == *settings.profile;
     MetricsOptions {
-        profile: Some(settings.profile.to_string()),
+        profile: profile.then(|| settings.profile.to_string()),
         rules,
         max_series: config.metrics.max_series as usize,
         offenders: config.metrics.offenders as usize,

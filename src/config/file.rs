@@ -1,5 +1,7 @@
 //! The sections of the file but `[policy]`, as written → as needed.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::place::{Section, Value, shortened};
@@ -253,17 +255,17 @@ pub(super) fn condition<'a, T>(
 ) -> Vec<T> {
     let Some(value) = section.get(key) else { return Vec::new() };
     let values = value.one_or_more();
-    if values.is_empty() && value.is_array() {
+    if values.is_empty() {
         value.problem("must not be empty", Some("leave it out where it is to hold for all flows".to_owned()));
     }
     values.iter().filter_map(read).collect()
 }
 
-/// `10.0.0.0/8`, or an address for itself alone.
+/// `10.0.0.0/8`, or an address for itself alone. IPv4 addresses in IPv6 are IPv4 addresses, as those of packets are.
 pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
     value.parsed(|text| {
-        if let Ok(address) = text.parse::<std::net::IpAddr>() {
-            return Ok(IpNet::from(address));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(IpNet::from(address.to_canonical()));
         }
         let Ok(network) = text.parse::<IpNet>() else {
             let what = format!("says `{}`, which is no network", shortened(text));
@@ -271,12 +273,22 @@ pub(super) fn network(value: &Value<'_>) -> Option<IpNet> {
         };
         // Which of the two was meant, the address or the network, is not ours to guess.
         if network.trunc() == network {
-            Ok(network)
+            Ok(canonical(network))
         } else {
             let what = format!("says `{text}`, which has bits beyond its prefix");
             Err((what, format!("did you mean `{}`?", network.trunc())))
         }
     })
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
+            IpNet::new(address, length).unwrap_or(network)
+        }
+        _ => network,
+    }
 }
 
 /// The form of region names, not a list of them: AWS adds regions without notice.
@@ -308,7 +320,9 @@ fn host_name(text: &str) -> Result<String, String> {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    if labels.len() <= 253 && labels.split('.').all(is_label) {
+    if name.parse::<IpAddr>().is_ok() {
+        Err(format!("says `{name}`, which is an address and no host name"))
+    } else if labels.len() <= 253 && labels.split('.').all(is_label) {
         Ok(name)
     } else {
         Err(format!("says `{}`, which is no host name", shortened(text)))

@@ -239,11 +239,7 @@ impl<'a> Value<'a> {
 
     /// The values of a list, or the one value that stands for a list of one.
     pub(super) fn one_or_more(&self) -> Vec<Value<'a>> {
-        if self.is_array() { self.array() } else { vec![self.clone()] }
-    }
-
-    pub(super) fn is_array(&self) -> bool {
-        self.value.is_array()
+        if self.value.is_array() { self.array() } else { vec![self.clone()] }
     }
 
     pub(super) fn section(&self, name: String) -> Option<Section<'a>> {

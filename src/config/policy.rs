@@ -11,6 +11,7 @@ use super::error::hint;
 use super::file::{condition, network, region, words};
 use super::place::{Problems, Section, Value, shortened};
 use super::resolved::{CommandLine, Resolved};
+use crate::classify::PathRule;
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
 use crate::model::{Access, EndpointKind, Entry, Service, Severity};
 use crate::policy::{AllowedPath, Exception, Expiry, Match, Override, Profile, Rule, Settings, profile};
@@ -79,12 +80,13 @@ pub(super) fn read(
                 None => settings.clone(),
             };
             Draft::read(&section).apply(&mut own);
-            let matching = matching(&section);
+            let matching = matching(&section, &resolved.path.rules);
             resolved.policy.overrides.push(Override { matching, settings: own });
             section.finish();
         }
         for section in section.sections("exception", "[[policy.exception]]") {
-            resolved.policy.exceptions.extend(exception(&section));
+            let exception = exception(&section, &resolved.path.rules);
+            resolved.policy.exceptions.extend(exception);
             section.finish();
         }
         section.finish();
@@ -301,7 +303,19 @@ fn severities(value: &Value<'_>) -> Vec<(Rule, Option<Severity>)> {
     severities
 }
 
-fn matching(section: &Section<'_>) -> Match {
+/// The name of a `[[path]]` rule. One that is none would never match, and what depends on it never hold.
+fn path_name(value: &Value<'_>, paths: &[PathRule]) -> Option<String> {
+    let name = value.name()?;
+    if paths.iter().all(|rule| rule.name != name) {
+        value.problem(
+            format_args!("names `{}`, which is no [[path]]", shortened(&name)),
+            hint(&name, paths.iter().map(|rule| rule.name.as_str())),
+        );
+    }
+    Some(name)
+}
+
+fn matching(section: &Section<'_>, paths: &[PathRule]) -> Match {
     let Some(section) =
         section.get("match").and_then(|value| value.section(format!("match of {}", section.name)))
     else {
@@ -317,13 +331,13 @@ fn matching(section: &Section<'_>) -> Match {
         }),
         access: condition(&section, "access", |value| value.word("access", &words!(Access))),
         entry: condition(&section, "entry", |value| value.word("entry", &words!(Entry))),
-        path: condition(&section, "path", Value::name),
+        path: condition(&section, "path", |value| path_name(value, paths)),
     };
     section.finish();
     matching
 }
 
-fn exception(section: &Section<'_>) -> Option<Exception> {
+fn exception(section: &Section<'_>, paths: &[PathRule]) -> Option<Exception> {
     let needed = |key: &'static str| {
         let value = section.get(key);
         if value.is_none() {
@@ -337,7 +351,7 @@ fn exception(section: &Section<'_>) -> Option<Exception> {
     let rules: Vec<Rule> = needed("rule").map_or_else(Vec::new, |value| {
         value.one_or_more().iter().filter_map(|value| value.word("rule", &words!(Rule))).collect()
     });
-    let matching = matching(section);
+    let matching = matching(section, paths);
     let owner = needed("owner").and_then(|value| value.name());
     let reason = needed("reason").and_then(|value| value.name());
     let expires = needed("expires").and_then(|value| {

@@ -389,23 +389,29 @@ fn find_run(text: &str, from: usize) -> Option<usize> {
         let start = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         let length = bytes.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let end = start + length;
-        if start >= from
-            && length == ACCOUNT_DIGITS
-            && !touches_letter(bytes, start)
+        let escaped = length.checked_sub(ACCOUNT_DIGITS).filter(|digits| *digits <= 2);
+        if let Some(escaped) = escaped
+            && start >= from
+            && is_free(bytes.get(..start).unwrap_or_default(), escaped)
             && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
         {
-            return Some(start);
+            return Some(start + escaped);
         }
         at = end;
     }
 }
 
-/// True where a letter stands right before `start`; the end of an escaped byte (`\x1b`) is none.
-fn touches_letter(bytes: &[u8], start: usize) -> bool {
-    let before = bytes.get(..start).unwrap_or_default();
-    let is_escape = matches!(before, [.., b'\\', b'x', high, low]
-        if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
-    before.last().is_some_and(u8::is_ascii_alphabetic) && !is_escape
+/// True where what stands before a run of digits, and so many of these, do not touch an account id: no letter does,
+/// and no digit that is not the end of an escaped byte, as names write it (`\x1b`) or certificates (`\1B`).
+fn is_free(before: &[u8], escaped: usize) -> bool {
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    match (escaped, before) {
+        (0, [.., b'\\', b'x', high, low] | [.., b'\\', high, low]) if is_hex(high) && is_hex(low) => true,
+        (0, _) => !before.last().is_some_and(u8::is_ascii_alphabetic),
+        (1, [.., b'\\', b'x', high] | [.., b'\\', high]) => is_hex(high),
+        (2, [.., b'\\', b'x'] | [.., b'\\']) => true,
+        _ => false,
+    }
 }
 
 /// True for digits that read as year, month, day, hour and minute of our time.
@@ -455,6 +461,9 @@ mod tests {
             "192.0.2.10:443",
             "0.123456789012345",
             "é12345678901",
+            "x00123456789012",
+            "\\x000123456789012",
+            "\\y00123456789012",
         ] {
             assert_eq!(redacted(text), text);
         }
@@ -470,6 +479,12 @@ mod tests {
             ("arn:aws:iam::123456789012:role/x", "arn:aws:iam::account-1:role/x"),
             ("ü123456789012ü", "üaccount-1ü"),
             ("\\x1b123456789012", "\\x1baccount-1"),
+            ("\\xb1123456789012", "\\xb1account-1"),
+            ("\\x00123456789012", "\\x00account-1"),
+            ("OU=a\\0A123456789012", "OU=a\\0Aaccount-1"),
+            ("OU=a\\A1123456789012", "OU=a\\A1account-1"),
+            ("OU=a\\01123456789012", "OU=a\\01account-1"),
+            ("OU=a\\\\123456789012", "OU=a\\\\account-1"),
             ("x_123456789012.", "x_account-1."),
             ("1234567890123 987654321098", "1234567890123 account-1"),
         ] {

@@ -139,7 +139,7 @@ pub struct Record {
     pub server_hello_frame: Option<u64>,
     pub completeness: Completeness,
     /// The connection was seen from its opening on, and nothing was lost before its handshake or request: so nothing
-    /// came before what was seen, as a proxy's preamble.
+    /// came before what was seen, as a proxy's preamble. Nor did what came before TLS, in clear, remain unread.
     pub is_from_beginning: bool,
     pub outcome: Outcome,
     /// Who sent the first FIN or RST, where that ended the flow.

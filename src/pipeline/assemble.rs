@@ -28,8 +28,11 @@ pub(super) fn record(
     if !view.has_payload {
         return Err("no_payload");
     }
-    let mut parts =
-        Parts { is_from_beginning: view.originator.is_some() && !state.has_gap(), ..Parts::default() };
+    let has_preamble = state.has_preamble();
+    let mut parts = Parts {
+        is_from_beginning: view.originator.is_some() && !state.has_gap() && !has_preamble,
+        ..Parts::default()
+    };
     let finding = state.into_finding(&view);
     match finding {
         Finding::Dns => return Err("dns"),
@@ -57,6 +60,7 @@ pub(super) fn record(
             certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
+            has_preamble,
             dns_names: &names,
             is_dns_of_other_family,
             client,

@@ -30,6 +30,8 @@ pub struct Inspection {
     dialogue: Option<Box<Dialogue>>,
     /// Bytes are missing from it.
     has_gap: bool,
+    /// Before TLS the client said something that is not understood.
+    has_preamble: bool,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
     /// Distinct hardware addresses, where they are wanted.
@@ -139,6 +141,12 @@ impl Inspection {
     #[must_use]
     pub const fn has_gap(&self) -> bool {
         self.has_gap
+    }
+
+    /// True where what the client said before TLS is not understood, and may have been said to a proxy.
+    #[must_use]
+    pub const fn has_preamble(&self) -> bool {
+        self.has_preamble
     }
 
     /// Remembers the hardware addresses of a packet.
@@ -257,10 +265,17 @@ impl Inspection {
                 return;
             }
         }
-        let all = &mut self.dialogue.get_or_insert_default().said[mine];
+        let is_joined = view.originator.is_none() || self.has_gap;
+        let dialogue = self.dialogue.get_or_insert_default();
+        // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
+        if is_joined && is_rest_before_request(&dialogue.said[mine], bytes) {
+            dialogue.said[mine].clear();
+            dialogue.searched[mine] = 0;
+        }
+        let all = &mut dialogue.said[mine];
         all.extend_from_slice(bytes);
-        self.has_records[mine] |= (view.originator.is_none() || self.has_gap)
-            && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
+        self.has_records[mine] |=
+            is_joined && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
         self.search(view, side, moment, hellos);
         if matches!(self.stage, Stage::Sniffing)
             && let Some(dialogue) =
@@ -319,6 +334,7 @@ impl Inspection {
                 Parse::Done(preamble) => preamble.facts,
                 Parse::NeedMore | Parse::No => None,
             };
+            self.has_preamble = at > 0 && facts.is_none();
             let deframers = openvpn::detect(dialogue, at);
             let whole = std::mem::take(&mut all.said[mine]);
             let bytes = whole.get(at..).unwrap_or_default();
@@ -448,6 +464,14 @@ fn request_of(dialogue: &[u8]) -> Option<(&[u8], Option<ProxyFacts>)> {
         Parse::NeedMore | Parse::No => (dialogue, None),
     };
     (!request.starts_with(b"CONNECT ") && http1::looks_like_request(request)).then_some((request, facts))
+}
+
+/// True where a request begins with what comes next, and `said` is neither a part of it nor anything said to a proxy.
+fn is_rest_before_request(said: &[u8], next: &[u8]) -> bool {
+    !said.is_empty()
+        && http1::looks_like_request(next)
+        && matches!(http1::parse_request(said), Parse::No)
+        && matches!(proxy::client(said), Parse::No)
 }
 
 /// Where, in a stream not known to be at a record boundary, records begin: at a hello, or where the

@@ -116,6 +116,7 @@ impl Repeated {
             IpAddr::V6(address) => key.extend_from_slice(&address.octets()),
         }
         key.push(u8::from(input.has_ech));
+        key.push(u8::from(input.has_preamble));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
         key.push(u8::from(input.is_dns_of_other_family));
@@ -132,8 +133,8 @@ impl Repeated {
                 key.push(b'=');
                 key.extend_from_slice(name.as_bytes());
             }
-            // To the endpoint both are the same: no name.
-            Sni::NotSent | Sni::NotSeen => {}
+            Sni::NotSent => key.push(b'-'),
+            Sni::NotSeen => {}
         }
         self.endpoints.get_or_make(key, decide).0
     }

@@ -206,6 +206,25 @@ fn sees_requests_in_clear_behind_proxies() {
 }
 
 #[test]
+fn finds_a_request_behind_the_rest_of_another() {
+    let request = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\r\n";
+    for rest in [&b"{\"a\":1}"[..], b"\x80\x81"] {
+        let joined = Wire::joined(PROXY).client(rest).server(b"HTTP/1.1 200 OK\r\n\r\n");
+        let record = joined.client(request).record();
+        assert_eq!(record.outcome, Outcome::Plaintext, "{rest:?}");
+        assert_eq!(record.http.unwrap().host.as_deref(), Some("dynamodb.eu-west-1.amazonaws.com"));
+    }
+}
+
+#[test]
+fn sees_what_was_not_understood_before_tls() {
+    let socks4 = b"\x04\x01\x01\xbb\0\0\0\x01user\0dynamodb.eu-west-1.amazonaws.com\0";
+    let through = Wire::opened(PROXY).client(socks4).server(b"\0\x5a\0\0\0\0\0\0").client(&client_hello());
+    assert!(!through.record().is_from_beginning);
+    assert!(Wire::opened(PROXY).client(&client_hello()).record().is_from_beginning);
+}
+
+#[test]
 fn knows_a_proxy_by_the_absolute_form() {
     let found = Wire::opened(PROXY)
         .client(b"POST http://dynamodb.eu-west-1.amazonaws.com/ HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -210,8 +210,12 @@ impl Following {
     fn judge(&mut self, request: HttpFacts) {
         let later = &mut self.facts.later;
         later.count += 1;
-        // Through a proxy, one connection carries requests to many hosts.
-        if request.host.is_none() || request.host == self.facts.host {
+        // Through a proxy, or to an emulator, one connection carries requests to many hosts and services.
+        let is_dynamodb = request.host.is_none()
+            || request.host == self.facts.host
+            || request.target.is_some()
+            || request.host.as_deref().is_some_and(is_dynamodb_host);
+        if is_dynamodb {
             if request.signature == Some(Signature::None) && later.unsigned.is_none() {
                 later.unsigned = Some(request.target.unwrap_or_default());
             }

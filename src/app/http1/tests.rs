@@ -198,7 +198,8 @@ fn knows_a_request_by_its_first_line() {
         "GET ",
         "EHLO mail.example\r\n",
         "GET /key\r\n",
-        "PRI * HTTP/2.0\r\n",
+        "PRI * HTTP/1.1\r\n",
+        "GET / HTTP/2.0\r\n",
         "HTTP/1.1 200 OK\r\n",
         "a1 STARTTLS\r\n",
         "SSH-2.0-OpenSSH_9.6\r\n",
@@ -243,6 +244,17 @@ fn stops_at_the_head_limit_and_says_so() {
     assert_eq!(request.limit, Some("request_head_too_long"));
     assert_eq!(request.facts.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
     assert!(request.facts.is_truncated);
+}
+
+#[test]
+fn knows_http2_in_clear_by_its_preface_and_says_no_more_of_it() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    assert_eq!(facts(preface), HttpFacts { is_truncated: true, ..HttpFacts::default() });
+    for end in 0..preface.len() {
+        let whole = end >= 18;
+        assert_eq!(matches!(parse_request(&preface[..end]), Parse::Done(_)), whole, "{end}");
+        assert!(parse_request(&preface[..end]) != Parse::No, "{end}");
+    }
 }
 
 #[test]

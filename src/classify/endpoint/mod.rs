@@ -37,6 +37,8 @@ pub struct EndpointInput<'a> {
     pub certificate: Option<&'a CertificateFacts>,
     pub http: Option<&'a HttpFacts>,
     pub proxy: Option<&'a ProxyFacts>,
+    /// Something that is not understood was said in clear before TLS: the server may be a proxy of any kind.
+    pub has_preamble: bool,
     /// What the client had been told in DNS for the server's address.
     pub dns_names: &'a [Arc<str>],
     /// Not this client's address was told those names, but one of the other address family, which may
@@ -49,7 +51,18 @@ pub struct EndpointInput<'a> {
 impl EndpointInput<'_> {
     /// The server's address is that of a proxy.
     fn is_proxied(&self) -> bool {
-        self.proxy.is_some() || self.http.is_some_and(|http| http.is_absolute_form)
+        self.proxy.is_some() || self.is_absolute_form()
+    }
+
+    /// The request says itself to a proxy where it is to go.
+    fn is_absolute_form(&self) -> bool {
+        self.http.is_some_and(|http| http.is_absolute_form)
+    }
+
+    /// The proxy that was asked for a connection, and gave it: to one that did not, a request may follow on the same
+    /// connection, to be passed on to anywhere.
+    fn tunnel(&self) -> Option<&ProxyFacts> {
+        self.proxy.filter(|_| !self.is_absolute_form())
     }
 }
 
@@ -87,6 +100,11 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let Some(first) = strongest(&claims) else {
         return by_prefix(input, prefix_region?, &strangers);
     };
+    // Where the client says a name, whether the certificate covers that is another rule's question.
+    let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
+    if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
+        conflict.with_certificate(input.certificate, || first.phrase());
+    }
 
     let mut facts = first.named.to_facts(first.host.clone());
     let mut evidence = Vec::new();
@@ -135,8 +153,8 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     if is_public_name(&facts)
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
-        && !input.is_proxied()
-        && let IpAddr::V4(address) = input.server.ip().to_canonical()
+        && !input.has_preamble
+        && let Some(IpAddr::V4(address)) = address.map(|address| address.to_canonical())
         && !is_private(address.into())
     {
         conflict.add(format!(
@@ -162,8 +180,12 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
             stranger.host
         ));
     }
+    // A certificate in clear means that ECH was not taken up, too.
+    if input.sni == Sni::NotSent || input.has_ech {
+        conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
+    }
     let mut evidence = vec![EndpointEvidence::Prefix];
-    if input.proxy.is_some_and(|proxy| proxy.target.is_some()) {
+    if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
         evidence.push(EndpointEvidence::ProxyTarget);
     }
     Some(EndpointFacts {
@@ -205,7 +227,7 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
         Sni::NotSent | Sni::NotSeen => None,
     };
     let http_host = input.http.and_then(|http| http.host.as_deref());
-    let proxy_host = input.proxy.and_then(|proxy| proxy.target.as_deref()).map(host_of);
+    let proxy_host = input.tunnel().and_then(|proxy| proxy.target.as_deref()).map(host_of);
     for (evidence, host) in [
         (EndpointEvidence::Sni, sni),
         (EndpointEvidence::HttpHost, http_host),
@@ -281,14 +303,18 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
 }
 
 fn certificate_claim(certificate: &CertificateFacts) -> Option<Claim> {
-    // Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
-    let names =
-        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
-    let found = names.iter().take(MAX_CERTIFICATE_NAMES).filter_map(|name| {
+    let found = certificate_names(certificate).iter().filter_map(|name| {
         let endpoint = recognise_certificate_name(name)?;
         Some((name.to_ascii_lowercase(), Named::from(endpoint)))
     });
     merge(EndpointEvidence::Certificate, found.map(|(host, named)| named.with_host(host)).collect())
+}
+
+/// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
+fn certificate_names(certificate: &CertificateFacts) -> &[String] {
+    let names =
+        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
+    names.get(..MAX_CERTIFICATE_NAMES).unwrap_or(names)
 }
 
 /// The strongest claim, the earliest of equals. An SNI beside ECH wins over what agrees with it.
@@ -308,7 +334,7 @@ fn strongest(claims: &[Claim]) -> Option<&Claim> {
 
 /// The address the client wants to reach: behind a proxy, the one it asked for, where it asked for one.
 fn address_asked_for(input: &EndpointInput<'_>) -> Option<IpAddr> {
-    let Some(proxy) = input.proxy else { return (!input.is_proxied()).then(|| input.server.ip()) };
+    let Some(proxy) = input.tunnel() else { return (!input.is_proxied()).then(|| input.server.ip()) };
     match &proxy.target {
         Some(target) => host_of(target).parse().ok(),
         // Without a destination, the PROXY protocol only announces the connection itself.
@@ -352,6 +378,32 @@ struct Conflicts {
 }
 
 impl Conflicts {
+    /// A certificate in which DynamoDB has no name is shown where DynamoDB should be.
+    fn with_certificate(
+        &mut self,
+        certificate: Option<&CertificateFacts>,
+        asked_for: impl FnOnce() -> String,
+    ) {
+        let Some(certificate) = certificate else { return };
+        // A wildcard may be one for DynamoDB's names, or one below them for account ids and endpoint ids.
+        let is_dynamodb = |name: &String| match name.strip_prefix("*.") {
+            Some(parent) => [parent, &format!("dynamodb.{parent}")]
+                .into_iter()
+                .any(|name| recognise(name).endpoint.is_some()),
+            None => recognise(name).endpoint.is_some(),
+        };
+        let names = certificate_names(certificate);
+        // Of more names than are looked at, one may be DynamoDB's.
+        if names.len() >= MAX_CERTIFICATE_NAMES || names.iter().any(is_dynamodb) {
+            return;
+        }
+        let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));
+        self.add(format!(
+            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {}.",
+            asked_for()
+        ));
+    }
+
     fn add(&mut self, sentence: String) {
         if self.sentences.len() < MAX_CONFLICTS {
             self.sentences.push(sentence);

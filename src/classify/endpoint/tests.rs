@@ -18,6 +18,7 @@ struct Case<'a> {
     certificate: Option<CertificateFacts>,
     http: Option<HttpFacts>,
     proxy: Option<ProxyFacts>,
+    has_preamble: bool,
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
     server: &'static str,
@@ -33,6 +34,7 @@ impl Default for Case<'_> {
             proxy: None,
             dns: Vec::new(),
             is_dns_of_other_family: false,
+            has_preamble: false,
             server: PRIVATE,
         }
     }
@@ -89,6 +91,7 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             certificate: case.certificate.as_ref(),
             http: case.http.as_ref(),
             proxy: case.proxy.as_ref(),
+            has_preamble: case.has_preamble,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
             client: "10.0.0.1:50000".parse().unwrap(),
@@ -376,6 +379,34 @@ fn looks_through_a_proxy() {
             "dynamodb - eu-west-1 likely prefix 0",
         ),
         (Case { proxy: proxy(ProxyKind::Socks5, None), server: IN_PREFIX, ..Case::default() }, "-"),
+        // The proxy did not connect; another request followed, which it is to pass on.
+        (
+            Case {
+                http: http(Some("www.example.com"), None)
+                    .map(|http| HttpFacts { is_absolute_form: true, ..http }),
+                proxy: connect("dynamodb.eu-west-1.amazonaws.com:443"),
+                ..Case::default()
+            },
+            "-",
+        ),
+        // What was said before TLS may have asked a proxy for it.
+        (
+            Case { sni: sni(REGIONAL), has_preamble: true, server: OUTSIDE, ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 0",
+        ),
+        // A name with an address asked for beside it: that one is to be DynamoDB's.
+        (
+            Case { sni: sni(REGIONAL), proxy: connect("52.94.5.1:443"), ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni,prefix 0",
+        ),
+        (
+            Case { sni: sni(REGIONAL), proxy: connect("203.0.113.1:443"), ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 1",
+        ),
+        (
+            Case { sni: sni(REGIONAL), proxy: connect("10.0.0.9:443"), ..Case::default() },
+            "dynamodb regional eu-west-1 certain sni 0",
+        ),
     ] {
         assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.proxy);
     }
@@ -493,5 +524,85 @@ proptest! {
         let upper = name.to_ascii_uppercase();
         prop_assert_eq!(&decide(&Case { sni: sni(&upper), server, ..Case::default() }), &plain);
         prop_assert_eq!(&decide(&Case { sni: sni(&format!("{name}.")), server, ..Case::default() }), &plain);
+    }
+}
+
+#[test]
+fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
+    for (case, expected) in [
+        (
+            Case { certificate: certificate(&["www.example.com"]), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case { certificate: certificate(&[]), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case {
+                certificate: certificate(&["www.example.com"]),
+                dns: vec![REGIONAL],
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain dns,prefix 1",
+        ),
+        (
+            Case {
+                sni: sni("www.example.com"),
+                has_ech: true,
+                certificate: certificate(&["www.example.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        // One that has a name of DynamoDB among others, of whatever form.
+        (
+            Case {
+                certificate: certificate(&["www.example.com", "*.new-ddb.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["*.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["www.example.com"; 200]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        // A host of one's own has a certificate of one's own.
+        (
+            Case {
+                certificate: certificate(&["www.example.com"]),
+                dns: vec!["db.corp.example"],
+                server: OUTSIDE,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely dns 0",
+        ),
+        // Whether the certificate is one for the name that was asked for is a rule of its own.
+        (
+            Case {
+                sni: sni(REGIONAL),
+                certificate: certificate(&["www.example.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni,prefix 0",
+        ),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.dns);
     }
 }

@@ -178,6 +178,8 @@ fn says_what_is_wrong_with_path_rules() {
         ("interface = \"\"", "must not be empty"),
         ("vlna = 3", "unknown key `vlna` in [[path]] number 1"),
         ("entry = \"public\"", "which is no entry"),
+        ("source = []", "`source` in [[path]] number 1 must not be empty"),
+        ("vlan = []", "leave it out where it is to hold for all flows"),
     ] {
         let text = problem(&format!("[[path]]\naccess = \"internet\"\n{line}"));
         assert!(text.contains(part) && text.contains("at line 3, column"), "{text}");
@@ -194,6 +196,8 @@ fn takes_one_value_or_a_list() {
     assert_eq!(rule("gwlb_endpoint = \"vpce-0fedcba9876543210\"").gwlb_endpoint, [0xfedc_ba98_7654_3210]);
     assert_eq!(rule("next_hop_mac = \"02-00-5E-10-00-01\"").next_hop_mac, [[2, 0, 0x5e, 0x10, 0, 1]]);
     assert_eq!(rule("").name, "path-1");
+    let mapped = "source = [\"::ffff:10.0.0.0/104\", \"::ffff:10.0.0.1\"]";
+    assert_eq!(rule(mapped), rule("source = [\"10.0.0.0/8\", \"10.0.0.1\"]"));
 }
 
 #[test]
@@ -224,6 +228,23 @@ fn needs_to_know_who_owns_an_exception() {
         "[[policy.exception]]\nrule = \"early_date\"\nowner = \"a\"\nreason = \"b\"\nexpires = 2027-01-01",
     );
     assert!(text.contains("did you mean `early_data`?"), "{text}");
+}
+
+#[test]
+fn takes_no_condition_that_can_never_hold() {
+    for (condition, expected) in [
+        ("source = []", "`source` in match of [[policy.override]] number 1 must not be empty"),
+        ("region = []", "`region` in match of [[policy.override]] number 1 must not be empty"),
+        ("path = \"lam\"", "names `lam`, which is no [[path]] at line 5, column 18: did you mean `lan`?"),
+    ] {
+        let text = format!(
+            "[[path]]\nname = \"lan\"\naccess = \"internet\"\n[[policy.override]]\nmatch = {{ {condition} }}\n"
+        );
+        let found = problem(&text);
+        assert!(found.contains(expected), "{found}");
+    }
+    let host = problem("[endpoints]\nhosts = [{ name = \"10.0.0.1\" }]");
+    assert!(host.contains("says `10.0.0.1`, which is an address and no host name"), "{host}");
 }
 
 #[test]
@@ -284,7 +305,8 @@ fn switches_a_list_on_with_its_first_entry() {
 
 #[test]
 fn keeps_house_rules_under_an_override_with_another_profile() {
-    let text = "[policy]\nminimum_version = \"1.3\"\nallowed_paths = [{ access = \"in_vpc\" }]\n\
+    let text = "[[path]]\nname = \"lab\"\naccess = \"in_vpc\"\n\
+                [policy]\nminimum_version = \"1.3\"\nallowed_paths = [{ access = \"in_vpc\" }]\n\
                 severity = { early_data = \"critical\" }\n\
                 [[policy.override]]\nprofile = \"pci-dss-4\"\nmatch = { path = \"lab\" }";
     let resolved = parsed(text);

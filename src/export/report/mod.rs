@@ -111,9 +111,25 @@ impl<W: Write> Report<W> {
     pub fn redact(&mut self, redactor: &mut Redactor) {
         let mut replace = |text: &mut String| *text = redactor.text(text).into_owned();
         let options = &mut self.options;
-        for exception in options.policy.iter_mut().flat_map(|policy| &mut policy.exceptions) {
-            replace(&mut exception.owner);
-            replace(&mut exception.reason);
+        if let Some(policy) = &mut options.policy {
+            for exception in &mut policy.exceptions {
+                replace(&mut exception.owner);
+                replace(&mut exception.reason);
+                exception.matching.path.iter_mut().for_each(&mut replace);
+            }
+            let mut name = |settings: &mut policy::Settings| {
+                let mut text = settings.profile.to_string();
+                replace(&mut text);
+                settings.profile = text.into();
+            };
+            name(&mut policy.settings);
+            policy.overrides.iter_mut().for_each(|given| name(&mut given.settings));
+            let paths = policy.overrides.iter_mut().flat_map(|given| &mut given.matching.path);
+            paths.for_each(&mut replace);
+        }
+        if let Some(profile) = &mut options.profile {
+            [&mut profile.name, &mut profile.title].into_iter().for_each(&mut replace);
+            profile.extends.iter_mut().for_each(&mut replace);
         }
         options.facts.iter_mut().for_each(&mut replace);
         options.config.iter_mut().for_each(|config| replace(&mut config.name));

@@ -1,9 +1,9 @@
 //! What the report promises.
 
 use super::*;
-use crate::export::sample;
+use crate::export::{Redaction, sample};
 use crate::model::{Severity, Verdict, Violation};
-use crate::policy::{Options, profile};
+use crate::policy::{Match, Options, Override, profile};
 
 fn options() -> ReportOptions {
     ReportOptions {
@@ -110,4 +110,21 @@ fn says_what_records_cannot_tell() {
     assert!(html.contains("is not in the records and therefore not known here"));
     assert!(html.contains("2 lines that is no record") || html.contains("no record of this format"));
     assert!(html.contains("Something was lost or could not be read"));
+}
+
+#[test]
+fn hides_accounts_in_what_the_operator_wrote() {
+    let name = "house 123456789012";
+    let mut options = options();
+    let profile = options.profile.as_mut().unwrap();
+    (profile.name, profile.extends) = (name.to_owned(), Some(name.to_owned()));
+    let policy = options.policy.as_mut().unwrap();
+    policy.settings.profile = name.into();
+    let matching = Match { path: vec![name.to_owned()], ..Match::default() };
+    policy.overrides.push(Override { matching, settings: policy.settings.clone() });
+    let mut report = Report::new(options, Vec::new());
+    report.redact(&mut Redactor::new(Redaction::Numbered));
+    report.finish(&Accounts::default()).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    assert!(html.contains("house account-1") && !html.contains("123456789012"));
 }

@@ -2,7 +2,9 @@
 
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
-use crate::model::{AlertFrom, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp};
+use crate::model::{
+    AlertFrom, CertificateFacts, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp, TlsFacts,
+};
 use crate::policy::certificate;
 use crate::policy::profile::version_text;
 
@@ -254,8 +256,21 @@ impl Case<'_> {
 
 /// Who answers.
 impl Case<'_> {
+    fn certificate(&self) -> Option<&CertificateFacts> {
+        self.tls()?.certificate.as_deref()
+    }
+
+    /// A certificate that was shown and could not be read may be anybody's. Where none was to be seen, as in TLS 1.3,
+    /// there is nothing that these rules could be about.
+    fn without_certificate(&self) -> Finding {
+        match self.tls().and_then(|tls| tls.certificate_error) {
+            Some(_) => Finding::Unknown,
+            None => Finding::Kept,
+        }
+    }
+
     pub(super) fn certificate_expired(&self) -> Finding {
-        let Some(facts) = self.tls().and_then(|tls| tls.certificate.as_ref()) else { return Finding::Kept };
+        let Some(facts) = self.certificate() else { return self.without_certificate() };
         if facts.not_after >= self.record.timestamp {
             return Finding::Kept;
         }
@@ -266,10 +281,8 @@ impl Case<'_> {
     }
 
     pub(super) fn certificate_name_mismatch(&self) -> Finding {
-        let Some(tls) = self.tls() else { return Finding::Kept };
-        let (Some(facts), Sni::Name(name)) = (tls.certificate.as_ref(), tls.sni()) else {
-            return Finding::Kept;
-        };
+        let Some(Sni::Name(name)) = self.tls().map(TlsFacts::sni) else { return Finding::Kept };
+        let Some(facts) = self.certificate() else { return self.without_certificate() };
         if certificate::covers(facts, name) {
             return Finding::Kept;
         }
@@ -292,7 +305,7 @@ impl Case<'_> {
         if !endpoint.is_aws_name || endpoint.kind == Some(EndpointKind::DaxCluster) {
             return Finding::Kept;
         }
-        let Some(facts) = self.tls().and_then(|tls| tls.certificate.as_ref()) else { return Finding::Kept };
+        let Some(facts) = self.certificate() else { return self.without_certificate() };
         if certificate::is_amazon_issued(facts) {
             return Finding::Kept;
         }

@@ -153,3 +153,33 @@ fn survives_every_changed_byte() {
         }
     }
 }
+
+#[test]
+fn an_offer_to_upgrade_ends_nothing() {
+    // The server may go on in HTTP/1.1 [RFC 9110 section 7.8]; where it does not, what follows is no request.
+    let offer = String::from_utf8(request(TEMPORARY, "GetItem")).unwrap().replacen(
+        "\r\n",
+        "\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n",
+        1,
+    );
+    let ignored = [offer.as_bytes(), &request(None, "Scan")].concat();
+    assert!(follow(&ignored, 7).finish().later.unsigned.is_some());
+    let taken = [offer.as_bytes(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"].concat();
+    let following = follow(&taken, 7);
+    assert!(following.is_done());
+    assert_eq!(following.finish().later.unsigned, None);
+}
+
+#[test]
+fn counts_what_goes_to_another_name_of_dynamodb() {
+    let to = |host: &str, rest: &str| format!("GET / HTTP/1.1\r\nHost: {host}\r\n{rest}\r\n").into_bytes();
+    for (host, rest, is_counted) in [
+        ("dynamodb.us-east-1.amazonaws.com", "", true),
+        ("123456789012.ddb.us-east-1.amazonaws.com", "", true),
+        ("10.0.0.1:8000", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true),
+        ("s3.us-east-1.amazonaws.com", "", false),
+    ] {
+        let stream = [request(TEMPORARY, "GetItem"), to(host, rest)].concat();
+        assert_eq!(follow(&stream, 50).finish().later.unsigned.is_some(), is_counted, "{host}");
+    }
+}

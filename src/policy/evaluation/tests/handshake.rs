@@ -303,4 +303,14 @@ fn reads_certificates() {
         },
         &[],
     );
+    // One that was shown and could not be read may be anybody's, and have ended.
+    for reason in ["certificate_malformed", "certificate_too_long", "certificate_truncated"] {
+        let mut record = good();
+        tls(&mut record).certificate = None;
+        tls(&mut record).certificate_error = Some(reason);
+        check(record.clone(), |_| {}, &[]);
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable, "{reason}");
+        record.endpoint.is_aws_name = false;
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable, "{reason}");
+    }
 }
