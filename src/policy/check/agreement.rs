@@ -257,7 +257,7 @@ impl Case<'_> {
     pub(super) fn certificate_expired(&self) -> Finding {
         let Some(facts) = self.tls().and_then(|tls| tls.certificate.as_ref()) else { return Finding::Kept };
         if facts.not_after >= self.record.timestamp {
-            return Finding::Kept;
+            return if self.record.timestamp.is_date() { Finding::Kept } else { Finding::Unknown };
         }
         let end = day(facts.not_after);
         let message =
