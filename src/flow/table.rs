@@ -252,8 +252,11 @@ impl<C: Consumer> Table<C> {
     /// Moves the clock and ends what is overdue.
     #[inline]
     pub fn advance(&mut self, at: Timestamp, consumer: &mut C) {
-        if at > self.now || self.now.since(at) > CLOCK_RESTART {
+        if at > self.now {
             self.now = at;
+        } else if self.now.since(at) > CLOCK_RESTART {
+            self.now = at;
+            self.wheel.restart(at);
         }
         if self.has_overdue() {
             self.expire(consumer);
@@ -567,16 +570,24 @@ impl<C: Consumer> Table<C> {
         if consumer.is_decided(&active.state) {
             ending = Some(Ending::Decided);
         } else if flags.has(TcpFlags::RST) {
+            // Receivers believe RST only at the byte they expect next [RFC 5961 section 3.2]; what is elsewhere
+            // in their window they ask about, and what is outside they ignore.
+            let is_doubtful = !active.streams[mine].expects(sequence, segment.payload_wire_bytes);
             let is_waiting = !active.view.has_payload || active.streams.iter().any(Stream::has_held);
-            if is_waiting {
-                active.closing.get_or_insert((Ending::Reset(side), now));
+            if is_waiting || is_doubtful {
+                if active.closing.is_none() {
+                    active.closing = Some((Ending::Reset(side), now));
+                    active.is_reset_doubtful = is_doubtful;
+                }
             } else {
                 // FIN answered by RST: the connection was being closed already.
-                ending = Some(active.closing.map_or(Ending::Reset(side), |(first, _)| first));
+                let closing = active.closing.filter(|_| !active.is_reset_doubtful);
+                ending = Some(closing.map_or(Ending::Reset(side), |(first, _)| first));
             }
         } else if active.streams[mine].has_fin() || active.streams[other].has_fin() {
-            if active.closing.is_none() && flags.has(TcpFlags::FIN) {
+            if (active.closing.is_none() || active.is_reset_doubtful) && flags.has(TcpFlags::FIN) {
                 active.closing = Some((Ending::Closed(side), now));
+                active.is_reset_doubtful = false;
             }
             if active.streams.iter().all(Stream::is_finished) {
                 ending = active.closing.map(|(first, _)| first);

@@ -52,6 +52,8 @@ pub(super) struct Active<S> {
     pub syn_at: Option<Timestamp>,
     pub syn_ack_at: Option<Timestamp>,
     pub closing: Option<(Ending, Timestamp)>,
+    /// What it is closing by is an RST that its receiver may not have believed.
+    pub is_reset_doubtful: bool,
     /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
     pub lingering: Option<(Ending, Timestamp, u64)>,
     /// The opener was answered with different numbers; it has not said yet which it took.
@@ -82,6 +84,7 @@ impl<S: Default> Active<S> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
+            is_reset_doubtful: false,
             lingering: None,
             is_answer_disputed: false,
             held_bytes: size_of::<Self>(),
