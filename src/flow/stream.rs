@@ -137,6 +137,26 @@ impl Stream {
         Some(distance(reference, sequence))
     }
 
+    /// True where a segment with these bytes is what the receiver waits for, as far as can be told.
+    #[must_use]
+    pub fn expects(&self, sequence: u32, wire_bytes: u32) -> bool {
+        let Some(next) = self.next else { return true };
+        let is_behind_fin = self.fin.is_some_and(|fin| sequence == fin.wrapping_add(1));
+        // Before or after its bytes were taken.
+        is_behind_fin || next == sequence || next == sequence.wrapping_add(wire_bytes)
+    }
+
+    /// False where an acknowledgment is of bytes that are surely not of this stream.
+    #[must_use]
+    pub const fn may_be_acknowledged(&self, acknowledgment: u32) -> bool {
+        match (self.base, self.next) {
+            (Some(base), Some(next)) if self.is_base_from_syn => {
+                distance(base, acknowledgment) >= 0 && distance(next, acknowledgment) < WINDOW as i32
+            }
+            _ => true,
+        }
+    }
+
     /// Tells where the stream begins, from a SYN (`from_syn`) or from content. Ignored where known.
     pub fn anchor(&mut self, sequence: u32, from_syn: bool) {
         if self.next.is_none() {

@@ -252,8 +252,11 @@ impl<C: Consumer> Table<C> {
     /// Moves the clock and ends what is overdue.
     #[inline]
     pub fn advance(&mut self, at: Timestamp, consumer: &mut C) {
-        if at > self.now || self.now.since(at) > CLOCK_RESTART {
+        if at > self.now {
             self.now = at;
+        } else if self.now.since(at) > CLOCK_RESTART {
+            self.now = at;
+            self.wheel.restart(at);
         }
         if self.has_overdue() {
             self.expire(consumer);
@@ -567,15 +570,22 @@ impl<C: Consumer> Table<C> {
         if consumer.is_decided(&active.state) {
             ending = Some(Ending::Decided);
         } else if flags.has(TcpFlags::RST) {
+            // Receivers believe RST only at the byte they expect next [RFC 5961 section 3.2]; what is elsewhere
+            // in their window they ask about, and what is outside they ignore.
+            let is_doubtful = !active.streams[mine].expects(sequence, segment.payload_wire_bytes);
+            if active.closing.is_none() || active.is_reset_doubtful {
+                active.closing = Some(Ending::Reset(side));
+                active.is_reset_doubtful = is_doubtful;
+            }
             // What the other side has sent by now is still on its way, and so may be what came late.
-            active.closing.get_or_insert(Ending::Reset(side));
-            if !active.is_reset {
+            if !is_doubtful && !active.is_reset {
                 active.is_reset = true;
                 self.wheel.schedule(index, slot.generation, now.after(CLOSING_LINGER), now);
             }
         } else if active.streams[mine].has_fin() || active.streams[other].has_fin() {
-            if active.closing.is_none() && flags.has(TcpFlags::FIN) {
+            if (active.closing.is_none() || active.is_reset_doubtful) && flags.has(TcpFlags::FIN) {
                 active.closing = Some(Ending::Closed(side));
+                active.is_reset_doubtful = false;
             }
             if active.streams.iter().all(Stream::is_finished) {
                 ending = active.closing;

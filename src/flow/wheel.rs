@@ -35,6 +35,11 @@ impl Wheel {
         }
     }
 
+    /// Begins anew at an earlier moment: what waits, waits as long from there.
+    pub fn restart(&mut self, now: Timestamp) {
+        self.base = self.base.min(now.as_seconds());
+    }
+
     /// True when [`Wheel::take_due`] would give something or move on.
     #[inline]
     #[must_use]
@@ -85,6 +90,17 @@ mod tests {
         }
         assert_eq!(later, [(3, 0)]);
         assert!(!wheel.is_due(at(u32::MAX.into())));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_delays_nothing() {
+        let mut wheel = Wheel::default();
+        wheel.schedule(1, 0, at(9_060), at(9_000));
+        wheel.restart(at(1_000));
+        wheel.schedule(2, 0, at(1_005), at(1_000));
+        assert_eq!(wheel.take_due(at(1_006)), Some(vec![(2, 0)]));
+        assert_eq!(wheel.take_due(at(1_060)), None);
+        assert_eq!(wheel.take_due(at(1_061)), Some(vec![(1, 0)]));
     }
 
     #[test]

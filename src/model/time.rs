@@ -10,6 +10,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
+/// The first day of 1995, the year SSL 2.0 was published in, in seconds.
+const SSL_2: u64 = 788_918_400;
+
 impl Timestamp {
     /// The latest moment that can be expressed (in the year 2554).
     pub const MAX: Self = Self(u64::MAX);
@@ -36,6 +39,13 @@ impl Timestamp {
     #[must_use]
     pub const fn as_seconds(self) -> u64 {
         self.0 / 1_000_000_000
+    }
+
+    /// False where a capture told no time, or one that counts from its own beginning: a moment before there was
+    /// anything to observe. Nothing that depends on the date can be judged then.
+    #[must_use]
+    pub const fn is_date(self) -> bool {
+        self.as_seconds() >= SSL_2
     }
 
     /// The time from `earlier` to `self`; zero where `earlier` is later (packets may be out of order).
@@ -108,6 +118,14 @@ mod tests {
         );
         assert_eq!(Timestamp::MAX.to_string(), "2554-07-21T23:34:33.709551615Z");
         assert_eq!(Timestamp::from_seconds(1_798_675_199).to_string(), "2026-12-30T23:59:59.000000000Z");
+    }
+
+    #[test]
+    fn knows_what_is_no_date() {
+        assert!(!Timestamp::default().is_date());
+        assert!(!Timestamp::from_seconds(788_918_399).is_date());
+        assert_eq!(Timestamp::from_seconds(SSL_2).to_string(), "1995-01-01T00:00:00.000000000Z");
+        assert!(Timestamp::from_seconds(SSL_2).is_date());
     }
 
     #[test]

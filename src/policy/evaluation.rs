@@ -89,19 +89,25 @@ fn excuse(
     exceptions: &[Exception],
 ) -> (Severity, String) {
     let mut expired = None;
+    let is_dated = record.timestamp.is_date();
     for exception in exceptions {
         if !exception.rules.contains(&rule) || !exception.matching.holds(record) {
             continue;
         }
         let Exception { owner, reason, expires, .. } = exception;
-        if !expires.is_over(record.timestamp) {
+        // Where the capture tells no date, nobody knows whether it still holds.
+        if is_dated && !expires.is_over(record.timestamp) {
             message.push_str(&format!("{EXCEPTED}{expires} by {owner}: {reason}."));
             return (Severity::Info, message);
         }
         expired = expired.or(Some(exception));
     }
     if let Some(Exception { owner, expires, .. }) = expired {
-        message.push_str(&format!("{EXPIRED}{owner} expired on {expires}."));
+        message.push_str(&if is_dated {
+            format!("{EXPIRED}{owner} expired on {expires}.")
+        } else {
+            format!("{EXPIRED}{owner} until {expires} is not applied: the capture tells no date.")
+        });
     }
     (severity, message)
 }

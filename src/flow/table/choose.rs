@@ -4,7 +4,7 @@ use std::cell::LazyCell;
 
 use arrayvec::ArrayVec;
 
-use super::{Phase, Slot, Table, head_hash};
+use super::{NONE, Phase, Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
 use crate::flow::{Consumer, Ending, Key, Moment};
@@ -89,6 +89,8 @@ impl<C: Consumer> Table<C> {
         let is_start = LazyCell::new(|| segment.payload.len() > 5 && consumer.starts_stream(segment.payload));
         let mut fallback = None;
         let mut near = None;
+        let is_only_one = self.slots.get(head as usize).is_none_or(|slot| slot.next == NONE);
+        let mut is_foreign = false;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let Some(active) = slot.active.as_ref().filter(|active| active.lingering.is_none()) else {
@@ -107,6 +109,15 @@ impl<C: Consumer> Table<C> {
                 }
                 continue;
             };
+            // Sent, or sent again, by a connection before: this one's client never said what is acknowledged.
+            if !is_only_one
+                && segment.flags.has(TcpFlags::ACK)
+                && !segment.flags.has(TcpFlags::RST)
+                && !active.streams[side.other().index()].may_be_acknowledged(segment.acknowledgment)
+            {
+                is_foreign = true;
+                continue;
+            }
             let is_known_context = active.view.contexts.contains(&moment.context);
             match active.streams[mine].offset_of(segment.sequence) {
                 None => {
@@ -132,6 +143,12 @@ impl<C: Consumer> Table<C> {
                 }
                 Some(_) => {}
             }
+        }
+        if is_foreign && near.is_none() && *is_start {
+            // No copy, where the one that ended never heard the first.
+            fallback = fallback.filter(|&index: &u32| {
+                self.slots.get(index as usize).is_some_and(|slot| slot.head[mine] != 0)
+            });
         }
         match near.or(fallback) {
             Some(index) => Choice::Instance(index),

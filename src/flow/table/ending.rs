@@ -167,10 +167,12 @@ impl<C: Consumer> Table<C> {
 
     pub(super) fn look_at(&mut self, index: u32, generation: u32, consumer: &mut C) {
         let now = self.now;
-        let Some(slot) = self.slots.get(index as usize) else { return };
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
         if slot.phase == Phase::Unused || slot.generation != generation {
             return;
         }
+        // Later than now where the clock began anew since: silence counts from here.
+        slot.last_seen = slot.last_seen.min(now);
         let idle = match &slot.active {
             Some(active) if active.lingering.is_some() => Duration::ZERO,
             // After a FIN the other side may still speak, and answers late where its first answer was lost.
@@ -184,7 +186,8 @@ impl<C: Consumer> Table<C> {
         };
         let since = slot.active.as_ref().and_then(|active| active.lingering).map(|(_, since, _)| since);
         let deadline = match (since, self.linger) {
-            (Some(since), Some(linger)) => since.after(linger),
+            (Some(since), Some(linger)) if since <= now => since.after(linger),
+            (Some(_), Some(_)) => now,
             _ => slot.last_seen.after(idle),
         };
         if deadline > now {
@@ -200,7 +203,18 @@ impl<C: Consumer> Table<C> {
                 .is_some_and(|active| consumer.is_decided(&active.state));
             let ending =
                 if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
+            let is_blank = ending == Ending::TimedOut
+                && self
+                    .slots
+                    .get(index as usize)
+                    .and_then(|slot| slot.active.as_ref())
+                    .is_none_or(|active| !active.view.has_payload);
             self.end(index, ending, consumer);
+            if is_blank {
+                // Nothing was said, so nothing can be a late copy: connections are opened ahead of need, and what
+                // is said on them after minutes must be heard.
+                self.remove(index);
+            }
         } else {
             self.remove(index);
         }

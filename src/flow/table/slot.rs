@@ -53,7 +53,9 @@ pub(super) struct Active<S> {
     pub syn_ack_at: Option<Timestamp>,
     /// How it will end, by the first FIN or RST.
     pub closing: Option<Ending>,
-    /// RST was seen.
+    /// What it is closing by is an RST that its receiver may not have believed.
+    pub is_reset_doubtful: bool,
+    /// RST was seen, and believed.
     pub is_reset: bool,
     /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
     pub lingering: Option<(Ending, Timestamp, u64)>,
@@ -85,6 +87,7 @@ impl<S: Default> Active<S> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
+            is_reset_doubtful: false,
             is_reset: false,
             lingering: None,
             is_answer_disputed: false,

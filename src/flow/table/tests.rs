@@ -1,4 +1,5 @@
 mod opening;
+mod strangers;
 
 use std::net::SocketAddr;
 

@@ -272,7 +272,7 @@ impl Case<'_> {
     pub(super) fn certificate_expired(&self) -> Finding {
         let Some(facts) = self.certificate() else { return self.without_certificate() };
         if facts.not_after >= self.record.timestamp {
-            return Finding::Kept;
+            return if self.record.timestamp.is_date() { Finding::Kept } else { Finding::Unknown };
         }
         let end = day(facts.not_after);
         let message =

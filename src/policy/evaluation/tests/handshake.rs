@@ -273,6 +273,11 @@ fn reads_certificates() {
         &["certificate_expired"],
     );
     check(good(), with(|facts| facts.not_after = NOW), &[]);
+    let mut undated = good();
+    with(|_| {})(&mut undated);
+    assert_eq!(evaluate(&undated, &Options::default()).verdict, Verdict::Pass);
+    undated.timestamp = Timestamp::default();
+    assert_eq!(evaluate(&undated, &Options::default()).verdict, Verdict::NotAssessable);
     check(
         good(),
         with(|facts| facts.dns_names = vec!["*.example.com".to_owned()]),

@@ -103,6 +103,12 @@ fn lets_exceptions_excuse_until_they_expire() {
     assert!(message.ends_with("The exception of payments team expired on 2026-02-28."), "{message}");
     // One that still holds wins over one that expired.
     assert_eq!(judged(&["2026-02-28", "2026-03-02"], &record).1, Severity::Info);
+    // Whether one holds on a day that the capture does not tell is not known.
+    let dated = std::mem::take(&mut record.timestamp);
+    let (verdict, severity, message) = judged(&["2026-03-01"], &record);
+    assert_eq!((verdict, severity), (Verdict::Violation, Severity::Critical));
+    assert!(message.ends_with("is not applied: the capture tells no date."), "{message}");
+    record.timestamp = dated;
     record.client = "10.1.2.4:50000".parse().unwrap();
     assert_eq!(judged(&["2026-03-01"], &record).1, Severity::Critical);
 }
