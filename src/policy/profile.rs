@@ -339,13 +339,25 @@ pub(crate) fn version_text(version: TlsVersion) -> Cow<'static, str> {
         TlsVersion::TLS11 => Cow::Borrowed("TLS 1.1"),
         TlsVersion::TLS12 => Cow::Borrowed("TLS 1.2"),
         TlsVersion::TLS13 => Cow::Borrowed("TLS 1.3"),
-        other => Cow::Owned(format!("{} {other}", other.protocol_name().to_uppercase())),
+        other => {
+            let name = other.protocol_name().to_uppercase();
+            Cow::Owned(match other.draft() {
+                Some(draft) => format!("{name} {other} (draft {draft})"),
+                None => format!("{name} {other}"),
+            })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_drafts_from_what_became_of_them() {
+        assert_eq!(version_text(TlsVersion(0x7f1c)), "TLS 1.3 (draft 28)");
+        assert_eq!(version_text(TlsVersion(0x0300)), "SSL 3");
+    }
 
     #[test]
     fn writes_every_version_in_one_way() {
