@@ -109,6 +109,9 @@ fn told_wrongly(base: &Base, frames: &[Frame]) -> Vec<String> {
 const CLOSED_BEFORE: &str =
     "refused-tls10-closed.pcap without the answers: handshake.outcome: refused_by_client";
 
+/// A server's alert between a client's FIN and its RST, which acknowledges nothing: that it was lost shows nowhere.
+const UNTOLD: &str = "sslv2-hello.pcap without frame 9: handshake.outcome: closed";
+
 /// Tries losses of every capture; says what was told wrongly, but for what begins with one of `inevitable`, each
 /// of which has to be.
 fn none_is_told_wrongly(
@@ -144,7 +147,7 @@ fn with_payload(frames: &[Frame], most: usize) -> Vec<usize> {
 
 #[test]
 fn one_lost_packet_makes_nothing_untrue() {
-    none_is_told_wrongly("one lost", &[], |frames| {
+    none_is_told_wrongly("one lost", &[UNTOLD], |frames| {
         let without = |lost: usize| {
             let rest =
                 frames.iter().enumerate().filter(|(place, _)| *place != lost).map(|(_, frame)| frame.clone());

@@ -256,8 +256,10 @@ fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending, is_silent: boo
     if facts.client_hello.is_none() && facts.server_hello.is_none() {
         return Outcome::NotSeen;
     }
-    // With one direction only, or a hole in front of the end, how the handshake ended cannot be known.
-    if facts.is_end_hidden || !view.has_packets.iter().all(|seen| *seen) {
+    // With one direction only, or a hole in front of the end, how the handshake ended cannot be known. Where the
+    // client's hello was missed, what it said next was, too.
+    let is_client_unread = facts.client_hello.is_none();
+    if is_client_unread || facts.is_end_hidden || !view.has_packets.iter().all(|seen| *seen) {
         return Outcome::NotSeen;
     }
     plain_outcome(ending).unwrap_or(Outcome::NotSeen)
