@@ -22,8 +22,8 @@ use self::family::{Budget, Family};
 use super::Sink;
 use crate::model::registry::TlsVersion;
 use crate::model::{
-    Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Severity,
-    Timestamp, TlsFacts, Verdict,
+    Access, Completeness, EndpointKind, Entry, Eviction, ForwardSecrecy, KeyExchangeFacts, Outcome, Record,
+    Severity, Timestamp, TlsFacts, Verdict,
 };
 use crate::telemetry::metrics::{self, Metric, NONE, OTHER, UNKNOWN};
 use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
@@ -160,6 +160,9 @@ impl Metrics {
         let budget = &mut self.budget;
         for completeness in Completeness::ALL {
             self.coverage.child(&[completeness.as_str()], budget);
+        }
+        for reason in Eviction::ALL {
+            self.evictions.child(&[reason.as_str()], budget);
         }
         if let Some(profile) = &options.profile {
             for verdict in Verdict::ALL {

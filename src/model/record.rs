@@ -39,6 +39,27 @@ closed_set! {
 }
 
 closed_set! {
+    /// Why a flow left the table without a record.
+    Eviction {
+        /// The table was full of flows.
+        TableFull => "table_full",
+        /// The table had no memory left.
+        MemoryFull => "memory_full",
+        /// It is another flow, seen under other addresses.
+        Translated => "same_flow_translated",
+        NotDynamodb => "not_dynamodb",
+        NotTls => "not_tls",
+        Dns => "dns",
+        NoPayload => "no_payload",
+    }
+}
+
+impl Eviction {
+    /// The flow might have had a record, and there was no room for it.
+    pub const LOSSES: [Self; 2] = [Self::TableFull, Self::MemoryFull];
+}
+
+closed_set! {
     /// How a plaintext request was signed.
     Signature {
         Sigv4 => "sigv4",

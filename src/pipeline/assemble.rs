@@ -9,8 +9,8 @@ use super::inspect::{Finding, Inspection, Link, MAX_LINKS, TlsStage};
 use crate::classify;
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointFacts, HttpFacts, Outcome, PathFacts, ProxyFacts, Record, Shared, Side,
-    Sni, Timestamp, TlsFacts,
+    AlertFrom, Completeness, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts, ProxyFacts, Record,
+    Shared, Side, Sni, Timestamp, TlsFacts,
 };
 
 /// The record of a flow, or why there is none.
@@ -23,10 +23,10 @@ pub(super) fn record(
     view: FlowView,
     ending: Ending,
     now: Timestamp,
-) -> Result<Record, &'static str> {
+) -> Result<Record, Eviction> {
     let links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
     if !view.has_payload {
-        return Err("no_payload");
+        return Err(Eviction::NoPayload);
     }
     let has_preamble = state.has_preamble();
     let mut parts = Parts {
@@ -35,7 +35,7 @@ pub(super) fn record(
     };
     let finding = state.into_finding(&view);
     match finding {
-        Finding::Dns => return Err("dns"),
+        Finding::Dns => return Err(Eviction::Dns),
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
         Finding::Http(facts, proxy) => parts.take_http(facts, proxy),
         Finding::MidStream { is_established } => parts.take_mid_stream(is_established),
@@ -71,7 +71,7 @@ pub(super) fn record(
     // Bytes that look like records of one side alone may be anything.
     let is_tls = parts.tls.as_ref().is_some_and(|facts| facts.established || !parts.is_mid_stream);
     if !is_tls && parts.http.is_none() && endpoint.is_none() {
-        return Err("not_tls");
+        return Err(Eviction::NotTls);
     }
     let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
     let sightings = flows.sightings_of(&view);

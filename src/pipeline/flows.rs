@@ -19,7 +19,9 @@ use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, Moment};
-use crate::model::{CertificateFacts, EndpointFacts, Record, Shared, Side, Sighting, Timestamp, TlsFacts};
+use crate::model::{
+    CertificateFacts, EndpointFacts, Eviction, Record, Shared, Side, Sighting, Timestamp, TlsFacts,
+};
 use crate::telemetry::Accounts;
 use crate::tls::TlsErrors;
 
@@ -52,6 +54,11 @@ pub(super) struct Flows {
 }
 
 impl Flows {
+    /// Counts a flow that has no record.
+    fn evict(&mut self, reason: Eviction) {
+        self.evictions.add(reason.as_str());
+    }
+
     pub fn new(config: Arc<Resolved>, all_services: bool, source: Arc<str>) -> Self {
         let names = NameCache::new(&config.endpoint);
         Self {
@@ -309,22 +316,22 @@ impl Consumer for Flows {
 
     fn end(&mut self, state: Inspection, view: FlowView, identity: Identity, ending: Ending, now: Timestamp) {
         match ending {
-            Ending::TableFull => return self.evictions.add("table_full"),
-            Ending::MemoryFull => return self.evictions.add("memory_full"),
-            Ending::Translated => return self.evictions.add("same_flow_translated"),
+            Ending::TableFull => return self.evict(Eviction::TableFull),
+            Ending::MemoryFull => return self.evict(Eviction::MemoryFull),
+            Ending::Translated => return self.evict(Eviction::Translated),
             _ => {}
         }
         match assemble::record(self, state, view, ending, now) {
             Ok(mut record) => {
                 if record.endpoint.service.is_none() && !self.all_services {
                     self.other_services += 1;
-                    return self.evictions.add("not_dynamodb");
+                    return self.evict(Eviction::NotDynamodb);
                 }
                 record.policy = Some(self.repeated.judgements.evaluate(&record, &self.config.policy));
                 self.reported += 1;
                 self.records.push((record, identity));
             }
-            Err(reason) => self.evictions.add(reason),
+            Err(reason) => self.evict(reason),
         }
     }
 }

@@ -50,8 +50,7 @@ pub struct Accounts {
     pub decode_errors: BTreeMap<(&'static str, &'static str), u64>,
     /// By (interface, stage, reason): packets or bytes lost before they could be looked at.
     pub dropped: BTreeMap<(String, &'static str, &'static str), u64>,
-    /// Flows that left the table without a record, by reason: `not_tls`, `not_dynamodb`,
-    /// `no_payload`, `table_full`, `duplicate`, …
+    /// Flows that left the table without a record, by [`Eviction`](crate::model::Eviction).
     pub evictions: BTreeMap<&'static str, u64>,
     pub flows_opened: u64,
     /// Flows reported.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::export::read;
-use crate::model::{Completeness, Record, Severity, Sni, Timestamp, Verdict};
+use crate::model::{Completeness, Eviction, Record, Severity, Sni, Timestamp, Verdict};
 use crate::view::{Grade, Line};
 
 /// The newest flows that are kept, and the bytes of their text.
@@ -197,7 +197,8 @@ impl Summary {
     /// Flows that were given up for want of room.
     #[must_use]
     pub fn flows_lost(&self) -> u64 {
-        let lost = self.evictions.iter().filter(|one| matches!(one.reason.as_str(), "table_full" | "memory"));
+        let is_loss = |one: &&Reason| Eviction::LOSSES.iter().any(|reason| one.reason == reason.as_str());
+        let lost = self.evictions.iter().filter(is_loss);
         lost.map(|one| one.count).sum()
     }
 }
@@ -374,5 +375,12 @@ mod tests {
     fn counts_flows_it_cannot_read() {
         let picture = Picture::read(Summary::default(), b"[{},7,{\"schema\":\"x\"}]").unwrap();
         assert_eq!((picture.flows.len(), picture.unreadable_flows), (0, 3));
+    }
+
+    #[test]
+    fn counts_flows_there_was_no_room_for() {
+        let evictions = Eviction::ALL.iter().map(|why| Reason { reason: why.as_str().to_owned(), count: 1 });
+        let summary = Summary { evictions: evictions.collect(), ..Summary::default() };
+        assert_eq!(summary.flows_lost(), Eviction::LOSSES.len() as u64);
     }
 }

@@ -107,6 +107,7 @@ fn counts_flows_handshakes_and_violations() {
         (r#"ddbwatch_dropped_total{interface="eth0",reason="buffer_full",stage="kernel"}"#, 4.0),
         (r#"ddbwatch_decode_errors_total{layer="ipv4",reason="bad_length"}"#, 2.0),
         (r#"ddbwatch_flow_evictions_total{reason="not_tls"}"#, 5.0),
+        (r#"ddbwatch_flow_evictions_total{reason="memory_full"}"#, 0.0),
         ("ddbwatch_flows_opened_total", 14.0),
         ("ddbwatch_flow_table_entries", 1.0),
         ("ddbwatch_flow_table_limit", 200_000.0),

@@ -6,7 +6,7 @@ use super::collect::Collected;
 use super::shares::Judgement;
 use super::words::{count, share, shown, thousands, time};
 use super::{Origin, ReadingCounts};
-use crate::model::{Completeness, Timestamp};
+use crate::model::{Completeness, Eviction, Timestamp};
 use crate::telemetry::{Accounts, InterfaceCounts};
 
 /// Lines of one table: interfaces and damage come from the input. Enough to see what is meant; the sum says the rest.
@@ -140,7 +140,8 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
     }
     let dropped: u64 = accounts.dropped.values().sum();
     let undecoded: u64 = accounts.decode_errors.values().sum();
-    let full: u64 = ["table_full", "memory"].iter().filter_map(|reason| accounts.evictions.get(reason)).sum();
+    let full: u64 =
+        Eviction::LOSSES.iter().filter_map(|reason| accounts.evictions.get(reason.as_str())).sum();
     if dropped > 0 {
         gaps.push(format!("{} were lost before they could be looked at.", count(dropped, "packet")));
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::export::{Redaction, sample};
-use crate::model::{Severity, Verdict, Violation};
+use crate::model::{Eviction, Severity, Verdict, Violation};
 use crate::policy::{Match, Options, Override, profile};
 
 fn options() -> ReportOptions {
@@ -110,6 +110,19 @@ fn says_what_records_cannot_tell() {
     assert!(html.contains("is not in the records and therefore not known here"));
     assert!(html.contains("2 lines that is no record") || html.contains("no record of this format"));
     assert!(html.contains("Something was lost or could not be read"));
+}
+
+#[test]
+fn says_what_there_was_no_room_for() {
+    for why in Eviction::LOSSES {
+        let mut report = Report::new(options(), Vec::new());
+        let mut accounts = Accounts::default();
+        accounts.evictions.insert(why.as_str(), 3);
+        report.inputs(Origin::Captures, Vec::new());
+        report.finish(&accounts).unwrap();
+        let html = String::from_utf8(report.into_inner()).unwrap();
+        assert!(html.contains("3 flows left the table of flows early for want of room."), "{why}");
+    }
 }
 
 #[test]
