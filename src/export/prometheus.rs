@@ -296,8 +296,9 @@ impl Metrics {
         for ((layer, reason), count) in &accounts.decode_errors {
             self.decode_errors.set(&[layer, reason], *count, budget);
         }
-        for (reason, count) in &accounts.evictions {
-            self.evictions.set(&[reason], *count, budget);
+        for reason in Eviction::ALL {
+            let count = accounts.evictions.get(reason.as_str()).copied().unwrap_or(0);
+            self.evictions.set(&[reason.as_str()], count, budget);
         }
         for family in [
             &mut self.packets,

@@ -314,7 +314,8 @@ fn records_leave_room_for_what_tells_of_the_capture() {
 
 #[test]
 fn keeps_the_balance_of_packets_when_interfaces_find_no_room() {
-    let mut metrics = Metrics::new(MetricsOptions { max_series: 20, ..MetricsOptions::default() }).unwrap();
+    let max_series = 20 + Eviction::ALL.len();
+    let mut metrics = Metrics::new(MetricsOptions { max_series, ..MetricsOptions::default() }).unwrap();
     let mut accounts = Accounts::default();
     for number in 0..100_u64 {
         let counts = |packets| StageCounts { packets, bytes: packets };
