@@ -280,6 +280,30 @@ impl TlsFacts {
         self.server_hello.as_ref().filter(|hello| !hello.is_ssl2_form).map(|hello| hello.cipher_suite)
     }
 
+    /// False where the server chose a version, suite or group that the client did not offer. Clients abort that
+    /// [RFC 8446 section 4.1.3], so the two hellos are hardly of one handshake, and what they say together is no proof.
+    /// True where it cannot be told.
+    #[must_use]
+    pub fn is_choice_offered(&self) -> bool {
+        let (Some(client), Some(server)) = (&self.client_hello, &self.server_hello) else { return true };
+        if client.is_truncated || client.is_ssl2_form || server.is_truncated || server.is_ssl2_form {
+            return true;
+        }
+        let rank = server.version().rank();
+        let is_version_offered = client.max_version().is_none_or(|most| rank <= most.rank())
+            && client.min_version().is_none_or(|least| rank >= least.rank());
+        let is_suite_offered =
+            client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
+        let is_group_offered = server.key_share.is_none_or(|group| {
+            let second = self.second_client_hello.as_ref();
+            client.key_shares.is_empty()
+                || client.key_shares.contains(&group)
+                || second
+                    .map_or(self.hello_retry_request.is_some(), |second| second.key_shares.contains(&group))
+        });
+        is_version_offered && is_suite_offered && is_group_offered
+    }
+
     /// The group of the key exchange: key_share in TLS 1.3, ServerKeyExchange before.
     #[must_use]
     pub fn group(&self) -> Option<NamedGroup> {

@@ -14,7 +14,8 @@ impl Case<'_> {
         let Some(version) = self.version() else { return Finding::Unknown };
         let minimum = self.settings.minimum_version;
         if version.rank() >= minimum.rank() {
-            return Finding::Kept;
+            let is_offered = self.tls().is_none_or(TlsFacts::is_choice_offered);
+            return if is_offered { Finding::Kept } else { Finding::Unknown };
         }
         let (client, server) = (self.client(), self.server());
         broken(

@@ -46,6 +46,29 @@ fn measures_the_negotiated_version() {
 }
 
 #[test]
+fn proves_nothing_by_an_answer_to_another_offer() {
+    for choose in [
+        (|server| server.cipher_suite = CipherSuite(0x1304)) as fn(&mut ServerHello),
+        |server| server.key_share = Some(NamedGroup(24)),
+        |server| server.selected_version = Some(TlsVersion(0x0305)),
+    ] {
+        let mut record = good();
+        let hello = tls(&mut record).client_hello.as_mut().unwrap();
+        hello.cipher_suites = vec![CipherSuite(0x1301), ECDHE_AES];
+        hello.key_shares = vec![X25519];
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+        choose(server_hello(&mut record));
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
+    // What is too low stays so, whoever offered it.
+    check(
+        good(),
+        |record| server_hello(record).selected_version = Some(TlsVersion::TLS11),
+        &["tls_version_too_low"],
+    );
+}
+
+#[test]
 fn does_not_take_the_legacy_version_of_a_cut_hello_for_the_negotiated_one() {
     let mut record = good12();
     server_hello(&mut record).is_truncated = true;
