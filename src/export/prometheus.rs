@@ -297,8 +297,11 @@ impl Metrics {
             self.decode_errors.set(&[layer, reason], *count, budget);
         }
         for reason in Eviction::ALL {
-            let count = accounts.evictions.get(reason.as_str()).copied().unwrap_or(0);
-            self.evictions.set(&[reason.as_str()], count, budget);
+            self.evictions.set(&[reason.as_str()], 0, budget);
+        }
+        // Also those that joining several inputs adds.
+        for (reason, count) in &accounts.evictions {
+            self.evictions.set(&[reason], *count, budget);
         }
         for family in [
             &mut self.packets,
