@@ -102,7 +102,12 @@ fn begin(partial: &Path) -> anyhow::Result<File> {
     let name = partial.display();
     for _ in 0..MAX_ATTEMPTS {
         // Not cut yet: it may be another's.
-        let file = File::options().write(true).create(true).truncate(false).open(partial);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        // Its name is known beforehand: a link that somebody put there must not lead to another file.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
+        let file = options.open(partial);
         let file =
             file.with_context(|| format!("{name}: cannot be written; check that its folder exists"))?;
         // A file system without locks is no reason to write nothing.

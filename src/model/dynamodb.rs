@@ -145,6 +145,9 @@ pub struct EndpointFacts {
     pub confidence: Option<Confidence>,
     /// Sentences, each naming one contradiction.
     pub conflict: Vec<String>,
+    /// A public name at an address outside of all prefixes, but the client said something first that is not
+    /// understood and may have asked a proxy for the name: neither a contradiction nor a proof.
+    pub is_address_unproven: bool,
     /// A DynamoDB prefix of this region holds the server's address.
     pub prefix_region: Option<String>,
     /// The address list has prefixes of the named partition at all (else nothing follows from

@@ -230,6 +230,19 @@ fn two_runs_do_not_write_to_one_file() {
 
 #[cfg(unix)]
 #[test]
+fn a_link_that_somebody_put_beside_the_output_is_not_followed() {
+    let folder = folder();
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("out.partial")).unwrap();
+    let wanted = folder.path().join("out");
+    let ran = run(&["analyze", "--format", "jsonl", "-o", wanted.to_str().unwrap(), CLEAN]);
+    expect_error(&ran, 1, &["out.partial", "cannot be written"]);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[cfg(unix)]
+#[test]
 fn an_output_keeps_its_permissions_and_links() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();

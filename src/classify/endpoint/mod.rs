@@ -153,13 +153,16 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     if is_public_name(&facts)
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
-        && !input.has_preamble
         && let Some(IpAddr::V4(address)) = address.map(|address| address.to_canonical())
         && !is_private(address.into())
     {
-        conflict.add(format!(
+        if input.has_preamble {
+            facts.is_address_unproven = true;
+        } else {
+            conflict.add(format!(
             "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
         ));
+        }
     }
     facts.conflict = conflict.sentences;
     Some(facts)

@@ -606,3 +606,13 @@ fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
         assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.dns);
     }
 }
+
+#[test]
+fn what_was_said_before_tls_leaves_a_strange_address_unproven() {
+    for (has_preamble, server, is_unproven) in
+        [(true, OUTSIDE, true), (false, OUTSIDE, false), (true, IN_PREFIX, false)]
+    {
+        let case = Case { sni: sni(REGIONAL), has_preamble, server, ..Case::default() };
+        assert_eq!(decide(&case).unwrap().is_address_unproven, is_unproven, "{has_preamble} {server}");
+    }
+}

@@ -435,6 +435,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         evidence: object.list(Key::EndpointEvidence, EndpointEvidence::parse)?,
         confidence: object.word(Key::EndpointConfidence, Confidence::parse)?,
         conflict: object.text(Key::EndpointConflict)?.into_iter().collect(),
+        is_address_unproven: false,
         prefix_region: None,
         partition_has_prefixes: false,
     })

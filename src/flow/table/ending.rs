@@ -81,6 +81,14 @@ impl<C: Consumer> Table<C> {
         self.slots.get(index as usize)?.active.as_ref()?.closing
     }
 
+    /// The connection is over, and only what may still be on its way is waited for.
+    fn is_reset(&self, index: u32) -> bool {
+        self.slots
+            .get(index as usize)
+            .and_then(|slot| slot.active.as_ref())
+            .is_some_and(|active| active.is_reset)
+    }
+
     /// Ends the flow of a slot, at once or, where other interfaces may still show it, a little later.
     pub(super) fn end_or_linger(&mut self, index: u32, ending: Ending, consumer: &mut C) {
         let Some(linger) = self.linger else { return self.end(index, ending, consumer) };
@@ -98,11 +106,16 @@ impl<C: Consumer> Table<C> {
     pub(super) fn end(&mut self, index: u32, ending: Ending, consumer: &mut C) {
         let now = self.now;
         self.unfold(index);
+        let is_for_room = matches!(ending, Ending::TableFull | Ending::MemoryFull);
+        if is_for_room && self.is_reset(index) {
+            self.give_up_gaps(index, consumer);
+        }
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         let Some(mut active) = slot.active.take() else { return };
         // What was over before is no less so for what happened since, be it for want of room.
         let ending = match active.lingering {
             Some((first, ..)) if ending != Ending::Translated => first,
+            None if is_for_room && active.is_reset => active.closing.unwrap_or(ending),
             _ => ending,
         };
         let is_over = matches!(ending, Ending::Decided | Ending::Translated);
@@ -297,7 +310,7 @@ impl<C: Consumer> Table<C> {
                 (Phase::Unused, _) => continue,
                 (Phase::Closed, _) => 0,
                 (Phase::Decided, _) => 1,
-                (_, Some(active)) if active.lingering.is_some() => 1,
+                (_, Some(active)) if active.lingering.is_some() || active.is_reset => 1,
                 (_, Some(active)) if active.view.has_payload => 3,
                 (Phase::Opened | Phase::Active, _) => 2,
             };

@@ -104,6 +104,7 @@ impl Health {
         *self.restarts.entry(name).or_default() += 1;
     }
 }
+
 /// What all threads share. No lock is taken for a frame.
 pub(super) struct Shared {
     pub stop: AtomicBool,

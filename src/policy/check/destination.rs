@@ -210,7 +210,10 @@ impl Case<'_> {
 
     pub(super) fn endpoint_conflict(&self) -> Finding {
         let conflict = &self.record.endpoint.conflict;
-        let Some(first) = conflict.first() else { return Finding::Kept };
+        let Some(first) = conflict.first() else {
+            let is_unproven = self.record.endpoint.is_address_unproven;
+            return if is_unproven { Finding::Unknown } else { Finding::Kept };
+        };
         let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();
         let offending = if conflict.len() == 1 {
             first.trim().to_owned()

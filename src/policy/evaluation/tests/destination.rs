@@ -143,6 +143,9 @@ fn reports_doubtful_endpoints() {
             &[],
         );
     }
+    let mut record = good();
+    record.endpoint.is_address_unproven = true;
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
     check(
         good(),
         |record| record.endpoint.conflict = vec!["The names disagree.".to_owned()],
