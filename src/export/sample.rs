@@ -36,7 +36,7 @@ fn violation(rule: &'static str, severity: Severity, offending: &str) -> Violati
 }
 
 fn judged(verdict: Verdict, violations: Vec<Violation>) -> Option<PolicyFacts> {
-    Some(PolicyFacts { profile: "aws-dynamodb".into(), verdict, violations })
+    Some(PolicyFacts { profile: "aws-dynamodb".into(), verdict, violations, not_assessed: Vec::new() })
 }
 
 /// A compliant TLS 1.2 flow over Direct Connect.
@@ -254,6 +254,7 @@ pub(crate) fn mirrored() -> Record {
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
+    record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];
     record
 }
 

@@ -168,6 +168,7 @@ keys! {
     FlowOrigin Text "flow.origin" "local: one end is this host; forwarded: it only passes; absent where that is not certain, as behind a mirror." "\"local\"";
     Profile Text "policy.profile" "Profile the flow was judged by." "\"aws-dynamodb\"";
     Verdict Text "policy.verdict" "pass, violation, not_assessable." "\"violation\"";
+    NotAssessed List "policy.not_assessed" "Rules the profile requires that could not be judged by what was seen; absent where there are none." "[\"no_forward_secrecy\"]";
     Violations Objects "violations" "Broken rules: rule, severity, offending, message, remedy; empty where none is." "[{\"rule\":\"tls_version_too_low\",\"severity\":\"critical\",\"offending\":\"TLS 1.0\",\"message\":\"…\",\"remedy\":\"…\"}]";
 }
 

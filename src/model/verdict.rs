@@ -47,4 +47,7 @@ pub struct PolicyFacts {
     pub verdict: Verdict,
     /// In the order of the rule list.
     pub violations: Vec<Violation>,
+    /// Ids of the rules that the profile requires and that could not be judged by what was seen, in the order of the
+    /// rule list. Empty in a flow that passed.
+    pub not_assessed: Vec<&'static str>,
 }

@@ -81,6 +81,9 @@ impl<'a> Case<'a> {
         if rule.is_about_dynamodb() && self.record.endpoint.service.is_none() {
             return Finding::Kept;
         }
+        if rule.is_about_agreement() && self.http().is_some() && self.tls().is_none() {
+            return Finding::Kept;
+        }
         match rule {
             Rule::TlsVersionTooLow => self.version_too_low(),
             Rule::TlsVersionNotRecommended => self.version_not_recommended(),

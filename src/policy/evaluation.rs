@@ -26,12 +26,13 @@ pub(super) fn evaluate_for(record: &Record, options: &Options, client: &str) -> 
 
 fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Options) -> PolicyFacts {
     let mut violations = Vec::new();
-    let mut is_assessed = true;
+    let mut not_assessed = Vec::new();
     for &rule in Rule::ALL {
         let Some(severity) = settings.severities.of(rule) else { continue };
         match case.check(rule) {
             Finding::Kept => {}
-            Finding::Unknown => is_assessed &= severity == Severity::Info,
+            Finding::Unknown if severity == Severity::Info => {}
+            Finding::Unknown => not_assessed.push(rule.as_str()),
             Finding::Broken { offending, message } => {
                 let (severity, message) = excuse(rule, severity, message, record, &options.exceptions);
                 violations.push(Violation {
@@ -44,15 +45,21 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
             }
         }
     }
+    let verdict = verdict(record, &violations, &not_assessed);
+    PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations, not_assessed }
+}
+
+/// What follows from the findings and from what could not be judged.
+#[must_use]
+pub fn verdict(record: &Record, violations: &[Violation], not_assessed: &[&str]) -> Verdict {
     let is_seen = record.completeness == Completeness::Full && record.outcome == Outcome::Completed;
-    let verdict = if violations.iter().any(|violation| violation.severity != Severity::Info) {
+    if violations.iter().any(|violation| violation.severity != Severity::Info) {
         Verdict::Violation
-    } else if is_seen && is_assessed {
+    } else if is_seen && not_assessed.is_empty() {
         Verdict::Pass
     } else {
         Verdict::NotAssessable
-    };
-    PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations }
+    }
 }
 
 /// A finding that was made before, perhaps by another policy, under the severity and the exceptions of `options`; `None`

@@ -54,6 +54,7 @@ struct Kept {
     profile: Arc<str>,
     verdict: Verdict,
     violations: Vec<KeptViolation>,
+    not_assessed: Vec<&'static str>,
     _shared: (Shared<EndpointFacts>, Option<Box<TlsFacts>>),
 }
 
@@ -150,7 +151,8 @@ impl Question {
 impl Kept {
     /// `None` where the client's address stands in one text more than once.
     fn of(record: &Record, options: &Options) -> Option<Self> {
-        let PolicyFacts { profile, verdict, violations } = evaluate_for(record, options, CLIENT);
+        let PolicyFacts { profile, verdict, violations, not_assessed } =
+            evaluate_for(record, options, CLIENT);
         let violations = violations
             .into_iter()
             .map(|Violation { rule, severity, offending, message, remedy }| {
@@ -158,7 +160,8 @@ impl Kept {
                 Some(KeptViolation { rule, severity, offending, message, remedy })
             })
             .collect::<Option<_>>()?;
-        Some(Self { profile, verdict, violations, _shared: (record.endpoint.clone(), record.tls.clone()) })
+        let _shared = (record.endpoint.clone(), record.tls.clone());
+        Some(Self { profile, verdict, violations, not_assessed, _shared })
     }
 
     /// The answer for one client.
@@ -177,6 +180,7 @@ impl Kept {
             profile: Arc::clone(&self.profile),
             verdict: self.verdict,
             violations: self.violations.iter().map(tell).collect(),
+            not_assessed: self.not_assessed.clone(),
         }
     }
 }

@@ -107,6 +107,22 @@ impl Rule {
         )
     }
 
+    /// True for a rule on what a TLS handshake agreed on: it has nothing to say of a connection in clear.
+    #[must_use]
+    pub const fn is_about_agreement(self) -> bool {
+        matches!(
+            self,
+            Self::TlsVersionTooLow
+                | Self::TlsVersionNotRecommended
+                | Self::NoForwardSecrecy
+                | Self::WeakCipher
+                | Self::CipherNotAllowed
+                | Self::GroupNotAllowed
+                | Self::WeakKeyExchange
+                | Self::NotPostQuantum
+        )
+    }
+
     /// All of it, for `explain`.
     #[must_use]
     pub fn explain(self) -> String {

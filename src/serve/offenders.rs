@@ -156,6 +156,7 @@ mod tests {
             profile: "p".into(),
             verdict: Verdict::Violation,
             violations: violations.collect(),
+            not_assessed: Vec::new(),
         });
         record
     }

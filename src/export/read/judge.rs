@@ -1,6 +1,6 @@
 //! A recorded flow judged anew, by another policy than that of its time.
 
-use crate::model::{PolicyFacts, Record, Severity, Verdict};
+use crate::model::{PolicyFacts, Record, Severity, Verdict, Violation};
 use crate::policy::{self, Options, Rule};
 
 /// Rules that need more than a record holds: what was found at the time stands.
@@ -16,27 +16,48 @@ const AS_RECORDED: &[Rule] = &[
     Rule::LongTermCredential,
 ];
 
+/// Rules that find nothing where the policy has no list for them: whether they can be judged is asked anew.
+const BY_LIST: &[Rule] = &[Rule::CipherNotAllowed, Rule::GroupNotAllowed, Rule::PathNotAllowed];
+
 /// Judges `record` by `options`. What rules found that need more than a record holds is taken over, under the severity and the
-/// exceptions that `options` have for it. Where such a rule was off at the time, nothing was found: the report says so.
+/// exceptions that `options` have for it; and what could not be judged at the time cannot be judged now, unless the record alone
+/// shows the rule broken. Where such a rule was off at the time, nothing was found: the report says so.
 pub fn judge_anew(record: &mut Record, options: &Options) {
-    let PolicyFacts { profile, verdict, mut violations } = policy::evaluate(record, options);
-    let is_as_recorded = |rule: &str| Rule::parse(rule).is_some_and(|rule| AS_RECORDED.contains(&rule));
-    violations.retain(|found| !is_as_recorded(found.rule));
-    let recorded = record.policy.iter().flat_map(|policy| &policy.violations);
-    let taken_over = recorded
-        .filter(|found| is_as_recorded(found.rule))
-        .filter_map(|found| policy::carried_over(found, record, options));
-    violations.extend(taken_over);
-    let place = |rule: &str| Rule::ALL.iter().position(|known| known.as_str() == rule);
-    violations.sort_by_key(|found| place(found.rule));
-    let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
-    let verdict = match verdict {
-        _ if is_broken => Verdict::Violation,
-        // What broke a rule was only a finding that cannot be made from a record.
-        Verdict::Violation => Verdict::NotAssessable,
-        other => other,
+    let before = record.policy.take();
+    let now = policy::evaluate(record, options);
+    let severities = &options.settings_for(record).severities;
+    let (mut violations, mut not_assessed) = (Vec::new(), Vec::new());
+    for &rule in Rule::ALL {
+        let Some(severity) = severities.of(rule) else { continue };
+        let name = rule.as_str();
+        let found_now = now.violations.iter().filter(|found| found.rule == name);
+        let found_before =
+            before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
+        let was_open = before.iter().any(|facts| facts.not_assessed.contains(&name));
+        let (found, is_open): (Vec<Violation>, bool) = if AS_RECORDED.contains(&rule) {
+            let found = found_before.filter_map(|found| policy::carried_over(found, record, options));
+            // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
+            (found.collect(), was_open || found_now.count() > 0)
+        } else {
+            (found_now.cloned().collect(), was_open && !BY_LIST.contains(&rule))
+        };
+        if found.is_empty() && severity != Severity::Info && (is_open || now.not_assessed.contains(&name)) {
+            not_assessed.push(name);
+        }
+        violations.extend(found);
+    }
+    let verdict = match policy::verdict(record, &violations, &not_assessed) {
+        // A record that does not say what was missing.
+        Verdict::Pass
+            if before.is_some_and(|facts| {
+                facts.verdict == Verdict::NotAssessable && facts.not_assessed.is_empty()
+            }) =>
+        {
+            Verdict::NotAssessable
+        }
+        verdict => verdict,
     };
-    record.policy = Some(PolicyFacts { profile, verdict, violations });
+    record.policy = Some(PolicyFacts { profile: now.profile, verdict, violations, not_assessed });
 }
 
 #[cfg(test)]
@@ -129,5 +150,55 @@ mod tests {
         options.settings.severities.set(Rule::TlsCompression, None);
         judge_anew(&mut record, &options);
         assert_eq!(record.policy.unwrap().verdict, Verdict::Pass);
+    }
+
+    /// What the observer could not tell then, a record cannot tell now.
+    #[test]
+    fn what_could_not_be_judged_then_is_not_judged_now() {
+        let good = || {
+            let mut record = compressed();
+            record.tls.as_mut().unwrap().server_hello.as_mut().unwrap().compression_method =
+                Default::default();
+            judge_anew(&mut record, &Options::default());
+            assert_eq!(
+                record.policy.as_ref().unwrap().verdict,
+                Verdict::Violation,
+                "judged by what was found then"
+            );
+            let policy = record.policy.as_mut().unwrap();
+            policy.violations.clear();
+            policy.verdict = Verdict::Pass;
+            record
+        };
+        let judged = |open: &[Rule], verdict, options: &Options| {
+            let mut record = good();
+            let policy = record.policy.as_mut().unwrap();
+            policy.not_assessed = open.iter().map(|rule| rule.as_str()).collect();
+            policy.verdict = verdict;
+            judge_anew(&mut record, options);
+            let policy = record.policy.unwrap();
+            (policy.verdict, policy.not_assessed)
+        };
+        let default = Options::default();
+        assert_eq!(judged(&[], Verdict::Pass, &default), (Verdict::Pass, vec![]));
+        // Also where it was hidden behind a violation.
+        for verdict in [Verdict::NotAssessable, Verdict::Violation] {
+            for rule in
+                [Rule::TlsVersionTooLow, Rule::DnsOverride, Rule::EndpointConflict, Rule::CertificateExpired]
+            {
+                let expected = (Verdict::NotAssessable, vec![rule.as_str()]);
+                assert_eq!(judged(&[rule], verdict, &default), expected);
+            }
+        }
+        let mut without = Options::default();
+        without.settings.severities.set(Rule::DnsOverride, None);
+        assert_eq!(judged(&[Rule::DnsOverride], Verdict::NotAssessable, &without), (Verdict::Pass, vec![]));
+        // A list that this policy does not have.
+        assert_eq!(
+            judged(&[Rule::PathNotAllowed], Verdict::NotAssessable, &default),
+            (Verdict::Pass, vec![])
+        );
+        // Nobody says what was missing.
+        assert_eq!(judged(&[], Verdict::NotAssessable, &default), (Verdict::NotAssessable, vec![]));
     }
 }

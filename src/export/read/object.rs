@@ -474,11 +474,14 @@ fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
             remedy: text("remedy")?.into(),
         })
     })?;
+    let not_assessed = object.list(Key::NotAssessed, words::word)?;
     let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
     let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
     let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
-    if is_broken != (verdict == Verdict::Violation) || (verdict == Verdict::Pass && !can_pass) {
+    if is_broken != (verdict == Verdict::Violation)
+        || (verdict == Verdict::Pass && !(can_pass && not_assessed.is_empty()))
+    {
         return Err(Refusal::Contradiction(name(Key::Verdict)));
     }
-    Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations }))
+    Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations, not_assessed }))
 }

@@ -94,6 +94,8 @@ pub(super) struct Collected {
     pub last: Option<Timestamp>,
     pub completeness: BTreeMap<Completeness, u64>,
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// Rules that could not be judged → flows that are not assessable.
+    pub not_assessed: BTreeMap<&'static str, u64>,
     pub profiles: BTreeMap<String, u64>,
     pub sources: BTreeMap<Arc<str>, u64>,
     /// Flows of sources beyond those told apart.
@@ -126,6 +128,7 @@ impl Collected {
             last: None,
             completeness: BTreeMap::new(),
             outcomes: BTreeMap::new(),
+            not_assessed: BTreeMap::new(),
             profiles: BTreeMap::new(),
             sources: BTreeMap::new(),
             sources_beyond: 0,
@@ -175,6 +178,11 @@ impl Collected {
         let Some(facts) = &record.policy else { return };
         if self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&*facts.profile) {
             *self.profiles.entry(facts.profile.to_string()).or_default() += 1;
+        }
+        if judgement == Judgement::NotAssessable {
+            for &rule in &facts.not_assessed {
+                *self.not_assessed.entry(rule).or_default() += 1;
+            }
         }
         for violation in &facts.violations {
             self.take_violation(record, violation, policy);

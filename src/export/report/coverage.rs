@@ -1,5 +1,7 @@
 //! What was seen, and what was not: the part of the report that keeps the rest honest.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::collect::Collected;
@@ -47,6 +49,9 @@ pub(super) fn coverage(collected: &Collected, accounts: &Accounts, origin: &Orig
             count(collected.flows, "flow")
         ));
     }
+    if !collected.not_assessed.is_empty() {
+        tables.push(not_assessed(collected));
+    }
     let has_losses = match origin {
         Origin::Captures => of_captures(accounts, &mut gaps, &mut tables),
         Origin::Records(counts) => of_records(*counts, &mut gaps, &mut tables),
@@ -84,6 +89,26 @@ fn completeness(collected: &Collected) -> Lines {
     }
 }
 
+/// Which rules the flows that are not assessable were not seen well enough for, the most flows first.
+fn not_assessed(collected: &Collected) -> Lines {
+    let mut rules: Vec<(&str, u64)> =
+        collected.not_assessed.iter().map(|(&rule, &flows)| (rule, flows)).collect();
+    rules.sort_by_key(|&(_, flows)| Reverse(flows));
+    let more = rules.len().saturating_sub(MAX_LINES);
+    rules.truncate(MAX_LINES);
+    Lines {
+        title: "Rules that could not be judged",
+        meaning: "Required by the profile, and what they need was not seen of these flows. A flow may lack several.",
+        columns: vec!["rule", "flows", "share"],
+        lines: rules
+            .into_iter()
+            .map(|(rule, flows)| vec![rule.to_owned(), thousands(flows), share(flows, collected.flows)])
+            .collect(),
+        more,
+        is_numeric: true,
+    }
+}
+
 fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
     gaps.push(
         "This report was made from recorded flows. How many packets the observer skipped, could not decode or \
@@ -101,8 +126,8 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
     if counts.judged_anew > 0 {
         gaps.push(
             "The flows were judged anew, except by rules that need more than a record holds (compression, certificates, \
-             addresses, later requests): of these it is taken over what was found at the time. Where one of them was \
-             off then, nothing of it was found."
+             addresses, later requests): of these it is taken over what was found at the time, and what could not be judged then. Where one of \
+             them was off then, nothing of it was found."
                 .to_owned(),
         );
     }

@@ -76,7 +76,9 @@ impl Case<'_> {
             Some(ForwardSecrecy::Yes) => Finding::Kept,
             Some(ForwardSecrecy::Unknown) | None => Finding::Unknown,
             Some(ForwardSecrecy::No) => {
-                let suite = self.suite().map_or_else(|| "unknown".to_owned(), |suite| suite_text(&suite));
+                // SSL 2 has no such suite at all, so it is known of a resumption, which names none.
+                let version = || self.version().map_or("an unknown suite".into(), version_text).into_owned();
+                let suite = self.suite().map_or_else(version, |suite| suite_text(&suite));
                 let (client, server) = (self.client(), self.server());
                 let message = if self
                     .version()
