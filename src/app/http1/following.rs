@@ -1,7 +1,8 @@
 //! The requests behind the first one of a connection that is kept alive [RFC 9112 section 9.3].
 //!
-//! A connection has one record, and it names its first request. What a later one does worse must not
-//! hide behind it: a request without a signature, or with a long-term key.
+//! A connection has one record, and it names its first request to DynamoDB. What a later one does worse must not
+//! hide behind it: a request without a signature, or with a long-term key. Nor may all of them hide behind a request
+//! to another service, which a client sends its proxy on the same connection.
 
 use std::mem;
 
@@ -59,13 +60,11 @@ enum State {
 }
 
 impl Following {
-    /// What follows `first`; `None` where nothing of it matters: the request is none of DynamoDB's API.
+    /// What follows `first`; `None` where nothing of it matters: the request is none of DynamoDB's API, and by its form
+    /// sent to the server itself, not to a proxy for many [RFC 9112 section 3.2.2].
     #[must_use]
     pub fn after(first: &Request) -> Option<Self> {
-        let is_dynamodb = first.facts.target.is_some()
-            || first.facts.scope_service.as_deref() == Some("dynamodb")
-            || first.facts.host.as_deref().is_some_and(is_dynamodb_host);
-        if !is_dynamodb || first.limit.is_some() {
+        if !(is_dynamodb(&first.facts) || first.facts.is_absolute_form) || first.limit.is_some() {
             return None;
         }
         let mut following = Self {
@@ -208,23 +207,27 @@ impl Following {
 
     /// Adds what a request says to what is known of the connection.
     fn judge(&mut self, request: HttpFacts) {
-        let later = &mut self.facts.later;
-        later.count += 1;
-        // Through a proxy, or to an emulator, one connection carries requests to many hosts and services.
-        let is_dynamodb = request.host.is_none()
-            || request.host == self.facts.host
-            || request.target.is_some()
-            || request.host.as_deref().is_some_and(is_dynamodb_host);
-        if is_dynamodb {
-            if request.signature == Some(Signature::None) && later.unsigned.is_none() {
-                later.unsigned = Some(request.target.unwrap_or_default());
+        let count = self.facts.later.count + 1;
+        if !is_dynamodb(&self.facts) && is_dynamodb(&request) {
+            // What came before was to others: this is the first that matters.
+            *self.facts = request;
+        } else if is_dynamodb(&self.facts) {
+            // Through a proxy, or to an emulator, one connection carries requests to many hosts and services.
+            let is_of_same_host = request.host.is_none() || request.host == self.facts.host;
+            let later = &mut self.facts.later;
+            if is_of_same_host || is_dynamodb(&request) {
+                if request.signature == Some(Signature::None) && later.unsigned.is_none() {
+                    later.unsigned = Some(request.target.unwrap_or_default());
+                }
+                later.has_long_term_key |= request.credential == Some(SigningCredential::LongTerm);
             }
-            later.has_long_term_key |= request.credential == Some(SigningCredential::LongTerm);
         }
-        let has_unsigned = later.unsigned.is_some() || self.facts.signature == Some(Signature::None);
-        let has_long_term_key =
-            later.has_long_term_key || self.facts.credential == Some(SigningCredential::LongTerm);
-        if later.count + 1 >= MAX_REQUESTS || has_unsigned && has_long_term_key {
+        self.facts.later.count = count;
+        let HttpFacts { signature, credential, later, .. } = &*self.facts;
+        let has_unsigned = later.unsigned.is_some() || *signature == Some(Signature::None);
+        let has_long_term_key = later.has_long_term_key || *credential == Some(SigningCredential::LongTerm);
+        let is_worst = has_unsigned && has_long_term_key && is_dynamodb(&self.facts);
+        if is_worst || count + 1 >= MAX_REQUESTS {
             self.stop();
         }
     }
@@ -233,6 +236,13 @@ impl Following {
         self.state = State::Done;
         self.pending = Vec::new();
     }
+}
+
+/// True for a request to DynamoDB's API, by one of the signs it has.
+fn is_dynamodb(facts: &HttpFacts) -> bool {
+    facts.target.is_some()
+        || facts.scope_service.as_deref() == Some("dynamodb")
+        || facts.host.as_deref().is_some_and(is_dynamodb_host)
 }
 
 /// A name in which DynamoDB's own may be; the whole grammar is for another stage.

@@ -183,3 +183,23 @@ fn counts_what_goes_to_another_name_of_dynamodb() {
         assert_eq!(follow(&stream, 50).finish().later.unsigned.is_some(), is_counted, "{host}");
     }
 }
+
+#[test]
+fn names_the_first_request_to_dynamodb_behind_those_to_others() {
+    let other = b"GET http://other.example/a HTTP/1.1\r\nHost: other.example\r\n\r\n".to_vec();
+    let stream =
+        [other.clone(), other.clone(), request(TEMPORARY, "Query"), request(None, "Scan"), other].concat();
+    for size in 1..stream.len() {
+        let facts = follow(&stream, size).finish();
+        assert_eq!(facts.host.as_deref(), Some("dynamodb.us-east-1.amazonaws.com"));
+        assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.Query"));
+        assert_eq!(facts.signature, Some(Signature::Sigv4));
+        let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
+        assert_eq!(facts.later, crate::model::LaterRequests { count: 4, unsigned, has_long_term_key: false });
+    }
+    // A server's own requests are no proxy's: they are not read on.
+    let Parse::Done(first) = parse_request(b"GET /a HTTP/1.1\r\nHost: other.example\r\n\r\n") else {
+        panic!()
+    };
+    assert!(Following::after(&first).is_none());
+}
