@@ -42,31 +42,24 @@ struct segment {
     u32 zero;
 };
 
-// Puts the smaller end first.
-ALWAYS_INLINE void set_key(struct segment *segment, const u64 source[2], const u64 destination[2], u16 from,
-                           u16 to)
+// Puts the smaller end of a key first, that was written with the source first. Gives the source's place.
+ALWAYS_INLINE u32 put_in_order(struct flow_key *key)
 {
-    u32 is_source_second =
-        source[1] != destination[1]
-            ? source[1] > destination[1]
-            : (source[0] != destination[0] ? source[0] > destination[0] : from > to);
-    segment->side = is_source_second;
-    segment->key.zero = 0;
+    u64 high = key->address[0][0];
+    u64 low = key->address[0][1];
+    u16 port = key->port[0];
+    u32 is_source_second = low != key->address[1][1]
+                               ? low > key->address[1][1]
+                               : (high != key->address[1][0] ? high > key->address[1][0] : port > key->port[1]);
     if (is_source_second) {
-        segment->key.address[0][0] = destination[0];
-        segment->key.address[0][1] = destination[1];
-        segment->key.address[1][0] = source[0];
-        segment->key.address[1][1] = source[1];
-        segment->key.port[0] = to;
-        segment->key.port[1] = from;
-    } else {
-        segment->key.address[0][0] = source[0];
-        segment->key.address[0][1] = source[1];
-        segment->key.address[1][0] = destination[0];
-        segment->key.address[1][1] = destination[1];
-        segment->key.port[0] = from;
-        segment->key.port[1] = to;
+        key->address[0][0] = key->address[1][0];
+        key->address[0][1] = key->address[1][1];
+        key->address[1][0] = high;
+        key->address[1][1] = low;
+        key->port[0] = key->port[1];
+        key->port[1] = port;
     }
+    return is_source_second;
 }
 
 ALWAYS_INLINE u64 v4_mapped(u32 address) { return (u64)address << 32 | 0xffff0000; }
@@ -122,13 +115,17 @@ ALWAYS_INLINE int is_hello(const u8 *head)
     return head[0] == 0x16 && head[1] == 3 && (head[5] == 1 || head[5] == 2);
 }
 
+// Global functions copy the key before they look it up: kernels before 6.2 take a key from the stack, a packet or
+// a map only, not from memory that was handed in.
+
 // A packet of a settled flow, or far from what its flow expects.
 LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
 {
     u8 head[8] = {};
     if (!segment)
         return SKIP_FOR(SKIP_SETTLED);
-    struct flow *flow = bpf_map_lookup_elem(&flows, &segment->key);
+    struct flow_key key = segment->key;
+    struct flow *flow = bpf_map_lookup_elem(&flows, &key);
     if (!flow)
         return SKIP_FOR(SKIP_SETTLED);
     u32 skip = SKIP_FOR(flow->settled == OPEN                ? SKIP_OVER_BUDGET
@@ -164,14 +161,12 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
 }
 
 // Makes the entry of a flow that begins, or begins anew.
-LAYER u32 begin(struct segment *segment, u32 slot, u32 is_outgoing)
+STEP void begin(const struct flow_key *key, const struct segment *segment, u32 slot, u32 is_outgoing)
 {
-    if (!segment)
-        return 0;
     u32 side = segment->side & 1;
     struct flow fresh = {};
     fresh.started = bpf_ktime_get_ns();
-    struct flow *old = bpf_map_lookup_elem(&flows, &segment->key);
+    struct flow *old = bpf_map_lookup_elem(&flows, key);
     fresh.is_contested = old && old->settled == OPEN && old->known[side] == 1
                          && fresh.started - old->started < CONTEST_NANOSECONDS;
     u32 is_opening = segment->flags & SYN;
@@ -186,13 +181,12 @@ LAYER u32 begin(struct segment *segment, u32 slot, u32 is_outgoing)
         fresh.known[0] = known;
         fresh.came_in[0] = !is_outgoing;
     }
-    fresh.is_candidate = is_candidate(&segment->key);
-    if (bpf_map_update_elem(&flows, &segment->key, &fresh, BPF_ANY) != 0) {
+    fresh.is_candidate = is_candidate(key);
+    if (bpf_map_update_elem(&flows, key, &fresh, BPF_ANY) != 0) {
         struct counters *own = bpf_map_lookup_elem(&counts, &slot);
         if (own)
             own->map_full++;
     }
-    return 0;
 }
 
 LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
@@ -202,11 +196,12 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
     u32 side = segment->side & 1;
     u32 payload = segment->payload_bytes;
     u32 is_outgoing = skb->pkt_type == PACKET_OUTGOING;
-    struct flow *flow = bpf_map_lookup_elem(&flows, &segment->key);
+    struct flow_key key = segment->key;
+    struct flow *flow = bpf_map_lookup_elem(&flows, &key);
     if (segment->flags & SYN) {
         u32 base = segment->sequence + 1;
         if (!flow || flow->settled != OPEN || (flow->known[side] && flow->base[side] != base)) {
-            begin(segment, slot, is_outgoing);
+            begin(&key, segment, slot, is_outgoing);
             return PASS;
         }
         // The very opening that came in.
@@ -225,14 +220,14 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
         if (!is_outgoing)
             flow->came_in[side] = 1;
     } else {
-        begin(segment, slot, is_outgoing);
-        flow = bpf_map_lookup_elem(&flows, &segment->key);
+        begin(&key, segment, slot, is_outgoing);
+        flow = bpf_map_lookup_elem(&flows, &key);
         if (!flow)
             return PASS_UNPARSED;
     }
     if (flow->settled != OPEN)
         return peek(skb, segment);
-    u64 *letter = bpf_map_lookup_elem(&settle, &segment->key);
+    u64 *letter = bpf_map_lookup_elem(&settle, &key);
     // Of a contested flow nobody knows which connection is meant.
     if (letter && *letter == flow->started && !flow->is_contested) {
         flow->settled = SETTLED_BY_ENGINE;

@@ -13,6 +13,8 @@ typedef long long s64;
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 // A function the verifier checks once for every caller. It must not be static.
 #define LAYER __attribute__((noinline))
+// A function the verifier checks once for every call, with all that is known there: its caller's stack may be handed in.
+#define STEP static __attribute__((noinline))
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)

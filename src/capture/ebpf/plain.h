@@ -40,8 +40,7 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
     u8 *data = (u8 *)(u64)skb->data + at;
     u8 *end = (u8 *)(u64)skb->data_end;
     struct segment segment;
-    u64 source[2];
-    u64 destination[2];
+    struct flow_key *key = &segment.key;
     u8 *tcp;
     u32 packet_end;
     u32 tcp_at;
@@ -60,9 +59,9 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
         u32 total = swap16(*(u16 *)(ip + 2));
         if (total < 40)
             return 0;
-        source[0] = destination[0] = 0;
-        source[1] = v4_mapped(*(u32 *)(ip + 12));
-        destination[1] = v4_mapped(*(u32 *)(ip + 16));
+        key->address[0][0] = key->address[1][0] = 0;
+        key->address[0][1] = v4_mapped(*(u32 *)(ip + 12));
+        key->address[1][1] = v4_mapped(*(u32 *)(ip + 16));
         tcp = data + 34;
         tcp_at = 34;
         packet_end = 14 + total;
@@ -77,8 +76,10 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
         u32 total = swap16(*(u16 *)(ip + 4));
         if (total < 20)
             return 0;
-        __builtin_memcpy(source, ip + 8, 16);
-        __builtin_memcpy(destination, ip + 24, 16);
+        key->address[0][0] = *(u64 *)(ip + 8);
+        key->address[0][1] = *(u64 *)(ip + 16);
+        key->address[1][0] = *(u64 *)(ip + 24);
+        key->address[1][1] = *(u64 *)(ip + 32);
         tcp = data + 54;
         tcp_at = 54;
         packet_end = 54 + total;
@@ -90,7 +91,10 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
         packet_end = frame;
     if (header_bytes < 20 || tcp_at + header_bytes > packet_end)
         return 0;
-    set_key(&segment, source, destination, *(u16 *)tcp, *(u16 *)(tcp + 2));
+    key->port[0] = *(u16 *)tcp;
+    key->port[1] = *(u16 *)(tcp + 2);
+    key->zero = 0;
+    segment.side = put_in_order(key);
     segment.flags = tcp[13];
     u32 payload_at = tcp_at + header_bytes;
     segment.payload_at = at + payload_at;

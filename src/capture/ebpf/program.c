@@ -40,7 +40,8 @@ LAYER u32 emit(struct __sk_buff *skb, u32 slot, u32 most, u32 is_raw_ip, u32 is_
     if (have > MAX_FRAME_BYTES)
         have = MAX_FRAME_BYTES;
     u32 is_lost = LOST_COPY;
-    if (have > 0 && bpf_skb_load_bytes(skb, 0, scratch->frame, have) == 0) {
+    // Fewer bytes are no header of anything. Kernels before 6.8 do not conclude from `have != 0` that there is one.
+    if (have >= 4 && bpf_skb_load_bytes(skb, 0, scratch->frame, have) == 0) {
         struct event *event = &scratch->event;
         event->nanoseconds = bpf_ktime_get_ns();
         event->slot = slot;

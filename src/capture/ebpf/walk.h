@@ -216,7 +216,13 @@ LAYER u32 read_tcp(struct __sk_buff *skb, struct walk *walk, u32 slot)
     if (header_bytes < 20 || payload_at > walk->end)
         return PASS_UNPARSED;
     struct segment segment = {};
-    set_key(&segment, walk->source, walk->destination, header.halves[0], header.halves[1]);
+    segment.key.address[0][0] = walk->source[0];
+    segment.key.address[0][1] = walk->source[1];
+    segment.key.address[1][0] = walk->destination[0];
+    segment.key.address[1][1] = walk->destination[1];
+    segment.key.port[0] = header.halves[0];
+    segment.key.port[1] = header.halves[1];
+    segment.side = put_in_order(&segment.key);
     segment.sequence = swap32(header.words[1]);
     segment.flags = header.bytes[13];
     segment.payload_at = payload_at;
