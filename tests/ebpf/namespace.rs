@@ -28,6 +28,13 @@ pub fn run(work: impl FnOnce() + Send + 'static) {
     }
 }
 
+pub fn is_kernel_at_least(major: u32, minor: u32) -> bool {
+    let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap_or_default());
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
 pub fn ip(arguments: &str) {
     let status = Command::new("ip").args(arguments.split(' ')).status().expect("iproute2 is installed");
     assert!(status.success(), "ip {arguments}");
@@ -49,18 +56,7 @@ impl Cable {
             std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1").ok();
             ip(&format!("link set {name} arp off up"));
         }
-        // What is sent before the kernel has noticed that both ends are up is lost.
-        for name in [near, far] {
-            let is_up = (0..500).any(|_| {
-                let shown = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap();
-                String::from_utf8_lossy(&shown.stdout).contains("state UP") || {
-                    std::thread::sleep(Duration::from_millis(10));
-                    false
-                }
-            });
-            assert!(is_up, "{name} does not come up");
-            ip(&format!("link set {name} up"));
-        }
+        wait_until_up(&[near, far]);
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
         let address = nix::ifaddrs::getifaddrs()
             .unwrap()
@@ -88,6 +84,21 @@ impl Cable {
             }
         }
         panic!("the queue stays full");
+    }
+}
+
+/// What is sent before the kernel has noticed that both ends are up is lost.
+pub fn wait_until_up(names: &[&str]) {
+    for name in names {
+        let is_up = (0..500).any(|_| {
+            let shown = Command::new("ip").args(["-o", "link", "show", name]).output().unwrap();
+            String::from_utf8_lossy(&shown.stdout).contains("state UP") || {
+                std::thread::sleep(Duration::from_millis(10));
+                false
+            }
+        });
+        assert!(is_up, "{name} does not come up");
+        ip(&format!("link set {name} up"));
     }
 }
 

@@ -377,19 +377,11 @@ fn gives_heads_of_esp_once_a_second_and_all_fragments_of_a_chosen_packet() {
     });
 }
 
-/// TCX came with Linux 6.6.
-fn has_tcx() -> bool {
-    let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
-    let mut numbers =
-        release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().unwrap());
-    (numbers.next(), numbers.next()) >= (Some(6), Some(6))
-}
-
 #[test]
 fn attaches_and_detaches_in_both_ways() {
     namespace::run(|| {
         for attachment in [Attachment::Newest, Attachment::Tcx, Attachment::Clsact] {
-            if attachment == Attachment::Tcx && !has_tcx() {
+            if attachment == Attachment::Tcx && !namespace::is_kernel_at_least(6, 6) {
                 println!("skipped: TCX needs Linux 6.6");
                 continue;
             }
@@ -553,10 +545,15 @@ fn interfaces_come_and_go_under_other_names_without_growth() {
         // More than it tells apart.
         for number in 0..300 {
             let other = format!("far{number}");
-            // Before Linux 6.2 an interface that is up keeps its name.
-            ip(&format!("link set {name} down"));
-            ip(&format!("link set {name} name {other}"));
-            ip(&format!("link set {other} up"));
+            if namespace::is_kernel_at_least(6, 2) {
+                ip(&format!("link set {name} name {other}"));
+            } else {
+                // An interface that is up keeps its name.
+                ip(&format!("link set {name} down"));
+                ip(&format!("link set {name} name {other}"));
+                ip(&format!("link set {other} up"));
+                namespace::wait_until_up(&["near", &other]);
+            }
             name = other;
             let there = link(&name);
             source.attach(&there).unwrap();
