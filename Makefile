@@ -7,7 +7,7 @@ DESTDIR ?=
 # Of the replay of `make run`.
 SPEED ?= 1
 
-.PHONY: help demo run build install test lab soak bench cost captures ebpf fuzz clean
+.PHONY: help demo run build install test lab soak kernels bench cost captures ebpf fuzz clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,12 @@ soak: ## The daemon for SOAK_SECONDS (1800) under churn, reloads and floods (roo
 	@packaging/setup.sh test
 	$(CARGO) build --release --locked
 	python3 tests/soak/run.py $(DDBWATCH) --seconds $(or $(SOAK_SECONDS),1800) --backend $(or $(BACKEND),ebpf)
+
+kernels: ## The eBPF tests under Debian's own kernel, in software emulation (PACKAGE=linux-image-... for another)
+	@packaging/setup.sh test
+	$(CARGO) test --locked --no-run
+	python3 tests/kernels/run.py $$($(CARGO) test --locked --no-run --message-format=json | \
+	    python3 tests/kernels/program.py) $(if $(PACKAGE),--package $(PACKAGE)) -- ebpf:: --test-threads 2
 
 bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test

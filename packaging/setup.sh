@@ -29,6 +29,10 @@ if [ "$purpose" = test ]; then
     wanted="$wanted java:default-jre-headless"
     # The soak and the cost benchmark.
     wanted="$wanted nsenter:util-linux ethtool:ethtool tcpdump:tcpdump"
+    # Another kernel, in a virtual machine.
+    if [ "$(uname -m)" = x86_64 ]; then
+        wanted="$wanted qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio modprobe:kmod"
+    fi
     # The service.
     wanted="$wanted systemd-sysusers:systemd"
 fi

@@ -19,6 +19,8 @@ mod dashboards;
 mod ebpf;
 mod evidence;
 mod golden;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kernels;
 #[cfg(target_os = "linux")]
 mod lab;
 #[cfg(target_os = "linux")]

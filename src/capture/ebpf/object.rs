@@ -21,6 +21,7 @@ const OLDEST_KERNEL: (u8, u8) = (5, 15);
 
 /// The verifier explains every instruction; its last words say what is wrong.
 const MAX_LOG_BYTES: usize = 600;
+const MAX_VERDICT_LINES: usize = 2;
 
 /// Gives the object to the kernel, with sizes and limits as in the options.
 pub(super) fn load(options: &Options, ring_bytes: u32) -> Result<aya::Ebpf, LiveError> {
@@ -55,7 +56,7 @@ pub(super) fn of_program(what: &str, error: ProgramError) -> LiveError {
                 return system(what, io_error);
             }
             let log = verifier_log.to_string();
-            let why = format!("the kernel refuses it ({io_error}): {}", end_of(log.trim()));
+            let why = format!("the kernel refuses it ({io_error}): {}", verdict_of(&log));
             LiveError::Unsupported { what: what.to_owned(), why: with_kernel(&why) }
         }
         ProgramError::SyscallError(error) => system(what, error.io_error),
@@ -109,6 +110,23 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     end_of(&text).to_owned()
 }
 
+/// What the verifier says in the end, without the instructions on the way there and the sums behind it; the end of the log
+/// where it says nothing.
+fn verdict_of(log: &str) -> String {
+    let is_verdict = |line: &&str| {
+        let is_step = line.starts_with(|first: char| first.is_ascii_digit() || first == ';');
+        let is_sum =
+            ["processed ", "verification time ", "stack depth "].iter().any(|word| line.starts_with(word));
+        !(line.is_empty() || is_step || is_sum)
+    };
+    let lines = || log.lines().rev().map(str::trim);
+    let mut last: Vec<&str> =
+        lines().skip_while(|line| !is_verdict(line)).take_while(is_verdict).take(MAX_VERDICT_LINES).collect();
+    last.reverse();
+    let verdict = if last.is_empty() { log.trim().to_owned() } else { last.join("; ") };
+    end_of(&verdict).to_owned()
+}
+
 fn end_of(text: &str) -> &str {
     let mut from = text.len().saturating_sub(MAX_LOG_BYTES);
     while !text.is_char_boundary(from) {
@@ -127,6 +145,24 @@ mod tests {
         assert_eq!(error.reason(), "privilege");
         assert!(error.to_string().contains("CAP_BPF"), "{error}");
         assert_eq!(system("loading", io::Error::from_raw_os_error(12)).reason(), "system");
+    }
+
+    /// As Linux 6.1 said of programs that it refused.
+    #[test]
+    fn finds_what_the_verifier_says_in_the_end() {
+        let log = "0: R1=ctx(off=0,imm=0)\n; if (have > 0)\n2294: (85) call bpf_skb_load_bytes#26\n\
+                   invalid access to map value, value_size=65840 off=48 size=0\n\
+                   R3 min value is outside of the allowed memory range\n\
+                   processed 9715 insns (limit 1000000) max_states_per_insn 14\n";
+        assert_eq!(
+            verdict_of(log),
+            "invalid access to map value, value_size=65840 off=48 size=0; \
+             R3 min value is outside of the allowed memory range"
+        );
+        let log = "combined stack size of 5 calls is 576. Too large\nprocessed 10218 insns\n";
+        assert_eq!(verdict_of(log), "combined stack size of 5 calls is 576. Too large");
+        assert_eq!(verdict_of("0: (b7) r0 = 0\n"), "0: (b7) r0 = 0");
+        assert_eq!(verdict_of(""), "");
     }
 
     #[test]
