@@ -9,6 +9,7 @@ package is fetched by apt and not installed.
 """
 
 import argparse
+import lzma
 import os
 import re
 import shlex
@@ -110,10 +111,12 @@ def first_files(place, kernel, release, inside):
     for folder in ("bin", "modules", "proc", "sys", "dev", "work"):
         (root / folder).mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), root / "bin/busybox")
-    files = modules_of(kernel, release)
-    for file in files:
-        shutil.copy(file, root / "modules")
-    (root / "order").write_text("\n".join(os.path.basename(file) for file in files))
+    names = []
+    for file in modules_of(kernel, release):
+        names.append(os.path.basename(file).removesuffix(".xz"))
+        content = Path(file).read_bytes()
+        (root / "modules" / names[-1]).write_bytes(lzma.decompress(content) if file.endswith(".xz") else content)
+    (root / "order").write_text("\n".join(names))
     (root / "work/inside.sh").write_text(inside)
     (root / "init").write_text(INIT)
     (root / "init").chmod(0o755)
@@ -144,6 +147,9 @@ def main():
         kernel = (options.folder or fetch(options.package or newest_package(), place)).resolve()
         image = only((kernel / "boot").glob("vmlinuz-*"), "kernels in the package")
         release = image.name.removeprefix("vmlinuz-")
+        if not (kernel / "lib").exists():
+            # From Debian 13 on.
+            (kernel / "lib").symlink_to("usr/lib")
         # A program that is built again while it runs is another one.
         program = place / "program"
         shutil.copy(options.program, program)

@@ -9,7 +9,7 @@
 // far the most common, which reads it in place.
 //
 // Nothing newer than Linux 5.15 is used: global functions with pointer arguments (5.12), ring buffer (5.8). Tried under
-// 6.1 and 6.18 (tests/kernels).
+// 6.1, 6.12 and 6.18 (tests/kernels).
 
 #include "walk.h"
 
@@ -41,6 +41,7 @@ LAYER u32 emit(struct __sk_buff *skb, u32 slot, u32 most, u32 is_raw_ip, u32 is_
     if (have > MAX_FRAME_BYTES)
         have = MAX_FRAME_BYTES;
     u32 is_lost = LOST_COPY;
+    AS_NEW(have);
     // Fewer bytes are no header of anything. Kernels before 6.8 do not conclude from `have != 0` that there is one.
     if (have >= 4 && bpf_skb_load_bytes(skb, 0, scratch->frame, have) == 0) {
         struct event *event = &scratch->event;
