@@ -11,7 +11,10 @@ use crate::policy::profile::version_text;
 /// What was agreed on.
 impl Case<'_> {
     pub(super) fn version_too_low(&self) -> Finding {
-        let Some(version) = self.version() else { return Finding::Unknown };
+        // A number without a name: nothing is known of it.
+        let Some(version) = self.version().filter(|version| version.as_str().is_some()) else {
+            return Finding::Unknown;
+        };
         let minimum = self.settings.minimum_version;
         if version.rank() >= minimum.rank() {
             let is_offered = self.tls().is_none_or(TlsFacts::is_choice_offered);
