@@ -258,12 +258,16 @@ impl Inspection {
                 }
                 Probe::NeedMore | Probe::No => {}
             }
-            if is_port(view, 53) {
-                let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
-                messages[mine].push(bytes, answers);
-                self.stage = Stage::Dns(messages);
-                return;
+        }
+        if is_port(view, 53) && !self.may_become_hello(side, bytes) {
+            let dialogue = self.dialogue.take();
+            let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
+            for of in [side.other(), side] {
+                messages[of.index()].push(said(dialogue.as_deref(), of), answers);
             }
+            messages[mine].push(bytes, answers);
+            self.stage = Stage::Dns(messages);
+            return;
         }
         let is_joined = view.originator.is_none() || self.has_gap;
         let dialogue = self.dialogue.get_or_insert_default();
@@ -286,6 +290,13 @@ impl Inspection {
                 None => Stage::Opaque,
             };
         }
+    }
+
+    /// True where what `side` has said so far, with `next` behind it, is a hello or the beginning of one.
+    fn may_become_hello(&self, side: Side, next: &[u8]) -> bool {
+        let before = said(self.dialogue.as_deref(), side);
+        let probe = if before.is_empty() { tls::probe(next) } else { tls::probe(&[before, next].concat()) };
+        probe != Probe::No
     }
 
     /// Looks for what the dialogue of `side` has become.
@@ -378,8 +389,11 @@ impl Inspection {
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
-        // What a client says may come after the answer to it, with a preamble in front.
-        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
+        // What a client says may come after the answer to it, with a preamble in front; and a client that said one may
+        // not have waited for the answer to it.
+        let is_answered_in_clear = stage.proxy.is_some() || self.has_preamble;
+        stage.is_aligned[side.other().index()] =
+            earlier.is_empty() && !self.has_gap && side == client && !is_answered_in_clear;
         stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
             stage.feed(side.other(), &earlier, moment, hellos);

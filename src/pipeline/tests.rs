@@ -267,6 +267,51 @@ fn misses_the_second_hello_after_a_retry_request() {
     assert_eq!(late.record().completeness, Completeness::Full);
 }
 
+/// A ServerHello of TLS 1.0 to it.
+fn server_hello() -> Vec<u8> {
+    let mut message = vec![2, 0, 0, 38, 3, 1];
+    message.extend([8; 32]);
+    message.extend([0, 0, 0x2f, 0]);
+    record(22, &message)
+}
+
+/// A client that did not wait for its proxies: where their answer ends is not where a segment does.
+#[test]
+fn finds_the_hello_behind_the_answer_of_a_proxy_that_was_not_waited_for() {
+    for (preamble, answer) in [
+        (&b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
+        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x01\xbb", b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"),
+        (b"a STARTTLS\r\n", b"a OK\r\n"),
+    ] {
+        let server = [answer, &server_hello()].concat();
+        for cut in 1..server.len() {
+            let (before, after) = server.split_at(cut);
+            let client = [preamble, &client_hello()].concat();
+            let found = Wire::opened(PROXY).client(&client).server(before).server(after).record();
+            assert_eq!(found.completeness, Completeness::Full, "{cut} {preamble:?}");
+        }
+    }
+}
+
+#[test]
+fn tells_tls_from_dns_by_what_is_said() {
+    let resolver = ([52, 94, 5, 10], 53);
+    let hello = client_hello();
+    for size in [1, 2, 5, hello.len()] {
+        let mut wire = Wire::opened(resolver);
+        for part in hello.chunks(size) {
+            wire = wire.client(part);
+        }
+        assert_eq!(wire.server(&server_hello()).record().completeness, Completeness::Full, "{size}");
+    }
+    // A message of DNS as long as a record of TLS is one of DNS.
+    let mut wire = Wire::opened(resolver);
+    for part in [&[22][..], &[3], &[9, 9, 1, 0, 0, 1]] {
+        wire = wire.client(part);
+    }
+    assert_eq!(wire.records_cut(usize::MAX, true), []);
+}
+
 #[test]
 fn tells_settled_flows_and_ends_idle_ones_without_a_packet() {
     // More than any preamble has: what this is does not matter any more.
