@@ -24,6 +24,9 @@ const MIN_HELLO_BYTES: u32 = 36;
 /// No hello is longer: its longest field has a 16-bit length, and the others fit into as much again.
 const MAX_HELLO_BYTES: u32 = 1 << 17;
 
+/// Empty records in front of a hello that are passed over: nobody may send one, but OpenSSL takes as many.
+const MAX_EMPTY_RECORDS: usize = 32;
+
 /// Looks at the first bytes of one direction.
 ///
 /// An alert alone is no hello. A first record of a few bytes, as some clients send to avoid middleboxes,
@@ -43,6 +46,7 @@ fn probe_tls(bytes: &[u8]) -> Probe {
     // The first bytes of the handshake message, put together from as many records as they take.
     let mut message = [0_u8; 6];
     let mut have = 0;
+    let mut empty_records = 0;
     let mut reader = Reader::new(bytes);
     while have < message.len() {
         let Some(kind) = reader.u8() else { return Probe::NeedMore };
@@ -54,11 +58,8 @@ fn probe_tls(bytes: &[u8]) -> Probe {
             Some(3) => {}
             Some(_) => return Probe::No,
         }
-        match reader.u8() {
-            None => return Probe::NeedMore,
-            Some(0..=0x0f) => {}
-            Some(_) => return Probe::No,
-        }
+        // Whatever the minor version is, servers take it [RFC 5246 appendix E.1].
+        let Some(_) = reader.u8() else { return Probe::NeedMore };
         let Some(length) = reader.u16() else {
             return match reader.rest() {
                 [] | [0..=0x48] => Probe::NeedMore,
@@ -66,7 +67,8 @@ fn probe_tls(bytes: &[u8]) -> Probe {
             };
         };
         let length = usize::from(length);
-        if length == 0 || length > MAX_RECORD_BYTES {
+        empty_records += usize::from(length == 0);
+        if length > MAX_RECORD_BYTES || empty_records > MAX_EMPTY_RECORDS {
             return Probe::No;
         }
         let payload = reader.take_at_most(length);

@@ -154,9 +154,12 @@ fn tells_how_a_session_was_resumed() {
         assert_eq!(facts.forward_secrecy_reason, Some("resumed"));
         assert!(facts.established);
     }
-    // Another id: not resumed as far as it is defined, and certainly a fresh exchange.
+    // Another id: not resumed as far as it is defined, but no fresh exchange either.
     let client = [old_client(&[3; 32], &[]), tail].concat();
     let facts = run_in_turn(&client, &server);
+    assert_eq!((facts.resumed, facts.forward_secrecy), (None, Some(ForwardSecrecy::Unknown)));
+    // With the hellos alone the id says that an exchange follows.
+    let facts = run(&client, &record(22, &old_server(&[2; 32], 0xc02f)));
     assert_eq!((facts.resumed, facts.forward_secrecy), (None, Some(ForwardSecrecy::Yes)));
     // The ServerHello alone does not tell.
     let facts = run(&[], &record(22, &old_server(&[2; 32], 0xc02f)));
@@ -164,6 +167,23 @@ fn tells_how_a_session_was_resumed() {
     // A static exchange is one, resumed or not.
     let facts = run(&[], &record(22, &old_server(&[2; 32], 0x009c)));
     assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+}
+
+#[test]
+fn believes_no_suite_without_its_key_exchange() {
+    let (client, _) = full_tls12();
+    let without = [old_server(&[1; 32], 0xc02f), message(14, &[])].concat();
+    let server = [record(22, &without), CCS.to_vec(), finished()].concat();
+    let facts = run_in_turn(&client, &server);
+    assert_eq!((facts.resumed, facts.forward_secrecy), (Some(false), Some(ForwardSecrecy::Unknown)));
+    assert_eq!(facts.forward_secrecy_reason, Some("no_server_key_exchange"));
+    // Where bytes are missing, it may have been there.
+    let mut session = Session::new();
+    session.client(&client, at(1));
+    session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(2));
+    session.server_gap();
+    session.server(&[record(22, &message(14, &[])), CCS.to_vec(), finished()].concat(), at(2));
+    assert_eq!(session.finish().forward_secrecy, Some(ForwardSecrecy::Yes));
 }
 
 #[test]
@@ -209,6 +229,31 @@ fn keeps_both_hellos_of_a_retry() {
     assert_eq!(facts.group(), Some(NamedGroup(29)));
     assert_eq!(facts.ja3.as_deref(), fingerprint::ja3(facts.client_hello.as_ref().unwrap()).as_deref());
     assert_eq!(facts.established_at, Some(at(5)));
+}
+
+#[test]
+fn takes_a_change_of_cipher_before_the_hello_for_show() {
+    let (client, server) = full_tls13();
+    // As where a HelloRetryRequest was missed, or anywhere [RFC 8446 section 5].
+    for before in [CCS.to_vec(), CCS.repeat(2)] {
+        let server = [before, server.clone()].concat();
+        for facts in [run(&client, &server), run_in_turn(&client, &server)] {
+            assert_eq!(facts.version(), Some(TlsVersion::TLS13));
+            assert_eq!(facts.forward_secrecy, Some(ForwardSecrecy::Yes));
+            assert!(facts.established && !facts.is_truncated);
+        }
+        assert_splits_agree(&client, &server);
+    }
+    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
+    let facts = run(&client, &[CCS.to_vec(), record(22, &message(2, &retry)), CCS.to_vec(), server].concat());
+    assert!(facts.hello_retry_request.is_some() && facts.server_hello.is_some());
+    // In an older version nothing is resumed by it.
+    let (client, server) = full_tls12();
+    let facts = run_in_turn(&client, &[CCS.to_vec(), server].concat());
+    assert_eq!((facts.resumed, facts.forward_secrecy), (Some(false), Some(ForwardSecrecy::Yes)));
+    // Where the hello was missed, ciphertext is none.
+    let facts = run(&client, &[CCS.to_vec(), finished(), record(22, &[2; 60])].concat());
+    assert!(facts.server_hello.is_none() && !facts.established);
 }
 
 #[test]
@@ -289,6 +334,14 @@ fn hears_fatal_alerts_in_clear_only() {
     assert!(session.is_decided());
     let facts = session.finish();
     assert_eq!((facts.alert, facts.established), (Some((AlertDescription(48), AlertFrom::Client)), false));
+}
+
+#[test]
+fn hears_an_alert_in_two_records() {
+    let client = old_client(&[], &[]);
+    let server = [record(21, &[1, 112, 2]), record(21, &[70])].concat();
+    assert_eq!(run(&client, &server).alert, Some((AlertDescription(70), AlertFrom::Server)));
+    assert_splits_agree(&client, &server);
 }
 
 #[test]
@@ -375,4 +428,8 @@ fn reports_a_downgrade() {
     let modern = record(22, &message(1, &modern_body()));
     assert_eq!(run(&modern, &server).downgrade, Some(Downgrade::SentinelTls12));
     assert_eq!(run(&old_client(&[], &[]), &server).downgrade, None);
+    // Without supported_versions a server must not choose more than 1.2, and marks that it could.
+    let old = record(22, &message(1, &client_body(0x0304, &[], &[0xc02f], &[])));
+    let facts = run(&old, &server);
+    assert_eq!((facts.downgrade, facts.client_hello.unwrap().max_version()), (None, Some(TlsVersion::TLS12)));
 }
