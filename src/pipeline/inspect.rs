@@ -355,6 +355,14 @@ impl Inspection {
             }
             return;
         }
+        // What the client said is missing, or comes yet.
+        if let Some(tail) = dialogue.get(from..)
+            && let Some(at) = tls::find_server_hello(tail)
+        {
+            let whole = std::mem::take(&mut all.said[mine]);
+            let bytes = whole.get(from + at..).unwrap_or_default();
+            return self.begin(side.other(), side, bytes, moment, hellos, None, None);
+        }
         all.searched[mine] = dialogue.len();
     }
 
@@ -488,8 +496,8 @@ fn is_rest_before_request(said: &[u8], next: &[u8]) -> bool {
         && matches!(proxy::client(said), Parse::No)
 }
 
-/// Where, in a stream not known to be at a record boundary, records begin: at a hello, or where the
-/// newest `fresh_bytes` (or all there is) begin like a record, as an alert alone does.
+/// Where, in a stream not known to be at a record boundary, records begin: at a hello, where the newest `fresh_bytes`
+/// (or all there is) begin like a record, as an alert alone does, or at an alert that ends it.
 fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Option<usize> {
     let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
     let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
@@ -502,6 +510,7 @@ fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Op
         })
         .or_else(|| is_record(0).then_some(0))
         .or_else(|| is_record(fresh).then_some(fresh))
+        .or_else(|| tls::find_last_alert(bytes))
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {

@@ -275,9 +275,9 @@ fn server_hello() -> Vec<u8> {
     record(22, &message)
 }
 
-/// A client that did not wait for its proxies: where their answer ends is not where a segment does.
+/// Where the answer of a proxy ends is not where a segment does, if its client did not wait for it.
 #[test]
-fn finds_the_hello_behind_the_answer_of_a_proxy_that_was_not_waited_for() {
+fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
     for (preamble, answer) in [
         (&b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
         (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x01\xbb", b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"),
@@ -289,6 +289,20 @@ fn finds_the_hello_behind_the_answer_of_a_proxy_that_was_not_waited_for() {
             let client = [preamble, &client_hello()].concat();
             let found = Wire::opened(PROXY).client(&client).server(before).server(after).record();
             assert_eq!(found.completeness, Completeness::Full, "{cut} {preamble:?}");
+            // The server's side alone.
+            let found = Wire::joined(PROXY).server(before).server(after).records_cut(usize::MAX, true);
+            assert_eq!(found[0].completeness, Completeness::ServerOnly, "{cut} {preamble:?}");
+        }
+        let server = [answer, &record(21, &ALERT)].concat();
+        for cut in 0..server.len() {
+            let (before, after) = server.split_at(cut);
+            let client = [preamble, &client_hello()].concat();
+            let mut wire = Wire::opened(PROXY).client(&client);
+            if cut > 0 {
+                wire = wire.server(before);
+            }
+            let found = wire.server(after).flag(1, FIN).record();
+            assert_eq!(found.outcome, Outcome::RefusedByServer, "{cut} {preamble:?}");
         }
     }
 }

@@ -3,7 +3,8 @@
 /// A record that is shorter holds no ciphertext: level, description and the shortest tag take as much.
 const MIN_ENCRYPTED_BYTES: usize = 10;
 
-const FATAL: u8 = 2;
+/// The level that ends a connection.
+pub const FATAL: u8 = 2;
 
 /// The alerts of one direction. A record may hold several, or a part of one [RFC 5246 section 6.2.1].
 #[derive(Debug, Default)]

@@ -40,5 +40,8 @@ pub use error::{
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
-pub use probe::{Probe, find_client_hello, looks_like_application_data, looks_like_record, probe};
+pub use probe::{
+    Probe, find_client_hello, find_last_alert, find_server_hello, looks_like_application_data,
+    looks_like_record, probe,
+};
 pub use session::Session;

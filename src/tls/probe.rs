@@ -3,6 +3,7 @@
 
 use memchr::memchr_iter;
 
+use super::alert::FATAL;
 use super::error::MAX_RECORD_BYTES;
 use super::numbers::{content, handshake, is_hello_version};
 use super::reader::Reader;
@@ -175,7 +176,8 @@ pub fn find_client_hello(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The same for a ServerHello (after a proxy's answer in the same segment).
-pub(super) fn find_server_hello(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
     find_hello(bytes, handshake::SERVER_HELLO)
 }
 
@@ -239,6 +241,13 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
     }
     // The next one, where enough of it is there.
     reader.rest().len() < 5 || is_record_header(&mut reader)
+}
+
+/// Where `bytes` end with a record that is a fatal alert in clear: it is the last that a side says.
+#[must_use]
+pub fn find_last_alert(bytes: &[u8]) -> Option<usize> {
+    let (before, alert) = bytes.split_last_chunk::<7>()?;
+    matches!(alert, [content::ALERT, 3, 0..=4, 0, 2, FATAL, _]).then_some(before.len())
 }
 
 /// True where `bytes` begin with a record of application data, whole or with nothing after what is there
