@@ -266,7 +266,7 @@ pub struct TlsFacts {
     pub key_exchange: Option<KeyExchangeFacts>,
     /// Shared, because many connections show the same one.
     pub certificate: Option<Arc<CertificateFacts>>,
-    /// The certificate message was seen but could not be read (counted by reason).
+    /// The certificate message was seen but could not be read (counted by reason), or had to be there and was not.
     pub certificate_error: Option<&'static str>,
     /// TLS <= 1.2: `Some(true)` id echoed and ChangeCipherSpec before Certificate, ServerKeyExchange
     /// and ServerHelloDone, `Some(false)` one of these came first, `None` not decided.
@@ -326,7 +326,7 @@ impl TlsFacts {
     #[must_use]
     pub fn is_choice_offered(&self) -> bool {
         let (Some(client), Some(server)) = (&self.client_hello, &self.server_hello) else { return true };
-        if client.is_truncated || client.is_ssl2_form || server.is_truncated || server.is_ssl2_form {
+        if client.is_truncated || server.is_truncated || server.is_ssl2_form {
             return true;
         }
         let is_suite_offered =

@@ -229,6 +229,9 @@ impl Session {
         }
         let is_flight_known =
             self.is_flight_over && !self.has_flight_gap && !self.server.messages.is_foreign();
+        if is_flight_known && self.leaf.is_none() && certificate::belongs_to(&facts) {
+            facts.certificate_error.get_or_insert(certificate::NOT_SENT);
+        }
         let flight = Flight {
             cannot_be_resumed: cannot_be_resumed(&facts),
             lacks_exchange: is_flight_known && !self.has_server_key_exchange,

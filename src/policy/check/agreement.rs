@@ -264,8 +264,8 @@ impl Case<'_> {
         self.tls()?.certificate.as_deref()
     }
 
-    /// A certificate that was shown and could not be read may be anybody's. Where none was to be seen, as in TLS 1.3,
-    /// there is nothing that these rules could be about.
+    /// A certificate that was shown and could not be read may be anybody's, and a handshake without the one it has to
+    /// have proves nothing. Where none was to be seen, as in TLS 1.3, there is nothing that these rules could be about.
     fn without_certificate(&self) -> Finding {
         match self.tls().and_then(|tls| tls.certificate_error) {
             Some(_) => Finding::Unknown,

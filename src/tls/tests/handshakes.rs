@@ -187,6 +187,31 @@ fn believes_no_suite_without_its_key_exchange() {
 }
 
 #[test]
+fn misses_a_certificate_where_one_has_to_be() {
+    let exchange = message(12, &[&[3, 0, 29][..], &vector8(&[4; 32])].concat());
+    let answered = |suite, certificate: &[u8]| {
+        let flight =
+            [old_server(&[1; 32], suite), certificate.to_vec(), exchange.clone(), message(14, &[])].concat();
+        run(&full_tls12().0, &[record(22, &flight), CCS.to_vec(), finished()].concat()).certificate_error
+    };
+    assert_eq!(answered(0xc02f, &message(11, &vector24(&vector24(b"leaf")))), None);
+    for nothing in [&[][..], &message(11, &vector24(b"")), &message(11, &vector24(&vector24(b"")))] {
+        assert_eq!(answered(0xc02f, nothing), Some("not_sent"), "{nothing:?}");
+        // ECDHE_PSK and ECDH_anon have none.
+        assert_eq!((answered(0xc035, nothing), answered(0xc018, nothing)), (None, None));
+    }
+    assert_eq!(answered(0xc02f, &message(11, &[0])), Some("malformed_certificate"));
+    // Nor has a session that is resumed, nor one of which a part was lost.
+    let server = [record(22, &old_server(&[2; 32], 0xc02f)), CCS.to_vec(), finished()].concat();
+    assert_eq!(run(&old_client(&[2; 32], &[]), &server).certificate_error, None);
+    let mut session = Session::new();
+    session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(1));
+    session.server_gap();
+    session.server(&record(22, &message(14, &[])), at(1));
+    assert_eq!(session.finish().certificate_error, None);
+}
+
+#[test]
 fn tells_a_psk_of_tls_1_3() {
     for (extensions, secrecy, reason) in [
         (vec![extension(43, &[3, 4]), extension(41, &[0, 0])], ForwardSecrecy::No, Some("psk_ke")),

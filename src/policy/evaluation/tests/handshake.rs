@@ -72,6 +72,15 @@ fn proves_nothing_by_an_answer_to_another_offer() {
     let mut record = good12();
     tls(&mut record).client_hello.as_mut().unwrap().supported_versions = vec![TlsVersion(0x3a3a)];
     assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // A hello in the form of SSL 2 cannot offer TLS 1.3.
+    let mut record = good12();
+    let hello = tls(&mut record).client_hello.as_mut().unwrap();
+    (hello.is_ssl2_form, hello.cipher_suites) = (true, vec![CipherSuite(0x1301), ECDHE_AES]);
+    hello.supported_versions.clear();
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+    let server = server_hello(&mut record);
+    (server.selected_version, server.cipher_suite) = (Some(TlsVersion::TLS13), CipherSuite(0x1301));
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
     // Offered and chosen, but of a version that nobody knows nothing is known.
     for number in [0x0305, 0x3a3a] {
         let mut record = good();
