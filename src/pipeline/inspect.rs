@@ -70,6 +70,10 @@ pub struct TlsStage {
     pub server_hello_frame: Option<u64>,
     /// The server sent anything at all.
     pub has_server_bytes: bool,
+    /// Bytes of the client are missing in front of its hello.
+    has_gap: bool,
+    /// In front of it the client said something that is not understood.
+    has_preamble: bool,
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
     /// The end of what a side said that is not at a record boundary yet.
@@ -139,14 +143,17 @@ impl Inspection {
 
     /// True where bytes are missing before the handshake or the request.
     #[must_use]
-    pub const fn has_gap(&self) -> bool {
-        self.has_gap
+    pub fn has_gap(&self) -> bool {
+        self.has_gap || matches!(&self.stage, Stage::Tls(stage) if stage.has_gap)
     }
 
     /// True where what the client said before TLS is not understood, and may have been said to a proxy.
     #[must_use]
-    pub const fn has_preamble(&self) -> bool {
-        self.has_preamble
+    pub fn has_preamble(&self) -> bool {
+        match &self.stage {
+            Stage::Tls(stage) => stage.proxy.is_none() && (self.has_preamble || stage.has_preamble),
+            _ => self.has_preamble,
+        }
     }
 
     /// Remembers the hardware addresses of a packet.
@@ -340,7 +347,7 @@ impl Inspection {
         if let Some(tail) = dialogue.get(from..)
             && let Some(at) = tls::find_client_hello(tail)
         {
-            let at = from + at;
+            let at = from + at - tls::change_of_cipher_before(dialogue.get(..from + at).unwrap_or_default());
             let facts = match proxy::client(dialogue.get(..at).unwrap_or_default()) {
                 Parse::Done(preamble) => preamble.facts,
                 Parse::NeedMore | Parse::No => None,
@@ -361,6 +368,8 @@ impl Inspection {
         {
             let whole = std::mem::take(&mut all.said[mine]);
             let bytes = whole.get(from + at..).unwrap_or_default();
+            // It answers something, unless that is understood once it is seen.
+            self.has_preamble = true;
             return self.begin(side.other(), side, bytes, moment, hellos, None, None);
         }
         all.searched[mine] = dialogue.len();
@@ -391,6 +400,8 @@ impl Inspection {
             client_hello_frame: None,
             server_hello_frame: None,
             has_server_bytes: false,
+            has_gap: false,
+            has_preamble: false,
             is_aligned: [false; 2],
             pending: None,
             openvpn,
@@ -437,11 +448,11 @@ impl TlsStage {
         };
         self.is_aligned[side.index()] = true;
         let pending = std::mem::take(pending);
-        if side == self.client
-            && self.proxy.is_none()
-            && let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default())
-        {
-            self.proxy = preamble.facts;
+        if side == self.client && self.proxy.is_none() {
+            if let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default()) {
+                self.proxy = preamble.facts;
+            }
+            self.has_preamble |= at > 0 && self.proxy.is_none();
         }
         self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
     }
@@ -466,6 +477,7 @@ impl TlsStage {
             deframers[side.index()] = openvpn::Deframer::default();
         }
         if side == self.client {
+            self.has_gap |= !self.session.has_client_hello();
             self.session.client_gap();
         } else {
             self.session.server_gap();

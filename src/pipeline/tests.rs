@@ -293,6 +293,7 @@ fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
             let found = Wire::joined(PROXY).server(before).server(after).records_cut(usize::MAX, true);
             assert_eq!(found[0].completeness, Completeness::ServerOnly, "{cut} {preamble:?}");
         }
+        // Refused behind it.
         let server = [answer, &record(21, &ALERT)].concat();
         for cut in 0..server.len() {
             let (before, after) = server.split_at(cut);
@@ -303,6 +304,25 @@ fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
             }
             let found = wire.server(after).flag(1, FIN).record();
             assert_eq!(found.outcome, Outcome::RefusedByServer, "{cut} {preamble:?}");
+        }
+    }
+}
+
+/// Joined behind a HelloRetryRequest: the client's ChangeCipherSpec tells that its hello is the second one.
+#[test]
+fn misses_the_first_hello_where_it_was_joined_behind_it() {
+    let client = [record(20, &[1]), client_hello()].concat();
+    for size in [1, 3, 6, 7, client.len()] {
+        for is_server_first in [false, true] {
+            let mut wire = Wire::joined(DYNAMODB);
+            if is_server_first {
+                wire = wire.server(&record(20, &[1]));
+            }
+            for part in client.chunks(size) {
+                wire = wire.client(part);
+            }
+            let found = wire.server(&server_hello()).record();
+            assert_eq!(found.completeness, Completeness::Truncated, "{size} {is_server_first}");
         }
     }
 }

@@ -243,6 +243,15 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
     reader.rest().len() < 5 || is_record_header(&mut reader)
 }
 
+/// How many bytes of a ChangeCipherSpec `bytes` end with: before a hello it tells that this is not the first one.
+#[must_use]
+pub fn change_of_cipher_before(bytes: &[u8]) -> usize {
+    match bytes.last_chunk::<6>() {
+        Some([content::CHANGE_CIPHER_SPEC, 3, 0..=4, 0, 1, 1]) => 6,
+        _ => 0,
+    }
+}
+
 /// Where `bytes` end with a record that is a fatal alert in clear: it is the last that a side says.
 #[must_use]
 pub fn find_last_alert(bytes: &[u8]) -> Option<usize> {
@@ -264,7 +273,8 @@ fn is_record_header(reader: &mut Reader<'_>) -> bool {
     };
     let is_length_possible = match kind {
         content::CHANGE_CIPHER_SPEC => length == 1,
-        content::ALERT => length == 2 || (10..=512).contains(&length),
+        // In clear one, half of one, or two.
+        content::ALERT => matches!(length, 1 | 2 | 4) || (10..=512).contains(&length),
         content::HANDSHAKE | content::APPLICATION_DATA => {
             length > 0 && usize::from(length) <= MAX_RECORD_BYTES
         }

@@ -214,6 +214,10 @@ impl Session {
         if facts.client_hello.is_none() {
             facts.client_hello_at = None;
         }
+        if self.is_ssl2_session_hit {
+            // No key was sent: what was read for one is ciphertext.
+            facts.ssl2_cipher_kind = None;
+        }
         if let Some(hello) = &facts.server_hello
             && facts.hello_retry_request.is_none()
             && !hello.is_truncated
@@ -344,6 +348,11 @@ impl Session {
         match sender {
             Sender::Client => {
                 self.client.has_changed_cipher = true;
+                if self.facts.client_hello.is_none() {
+                    // It is never the first: what comes behind it answers a HelloRetryRequest.
+                    self.facts.is_truncated = true;
+                    self.errors.insert(TlsError::HandshakeGap);
+                }
                 // In TLS 1.3 it is for show, and a second ClientHello may follow it.
                 self.client.messages.expect_only_hello(handshake::CLIENT_HELLO);
             }
@@ -409,10 +418,13 @@ impl Session {
         // With early data on offer, what the client sends counts once the server has answered it;
         // otherwise it has no keys before the ServerHello.
         let is_early_possible = self.facts.client_hello.as_ref().is_none_or(|hello| hello.offers_early_data);
+        let awaits_second_hello =
+            self.facts.hello_retry_request.is_some() && self.facts.second_client_hello.is_none();
+        let is_answer = server_has_spoken && !awaits_second_hello;
         let direction = self.direction(sender);
         direction.has_application_data = true;
-        direction.has_finished_size |= length >= MIN_FINISHED_BYTES
-            && (sender == Sender::Server || server_has_spoken || !is_early_possible);
+        direction.has_finished_size |=
+            length >= MIN_FINISHED_BYTES && (sender == Sender::Server || is_answer || !is_early_possible);
     }
 
     fn note_established(&mut self, at: Timestamp) {
@@ -629,7 +641,10 @@ impl Session {
     fn ssl2_message(&mut self, sender: Sender, body: &[u8], is_whole: bool) {
         match sender {
             Sender::Client if self.facts.client_hello.is_none() => match ssl2::client_hello(body, is_whole) {
-                Some(hello) => self.facts.client_hello = Some(hello),
+                Some(hello) => {
+                    self.facts.client_hello = Some(hello);
+                    self.note_abbreviated_handshake();
+                }
                 None => self.errors.insert(TlsError::MalformedSsl2),
             },
             Sender::Client => {

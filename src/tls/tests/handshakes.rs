@@ -282,6 +282,26 @@ fn takes_a_change_of_cipher_before_the_hello_for_show() {
 }
 
 #[test]
+fn misses_the_first_hello_before_a_change_of_cipher() {
+    let (client, server) = full_tls13();
+    let facts = run(&[CCS.to_vec(), client].concat(), &server);
+    assert!(facts.client_hello.is_some() && facts.is_truncated);
+}
+
+#[test]
+fn waits_for_the_second_hello_behind_early_data() {
+    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
+    let hello = record(22, &message(1, &modern_body()));
+    let client = [hello.clone(), CCS.to_vec(), data(), hello, data()].concat();
+    let server = [record(22, &message(2, &retry)), record(22, &unhex(RFC8448_SERVER)), data()].concat();
+    let mut session = Session::new();
+    session.server(&server, at(1));
+    session.client(&client, at(2));
+    let facts = session.finish();
+    assert!(facts.established && facts.second_client_hello.is_some());
+}
+
+#[test]
 fn waits_for_the_answer_to_early_data() {
     let mut session = Session::new();
     session.client(&[record(22, &message(1, &modern_body())), data()].concat(), at(1));
@@ -387,6 +407,13 @@ fn reads_ssl2() {
     assert_eq!((&facts.ja3, &facts.ja4, &facts.ja3s), (&None, &None, &None));
     assert!(facts.established);
     assert_splits_agree(&client, &server);
+    // Where the server knows the session no key is sent, whatever the ciphertext begins with.
+    let hit = [&[4, 1, 0, 0, 2, 0, 0, 0, 0, 0, 16][..], &[1; 16]].concat();
+    let ciphertext = record2(&[2; 33]);
+    let server = [record2(&hit), ciphertext.clone(), ciphertext.clone()].concat();
+    let facts = run(&[record2(&hello), ciphertext].concat(), &server);
+    assert_eq!((facts.resumed, facts.ssl2_cipher_kind), (Some(true), None));
+    assert!(facts.established);
     // The same form of hello, answered in TLS.
     let hello = [&[1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[9; 16]].concat();
     let client = [record2(&hello), record(22, &message(16, &[0; 130])), CCS.to_vec(), finished()].concat();
@@ -397,6 +424,12 @@ fn reads_ssl2() {
     assert!(facts.client_hello.as_ref().unwrap().is_ssl2_form && facts.established);
     assert_eq!(facts.version(), Some(TlsVersion::TLS10));
     assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+    // A session resumed by its id, the server's side first.
+    let hello = [&[1, 3, 3, 0, 3, 0, 32, 0, 16, 0, 0xc0, 0x2f][..], &[5; 32], &[9; 16]].concat();
+    let mut session = Session::new();
+    session.server(&[record(22, &old_server(&[5; 32], 0xc02f)), CCS.to_vec(), finished()].concat(), at(1));
+    session.client(&[record2(&hello), CCS.to_vec(), finished()].concat(), at(2));
+    assert_eq!(session.finish().resumption, Some(Resumption::SessionId));
 }
 
 #[test]
