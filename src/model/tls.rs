@@ -288,6 +288,8 @@ pub struct TlsFacts {
     /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
     /// the handshake.
     pub is_end_hidden: bool,
+    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake.
+    pub is_contradicted: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
     pub downgrade: Option<Downgrade>,
@@ -338,10 +340,18 @@ impl TlsFacts {
                 || second
                     .map_or(self.hello_retry_request.is_some(), |second| second.key_shares.contains(&group))
         });
+        let is_curve_offered = match self.key_exchange {
+            Some(KeyExchangeFacts::Curve(group)) => {
+                client.supported_groups.is_empty() || client.supported_groups.contains(&group)
+            }
+            _ => true,
+        };
         let is_psk_offered = client.offers_psk || !server.selected_psk;
-        is_version_offered(client, server)
+        !self.is_contradicted
+            && is_version_offered(client, server)
             && is_suite_offered
             && is_group_offered
+            && is_curve_offered
             && is_psk_offered
             && server.is_suite_of_version()
             && self.hello_retry_request.as_deref().is_none_or(|retry| server.keeps_to(retry))

@@ -6,7 +6,7 @@
 //! [`probe`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
 //! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
 //! `certificate`, `key_exchange`, `alert` and `ssl2` read them, `session` draws the conclusions, with
-//! `forward_secrecy`, `downgrade` and [`fingerprint`].
+//! `session_id`, `forward_secrecy`, `downgrade` and [`fingerprint`].
 //!
 //! It decrypts nothing, validates no certificate, reads no clock and opens nothing. Every length a stranger
 //! controls is checked against a limit of `error` before anything is kept.
@@ -29,6 +29,7 @@ mod reader;
 mod record;
 mod server_hello;
 mod session;
+mod session_id;
 mod ssl2;
 #[cfg(test)]
 mod tests;

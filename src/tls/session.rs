@@ -11,7 +11,7 @@ use super::message::{End, Message, Messages};
 use super::numbers::{content, handshake, is_tls13};
 use super::reader::Reader;
 use super::record::{Layer, Opening, Piece, Records};
-use super::{downgrade, forward_secrecy, key_exchange, server_hello, ssl2};
+use super::{downgrade, forward_secrecy, key_exchange, server_hello, session_id, ssl2};
 use crate::model::registry::{AlertDescription, KeyExchange};
 use crate::model::{AlertFrom, Hello, Resumption, ServerHello, TicketDigest, Timestamp, TlsFacts};
 
@@ -237,11 +237,12 @@ impl Session {
             facts.certificate_error.get_or_insert(certificate::NOT_SENT);
         }
         let flight = Flight {
-            cannot_be_resumed: cannot_be_resumed(&facts),
+            cannot_be_resumed: session_id::cannot_be_resumed(&facts),
             lacks_exchange: is_flight_known && !self.has_server_key_exchange,
         };
         (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, flight);
         facts.downgrade = downgrade::judge(&facts);
+        facts.is_contradicted |= session_id::is_of_another(&facts);
         facts
     }
 
@@ -378,7 +379,7 @@ impl Session {
     /// A session id that comes back, and no full handshake behind it. The two directions may come out of step, so
     /// this is asked when the flight ends and when the client's hello is there.
     fn note_abbreviated_handshake(&mut self) {
-        if self.is_flight_short && self.facts.resumed.is_none() && echoes_session_id(&self.facts) {
+        if self.is_flight_short && self.facts.resumed.is_none() && session_id::is_echoed(&self.facts) {
             self.facts.resumed = Some(true);
             let has_ticket =
                 self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
@@ -587,7 +588,8 @@ impl Session {
     }
 
     fn take_server_hello(&mut self, hello: Hello<ServerHello>, ja3s: Option<Arc<str>>) {
-        if self.facts.server_hello.is_some() {
+        if let Some(first) = &self.facts.server_hello {
+            self.facts.is_contradicted |= *first != hello;
             return;
         }
         if is_tls13(hello.version()) {
@@ -674,21 +676,4 @@ impl Session {
 /// Bytes of a certificate that nobody else keeps.
 fn own_bytes(leaf: Option<&Arc<[u8]>>) -> usize {
     leaf.filter(|leaf| Arc::strong_count(leaf) == 1).map_or(0, |leaf| leaf.len())
-}
-
-/// The server answers with the client's session id; where it offered a ticket it may have left the id empty
-/// [RFC 5077 section 3.4].
-fn echoes_session_id(facts: &TlsFacts) -> bool {
-    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    client.session_id == server.session_id
-        && (!client.session_id.is_empty() || client.session_ticket.is_some())
-}
-
-/// The hellos alone show that nothing is resumed: the client had nothing to resume, or the server chose a new
-/// session id.
-fn cannot_be_resumed(facts: &TlsFacts) -> bool {
-    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    let had_nothing = client.session_id.is_empty() && client.session_ticket.is_none();
-    let has_new_id = !client.session_id.is_empty() && client.session_id != server.session_id;
-    !client.is_truncated && (had_nothing || has_new_id)
 }

@@ -187,6 +187,20 @@ fn believes_no_suite_without_its_key_exchange() {
 }
 
 #[test]
+fn keeps_the_first_of_two_answers_and_says_so() {
+    let hello = record(22, &message(1, &modern_body()));
+    let answer = |id: u8, suite| {
+        let extensions = [extension(43, &[3, 4]), extension(51, &[0, 29, 0, 1, 9])];
+        record(22, &message(2, &server_body(0x0303, &[8; 32], &[id; 32], suite, &extensions)))
+    };
+    assert!(!run(&hello, &answer(3, 0x1301)).is_contradicted);
+    assert!(!run(&hello, &answer(3, 0x1301).repeat(2)).is_contradicted);
+    let facts = run(&hello, &[answer(3, 0x1301), answer(3, 0x1302)].concat());
+    assert_eq!((facts.cipher_suite(), facts.is_contradicted), (Some(CipherSuite(0x1301)), true));
+    assert!(run(&hello, &answer(4, 0x1301)).is_contradicted);
+}
+
+#[test]
 fn misses_a_certificate_where_one_has_to_be() {
     let exchange = message(12, &[&[3, 0, 29][..], &vector8(&[4; 32])].concat());
     let answered = |suite, certificate: &[u8]| {

@@ -68,6 +68,15 @@ fn proves_nothing_by_an_answer_to_another_offer() {
         choose(server_hello(&mut record));
         assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
     }
+    let mut record = good();
+    tls(&mut record).is_contradicted = true;
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // A curve of TLS 1.2.
+    let mut record = good12();
+    tls(&mut record).client_hello.as_mut().unwrap().supported_groups = vec![NamedGroup(23), X25519];
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+    tls(&mut record).key_exchange = Some(KeyExchangeFacts::Curve(NamedGroup(24)));
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
     // With GREASE alone in supported_versions nothing is offered.
     let mut record = good12();
     tls(&mut record).client_hello.as_mut().unwrap().supported_versions = vec![TlsVersion(0x3a3a)];
