@@ -447,6 +447,7 @@ impl TlsStage {
             return;
         };
         self.is_aligned[side.index()] = true;
+        let at = at - tls::change_of_cipher_before(pending.get(..at).unwrap_or_default());
         let pending = std::mem::take(pending);
         if side == self.client && self.proxy.is_none() {
             if let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default()) {

@@ -325,6 +325,8 @@ fn misses_the_first_hello_where_it_was_joined_behind_it() {
             assert_eq!(found.completeness, Completeness::Truncated, "{size} {is_server_first}");
         }
     }
+    let found = Wire::joined(DYNAMODB).server(&server_hello()).client(&client).record();
+    assert_eq!(found.completeness, Completeness::Truncated);
 }
 
 #[test]

@@ -501,7 +501,10 @@ impl Session {
                     self.facts.is_truncated |= hello.is_none();
                     if let Some((hello, kind, _)) = hello {
                         self.facts.client_hello = Some(hello);
-                        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        // The fingerprints are those of the first hello, which this is not behind it.
+                        if !self.client.has_changed_cipher {
+                            (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        }
                         self.note_abbreviated_handshake();
                     }
                 } else if self.facts.second_client_hello.is_none()

@@ -300,6 +300,7 @@ fn misses_the_first_hello_before_a_change_of_cipher() {
     let (client, server) = full_tls13();
     let facts = run(&[CCS.to_vec(), client].concat(), &server);
     assert!(facts.client_hello.is_some() && facts.is_truncated);
+    assert_eq!((facts.ja3, facts.ja4), (None, None), "fingerprints are of the first");
 }
 
 #[test]
