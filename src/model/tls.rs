@@ -288,7 +288,8 @@ pub struct TlsFacts {
     /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
     /// the handshake.
     pub is_end_hidden: bool,
-    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake.
+    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake. Of a record that
+    /// was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
     pub is_contradicted: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
