@@ -355,7 +355,23 @@ impl TlsFacts {
             && is_curve_offered
             && is_psk_offered
             && server.is_suite_of_version()
-            && self.hello_retry_request.as_deref().is_none_or(|retry| server.keeps_to(retry))
+            && self
+                .hello_retry_request
+                .as_deref()
+                .is_none_or(|retry| server.keeps_to(retry) && self.is_retry_offered(client, retry))
+    }
+
+    /// False for a HelloRetryRequest that asks for a group that the client does not have, and for an answer to it that
+    /// names another server [RFC 8446 sections 4.1.2 and 4.2.8].
+    fn is_retry_offered(&self, client: &ClientHello, retry: &ServerHello) -> bool {
+        let is_group_offered = retry.key_share.is_none_or(|group| {
+            client.supported_groups.is_empty() || client.supported_groups.contains(&group)
+        });
+        let is_same_name = self
+            .second_client_hello
+            .as_deref()
+            .is_none_or(|second| second.is_truncated || second.server_name == client.server_name);
+        is_group_offered && is_same_name
     }
 
     /// The group of the key exchange: key_share in TLS 1.3, ServerKeyExchange before.

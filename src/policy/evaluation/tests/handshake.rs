@@ -119,6 +119,19 @@ fn proves_nothing_by_an_answer_that_differs_from_the_retry_before() {
         evaluate(&record, &Options::default()).verdict
     };
     assert_eq!(retried(|_| {}), Verdict::Pass);
+    // For a group that the client does not have; and by a second hello for another server.
+    for change in [
+        (|facts| facts.client_hello.as_mut().unwrap().supported_groups = vec![X25519]) as fn(&mut TlsFacts),
+        |facts| facts.second_client_hello = Some(ClientHello::default().into()),
+    ] {
+        let mut record = good();
+        let retry = ServerHello { key_share: Some(NamedGroup(23)), ..ServerHello::default() };
+        server_hello(&mut record).key_share = Some(NamedGroup(23));
+        tls(&mut record).hello_retry_request = Some(retry.into());
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+        change(tls(&mut record));
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
     assert_eq!(retried(|server| server.cipher_suite = CipherSuite(0x1302)), Verdict::NotAssessable);
     assert_eq!(retried(|server| server.key_share = Some(X25519)), Verdict::NotAssessable);
     assert_eq!(
