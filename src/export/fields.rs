@@ -229,6 +229,9 @@ pub fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
         fields.text(Key::AlertFrom, Text::Word(from.as_str()));
     }
     word(fields, Key::Downgrade, tls.downgrade.map(|sign| sign.as_str()));
+    if !tls.is_choice_offered() {
+        fields.flag(Key::Contradicted, true);
+    }
 }
 
 /// What a ClientHello offers.

@@ -253,6 +253,7 @@ pub(crate) fn mirrored() -> Record {
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });
+    tls.is_contradicted = true;
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
     record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];
     record

@@ -128,10 +128,11 @@ keys! {
     CertificateDnsNames List "tls.server.certificate.dns_names" "DNS names of the leaf certificate." "[\"dynamodb.eu-central-1.amazonaws.com\"]";
     CertificateNotAfter Time "tls.server.certificate.not_after" "When the leaf certificate expires." "\"2027-01-01T23:59:59Z\"";
     CertificateKeyBits Integer "tls.server.certificate.key_bits" "Bits of its public key." "2048";
-    CertificateReason Text "tls.server.certificate.reason" "Why a certificate that was seen could not be read." "\"truncated\"";
+    CertificateReason Text "tls.server.certificate.reason" "Why a certificate could not be read, or is not there where one has to be." "\"truncated\"";
     Alert Text "tls.alert" "Last fatal alert seen in clear." "\"protocol_version\"";
     AlertFrom Text "tls.alert.from" "Who sent it: client or server." "\"server\"";
     Downgrade Text "tls.downgrade" "Sign that both sides could do better: sentinel_tls12, sentinel_tls11, fallback_scsv." "\"sentinel_tls12\"";
+    Contradicted Flag "tls.contradicted" "True where the server's answer is one that no client takes, as to another hello: together the two prove nothing." "true";
     Outcome Text "handshake.outcome" "completed, refused_by_server, refused_by_client, reset, closed, timed_out, not_seen, plaintext." "\"completed\"";
     HandshakeDuration Seconds "handshake.duration_seconds" "From the first byte of the ClientHello to the end of the handshake." "0.0421";
     TcpRtt Seconds "tcp.rtt_seconds" "From SYN to the ACK that answers SYN-ACK, as the observer saw them." "0.0123";

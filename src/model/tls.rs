@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::dynamodb::closed_set;
 use super::registry::{
-    AlertDescription, CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme,
+    AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
 use super::{Hello, Shared, Side, Timestamp};
@@ -87,14 +87,14 @@ impl ClientHello {
     }
 
     /// The best version offered, GREASE left out: of supported_versions where sent, else `legacy_version`, which
-    /// stays at 1.2 for what is newer [RFC 8446 section 4.1.2]. Unknown where a cut hello may have lost the
-    /// extension that names a newer one.
+    /// offers 1.2 at most, whatever it says [RFC 8446 sections 4.1.2 and 4.2.1]. Unknown where a cut hello may have
+    /// lost the extension that names a newer one.
     #[must_use]
     pub fn max_version(&self) -> Option<TlsVersion> {
         if self.supported_versions.is_empty() {
             let is_last = self.legacy_version.rank() >= TlsVersion::TLS12.rank();
             let is_unknown = self.legacy_version.is_grease() || self.is_truncated && is_last;
-            return (!is_unknown).then_some(self.legacy_version);
+            return (!is_unknown).then_some(if is_last { TlsVersion::TLS12 } else { self.legacy_version });
         }
         self.supported_versions.iter().copied().filter(|v| !v.is_grease()).max_by_key(|v| v.rank())
     }
@@ -149,6 +149,46 @@ impl ServerHello {
     pub fn version(&self) -> TlsVersion {
         self.selected_version.unwrap_or(self.legacy_version)
     }
+
+    /// False for a suite of TLS 1.3 in an older version, or the other way round [RFC 8446 appendix B.4]. The drafts
+    /// of TLS 1.3 began with the suites of TLS 1.2.
+    fn is_suite_of_version(&self) -> bool {
+        let Some(info) = self.cipher_suite.info() else { return true };
+        let rank = self.version().rank();
+        let is_draft = (TlsVersion::TLS12.rank() + 1..TlsVersion::TLS13.rank()).contains(&rank);
+        is_draft || (info.key_exchange == KeyExchange::Tls13) == (rank >= TlsVersion::TLS13.rank())
+    }
+
+    /// True where nothing was chosen that the HelloRetryRequest before had chosen otherwise
+    /// [RFC 8446 sections 4.1.4 and 4.2.8]. What is zero in it was not seen, or not there, as in drafts.
+    fn keeps_to(&self, retry: &Self) -> bool {
+        let is_same_version = retry.version() == TlsVersion::default() || retry.version() == self.version();
+        let is_same_suite =
+            retry.cipher_suite == CipherSuite::default() || retry.cipher_suite == self.cipher_suite;
+        let is_same_group = match (retry.key_share, self.key_share) {
+            (Some(asked), Some(chosen)) => asked == chosen,
+            _ => true,
+        };
+        is_same_version && is_same_suite && is_same_group
+    }
+}
+
+/// True where the client offered the version that was chosen, in the way it was: versions from 1.3 on, and no others,
+/// are named in supported_versions of the answer, and only to a client that sent the extension
+/// [RFC 8446 section 4.2.1]. Drafts of 1.3 were named in either place.
+fn is_version_offered(client: &ClientHello, server: &ServerHello) -> bool {
+    let rank = server.version().rank();
+    if client.supported_versions.is_empty() {
+        return server.selected_version.is_none()
+            && client.max_version().is_none_or(|most| rank <= most.rank());
+    }
+    let is_named_rightly = match server.selected_version {
+        Some(version) => version.rank() > TlsVersion::TLS12.rank(),
+        None => rank < TlsVersion::TLS13.rank(),
+    };
+    is_named_rightly
+        && client.max_version().is_some_and(|most| rank <= most.rank())
+        && client.min_version().is_some_and(|least| rank >= least.rank())
 }
 
 closed_set! {
@@ -226,7 +266,7 @@ pub struct TlsFacts {
     pub key_exchange: Option<KeyExchangeFacts>,
     /// Shared, because many connections show the same one.
     pub certificate: Option<Arc<CertificateFacts>>,
-    /// The certificate message was seen but could not be read (counted by reason).
+    /// The certificate message was seen but could not be read (counted by reason), or had to be there and was not.
     pub certificate_error: Option<&'static str>,
     /// TLS <= 1.2: `Some(true)` id echoed and ChangeCipherSpec before Certificate, ServerKeyExchange
     /// and ServerHelloDone, `Some(false)` one of these came first, `None` not decided.
@@ -248,6 +288,9 @@ pub struct TlsFacts {
     /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
     /// the handshake.
     pub is_end_hidden: bool,
+    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake. Of a record that
+    /// was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
+    pub is_contradicted: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
     pub downgrade: Option<Downgrade>,
@@ -280,18 +323,15 @@ impl TlsFacts {
         self.server_hello.as_ref().filter(|hello| !hello.is_ssl2_form).map(|hello| hello.cipher_suite)
     }
 
-    /// False where the server chose a version, suite or group that the client did not offer. Clients abort that
-    /// [RFC 8446 section 4.1.3], so the two hellos are hardly of one handshake, and what they say together is no proof.
-    /// True where it cannot be told.
+    /// False where the server chose what the client did not offer, or what cannot be chosen together. Clients abort
+    /// that [RFC 8446 sections 4.1.3, 4.1.4 and 4.2], so the two hellos are hardly of one handshake, and what they say
+    /// together is no proof. True where it cannot be told.
     #[must_use]
     pub fn is_choice_offered(&self) -> bool {
         let (Some(client), Some(server)) = (&self.client_hello, &self.server_hello) else { return true };
-        if client.is_truncated || client.is_ssl2_form || server.is_truncated || server.is_ssl2_form {
+        if client.is_truncated || server.is_truncated || server.is_ssl2_form {
             return true;
         }
-        let rank = server.version().rank();
-        let is_version_offered = client.max_version().is_none_or(|most| rank <= most.rank())
-            && client.min_version().is_none_or(|least| rank >= least.rank());
         let is_suite_offered =
             client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
         let is_group_offered = server.key_share.is_none_or(|group| {
@@ -301,7 +341,37 @@ impl TlsFacts {
                 || second
                     .map_or(self.hello_retry_request.is_some(), |second| second.key_shares.contains(&group))
         });
-        is_version_offered && is_suite_offered && is_group_offered
+        let is_curve_offered = match self.key_exchange {
+            Some(KeyExchangeFacts::Curve(group)) => {
+                client.supported_groups.is_empty() || client.supported_groups.contains(&group)
+            }
+            _ => true,
+        };
+        let is_psk_offered = client.offers_psk || !server.selected_psk;
+        !self.is_contradicted
+            && is_version_offered(client, server)
+            && is_suite_offered
+            && is_group_offered
+            && is_curve_offered
+            && is_psk_offered
+            && server.is_suite_of_version()
+            && self
+                .hello_retry_request
+                .as_deref()
+                .is_none_or(|retry| server.keeps_to(retry) && self.is_retry_offered(client, retry))
+    }
+
+    /// False for a HelloRetryRequest that asks for a group that the client does not have, and for an answer to it that
+    /// names another server [RFC 8446 sections 4.1.2 and 4.2.8].
+    fn is_retry_offered(&self, client: &ClientHello, retry: &ServerHello) -> bool {
+        let is_group_offered = retry.key_share.is_none_or(|group| {
+            client.supported_groups.is_empty() || client.supported_groups.contains(&group)
+        });
+        let is_same_name = self
+            .second_client_hello
+            .as_deref()
+            .is_none_or(|second| second.is_truncated || second.server_name == client.server_name);
+        is_group_offered && is_same_name
     }
 
     /// The group of the key exchange: key_share in TLS 1.3, ServerKeyExchange before.

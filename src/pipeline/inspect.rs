@@ -70,6 +70,10 @@ pub struct TlsStage {
     pub server_hello_frame: Option<u64>,
     /// The server sent anything at all.
     pub has_server_bytes: bool,
+    /// Bytes of the client are missing in front of its hello.
+    has_gap: bool,
+    /// In front of it the client said something that is not understood.
+    has_preamble: bool,
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
     /// The end of what a side said that is not at a record boundary yet.
@@ -139,14 +143,17 @@ impl Inspection {
 
     /// True where bytes are missing before the handshake or the request.
     #[must_use]
-    pub const fn has_gap(&self) -> bool {
-        self.has_gap
+    pub fn has_gap(&self) -> bool {
+        self.has_gap || matches!(&self.stage, Stage::Tls(stage) if stage.has_gap)
     }
 
     /// True where what the client said before TLS is not understood, and may have been said to a proxy.
     #[must_use]
-    pub const fn has_preamble(&self) -> bool {
-        self.has_preamble
+    pub fn has_preamble(&self) -> bool {
+        match &self.stage {
+            Stage::Tls(stage) => stage.proxy.is_none() && (self.has_preamble || stage.has_preamble),
+            _ => self.has_preamble,
+        }
     }
 
     /// Remembers the hardware addresses of a packet.
@@ -258,12 +265,16 @@ impl Inspection {
                 }
                 Probe::NeedMore | Probe::No => {}
             }
-            if is_port(view, 53) {
-                let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
-                messages[mine].push(bytes, answers);
-                self.stage = Stage::Dns(messages);
-                return;
+        }
+        if is_port(view, 53) && !self.may_become_hello(side, bytes) {
+            let dialogue = self.dialogue.take();
+            let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
+            for of in [side.other(), side] {
+                messages[of.index()].push(said(dialogue.as_deref(), of), answers);
             }
+            messages[mine].push(bytes, answers);
+            self.stage = Stage::Dns(messages);
+            return;
         }
         let is_joined = view.originator.is_none() || self.has_gap;
         let dialogue = self.dialogue.get_or_insert_default();
@@ -286,6 +297,13 @@ impl Inspection {
                 None => Stage::Opaque,
             };
         }
+    }
+
+    /// True where what `side` has said so far, with `next` behind it, is a hello or the beginning of one.
+    fn may_become_hello(&self, side: Side, next: &[u8]) -> bool {
+        let before = said(self.dialogue.as_deref(), side);
+        let probe = if before.is_empty() { tls::probe(next) } else { tls::probe(&[before, next].concat()) };
+        probe != Probe::No
     }
 
     /// Looks for what the dialogue of `side` has become.
@@ -329,7 +347,7 @@ impl Inspection {
         if let Some(tail) = dialogue.get(from..)
             && let Some(at) = tls::find_client_hello(tail)
         {
-            let at = from + at;
+            let at = from + at - tls::change_of_cipher_before(dialogue.get(..from + at).unwrap_or_default());
             let facts = match proxy::client(dialogue.get(..at).unwrap_or_default()) {
                 Parse::Done(preamble) => preamble.facts,
                 Parse::NeedMore | Parse::No => None,
@@ -343,6 +361,16 @@ impl Inspection {
                 None => self.begin(side, side, bytes, moment, hellos, facts, None),
             }
             return;
+        }
+        // What the client said is missing, or comes yet.
+        if let Some(tail) = dialogue.get(from..)
+            && let Some(at) = tls::find_server_hello(tail)
+        {
+            let whole = std::mem::take(&mut all.said[mine]);
+            let bytes = whole.get(from + at..).unwrap_or_default();
+            // It answers something, unless that is understood once it is seen.
+            self.has_preamble = true;
+            return self.begin(side.other(), side, bytes, moment, hellos, None, None);
         }
         all.searched[mine] = dialogue.len();
     }
@@ -372,14 +400,19 @@ impl Inspection {
             client_hello_frame: None,
             server_hello_frame: None,
             has_server_bytes: false,
+            has_gap: false,
+            has_preamble: false,
             is_aligned: [false; 2],
             pending: None,
             openvpn,
         });
         stage.is_aligned[side.index()] = true;
         // The other side has said nothing yet, or only what came before TLS.
-        // What a client says may come after the answer to it, with a preamble in front.
-        stage.is_aligned[side.other().index()] = earlier.is_empty() && !self.has_gap && side == client;
+        // What a client says may come after the answer to it, with a preamble in front; and a client that said one may
+        // not have waited for the answer to it.
+        let is_answered_in_clear = stage.proxy.is_some() || self.has_preamble;
+        stage.is_aligned[side.other().index()] =
+            earlier.is_empty() && !self.has_gap && side == client && !is_answered_in_clear;
         stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
             stage.feed(side.other(), &earlier, moment, hellos);
@@ -414,12 +447,13 @@ impl TlsStage {
             return;
         };
         self.is_aligned[side.index()] = true;
+        let at = at - tls::change_of_cipher_before(pending.get(..at).unwrap_or_default());
         let pending = std::mem::take(pending);
-        if side == self.client
-            && self.proxy.is_none()
-            && let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default())
-        {
-            self.proxy = preamble.facts;
+        if side == self.client && self.proxy.is_none() {
+            if let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default()) {
+                self.proxy = preamble.facts;
+            }
+            self.has_preamble |= at > 0 && self.proxy.is_none();
         }
         self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
     }
@@ -444,6 +478,7 @@ impl TlsStage {
             deframers[side.index()] = openvpn::Deframer::default();
         }
         if side == self.client {
+            self.has_gap |= !self.session.has_client_hello();
             self.session.client_gap();
         } else {
             self.session.server_gap();
@@ -474,8 +509,8 @@ fn is_rest_before_request(said: &[u8], next: &[u8]) -> bool {
         && matches!(proxy::client(said), Parse::No)
 }
 
-/// Where, in a stream not known to be at a record boundary, records begin: at a hello, or where the
-/// newest `fresh_bytes` (or all there is) begin like a record, as an alert alone does.
+/// Where, in a stream not known to be at a record boundary, records begin: at a hello, where the newest `fresh_bytes`
+/// (or all there is) begin like a record, as an alert alone does, or at an alert that ends it.
 fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Option<usize> {
     let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
     let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
@@ -488,6 +523,7 @@ fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Op
         })
         .or_else(|| is_record(0).then_some(0))
         .or_else(|| is_record(fresh).then_some(fresh))
+        .or_else(|| tls::find_last_alert(bytes))
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {

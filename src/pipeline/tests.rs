@@ -267,6 +267,87 @@ fn misses_the_second_hello_after_a_retry_request() {
     assert_eq!(late.record().completeness, Completeness::Full);
 }
 
+/// A ServerHello of TLS 1.0 to it.
+fn server_hello() -> Vec<u8> {
+    let mut message = vec![2, 0, 0, 38, 3, 1];
+    message.extend([8; 32]);
+    message.extend([0, 0, 0x2f, 0]);
+    record(22, &message)
+}
+
+/// Where the answer of a proxy ends is not where a segment does, if its client did not wait for it.
+#[test]
+fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
+    for (preamble, answer) in [
+        (&b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
+        (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x01\xbb", b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"),
+        (b"a STARTTLS\r\n", b"a OK\r\n"),
+    ] {
+        let server = [answer, &server_hello()].concat();
+        for cut in 1..server.len() {
+            let (before, after) = server.split_at(cut);
+            let client = [preamble, &client_hello()].concat();
+            let found = Wire::opened(PROXY).client(&client).server(before).server(after).record();
+            assert_eq!(found.completeness, Completeness::Full, "{cut} {preamble:?}");
+            // The server's side alone.
+            let found = Wire::joined(PROXY).server(before).server(after).records_cut(usize::MAX, true);
+            assert_eq!(found[0].completeness, Completeness::ServerOnly, "{cut} {preamble:?}");
+        }
+        // Refused behind it.
+        let server = [answer, &record(21, &ALERT)].concat();
+        for cut in 0..server.len() {
+            let (before, after) = server.split_at(cut);
+            let client = [preamble, &client_hello()].concat();
+            let mut wire = Wire::opened(PROXY).client(&client);
+            if cut > 0 {
+                wire = wire.server(before);
+            }
+            let found = wire.server(after).flag(1, FIN).record();
+            assert_eq!(found.outcome, Outcome::RefusedByServer, "{cut} {preamble:?}");
+        }
+    }
+}
+
+/// Joined behind a HelloRetryRequest: the client's ChangeCipherSpec tells that its hello is the second one.
+#[test]
+fn misses_the_first_hello_where_it_was_joined_behind_it() {
+    let client = [record(20, &[1]), client_hello()].concat();
+    for size in [1, 3, 6, 7, client.len()] {
+        for is_server_first in [false, true] {
+            let mut wire = Wire::joined(DYNAMODB);
+            if is_server_first {
+                wire = wire.server(&record(20, &[1]));
+            }
+            for part in client.chunks(size) {
+                wire = wire.client(part);
+            }
+            let found = wire.server(&server_hello()).record();
+            assert_eq!(found.completeness, Completeness::Truncated, "{size} {is_server_first}");
+        }
+    }
+    let found = Wire::joined(DYNAMODB).server(&server_hello()).client(&client).record();
+    assert_eq!(found.completeness, Completeness::Truncated);
+}
+
+#[test]
+fn tells_tls_from_dns_by_what_is_said() {
+    let resolver = ([52, 94, 5, 10], 53);
+    let hello = client_hello();
+    for size in [1, 2, 5, hello.len()] {
+        let mut wire = Wire::opened(resolver);
+        for part in hello.chunks(size) {
+            wire = wire.client(part);
+        }
+        assert_eq!(wire.server(&server_hello()).record().completeness, Completeness::Full, "{size}");
+    }
+    // A message of DNS as long as a record of TLS is one of DNS.
+    let mut wire = Wire::opened(resolver);
+    for part in [&[22][..], &[3], &[9, 9, 1, 0, 0, 1]] {
+        wire = wire.client(part);
+    }
+    assert_eq!(wire.records_cut(usize::MAX, true), []);
+}
+
 #[test]
 fn tells_settled_flows_and_ends_idle_ones_without_a_packet() {
     // More than any preamble has: what this is does not matter any more.

@@ -2,7 +2,24 @@
 
 use super::error::TlsError;
 use super::message::End;
+use super::numbers::is_tls13;
 use super::reader::Reader;
+use crate::model::TlsFacts;
+use crate::model::registry::Authentication;
+
+/// Why there is no certificate where all of the flight was seen that has to have one.
+pub const NOT_SENT: &str = "not_sent";
+
+/// True for a full handshake in which a certificate has to come in clear: the suite is one whose server proves itself by
+/// one [RFC 5246 section 7.4.2].
+pub fn belongs_to(facts: &TlsFacts) -> bool {
+    use Authentication::{Dss, Ecdsa, Fortezza, Gost, Rsa, Sm};
+    let is_old = facts.version().is_some_and(|version| !is_tls13(version));
+    let info = facts.cipher_suite().and_then(|suite| suite.info());
+    is_old
+        && facts.resumed == Some(false)
+        && info.is_some_and(|info| matches!(info.authentication, Rsa | Dss | Ecdsa | Gost | Sm | Fortezza))
+}
 
 /// The first certificate of the list; `None` for an empty list.
 ///

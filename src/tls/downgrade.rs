@@ -17,8 +17,8 @@ pub fn judge(facts: &TlsFacts) -> Option<Downgrade> {
     if server.is_ssl2_form || is_tls13(server.version()) {
         return None;
     }
-    // Of a cut hello at least this is known.
-    let offered = client.max_version().unwrap_or(client.legacy_version).rank();
+    // Of a cut hello at least this is known; 1.3 is offered by an extension alone.
+    let offered = client.max_version().unwrap_or(client.legacy_version.min(TlsVersion::TLS12)).rank();
     match &server.random_end {
         SENTINEL_TLS12 if offered >= TlsVersion::TLS13.rank() => return Some(Downgrade::SentinelTls12),
         SENTINEL_TLS11 if offered >= TlsVersion::TLS12.rank() => return Some(Downgrade::SentinelTls11),
@@ -60,6 +60,19 @@ mod tests {
             (TlsVersion::TLS13, b"DOWNGRD\x02", None),
         ] {
             assert_eq!(judge(&facts(offered, end)), expected, "{offered:?} {end:?}");
+        }
+    }
+
+    #[test]
+    fn takes_no_legacy_version_for_an_offer_of_tls_1_3() {
+        for (legacy, is_truncated) in [(0x0304, false), (0x0305, false), (0x03ff, true), (0x0303, true)] {
+            let hello =
+                ClientHello { legacy_version: TlsVersion(legacy), is_truncated, ..ClientHello::default() };
+            let of = |end| {
+                judge(&TlsFacts { client_hello: Some(hello.clone().into()), ..facts(TlsVersion::TLS12, end) })
+            };
+            assert_eq!(of(SENTINEL_TLS12), None, "{legacy:#06x}");
+            assert_eq!(of(SENTINEL_TLS11), Some(Downgrade::SentinelTls11), "{legacy:#06x}");
         }
     }
 

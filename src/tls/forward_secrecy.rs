@@ -20,10 +20,21 @@ pub mod reason {
     pub const UNKNOWN_SUITE: &str = "unknown_suite";
     pub const TRUNCATED: &str = "truncated";
     pub const NO_KEY_SHARE: &str = "no_key_share";
+    pub const NO_SERVER_KEY_EXCHANGE: &str = "no_server_key_exchange";
 }
 
-/// The answer and its reason. `cannot_be_resumed`: the hellos alone show a full handshake.
-pub fn judge(facts: &TlsFacts, cannot_be_resumed: bool) -> (Option<ForwardSecrecy>, Option<&'static str>) {
+/// What else is known of a handshake of TLS 1.2 or older.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// The hellos alone show a full handshake.
+    pub cannot_be_resumed: bool,
+    /// All of the server's flight was seen, and no ServerKeyExchange in it: where the suite is ephemeral, there was no
+    /// exchange to be so, whatever its name says [RFC 5246 section 7.4.3, RFC 8422 section 5.4].
+    pub lacks_exchange: bool,
+}
+
+/// The answer and its reason.
+pub fn judge(facts: &TlsFacts, flight: Flight) -> (Option<ForwardSecrecy>, Option<&'static str>) {
     use ForwardSecrecy::{No, Unknown, Yes};
     let Some(hello) = &facts.server_hello else { return (None, None) };
     let (answer, reason) = if hello.is_ssl2_form {
@@ -42,8 +53,10 @@ pub fn judge(facts: &TlsFacts, cannot_be_resumed: bool) -> (Option<ForwardSecrec
             Some(exchange) if !exchange.is_ephemeral() => (No, Some(reason::STATIC_KEY_EXCHANGE)),
             Some(_) => match facts.resumed {
                 Some(true) => (Unknown, Some(reason::RESUMED)),
+                Some(false) if flight.lacks_exchange => (Unknown, Some(reason::NO_SERVER_KEY_EXCHANGE)),
                 Some(false) => (Yes, None),
-                None if cannot_be_resumed || facts.key_exchange.is_some() => (Yes, None),
+                None if facts.key_exchange.is_some() => (Yes, None),
+                None if flight.cannot_be_resumed && !flight.lacks_exchange => (Yes, None),
                 None => (Unknown, Some(reason::RESUMPTION_UNKNOWN)),
             },
         }
@@ -75,17 +88,24 @@ mod tests {
     #[test]
     fn judges_tls_1_2_by_suite_and_resumption() {
         use ForwardSecrecy::{No, Unknown, Yes};
-        for (suite, resumed, cannot, expected) in [
-            (0xc02f, Some(false), false, (Some(Yes), None)),
-            (0xc02f, Some(true), false, (Some(Unknown), Some("resumed"))),
-            (0xc02f, None, false, (Some(Unknown), Some("resumption_unknown"))),
-            (0xc02f, None, true, (Some(Yes), None)),
-            (0x009c, Some(true), false, (Some(No), Some("static_key_exchange"))),
-            (0x0034, Some(false), false, (Some(Yes), None)),
-            (0x0000, Some(false), false, (Some(No), Some("no_key_exchange"))),
-            (0xeeee, Some(false), false, (Some(Unknown), Some("unknown_suite"))),
+        let (cut, full) = (Flight::default(), Flight { cannot_be_resumed: true, lacks_exchange: false });
+        let without = Flight { lacks_exchange: true, ..full };
+        for (suite, resumed, flight, expected) in [
+            (0xc02f, Some(false), cut, (Some(Yes), None)),
+            (0xc02f, Some(true), cut, (Some(Unknown), Some("resumed"))),
+            (0xc02f, None, cut, (Some(Unknown), Some("resumption_unknown"))),
+            (0xc02f, None, full, (Some(Yes), None)),
+            (0xc02f, Some(false), without, (Some(Unknown), Some("no_server_key_exchange"))),
+            (0xc02f, Some(true), without, (Some(Unknown), Some("resumed"))),
+            (0xc02f, None, without, (Some(Unknown), Some("resumption_unknown"))),
+            (0x009c, Some(true), cut, (Some(No), Some("static_key_exchange"))),
+            (0x009c, Some(false), without, (Some(No), Some("static_key_exchange"))),
+            (0x0034, Some(false), cut, (Some(Yes), None)),
+            (0x0000, Some(false), cut, (Some(No), Some("no_key_exchange"))),
+            (0xeeee, Some(false), cut, (Some(Unknown), Some("unknown_suite"))),
         ] {
-            assert_eq!(judge(&facts(TlsVersion::TLS12, suite, resumed), cannot), expected, "{suite:#06x}");
+            let facts = facts(TlsVersion::TLS12, suite, resumed);
+            assert_eq!(judge(&facts, flight), expected, "{suite:#06x} {resumed:?} {flight:?}");
         }
     }
 
@@ -95,13 +115,13 @@ mod tests {
         let hello = facts.server_hello.as_mut().unwrap();
         hello.selected_version = Some(TlsVersion::TLS13);
         hello.selected_psk = true;
-        assert_eq!(judge(&facts, false), (Some(ForwardSecrecy::No), Some("psk_ke")));
+        assert_eq!(judge(&facts, Flight::default()), (Some(ForwardSecrecy::No), Some("psk_ke")));
         facts.server_hello.as_mut().unwrap().key_share = Some(NamedGroup(29));
-        assert_eq!(judge(&facts, false), (Some(ForwardSecrecy::Yes), None));
+        assert_eq!(judge(&facts, Flight::default()), (Some(ForwardSecrecy::Yes), None));
     }
 
     #[test]
     fn says_nothing_without_a_server_hello() {
-        assert_eq!(judge(&TlsFacts::default(), true), (None, None));
+        assert_eq!(judge(&TlsFacts::default(), Flight::default()), (None, None));
     }
 }

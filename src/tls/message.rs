@@ -60,8 +60,8 @@ pub struct Messages {
     state: State,
     header: [u8; HEADER_BYTES],
     buffer: Vec<u8>,
-    /// After ChangeCipherSpec: only a ClientHello (the answer to a HelloRetryRequest) can still be in clear.
-    is_only_hello: bool,
+    /// After ChangeCipherSpec: only a hello of this kind can still be in clear.
+    only_hello: Option<u8>,
     /// Bytes were missing: a record may begin in the middle of a message.
     is_after_gap: bool,
 }
@@ -72,7 +72,7 @@ impl Default for Messages {
             state: State::Header { have: 0 },
             header: [0; HEADER_BYTES],
             buffer: Vec::new(),
-            is_only_hello: false,
+            only_hello: None,
             is_after_gap: false,
         }
     }
@@ -83,9 +83,14 @@ impl Messages {
         self.buffer.capacity()
     }
 
-    /// From here on only a ClientHello is a message; everything else is ciphertext.
-    pub const fn expect_only_hello(&mut self) {
-        self.is_only_hello = true;
+    /// From here on only a hello of this kind is a message; everything else is ciphertext.
+    pub const fn expect_only_hello(&mut self, kind: u8) {
+        self.only_hello = Some(kind);
+    }
+
+    /// From here on all is in clear again.
+    pub const fn expect_any(&mut self) {
+        self.only_hello = None;
     }
 
     /// Ends the message under way, if enough of it is there to be of interest, and begins anew.
@@ -106,7 +111,7 @@ impl Messages {
     /// A handshake record begins. After a gap what came before it may have been taken for ciphertext
     /// because it began within a message: this one may begin with one.
     pub const fn begin_record(&mut self) {
-        if self.is_after_gap && !self.is_only_hello && matches!(self.state, State::Foreign) {
+        if self.is_after_gap && self.only_hello.is_none() && matches!(self.state, State::Foreign) {
             self.state = State::Header { have: 0 };
         }
     }
@@ -177,10 +182,9 @@ impl Messages {
     fn begin(&mut self) -> Option<Message<'static>> {
         let [kind, a, b, c] = self.header;
         let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let is_foreign = if self.is_only_hello {
-            kind != handshake::CLIENT_HELLO || !(36..=MAX_HANDSHAKE_BYTES).contains(&length)
-        } else {
-            !handshake::is_known(kind) || self.is_after_gap && length > MAX_HANDSHAKE_BYTES
+        let is_foreign = match self.only_hello {
+            Some(hello) => kind != hello || !(36..=MAX_HANDSHAKE_BYTES).contains(&length),
+            None => !handshake::is_known(kind) || self.is_after_gap && length > MAX_HANDSHAKE_BYTES,
         };
         if is_foreign {
             self.state = State::Foreign;
@@ -207,6 +211,8 @@ impl Messages {
     fn fill<'a>(&mut self, kind: u8, length: usize, input: &mut &'a [u8]) -> Option<Message<'a>> {
         loop {
             let seen = if self.buffer.is_empty() { *input } else { &self.buffer };
+            // What follows may be the next message.
+            let seen = seen.get(..length).unwrap_or(seen);
             let (wanted, end) = wanted_bytes(kind, length, seen);
             if self.buffer.is_empty() {
                 if let Some((body, rest)) = input.split_at_checked(wanted) {
@@ -326,6 +332,16 @@ mod tests {
     }
 
     #[test]
+    fn takes_no_length_of_a_leaf_from_the_next_message() {
+        let next = message(12, &[0xff; 40]);
+        for list in [&[][..], &[0], &[0, 0, 0], &[0, 0, 2, 0, 0]] {
+            let found = collect(&mut Messages::default(), &[message(11, list), next.clone()].concat());
+            assert_eq!(found[0], (11, list.to_vec(), End::Whole));
+            assert_eq!(found[1].0, 12);
+        }
+    }
+
+    #[test]
     fn hands_over_what_there_is_of_a_cut_message() {
         let mut messages = Messages::default();
         assert_eq!(collect(&mut messages, &message(2, b"hello")[..6]), []);
@@ -349,11 +365,11 @@ mod tests {
     #[test]
     fn takes_ciphertext_for_nothing_else() {
         let mut messages = Messages::default();
-        messages.expect_only_hello();
+        messages.expect_only_hello(handshake::CLIENT_HELLO);
         assert_eq!(collect(&mut messages, &[0, 0, 0, 0, 1, 2, 3]), [(0, Vec::new(), End::Foreign)]);
         assert_eq!(collect(&mut messages, &message(1, &[3; 40])), []);
         let mut messages = Messages::default();
-        messages.expect_only_hello();
+        messages.expect_only_hello(handshake::CLIENT_HELLO);
         assert_eq!(collect(&mut messages, &message(1, &[3; 40])).len(), 1);
     }
 }

@@ -5,12 +5,13 @@
 //!
 //! [`probe`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
 //! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
-//! `certificate`, `key_exchange` and `ssl2` read them, `session` draws the conclusions, with
-//! `forward_secrecy`, `downgrade` and [`fingerprint`].
+//! `certificate`, `key_exchange`, `alert` and `ssl2` read them, `session` draws the conclusions, with
+//! `session_id`, `forward_secrecy`, `downgrade` and [`fingerprint`].
 //!
 //! It decrypts nothing, validates no certificate, reads no clock and opens nothing. Every length a stranger
 //! controls is checked against a limit of `error` before anything is kept.
 
+mod alert;
 mod certificate;
 mod client_hello;
 mod downgrade;
@@ -28,6 +29,7 @@ mod reader;
 mod record;
 mod server_hello;
 mod session;
+mod session_id;
 mod ssl2;
 #[cfg(test)]
 mod tests;
@@ -39,5 +41,8 @@ pub use error::{
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
-pub use probe::{Probe, find_client_hello, looks_like_application_data, looks_like_record, probe};
+pub use probe::{
+    Probe, change_of_cipher_before, find_client_hello, find_last_alert, find_server_hello,
+    looks_like_application_data, looks_like_record, probe,
+};
 pub use session::Session;

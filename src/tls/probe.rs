@@ -3,6 +3,7 @@
 
 use memchr::memchr_iter;
 
+use super::alert::FATAL;
 use super::error::MAX_RECORD_BYTES;
 use super::numbers::{content, handshake, is_hello_version};
 use super::reader::Reader;
@@ -24,6 +25,9 @@ const MIN_HELLO_BYTES: u32 = 36;
 /// No hello is longer: its longest field has a 16-bit length, and the others fit into as much again.
 const MAX_HELLO_BYTES: u32 = 1 << 17;
 
+/// Empty records in front of a hello that are passed over: nobody may send one, but OpenSSL takes as many.
+const MAX_EMPTY_RECORDS: usize = 32;
+
 /// Looks at the first bytes of one direction.
 ///
 /// An alert alone is no hello. A first record of a few bytes, as some clients send to avoid middleboxes,
@@ -43,6 +47,7 @@ fn probe_tls(bytes: &[u8]) -> Probe {
     // The first bytes of the handshake message, put together from as many records as they take.
     let mut message = [0_u8; 6];
     let mut have = 0;
+    let mut empty_records = 0;
     let mut reader = Reader::new(bytes);
     while have < message.len() {
         let Some(kind) = reader.u8() else { return Probe::NeedMore };
@@ -54,11 +59,8 @@ fn probe_tls(bytes: &[u8]) -> Probe {
             Some(3) => {}
             Some(_) => return Probe::No,
         }
-        match reader.u8() {
-            None => return Probe::NeedMore,
-            Some(0..=0x0f) => {}
-            Some(_) => return Probe::No,
-        }
+        // Whatever the minor version is, servers take it [RFC 5246 appendix E.1].
+        let Some(_) = reader.u8() else { return Probe::NeedMore };
         let Some(length) = reader.u16() else {
             return match reader.rest() {
                 [] | [0..=0x48] => Probe::NeedMore,
@@ -66,7 +68,8 @@ fn probe_tls(bytes: &[u8]) -> Probe {
             };
         };
         let length = usize::from(length);
-        if length == 0 || length > MAX_RECORD_BYTES {
+        empty_records += usize::from(length == 0);
+        if length > MAX_RECORD_BYTES || empty_records > MAX_EMPTY_RECORDS {
             return Probe::No;
         }
         let payload = reader.take_at_most(length);
@@ -173,7 +176,8 @@ pub fn find_client_hello(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The same for a ServerHello (after a proxy's answer in the same segment).
-pub(super) fn find_server_hello(bytes: &[u8]) -> Option<usize> {
+#[must_use]
+pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
     find_hello(bytes, handshake::SERVER_HELLO)
 }
 
@@ -239,6 +243,22 @@ pub fn looks_like_record(bytes: &[u8]) -> bool {
     reader.rest().len() < 5 || is_record_header(&mut reader)
 }
 
+/// How many bytes of a ChangeCipherSpec `bytes` end with: before a hello it tells that this is not the first one.
+#[must_use]
+pub fn change_of_cipher_before(bytes: &[u8]) -> usize {
+    match bytes.last_chunk::<6>() {
+        Some([content::CHANGE_CIPHER_SPEC, 3, 0..=4, 0, 1, 1]) => 6,
+        _ => 0,
+    }
+}
+
+/// Where `bytes` end with a record that is a fatal alert in clear: it is the last that a side says.
+#[must_use]
+pub fn find_last_alert(bytes: &[u8]) -> Option<usize> {
+    let (before, alert) = bytes.split_last_chunk::<7>()?;
+    matches!(alert, [content::ALERT, 3, 0..=4, 0, 2, FATAL, _]).then_some(before.len())
+}
+
 /// True where `bytes` begin with a record of application data, whole or with nothing after what is there
 /// of it that is no record. For streams that were joined after their handshake.
 #[must_use]
@@ -253,7 +273,8 @@ fn is_record_header(reader: &mut Reader<'_>) -> bool {
     };
     let is_length_possible = match kind {
         content::CHANGE_CIPHER_SPEC => length == 1,
-        content::ALERT => length == 2 || (10..=512).contains(&length),
+        // In clear one, half of one, or two.
+        content::ALERT => matches!(length, 1 | 2 | 4) || (10..=512).contains(&length),
         content::HANDSHAKE | content::APPLICATION_DATA => {
             length > 0 && usize::from(length) <= MAX_RECORD_BYTES
         }

@@ -237,7 +237,7 @@ fn read_header(header: &[u8; 5], have: usize, may_be_ssl2: bool, has_ssl2: bool)
         return if length == 0 { Header::Invalid } else { Header::Record { layer: Layer::Ssl2, length } };
     }
     let is_tls = matches!(kind, content::CHANGE_CIPHER_SPEC..=content::HEARTBEAT)
-        && (have < 2 || is_record_version(second, third, have));
+        && (have < 2 || is_record_version(kind, second, third, have));
     if is_tls {
         if have < 5 {
             return Header::NeedMore;
@@ -260,10 +260,11 @@ fn read_header(header: &[u8; 5], have: usize, may_be_ssl2: bool, has_ssl2: bool)
     Header::Invalid
 }
 
-/// Versions of the record layer: 3.x, and what drafts of TLS 1.3 put there.
-const fn is_record_version(major: u8, minor: u8, have: usize) -> bool {
+/// Versions of the record layer: 3.x, and what drafts of TLS 1.3 put there. A hello may have any minor one, and servers
+/// take it [RFC 5246 appendix E.1]; in other records those far from any that exists are a sign of other bytes.
+const fn is_record_version(kind: u8, major: u8, minor: u8, have: usize) -> bool {
     match major {
-        3 => have < 3 || minor <= 0x0f,
+        3 => have < 3 || minor <= 0x0f || kind == content::HANDSHAKE,
         0x7e | 0x7f | 0xfb => true,
         _ => false,
     }

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
+use super::alert::Alerts;
 use super::certificate;
 use super::error::{TlsError, TlsErrors};
+use super::forward_secrecy::Flight;
 use super::hellos::{Hellos, IsNew};
 use super::message::{End, Message, Messages};
 use super::numbers::{content, handshake, is_tls13};
 use super::reader::Reader;
 use super::record::{Layer, Opening, Piece, Records};
-use super::{downgrade, forward_secrecy, key_exchange, server_hello, ssl2};
+use super::{downgrade, forward_secrecy, key_exchange, server_hello, session_id, ssl2};
 use crate::model::registry::{AlertDescription, KeyExchange};
 use crate::model::{AlertFrom, Hello, Resumption, ServerHello, TicketDigest, Timestamp, TlsFacts};
 
 /// The least payload of a record that can hold an encrypted Finished of TLS 1.3: header 4, verify
 /// data 32, content type 1, the shortest tag 8. An encrypted alert is shorter.
 const MIN_FINISHED_BYTES: usize = 45;
-
-const FATAL: u8 = 2;
 
 /// One direction.
 #[derive(Debug)]
@@ -34,9 +34,7 @@ struct Direction {
     has_application_data: bool,
     /// Application data that can hold the Finished of TLS 1.3.
     has_finished_size: bool,
-    /// The alert under way: level and description; its record is two bytes long.
-    alert: [u8; 2],
-    alert_bytes: Option<usize>,
+    alerts: Alerts,
 }
 
 impl Direction {
@@ -50,8 +48,7 @@ impl Direction {
             has_finished: false,
             has_application_data: false,
             has_finished_size: false,
-            alert: [0; 2],
-            alert_bytes: None,
+            alerts: Alerts::default(),
         }
     }
 
@@ -79,6 +76,8 @@ pub struct Session {
     has_flight_gap: bool,
     /// The server's flight ended without any message of a full handshake: resumed, if the ids say so.
     is_flight_short: bool,
+    /// A ServerKeyExchange was seen, readable or not.
+    has_server_key_exchange: bool,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
 }
@@ -108,6 +107,7 @@ impl Session {
             is_flight_over: false,
             has_flight_gap: false,
             is_flight_short: false,
+            has_server_key_exchange: false,
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
         }
@@ -214,6 +214,10 @@ impl Session {
         if facts.client_hello.is_none() {
             facts.client_hello_at = None;
         }
+        if self.is_ssl2_session_hit {
+            // No key was sent: what was read for one is ciphertext.
+            facts.ssl2_cipher_kind = None;
+        }
         if let Some(hello) = &facts.server_hello
             && facts.hello_retry_request.is_none()
             && !hello.is_truncated
@@ -227,10 +231,18 @@ impl Session {
         if self.leaf.is_none() {
             facts.certificate_error = first_error.map(TlsError::reason);
         }
-        let cannot_be_resumed = cannot_be_resumed(&facts);
-        (facts.forward_secrecy, facts.forward_secrecy_reason) =
-            forward_secrecy::judge(&facts, cannot_be_resumed);
+        let is_flight_known =
+            self.is_flight_over && !self.has_flight_gap && !self.server.messages.is_foreign();
+        if is_flight_known && self.leaf.is_none() && certificate::belongs_to(&facts) {
+            facts.certificate_error.get_or_insert(certificate::NOT_SENT);
+        }
+        let flight = Flight {
+            cannot_be_resumed: session_id::cannot_be_resumed(&facts),
+            lacks_exchange: is_flight_known && !self.has_server_key_exchange,
+        };
+        (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, flight);
         facts.downgrade = downgrade::judge(&facts);
+        facts.is_contradicted |= session_id::is_of_another(&facts);
         facts
     }
 
@@ -287,7 +299,7 @@ impl Session {
         }
         let direction = self.direction(sender);
         direction.records.gap();
-        direction.alert_bytes = None;
+        direction.alerts.gap();
         // Before its hello a server ends no handshake well, whatever is missing of the client.
         self.facts.is_end_hidden |= sender == Sender::Server || self.facts.server_hello.is_some();
         if self.is_gap_in_handshake(sender) {
@@ -318,11 +330,7 @@ impl Session {
     fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize) {
         match layer {
             Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
-            Layer::Tls(content::ALERT) => {
-                let direction = self.direction(sender);
-                // Encrypted ones are longer: there is at least a tag.
-                direction.alert_bytes = (length == 2).then_some(0);
-            }
+            Layer::Tls(content::ALERT) => self.direction(sender).alerts.begin_record(length),
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
             Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length),
             Layer::Tls(_) => {}
@@ -341,8 +349,13 @@ impl Session {
         match sender {
             Sender::Client => {
                 self.client.has_changed_cipher = true;
+                if self.facts.client_hello.is_none() {
+                    // It is never the first: what comes behind it answers a HelloRetryRequest.
+                    self.facts.is_truncated = true;
+                    self.errors.insert(TlsError::HandshakeGap);
+                }
                 // In TLS 1.3 it is for show, and a second ClientHello may follow it.
-                self.client.messages.expect_only_hello();
+                self.client.messages.expect_only_hello(handshake::CLIENT_HELLO);
             }
             Sender::Server => {
                 let is_tls13_so_far =
@@ -353,6 +366,11 @@ impl Session {
                 self.server.has_changed_cipher = true;
                 self.is_flight_over = true;
                 self.is_flight_short = !self.has_flight_gap;
+                if self.facts.server_hello.is_none() {
+                    // Its hello was missed. Or it is that of TLS 1.3 and comes yet: this is for show, at any place
+                    // [RFC 8446 section 5], such as behind a HelloRetryRequest that was missed.
+                    self.server.messages.expect_only_hello(handshake::SERVER_HELLO);
+                }
                 self.note_abbreviated_handshake();
             }
         }
@@ -361,7 +379,7 @@ impl Session {
     /// A session id that comes back, and no full handshake behind it. The two directions may come out of step, so
     /// this is asked when the flight ends and when the client's hello is there.
     fn note_abbreviated_handshake(&mut self) {
-        if self.is_flight_short && self.facts.resumed.is_none() && echoes_session_id(&self.facts) {
+        if self.is_flight_short && self.facts.resumed.is_none() && session_id::is_echoed(&self.facts) {
             self.facts.resumed = Some(true);
             let has_ticket =
                 self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
@@ -369,10 +387,27 @@ impl Session {
         }
     }
 
+    /// The ChangeCipherSpec of the server came before a hello that can be read: it was for show.
+    const fn forget_change_of_cipher(&mut self) {
+        self.server.has_changed_cipher = false;
+        self.server.has_finished = false;
+        self.server.messages.expect_any();
+        self.is_flight_over = false;
+        self.is_flight_short = false;
+    }
+
+    /// True where handshake records of `sender` hold ciphertext alone.
+    fn is_encrypted(&self, sender: Sender) -> bool {
+        match sender {
+            Sender::Client => self.client.has_changed_cipher && self.is_tls12_or_older(),
+            Sender::Server => self.server.has_changed_cipher && self.facts.server_hello.is_some(),
+        }
+    }
+
     fn begin_handshake_record(&mut self, sender: Sender) {
-        let is_old = self.is_tls12_or_older();
+        let is_encrypted = self.is_encrypted(sender);
         let direction = self.direction(sender);
-        if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
+        if is_encrypted {
             direction.has_finished = true;
         } else {
             direction.messages.begin_record();
@@ -384,10 +419,13 @@ impl Session {
         // With early data on offer, what the client sends counts once the server has answered it;
         // otherwise it has no keys before the ServerHello.
         let is_early_possible = self.facts.client_hello.as_ref().is_none_or(|hello| hello.offers_early_data);
+        let awaits_second_hello =
+            self.facts.hello_retry_request.is_some() && self.facts.second_client_hello.is_none();
+        let is_answer = server_has_spoken && !awaits_second_hello;
         let direction = self.direction(sender);
         direction.has_application_data = true;
-        direction.has_finished_size |= length >= MIN_FINISHED_BYTES
-            && (sender == Sender::Server || server_has_spoken || !is_early_possible);
+        direction.has_finished_size |=
+            length >= MIN_FINISHED_BYTES && (sender == Sender::Server || is_answer || !is_early_possible);
     }
 
     fn note_established(&mut self, at: Timestamp) {
@@ -415,26 +453,13 @@ impl Session {
     }
 
     fn alert_payload(&mut self, sender: Sender, bytes: &[u8]) {
-        let direction = self.direction(sender);
-        let Some(mut have) = direction.alert_bytes else { return };
-        for byte in bytes {
-            if let Some(slot) = direction.alert.get_mut(have) {
-                *slot = *byte;
-            }
-            have += 1;
-        }
-        direction.alert_bytes = Some(have);
-        if have == 2 {
-            direction.alert_bytes = None;
-            let [level, description] = direction.alert;
-            if level == FATAL {
-                let from = match sender {
-                    Sender::Client => AlertFrom::Client,
-                    Sender::Server => AlertFrom::Server,
-                };
-                self.facts.alert = Some((AlertDescription(description), from));
-                self.has_fatal_alert = true;
-            }
+        if let Some(description) = self.direction(sender).alerts.last_fatal(bytes) {
+            let from = match sender {
+                Sender::Client => AlertFrom::Client,
+                Sender::Server => AlertFrom::Server,
+            };
+            self.facts.alert = Some((AlertDescription(description), from));
+            self.has_fatal_alert = true;
         }
     }
 
@@ -451,9 +476,7 @@ impl Session {
     }
 
     fn handshake_payload(&mut self, sender: Sender, payload: &[u8], hellos: &mut Hellos) {
-        let is_old = self.is_tls12_or_older();
-        let direction = self.direction(sender);
-        if direction.has_changed_cipher && (is_old || sender == Sender::Server) {
+        if self.is_encrypted(sender) {
             return;
         }
         let mut rest = payload;
@@ -478,7 +501,10 @@ impl Session {
                     self.facts.is_truncated |= hello.is_none();
                     if let Some((hello, kind, _)) = hello {
                         self.facts.client_hello = Some(hello);
-                        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        // The fingerprints are those of the first hello, which this is not behind it.
+                        if !self.client.has_changed_cipher {
+                            (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        }
                         self.note_abbreviated_handshake();
                     }
                 } else if self.facts.second_client_hello.is_none()
@@ -503,6 +529,9 @@ impl Session {
                     server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
                         .map(|hello| (hello.clone(), hello.kind.into(), IsNew(true)))
                 };
+                if hello.is_some() && self.server.has_changed_cipher {
+                    self.forget_change_of_cipher();
+                }
                 match hello {
                     None => {
                         self.facts.is_truncated = true;
@@ -532,6 +561,7 @@ impl Session {
             }
             handshake::SERVER_KEY_EXCHANGE => {
                 self.note_full_handshake();
+                self.has_server_key_exchange = true;
                 let exchange = self
                     .facts
                     .server_hello
@@ -561,7 +591,8 @@ impl Session {
     }
 
     fn take_server_hello(&mut self, hello: Hello<ServerHello>, ja3s: Option<Arc<str>>) {
-        if self.facts.server_hello.is_some() {
+        if let Some(first) = &self.facts.server_hello {
+            self.facts.is_contradicted |= *first != hello;
             return;
         }
         if is_tls13(hello.version()) {
@@ -615,7 +646,10 @@ impl Session {
     fn ssl2_message(&mut self, sender: Sender, body: &[u8], is_whole: bool) {
         match sender {
             Sender::Client if self.facts.client_hello.is_none() => match ssl2::client_hello(body, is_whole) {
-                Some(hello) => self.facts.client_hello = Some(hello),
+                Some(hello) => {
+                    self.facts.client_hello = Some(hello);
+                    self.note_abbreviated_handshake();
+                }
                 None => self.errors.insert(TlsError::MalformedSsl2),
             },
             Sender::Client => {
@@ -645,21 +679,4 @@ impl Session {
 /// Bytes of a certificate that nobody else keeps.
 fn own_bytes(leaf: Option<&Arc<[u8]>>) -> usize {
     leaf.filter(|leaf| Arc::strong_count(leaf) == 1).map_or(0, |leaf| leaf.len())
-}
-
-/// The server answers with the client's session id; where it offered a ticket it may have left the id empty
-/// [RFC 5077 section 3.4].
-fn echoes_session_id(facts: &TlsFacts) -> bool {
-    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    client.session_id == server.session_id
-        && (!client.session_id.is_empty() || client.session_ticket.is_some())
-}
-
-/// The hellos alone show that nothing is resumed: the client had nothing to resume, or the server chose a new
-/// session id.
-fn cannot_be_resumed(facts: &TlsFacts) -> bool {
-    let (Some(client), Some(server)) = (&facts.client_hello, &facts.server_hello) else { return false };
-    let had_nothing = client.session_id.is_empty() && client.session_ticket.is_none();
-    let has_new_id = !client.session_id.is_empty() && client.session_id != server.session_id;
-    !client.is_truncated && (had_nothing || has_new_id)
 }

@@ -91,6 +91,20 @@ mod tests {
         assert!(same > 200 && other.is_empty(), "{same} agree, not\n{}", other.join("\n"));
     }
 
+    /// What the record does not hold any more, it holds the conclusion of.
+    #[test]
+    fn passes_no_answer_to_another_hello() {
+        let mut record = crate::export::sample::tls12();
+        let passes = |record: &Record| policy::evaluate(record, &Options::default()).verdict == Verdict::Pass;
+        assert!(passes(&record));
+        record.tls.as_mut().unwrap().server_hello.as_mut().unwrap().selected_psk = true;
+        let mut line = Vec::new();
+        crate::export::jsonl::write_record(&record, &mut line);
+        let (mut record, _) = parse(line.trim_ascii_end()).unwrap();
+        judge_anew(&mut record, &Options::default());
+        assert_ne!(record.policy.unwrap().verdict, Verdict::Pass);
+    }
+
     #[test]
     fn knows_the_names_of_every_partition() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/expected/endpoint-names.pcap.jsonl");

@@ -265,6 +265,7 @@ fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> R
         ja3s: object.text(Key::Ja3s)?.map(Into::into),
         certificate: certificate(object)?,
         certificate_error: object.word(Key::CertificateReason, words::word)?,
+        is_contradicted: object.flag(Key::Contradicted)?.unwrap_or(false),
         ..TlsFacts::default()
     };
     let alert = object.word(Key::Alert, words::alert)?;

@@ -11,7 +11,10 @@ use crate::policy::profile::version_text;
 /// What was agreed on.
 impl Case<'_> {
     pub(super) fn version_too_low(&self) -> Finding {
-        let Some(version) = self.version() else { return Finding::Unknown };
+        // A number without a name: nothing is known of it.
+        let Some(version) = self.version().filter(|version| version.as_str().is_some()) else {
+            return Finding::Unknown;
+        };
         let minimum = self.settings.minimum_version;
         if version.rank() >= minimum.rank() {
             let is_offered = self.tls().is_none_or(TlsFacts::is_choice_offered);
@@ -263,8 +266,8 @@ impl Case<'_> {
         self.tls()?.certificate.as_deref()
     }
 
-    /// A certificate that was shown and could not be read may be anybody's. Where none was to be seen, as in TLS 1.3,
-    /// there is nothing that these rules could be about.
+    /// A certificate that was shown and could not be read may be anybody's, and a handshake without the one it has to
+    /// have proves nothing. Where none was to be seen, as in TLS 1.3, there is nothing that these rules could be about.
     fn without_certificate(&self) -> Finding {
         match self.tls().and_then(|tls| tls.certificate_error) {
             Some(_) => Finding::Unknown,

@@ -154,9 +154,12 @@ fn tells_how_a_session_was_resumed() {
         assert_eq!(facts.forward_secrecy_reason, Some("resumed"));
         assert!(facts.established);
     }
-    // Another id: not resumed as far as it is defined, and certainly a fresh exchange.
+    // Another id: not resumed as far as it is defined, but no fresh exchange either.
     let client = [old_client(&[3; 32], &[]), tail].concat();
     let facts = run_in_turn(&client, &server);
+    assert_eq!((facts.resumed, facts.forward_secrecy), (None, Some(ForwardSecrecy::Unknown)));
+    // With the hellos alone the id says that an exchange follows.
+    let facts = run(&client, &record(22, &old_server(&[2; 32], 0xc02f)));
     assert_eq!((facts.resumed, facts.forward_secrecy), (None, Some(ForwardSecrecy::Yes)));
     // The ServerHello alone does not tell.
     let facts = run(&[], &record(22, &old_server(&[2; 32], 0xc02f)));
@@ -164,6 +167,62 @@ fn tells_how_a_session_was_resumed() {
     // A static exchange is one, resumed or not.
     let facts = run(&[], &record(22, &old_server(&[2; 32], 0x009c)));
     assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+}
+
+#[test]
+fn believes_no_suite_without_its_key_exchange() {
+    let (client, _) = full_tls12();
+    let without = [old_server(&[1; 32], 0xc02f), message(14, &[])].concat();
+    let server = [record(22, &without), CCS.to_vec(), finished()].concat();
+    let facts = run_in_turn(&client, &server);
+    assert_eq!((facts.resumed, facts.forward_secrecy), (Some(false), Some(ForwardSecrecy::Unknown)));
+    assert_eq!(facts.forward_secrecy_reason, Some("no_server_key_exchange"));
+    // Where bytes are missing, it may have been there.
+    let mut session = Session::new();
+    session.client(&client, at(1));
+    session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(2));
+    session.server_gap();
+    session.server(&[record(22, &message(14, &[])), CCS.to_vec(), finished()].concat(), at(2));
+    assert_eq!(session.finish().forward_secrecy, Some(ForwardSecrecy::Yes));
+}
+
+#[test]
+fn keeps_the_first_of_two_answers_and_says_so() {
+    let hello = record(22, &message(1, &modern_body()));
+    let answer = |id: u8, suite| {
+        let extensions = [extension(43, &[3, 4]), extension(51, &[0, 29, 0, 1, 9])];
+        record(22, &message(2, &server_body(0x0303, &[8; 32], &[id; 32], suite, &extensions)))
+    };
+    assert!(!run(&hello, &answer(3, 0x1301)).is_contradicted);
+    assert!(!run(&hello, &answer(3, 0x1301).repeat(2)).is_contradicted);
+    let facts = run(&hello, &[answer(3, 0x1301), answer(3, 0x1302)].concat());
+    assert_eq!((facts.cipher_suite(), facts.is_contradicted), (Some(CipherSuite(0x1301)), true));
+    assert!(run(&hello, &answer(4, 0x1301)).is_contradicted);
+}
+
+#[test]
+fn misses_a_certificate_where_one_has_to_be() {
+    let exchange = message(12, &[&[3, 0, 29][..], &vector8(&[4; 32])].concat());
+    let answered = |suite, certificate: &[u8]| {
+        let flight =
+            [old_server(&[1; 32], suite), certificate.to_vec(), exchange.clone(), message(14, &[])].concat();
+        run(&full_tls12().0, &[record(22, &flight), CCS.to_vec(), finished()].concat()).certificate_error
+    };
+    assert_eq!(answered(0xc02f, &message(11, &vector24(&vector24(b"leaf")))), None);
+    for nothing in [&[][..], &message(11, &vector24(b"")), &message(11, &vector24(&vector24(b"")))] {
+        assert_eq!(answered(0xc02f, nothing), Some("not_sent"), "{nothing:?}");
+        // ECDHE_PSK and ECDH_anon have none.
+        assert_eq!((answered(0xc035, nothing), answered(0xc018, nothing)), (None, None));
+    }
+    assert_eq!(answered(0xc02f, &message(11, &[0])), Some("malformed_certificate"));
+    // Nor has a session that is resumed, nor one of which a part was lost.
+    let server = [record(22, &old_server(&[2; 32], 0xc02f)), CCS.to_vec(), finished()].concat();
+    assert_eq!(run(&old_client(&[2; 32], &[]), &server).certificate_error, None);
+    let mut session = Session::new();
+    session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(1));
+    session.server_gap();
+    session.server(&record(22, &message(14, &[])), at(1));
+    assert_eq!(session.finish().certificate_error, None);
 }
 
 #[test]
@@ -209,6 +268,52 @@ fn keeps_both_hellos_of_a_retry() {
     assert_eq!(facts.group(), Some(NamedGroup(29)));
     assert_eq!(facts.ja3.as_deref(), fingerprint::ja3(facts.client_hello.as_ref().unwrap()).as_deref());
     assert_eq!(facts.established_at, Some(at(5)));
+}
+
+#[test]
+fn takes_a_change_of_cipher_before_the_hello_for_show() {
+    let (client, server) = full_tls13();
+    // As where a HelloRetryRequest was missed, or anywhere [RFC 8446 section 5].
+    for before in [CCS.to_vec(), CCS.repeat(2)] {
+        let server = [before, server.clone()].concat();
+        for facts in [run(&client, &server), run_in_turn(&client, &server)] {
+            assert_eq!(facts.version(), Some(TlsVersion::TLS13));
+            assert_eq!(facts.forward_secrecy, Some(ForwardSecrecy::Yes));
+            assert!(facts.established && !facts.is_truncated);
+        }
+        assert_splits_agree(&client, &server);
+    }
+    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
+    let facts = run(&client, &[CCS.to_vec(), record(22, &message(2, &retry)), CCS.to_vec(), server].concat());
+    assert!(facts.hello_retry_request.is_some() && facts.server_hello.is_some());
+    // In an older version nothing is resumed by it.
+    let (client, server) = full_tls12();
+    let facts = run_in_turn(&client, &[CCS.to_vec(), server].concat());
+    assert_eq!((facts.resumed, facts.forward_secrecy), (Some(false), Some(ForwardSecrecy::Yes)));
+    // Where the hello was missed, ciphertext is none.
+    let facts = run(&client, &[CCS.to_vec(), finished(), record(22, &[2; 60])].concat());
+    assert!(facts.server_hello.is_none() && !facts.established);
+}
+
+#[test]
+fn misses_the_first_hello_before_a_change_of_cipher() {
+    let (client, server) = full_tls13();
+    let facts = run(&[CCS.to_vec(), client].concat(), &server);
+    assert!(facts.client_hello.is_some() && facts.is_truncated);
+    assert_eq!((facts.ja3, facts.ja4), (None, None), "fingerprints are of the first");
+}
+
+#[test]
+fn waits_for_the_second_hello_behind_early_data() {
+    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
+    let hello = record(22, &message(1, &modern_body()));
+    let client = [hello.clone(), CCS.to_vec(), data(), hello, data()].concat();
+    let server = [record(22, &message(2, &retry)), record(22, &unhex(RFC8448_SERVER)), data()].concat();
+    let mut session = Session::new();
+    session.server(&server, at(1));
+    session.client(&client, at(2));
+    let facts = session.finish();
+    assert!(facts.established && facts.second_client_hello.is_some());
 }
 
 #[test]
@@ -292,6 +397,14 @@ fn hears_fatal_alerts_in_clear_only() {
 }
 
 #[test]
+fn hears_an_alert_in_two_records() {
+    let client = old_client(&[], &[]);
+    let server = [record(21, &[1, 112, 2]), record(21, &[70])].concat();
+    assert_eq!(run(&client, &server).alert, Some((AlertDescription(70), AlertFrom::Server)));
+    assert_splits_agree(&client, &server);
+}
+
+#[test]
 fn reads_ssl2() {
     let hello = [&[1, 0, 2, 0, 3, 0, 0, 0, 16, 7, 0, 0xc0][..], &[9; 16]].concat();
     let record2 = |body: &[u8]| [&[0x80, u8::try_from(body.len()).unwrap()][..], body].concat();
@@ -309,6 +422,13 @@ fn reads_ssl2() {
     assert_eq!((&facts.ja3, &facts.ja4, &facts.ja3s), (&None, &None, &None));
     assert!(facts.established);
     assert_splits_agree(&client, &server);
+    // Where the server knows the session no key is sent, whatever the ciphertext begins with.
+    let hit = [&[4, 1, 0, 0, 2, 0, 0, 0, 0, 0, 16][..], &[1; 16]].concat();
+    let ciphertext = record2(&[2; 33]);
+    let server = [record2(&hit), ciphertext.clone(), ciphertext.clone()].concat();
+    let facts = run(&[record2(&hello), ciphertext].concat(), &server);
+    assert_eq!((facts.resumed, facts.ssl2_cipher_kind), (Some(true), None));
+    assert!(facts.established);
     // The same form of hello, answered in TLS.
     let hello = [&[1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f][..], &[9; 16]].concat();
     let client = [record2(&hello), record(22, &message(16, &[0; 130])), CCS.to_vec(), finished()].concat();
@@ -319,6 +439,12 @@ fn reads_ssl2() {
     assert!(facts.client_hello.as_ref().unwrap().is_ssl2_form && facts.established);
     assert_eq!(facts.version(), Some(TlsVersion::TLS10));
     assert_eq!(facts.forward_secrecy_reason, Some("static_key_exchange"));
+    // A session resumed by its id, the server's side first.
+    let hello = [&[1, 3, 3, 0, 3, 0, 32, 0, 16, 0, 0xc0, 0x2f][..], &[5; 32], &[9; 16]].concat();
+    let mut session = Session::new();
+    session.server(&[record(22, &old_server(&[5; 32], 0xc02f)), CCS.to_vec(), finished()].concat(), at(1));
+    session.client(&[record2(&hello), CCS.to_vec(), finished()].concat(), at(2));
+    assert_eq!(session.finish().resumption, Some(Resumption::SessionId));
 }
 
 #[test]
@@ -375,4 +501,8 @@ fn reports_a_downgrade() {
     let modern = record(22, &message(1, &modern_body()));
     assert_eq!(run(&modern, &server).downgrade, Some(Downgrade::SentinelTls12));
     assert_eq!(run(&old_client(&[], &[]), &server).downgrade, None);
+    // Without supported_versions a server must not choose more than 1.2, and marks that it could.
+    let old = record(22, &message(1, &client_body(0x0304, &[], &[0xc02f], &[])));
+    let facts = run(&old, &server);
+    assert_eq!((facts.downgrade, facts.client_hello.unwrap().max_version()), (None, Some(TlsVersion::TLS12)));
 }

@@ -139,6 +139,37 @@ fn probes_other_protocols_as_no() {
 }
 
 #[test]
+fn takes_a_hello_in_records_of_any_minor_version() {
+    let (_, server) = full_tls13();
+    let hello = message(1, &modern_body());
+    for minor in [0, 0x0f, 0x10, 0xff] {
+        let client: Vec<u8> =
+            hello.chunks(100).flat_map(|part| [&[22, 3, minor][..], &vector16(part)].concat()).collect();
+        assert_eq!(probe(&client), Probe::ClientHello, "{minor:#04x}");
+        let facts = run(&client, &server);
+        assert!(facts.client_hello.is_some_and(|hello| hello.offers_psk), "{minor:#04x}");
+    }
+    // No other record has such a version.
+    let mut session = Session::new();
+    session.client(&[record(22, &hello), vec![23, 3, 0x10, 0, 1, 9]].concat(), at(1));
+    assert!(session.errors().contains(TlsError::NotTls));
+}
+
+#[test]
+fn passes_over_empty_records_before_a_hello() {
+    let (client, server) = full_tls13();
+    let hello = message(1, &modern_body());
+    let small: Vec<u8> =
+        hello.iter().flat_map(|byte| [record(22, &[*byte]), record(22, &[])].concat()).collect();
+    for first in [&small, &[record(22, &[]), client].concat()] {
+        assert_eq!(probe(first), Probe::ClientHello);
+        assert!(run(first, &server).client_hello.is_some());
+    }
+    assert_eq!(probe(&record(22, &[])), Probe::NeedMore);
+    assert_eq!(probe(&record(22, &[]).repeat(100)), Probe::No);
+}
+
+#[test]
 fn finds_a_hello_within_a_dialogue() {
     let hello = record(22, &message(1, &modern_body()));
     let dialogue = [b"* OK\r\na STARTTLS\r\n\x16\x03\x01", &hello[..]].concat();

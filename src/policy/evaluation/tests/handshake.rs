@@ -51,6 +51,14 @@ fn proves_nothing_by_an_answer_to_another_offer() {
         (|server| server.cipher_suite = CipherSuite(0x1304)) as fn(&mut ServerHello),
         |server| server.key_share = Some(NamedGroup(24)),
         |server| server.selected_version = Some(TlsVersion(0x0305)),
+        // A suite of another version, a version from 1.3 on that is named as older ones are, and an older one
+        // that is named as only those are.
+        |server| server.cipher_suite = ECDHE_AES,
+        |server| (server.selected_version, server.legacy_version) = (None, TlsVersion::TLS13),
+        |server| {
+            (server.selected_version, server.cipher_suite) = (Some(TlsVersion::TLS12), ECDHE_AES);
+        },
+        |server| server.selected_psk = true,
     ] {
         let mut record = good();
         let hello = tls(&mut record).client_hello.as_mut().unwrap();
@@ -60,11 +68,77 @@ fn proves_nothing_by_an_answer_to_another_offer() {
         choose(server_hello(&mut record));
         assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
     }
+    let mut record = good();
+    tls(&mut record).is_contradicted = true;
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // A curve of TLS 1.2.
+    let mut record = good12();
+    tls(&mut record).client_hello.as_mut().unwrap().supported_groups = vec![NamedGroup(23), X25519];
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+    tls(&mut record).key_exchange = Some(KeyExchangeFacts::Curve(NamedGroup(24)));
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // With GREASE alone in supported_versions nothing is offered.
+    let mut record = good12();
+    tls(&mut record).client_hello.as_mut().unwrap().supported_versions = vec![TlsVersion(0x3a3a)];
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // A hello in the form of SSL 2 cannot offer TLS 1.3.
+    let mut record = good12();
+    let hello = tls(&mut record).client_hello.as_mut().unwrap();
+    (hello.is_ssl2_form, hello.cipher_suites) = (true, vec![CipherSuite(0x1301), ECDHE_AES]);
+    hello.supported_versions.clear();
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+    let server = server_hello(&mut record);
+    (server.selected_version, server.cipher_suite) = (Some(TlsVersion::TLS13), CipherSuite(0x1301));
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    // Offered and chosen, but of a version that nobody knows nothing is known.
+    for number in [0x0305, 0x3a3a] {
+        let mut record = good();
+        tls(&mut record).client_hello.as_mut().unwrap().supported_versions = vec![TlsVersion(number)];
+        server_hello(&mut record).selected_version = Some(TlsVersion(number));
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
     // What is too low stays so, whoever offered it.
     check(
         good(),
         |record| server_hello(record).selected_version = Some(TlsVersion::TLS11),
         &["tls_version_too_low"],
+    );
+}
+
+#[test]
+fn proves_nothing_by_an_answer_that_differs_from_the_retry_before() {
+    let retried = |change: fn(&mut ServerHello)| {
+        let mut record = good();
+        let mut retry = server_hello(&mut record).clone();
+        (retry.is_hello_retry_request, retry.key_share) = (true, Some(NamedGroup(23)));
+        server_hello(&mut record).key_share = Some(NamedGroup(23));
+        let facts = tls(&mut record);
+        facts.hello_retry_request = Some(retry.into());
+        facts.client_hello.as_mut().unwrap().offers_psk = true;
+        change(server_hello(&mut record));
+        evaluate(&record, &Options::default()).verdict
+    };
+    assert_eq!(retried(|_| {}), Verdict::Pass);
+    // For a group that the client does not have; and by a second hello for another server.
+    for change in [
+        (|facts| facts.client_hello.as_mut().unwrap().supported_groups = vec![X25519]) as fn(&mut TlsFacts),
+        |facts| facts.second_client_hello = Some(ClientHello::default().into()),
+    ] {
+        let mut record = good();
+        let retry = ServerHello { key_share: Some(NamedGroup(23)), ..ServerHello::default() };
+        server_hello(&mut record).key_share = Some(NamedGroup(23));
+        tls(&mut record).hello_retry_request = Some(retry.into());
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass);
+        change(tls(&mut record));
+        assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable);
+    }
+    assert_eq!(retried(|server| server.cipher_suite = CipherSuite(0x1302)), Verdict::NotAssessable);
+    assert_eq!(retried(|server| server.key_share = Some(X25519)), Verdict::NotAssessable);
+    assert_eq!(
+        retried(|server| {
+            (server.selected_version, server.cipher_suite) = (None, ECDHE_AES);
+        }),
+        Verdict::NotAssessable
     );
 }
 
