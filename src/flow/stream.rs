@@ -1,7 +1,8 @@
 //! One direction of a connection: segments in any order → bytes in order, each once.
 //!
-//! Where two segments disagree about the same bytes the first one seen wins; the observer cannot
-//! know which one the receiver took.
+//! Where two segments disagree about the same bytes the first one seen wins, and it is told that they did: the
+//! observer cannot know which one the receiver took. What the receiver has acknowledged before the second came
+//! it did not take from that.
 
 use crate::model::Timestamp;
 
@@ -51,6 +52,10 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
+    /// The bytes that lead up to `next`, as long as the peer did not acknowledge them: what is sent again is
+    /// compared with them.
+    unconfirmed: Vec<u8>,
+    disagreements: u32,
 }
 
 /// Segments held back.
@@ -63,6 +68,9 @@ struct Waiting {
     gap_since: Option<Timestamp>,
     packets_since_gap: u32,
 }
+
+/// The most bytes kept to be compared with what is sent again: a flight with a long chain of certificates.
+const MAX_UNCONFIRMED: usize = 16 * 1024;
 
 /// What a held segment costs beside its bytes: without this, segments of one byte would be cheap to send
 /// and dear to keep.
@@ -92,6 +100,18 @@ impl Stream {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.held_bytes)
+    }
+
+    /// Bytes kept beside those held back.
+    #[must_use]
+    pub const fn unconfirmed_bytes(&self) -> usize {
+        self.unconfirmed.capacity()
+    }
+
+    /// Segments that said something else about bytes which the receiver may have taken from them.
+    #[must_use]
+    pub const fn disagreements(&self) -> u32 {
+        self.disagreements
     }
 
     /// True while segments wait for missing bytes.
@@ -196,7 +216,12 @@ impl Stream {
     pub fn acknowledge(&mut self, acknowledgment: u32) {
         match self.acknowledged {
             Some(old) if distance(old, acknowledgment) <= 0 => {}
-            _ => self.acknowledged = Some(acknowledgment),
+            _ => {
+                self.acknowledged = Some(acknowledgment);
+                if self.next.is_some_and(|next| distance(next, acknowledgment) >= 0) {
+                    self.unconfirmed = Vec::new();
+                }
+            }
         }
     }
 
@@ -225,7 +250,10 @@ impl Stream {
         if ahead > 0 {
             return self.hold(sequence, payload, wire_bytes, limit, now);
         }
-        self.next = Some(deliver_from(next, sequence, payload, wire_bytes, deliver));
+        if ahead < 0 {
+            self.compare(next, sequence, payload, self.acknowledged);
+        }
+        self.next = Some(self.deliver_from(next, sequence, payload, wire_bytes, deliver));
         if self.has_held() {
             self.release(deliver);
         }
@@ -271,13 +299,16 @@ impl Stream {
 
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
-        let (Some(mut next), Some(waiting)) = (self.next, &mut self.waiting) else { return };
+        let Some(mut next) = self.next else { return };
+        let Some(mut waiting) = self.waiting.take() else { return };
         let mut taken = 0;
         for held in &waiting.held {
             if distance(next, held.sequence) > 0 {
                 break;
             }
-            next = deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, deliver);
+            // They came before what is acknowledged by now.
+            self.compare(next, held.sequence, &held.bytes, None);
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -285,6 +316,9 @@ impl Stream {
             waiting.held.drain(..taken);
             waiting.gap_since = None;
             waiting.packets_since_gap = 0;
+        }
+        self.waiting = Some(waiting);
+        if taken > 0 {
             self.recount();
         }
     }
@@ -320,6 +354,7 @@ impl Stream {
             self.base = Some(sequence);
         }
         self.next = Some(sequence);
+        self.unconfirmed = Vec::new();
         deliver(Delivery::Gap);
         self.release(deliver);
         if let Some(waiting) = &mut self.waiting {
@@ -351,6 +386,7 @@ impl Stream {
             && before.sequence == sequence
             && before.bytes.len() >= payload.len()
         {
+            self.disagreements += u32::from(!before.bytes.starts_with(payload));
             return true;
         }
         waiting.held.insert(
@@ -373,30 +409,57 @@ impl Stream {
             }
         }
     }
-}
 
-/// Delivers what a segment adds at `next` and returns the new `next`.
-#[inline]
-fn deliver_from(
-    next: u32,
-    sequence: u32,
-    payload: &[u8],
-    wire_bytes: u32,
-    deliver: &mut dyn FnMut(Delivery<'_>),
-) -> u32 {
-    let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
-    if distance(next, end) <= 0 {
-        return next;
+    /// Delivers what a segment adds at `next` and returns the new `next`.
+    #[inline]
+    fn deliver_from(
+        &mut self,
+        next: u32,
+        sequence: u32,
+        payload: &[u8],
+        wire_bytes: u32,
+        deliver: &mut dyn FnMut(Delivery<'_>),
+    ) -> u32 {
+        let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
+        if distance(next, end) <= 0 {
+            return next;
+        }
+        let known = distance(sequence, next).max(0) as usize;
+        let fresh = payload.get(known..).unwrap_or_default();
+        if !fresh.is_empty() {
+            self.keep(fresh);
+            deliver(Delivery::Bytes(fresh));
+        }
+        if (payload.len() as u32) < wire_bytes {
+            self.unconfirmed = Vec::new();
+            deliver(Delivery::Gap);
+        }
+        end
     }
-    let known = distance(sequence, next).max(0) as usize;
-    let fresh = payload.get(known..).unwrap_or_default();
-    if !fresh.is_empty() {
-        deliver(Delivery::Bytes(fresh));
+
+    /// Keeps what is delivered, to compare it with what is sent again.
+    fn keep(&mut self, fresh: &[u8]) {
+        if self.unconfirmed.len() + fresh.len() > MAX_UNCONFIRMED {
+            self.unconfirmed.clear();
+        }
+        let surplus = fresh.len().saturating_sub(MAX_UNCONFIRMED);
+        self.unconfirmed.extend_from_slice(fresh.get(surplus..).unwrap_or_default());
     }
-    if (payload.len() as u32) < wire_bytes {
-        deliver(Delivery::Gap);
+
+    /// Compares what a segment says about bytes before `next` with what was delivered, as far as that is kept and
+    /// lies behind `confirmed`.
+    fn compare(&mut self, next: u32, sequence: u32, payload: &[u8], confirmed: Option<u32>) {
+        let before = distance(sequence, next).max(0) as usize;
+        // The byte of a keep-alive lies right before what comes next and is made up [RFC 9293 section 3.8.4].
+        if before == 0 || (before == 1 && payload.len() == 1) {
+            return;
+        }
+        let open = confirmed.map_or(usize::MAX, |confirmed| distance(confirmed, next).max(0) as usize);
+        let kept = self.unconfirmed.len().min(open).min(before);
+        let ours = self.unconfirmed.get(self.unconfirmed.len() - kept..).unwrap_or_default();
+        let theirs = payload.get(before - kept..).unwrap_or_default();
+        self.disagreements += u32::from(ours.iter().zip(theirs).any(|(ours, theirs)| ours != theirs));
     }
-    end
 }
 
 #[cfg(test)]
@@ -445,6 +508,63 @@ mod tests {
     #[test]
     fn first_copy_of_a_byte_wins() {
         assert_eq!(collect(7, &[(0, b"abc"), (1, b"XYZ")]).0, b"abcZ");
+    }
+
+    /// How many of the segments, each with a sequence number, disagree with others. An empty one says what the peer
+    /// acknowledges.
+    fn disagreements(segments: &[(u32, &[u8])]) -> u32 {
+        let mut stream = Stream::default();
+        stream.anchor(u32::MAX - 2, true);
+        for &(sequence, payload) in segments {
+            let sequence = (u32::MAX - 2).wrapping_add(sequence);
+            if payload.is_empty() {
+                stream.acknowledge(sequence);
+            } else {
+                let wire_bytes = payload.len() as u32;
+                stream.push(sequence, payload, wire_bytes, LIMIT, Timestamp::default(), &mut |_| ());
+            }
+        }
+        stream.disagreements()
+    }
+
+    #[test]
+    fn tells_of_copies_that_disagree() {
+        for (expected, segments) in [
+            (0, &[(0, &b"abcdef"[..]), (0, b"abcdef"), (2, b"cd"), (4, b"efgh"), (1, b"bcdefghi")][..]),
+            (1, &[(0, b"abcdef"), (0, b"abcdeX")]),
+            (1, &[(0, b"abc"), (3, b"def"), (1, b"bcdXfgh")]),
+            (2, &[(0, b"abcdef"), (2, b"X"), (3, b"X")]),
+            // What is held, by its copy and by what comes before it.
+            (1, &[(2, b"cd"), (2, b"cX"), (0, b"ab")]),
+            (1, &[(2, b"cd"), (0, b"abX"), (4, b"e")]),
+            // Though all of it is acknowledged before it is in order.
+            (1, &[(2, b"cdef"), (4, b"Xfg"), (7, b""), (0, b"ab")]),
+            // The receiver has it already; the first byte is acknowledged and the others are not.
+            (0, &[(0, b"abcdef"), (6, b""), (0, b"XXXXXX")]),
+            (0, &[(0, b"abcdef"), (1, b""), (0, b"Xbcdef")]),
+            (1, &[(0, b"abcdef"), (1, b""), (0, b"aXcdef")]),
+            // The made-up byte of a keep-alive.
+            (0, &[(0, b"abcdef"), (5, b"X")]),
+        ] {
+            assert_eq!(disagreements(segments), expected, "{segments:?}");
+        }
+    }
+
+    #[test]
+    fn keeps_no_more_to_compare_with_than_may_be() {
+        let mut stream = Stream::default();
+        stream.anchor(0, true);
+        let mut sequence = 0;
+        for length in [1_000, 10_000, 30_000, 16_000, 500] {
+            let payload = vec![7; length];
+            stream.push(sequence, &payload, length as u32, LIMIT, Timestamp::default(), &mut |_| ());
+            sequence += length as u32;
+            assert!(stream.unconfirmed_bytes() <= 2 * MAX_UNCONFIRMED);
+            stream.push(sequence - 3, b"777", 3, LIMIT, Timestamp::default(), &mut |_| ());
+        }
+        assert_eq!(stream.disagreements(), 5);
+        stream.acknowledge(sequence);
+        assert_eq!(stream.unconfirmed_bytes(), 0);
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct TableCounts {
     pub peak: u64,
     /// Segments whose bytes could not be held.
     pub segments_refused: u64,
+    /// Segments of flows that have ended which disagreed with others about the same bytes.
+    pub segments_disagreeing: u64,
     /// Contexts not remembered because a flow had [`MAX_CONTEXTS`](super::consumer::MAX_CONTEXTS) already.
     pub contexts_refused: u64,
 }
@@ -556,6 +558,8 @@ impl<C: Consumer> Table<C> {
             let held = size_of::<Active<C::State>>()
                 + active.streams[0].held_bytes()
                 + active.streams[1].held_bytes()
+                + active.streams[0].unconfirmed_bytes()
+                + active.streams[1].unconfirmed_bytes()
                 + consumer.held_bytes(&active.state);
             self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
             active.held_bytes = held;

@@ -159,7 +159,8 @@ impl Parts {
                 // A hello began, and so little of it was captured that nothing could be read.
                 (None, None) if facts.is_truncated => Completeness::Truncated,
                 (None, None) => Completeness::MidStream,
-                _ if is_cut || view.lost_bytes => Completeness::Truncated,
+                // What two segments disagree about is not known.
+                _ if is_cut || view.lost_bytes || view.has_disagreement => Completeness::Truncated,
                 (Some(_), None) => Completeness::ClientOnly,
                 (None, Some(_)) => Completeness::ServerOnly,
                 (Some(_), Some(_)) => Completeness::Full,

@@ -125,6 +125,9 @@ impl<C: Consumer> Table<C> {
             if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {
                 consumer.gap(&mut active.state, side);
             }
+            let disagreements = active.streams[side.index()].disagreements();
+            active.view.has_disagreement |= disagreements > 0;
+            self.counts.segments_disagreeing += u64::from(disagreements);
         }
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
