@@ -22,7 +22,8 @@ const MAX_REASSEMBLIES: usize = 3;
 pub struct Limits {
     /// Fragmented packets that wait for their rest.
     pub datagrams: usize,
-    /// Bytes they hold together.
+    /// Bytes they hold together; a quarter of that, and as many packets, are kept beside them of those
+    /// that are whole, for their copies.
     pub fragment_bytes: usize,
 }
 
