@@ -151,7 +151,7 @@ impl Decoder {
                 }
                 // Nearly every packet; straight, since results of this size are dear to hand around.
                 Next::Protocol(ip::TCP) => return tcp::read(ends, view).map(Decoded::Tcp),
-                Next::Protocol(number) => match ip::upper(number, ends, &mut view, encapsulation)? {
+                Next::Protocol(number) => match ip::upper(number, &mut ends, &mut view, encapsulation)? {
                     Upper::Done(decoded) => return Ok(decoded),
                     Upper::Next(next) => next,
                     Upper::Fragment(fragment) => {
