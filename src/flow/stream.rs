@@ -4,6 +4,7 @@
 //! observer cannot know which one the receiver took. What the receiver has acknowledged before the second came
 //! it did not take from that.
 
+use super::unconfirmed::Unconfirmed;
 use crate::model::Timestamp;
 
 /// A segment held back because bytes before it are missing.
@@ -52,10 +53,7 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
-    /// The bytes that lead up to `next`, as long as the peer did not acknowledge them: what is sent again is
-    /// compared with them.
-    unconfirmed: Vec<u8>,
-    disagreements: u32,
+    unconfirmed: Unconfirmed,
 }
 
 /// Segments held back.
@@ -68,9 +66,6 @@ struct Waiting {
     gap_since: Option<Timestamp>,
     packets_since_gap: u32,
 }
-
-/// The most bytes kept to be compared with what is sent again: a flight with a long chain of certificates.
-const MAX_UNCONFIRMED: usize = 16 * 1024;
 
 /// What a held segment costs beside its bytes: without this, segments of one byte would be cheap to send
 /// and dear to keep.
@@ -102,16 +97,15 @@ impl Stream {
         self.waiting.as_ref().map_or(0, |waiting| waiting.held_bytes)
     }
 
-    /// Bytes kept beside those held back.
+    /// What was delivered and not acknowledged.
     #[must_use]
-    pub const fn unconfirmed_bytes(&self) -> usize {
-        self.unconfirmed.capacity()
+    pub(super) const fn unconfirmed(&self) -> &Unconfirmed {
+        &self.unconfirmed
     }
 
-    /// Segments that said something else about bytes which the receiver may have taken from them.
-    #[must_use]
-    pub const fn disagreements(&self) -> u32 {
-        self.disagreements
+    /// Keeps nothing of what was delivered any more, to have room.
+    pub fn give_up_unconfirmed(&mut self) {
+        self.unconfirmed.give_up();
     }
 
     /// True while segments wait for missing bytes.
@@ -219,7 +213,7 @@ impl Stream {
             _ => {
                 self.acknowledged = Some(acknowledgment);
                 if self.next.is_some_and(|next| distance(next, acknowledgment) >= 0) {
-                    self.unconfirmed = Vec::new();
+                    self.unconfirmed.clear();
                 }
             }
         }
@@ -354,7 +348,7 @@ impl Stream {
             self.base = Some(sequence);
         }
         self.next = Some(sequence);
-        self.unconfirmed = Vec::new();
+        self.unconfirmed.clear();
         deliver(Delivery::Gap);
         self.release(deliver);
         if let Some(waiting) = &mut self.waiting {
@@ -386,7 +380,7 @@ impl Stream {
             && before.sequence == sequence
             && before.bytes.len() >= payload.len()
         {
-            self.disagreements += u32::from(!before.bytes.starts_with(payload));
+            self.unconfirmed.compare_held(&before.bytes, payload);
             return true;
         }
         waiting.held.insert(
@@ -427,38 +421,22 @@ impl Stream {
         let known = distance(sequence, next).max(0) as usize;
         let fresh = payload.get(known..).unwrap_or_default();
         if !fresh.is_empty() {
-            self.keep(fresh);
+            let offset = self.base.map_or(0, |base| distance(base, next));
+            self.unconfirmed.keep(offset.max(0) as usize, fresh);
             deliver(Delivery::Bytes(fresh));
         }
         if (payload.len() as u32) < wire_bytes {
-            self.unconfirmed = Vec::new();
+            self.unconfirmed.clear();
             deliver(Delivery::Gap);
         }
         end
     }
 
-    /// Keeps what is delivered, to compare it with what is sent again.
-    fn keep(&mut self, fresh: &[u8]) {
-        if self.unconfirmed.len() + fresh.len() > MAX_UNCONFIRMED {
-            self.unconfirmed.clear();
-        }
-        let surplus = fresh.len().saturating_sub(MAX_UNCONFIRMED);
-        self.unconfirmed.extend_from_slice(fresh.get(surplus..).unwrap_or_default());
-    }
-
-    /// Compares what a segment says about bytes before `next` with what was delivered, as far as that is kept and
-    /// lies behind `confirmed`.
+    /// Compares what a segment says about bytes before `next`, and behind `confirmed`, with what was delivered.
     fn compare(&mut self, next: u32, sequence: u32, payload: &[u8], confirmed: Option<u32>) {
         let before = distance(sequence, next).max(0) as usize;
-        // The byte of a keep-alive lies right before what comes next and is made up [RFC 9293 section 3.8.4].
-        if before == 0 || (before == 1 && payload.len() == 1) {
-            return;
-        }
         let open = confirmed.map_or(usize::MAX, |confirmed| distance(confirmed, next).max(0) as usize);
-        let kept = self.unconfirmed.len().min(open).min(before);
-        let ours = self.unconfirmed.get(self.unconfirmed.len() - kept..).unwrap_or_default();
-        let theirs = payload.get(before - kept..).unwrap_or_default();
-        self.disagreements += u32::from(ours.iter().zip(theirs).any(|(ours, theirs)| ours != theirs));
+        self.unconfirmed.compare(before, open, payload);
     }
 }
 
@@ -524,7 +502,7 @@ mod tests {
                 stream.push(sequence, payload, wire_bytes, LIMIT, Timestamp::default(), &mut |_| ());
             }
         }
-        stream.disagreements()
+        stream.unconfirmed.disagreements()
     }
 
     #[test]
@@ -548,23 +526,6 @@ mod tests {
         ] {
             assert_eq!(disagreements(segments), expected, "{segments:?}");
         }
-    }
-
-    #[test]
-    fn keeps_no_more_to_compare_with_than_may_be() {
-        let mut stream = Stream::default();
-        stream.anchor(0, true);
-        let mut sequence = 0;
-        for length in [1_000, 10_000, 30_000, 16_000, 500] {
-            let payload = vec![7; length];
-            stream.push(sequence, &payload, length as u32, LIMIT, Timestamp::default(), &mut |_| ());
-            sequence += length as u32;
-            assert!(stream.unconfirmed_bytes() <= 2 * MAX_UNCONFIRMED);
-            stream.push(sequence - 3, b"777", 3, LIMIT, Timestamp::default(), &mut |_| ());
-        }
-        assert_eq!(stream.disagreements(), 5);
-        stream.acknowledge(sequence);
-        assert_eq!(stream.unconfirmed_bytes(), 0);
     }
 
     #[test]

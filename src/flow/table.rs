@@ -75,7 +75,7 @@ pub struct TableCounts {
     pub opened: u64,
     pub ended: u64,
     pub peak: u64,
-    /// Segments whose bytes could not be held.
+    /// Segments whose bytes could not be held, or not be compared with others for want of room.
     pub segments_refused: u64,
     /// Segments of flows that have ended which disagreed with others about the same bytes.
     pub segments_disagreeing: u64,
@@ -555,11 +555,15 @@ impl<C: Consumer> Table<C> {
             });
         }
         if has_changed {
+            // Flows are worth more than what their segments are compared with.
+            if self.held_bytes > self.limits.memory_bytes / 2 {
+                active.streams[mine].give_up_unconfirmed();
+            }
             let held = size_of::<Active<C::State>>()
                 + active.streams[0].held_bytes()
                 + active.streams[1].held_bytes()
-                + active.streams[0].unconfirmed_bytes()
-                + active.streams[1].unconfirmed_bytes()
+                + active.streams[0].unconfirmed().held_bytes()
+                + active.streams[1].unconfirmed().held_bytes()
                 + consumer.held_bytes(&active.state);
             self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
             active.held_bytes = held;

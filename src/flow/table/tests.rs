@@ -344,6 +344,35 @@ fn gives_up_flows_where_too_much_is_held() {
 }
 
 #[test]
+fn what_segments_are_compared_with_takes_the_place_of_no_flow() {
+    const FLOWS: usize = 200;
+    let memory_bytes = FLOWS * (size_of::<Active<Heard>>() + 100);
+    let mut wire = Wire::new(Limits { flows: FLOWS, flow_bytes: 10_000, memory_bytes });
+    let clients: Vec<&'static str> =
+        (0..FLOWS).map(|port| &*Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str())).collect();
+    for client in &clients {
+        wire.client = client;
+        wire.open(100, 900);
+        // Nobody acknowledges it: the other side is not seen.
+        wire.send(false, TcpFlags::ACK, 901, 101, &[b'x'; 4_000]);
+        assert!(wire.table.held_bytes() <= memory_bytes);
+    }
+    assert_eq!(wire.table.open_flows(), FLOWS);
+    let counts = wire.table.counts();
+    assert_eq!((counts.segments_refused, counts.segments_disagreeing), (0, 0));
+    for client in &clients {
+        wire.client = client;
+        wire.send(false, TcpFlags::ACK, 901, 101, &[b'y'; 4_000]);
+    }
+    // Each was compared, or is told as one that there was no room for.
+    wire.table.finish(&mut wire.script);
+    assert!(wire.script.ended.iter().all(|flow| flow.ending == Ending::InputEnded));
+    let counts = wire.table.counts();
+    assert_eq!(counts.segments_refused + counts.segments_disagreeing, FLOWS as u64);
+    assert!(counts.segments_refused > 0);
+}
+
+#[test]
 fn gives_up_a_flow_that_alone_holds_too_much() {
     let mut wire = Wire::new(Limits { flows: 10, flow_bytes: 10_000, memory_bytes: 3_000 });
     wire.script.is_holding = true;
