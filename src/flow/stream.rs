@@ -4,6 +4,7 @@
 //! observer cannot know which one the receiver took. What the receiver has acknowledged before the second came
 //! it did not take from that.
 
+use super::consumer::Moment;
 use super::unconfirmed::Unconfirmed;
 use crate::model::Timestamp;
 
@@ -13,6 +14,7 @@ struct Held {
     sequence: u32,
     /// Length on the wire; bytes beyond `bytes.len()` were cut by the capture.
     wire_bytes: u32,
+    frame: u64,
     bytes: Vec<u8>,
 }
 
@@ -21,6 +23,8 @@ struct Held {
 pub enum Delivery<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
+    /// Bytes that come behind a gap, and the number of the frame they were held from.
+    Late(&'a [u8], u64),
     /// Bytes are missing here and will not come.
     Gap,
 }
@@ -234,20 +238,20 @@ impl Stream {
         payload: &[u8],
         wire_bytes: u32,
         limit: usize,
-        now: Timestamp,
+        moment: &Moment,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> bool {
         let Some(next) = self.next else {
-            return self.hold(sequence, payload, wire_bytes, limit, now);
+            return self.hold(sequence, payload, wire_bytes, limit, moment);
         };
         let ahead = distance(next, sequence);
         if ahead > 0 {
-            return self.hold(sequence, payload, wire_bytes, limit, now);
+            return self.hold(sequence, payload, wire_bytes, limit, moment);
         }
         if ahead < 0 {
             self.compare(next, sequence, payload, self.acknowledged);
         }
-        self.next = Some(self.deliver_from(next, sequence, payload, wire_bytes, deliver));
+        self.next = Some(self.deliver_from(next, sequence, payload, wire_bytes, None, deliver));
         if self.has_held() {
             self.release(deliver);
         }
@@ -293,6 +297,10 @@ impl Stream {
 
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        self.release_held(false, deliver);
+    }
+
+    fn release_held(&mut self, is_late: bool, deliver: &mut dyn FnMut(Delivery<'_>)) {
         let Some(mut next) = self.next else { return };
         let Some(mut waiting) = self.waiting.take() else { return };
         let mut taken = 0;
@@ -302,7 +310,8 @@ impl Stream {
             }
             // They came before what is acknowledged by now.
             self.compare(next, held.sequence, &held.bytes, None);
-            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, deliver);
+            let frame = is_late.then_some(held.frame);
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, frame, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -350,7 +359,7 @@ impl Stream {
         self.next = Some(sequence);
         self.unconfirmed.clear();
         deliver(Delivery::Gap);
-        self.release(deliver);
+        self.release_held(true, deliver);
         if let Some(waiting) = &mut self.waiting {
             waiting.gap_since.get_or_insert(Timestamp::default());
         }
@@ -363,7 +372,14 @@ impl Stream {
         self.next.is_none() && (self.held().len() >= MAX_UNANCHORED || self.held_bytes() * 2 > limit)
     }
 
-    fn hold(&mut self, sequence: u32, payload: &[u8], wire_bytes: u32, limit: usize, now: Timestamp) -> bool {
+    fn hold(
+        &mut self,
+        sequence: u32,
+        payload: &[u8],
+        wire_bytes: u32,
+        limit: usize,
+        moment: &Moment,
+    ) -> bool {
         if payload.is_empty() && wire_bytes == 0 {
             return true;
         }
@@ -385,11 +401,16 @@ impl Stream {
         }
         waiting.held.insert(
             at,
-            Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() },
+            Held {
+                sequence,
+                wire_bytes: wire_bytes.max(payload.len() as u32),
+                frame: moment.frame,
+                bytes: payload.to_vec(),
+            },
         );
         waiting.held_bytes += payload.len() + OVERHEAD_BYTES;
         if self.next.is_some() && waiting.gap_since.is_none() {
-            waiting.gap_since = Some(now);
+            waiting.gap_since = Some(moment.at);
             waiting.packets_since_gap = 0;
         }
         true
@@ -404,7 +425,8 @@ impl Stream {
         }
     }
 
-    /// Delivers what a segment adds at `next` and returns the new `next`.
+    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the frame of one that was held
+    /// behind a gap.
     #[inline]
     fn deliver_from(
         &mut self,
@@ -412,6 +434,7 @@ impl Stream {
         sequence: u32,
         payload: &[u8],
         wire_bytes: u32,
+        late: Option<u64>,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> u32 {
         let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
@@ -423,7 +446,7 @@ impl Stream {
         if !fresh.is_empty() {
             let offset = self.base.map_or(0, |base| distance(base, next));
             self.unconfirmed.keep(offset.max(0) as usize, fresh);
-            deliver(Delivery::Bytes(fresh));
+            deliver(late.map_or(Delivery::Bytes(fresh), |frame| Delivery::Late(fresh, frame)));
         }
         if (payload.len() as u32) < wire_bytes {
             self.unconfirmed.clear();
@@ -446,6 +469,10 @@ mod tests {
 
     const LIMIT: usize = 65_536;
 
+    fn moment(seconds: u64) -> Moment {
+        Moment { at: Timestamp::from_seconds(seconds), frame: seconds, context: 0, interface: 0, link: None }
+    }
+
     fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
         let mut stream = Stream::default();
         stream.anchor(base, true);
@@ -453,17 +480,11 @@ mod tests {
         for (offset, payload) in segments {
             let mut deliver = |delivery: Delivery<'_>| match delivery {
                 Delivery::Bytes(fresh) => bytes.extend_from_slice(fresh),
+                Delivery::Late(..) => panic!("nothing was given up"),
                 Delivery::Gap => gaps += 1,
             };
             let sequence = base.wrapping_add(*offset);
-            assert!(stream.push(
-                sequence,
-                payload,
-                payload.len() as u32,
-                LIMIT,
-                Timestamp::default(),
-                &mut deliver
-            ));
+            assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, &moment(0), &mut deliver));
         }
         (bytes, gaps)
     }
@@ -499,7 +520,7 @@ mod tests {
                 stream.acknowledge(sequence);
             } else {
                 let wire_bytes = payload.len() as u32;
-                stream.push(sequence, payload, wire_bytes, LIMIT, Timestamp::default(), &mut |_| ());
+                stream.push(sequence, payload, wire_bytes, LIMIT, &moment(0), &mut |_| ());
             }
         }
         stream.unconfirmed.disagreements()
@@ -533,12 +554,8 @@ mod tests {
         let mut stream = Stream::default();
         stream.anchor(1, true);
         let mut seen = Vec::new();
-        stream.push(1, b"ab", 10, LIMIT, Timestamp::default(), &mut |delivery| {
-            seen.push(format!("{delivery:?}"))
-        });
-        stream.push(11, b"k", 1, LIMIT, Timestamp::default(), &mut |delivery| {
-            seen.push(format!("{delivery:?}"))
-        });
+        stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
+        stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
         assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
     }
 
@@ -546,13 +563,14 @@ mod tests {
     fn gives_up_a_gap_only_when_it_is_hopeless() {
         let mut stream = Stream::default();
         stream.anchor(1, true);
-        stream.push(5, b"e", 1, LIMIT, Timestamp::from_seconds(10), &mut |_| panic!("nothing is in order"));
+        stream.push(5, b"e", 1, LIMIT, &moment(10), &mut |_| panic!("nothing is in order"));
         assert!(!stream.is_gap_hopeless(Timestamp::from_seconds(12)));
         stream.acknowledge(6);
         assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
-        let mut seen = 0;
-        assert!(stream.skip_gap(&mut |_| seen += 1));
-        assert_eq!((seen, stream.held_bytes()), (2, 0));
+        let mut seen = Vec::new();
+        assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
+        assert_eq!(seen, ["Gap", "Late([101], 10)"]);
+        assert_eq!(stream.held_bytes(), 0);
     }
 
     #[test]
@@ -561,7 +579,7 @@ mod tests {
         stream.anchor(0, true);
         let mut refused = 0;
         for index in 0..1_000_u32 {
-            if !stream.push(10 + index * 3, b"x", 1, 1_000, Timestamp::default(), &mut |_| ()) {
+            if !stream.push(10 + index * 3, b"x", 1, 1_000, &moment(0), &mut |_| ()) {
                 refused += 1;
             }
         }
@@ -571,10 +589,8 @@ mod tests {
     #[test]
     fn finds_the_beginning_late() {
         let mut stream = Stream::default();
-        assert!(
-            stream.push(105, b"fgh", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet"))
-        );
-        assert!(stream.push(90, b"old", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
+        assert!(stream.push(105, b"fgh", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
+        assert!(stream.push(90, b"old", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
         stream.anchor(100, false);
         let mut bytes = Vec::new();
         let mut deliver = |delivery: Delivery<'_>| {
@@ -582,7 +598,7 @@ mod tests {
                 bytes.extend_from_slice(fresh);
             }
         };
-        stream.push(100, b"abcde", 5, LIMIT, Timestamp::default(), &mut deliver);
+        stream.push(100, b"abcde", 5, LIMIT, &moment(0), &mut deliver);
         assert_eq!(bytes, b"abcdefgh");
     }
 }

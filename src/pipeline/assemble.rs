@@ -113,7 +113,7 @@ struct Parts {
 
 impl Parts {
     fn take_tls(&mut self, flows: &mut Flows, mut stage: TlsStage, view: &FlowView, ending: Ending) {
-        stage.session.close();
+        stage.close();
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
-use crate::flow::stream::Delivery;
+use super::{Active, DUE_PER_PACKET, NONE, Phase, Table, hand_on};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};
@@ -164,10 +163,7 @@ impl<C: Consumer> Table<C> {
         let first = view.originator.unwrap_or(Side::A);
         for side in [first, first.other()] {
             let stream = &mut streams[side.index()];
-            while stream.skip_gap(&mut |delivery| match delivery {
-                Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, &moment),
-                Delivery::Gap => consumer.gap(state, side),
-            }) {}
+            while stream.skip_gap(&mut |delivery| hand_on(delivery, consumer, state, view, side, &moment)) {}
         }
     }
 
