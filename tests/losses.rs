@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::properties::{BASES, Base, records_of};
-use crate::support::packets::{Frame, SYN_FIN_RST};
+use crate::support::packets::{Frame, SYN, SYN_FIN_RST};
 use crate::support::{self, Record};
 
 /// Keys whose value is that of the whole wherever they are there.
@@ -197,6 +197,46 @@ fn short_frames_make_nothing_untrue() {
             })
             .into()
     });
+}
+
+/// The observer cannot know which of two copies the receiver took, so neither proves anything.
+#[test]
+fn hellos_of_which_two_copies_disagree_prove_nothing() {
+    let bases: Vec<&Base> = BASES
+        .iter()
+        .filter(|base| base.records.len() == 1 && base.records[0]["policy.verdict"] == "pass")
+        .collect();
+    assert!(bases.len() > 20, "{}", bases.len());
+    let wrong = support::each(&bases, |base| {
+        let is_hello = |place: &usize| {
+            let frame = &base.frames[*place];
+            frame.parts().is_some_and(|parts| {
+                let bytes = &frame.data[parts.payload..parts.end];
+                let is_first = base.frames[..*place].iter().all(|earlier| !earlier.data.ends_with(bytes));
+                let is_hello = bytes.len() > 60 && bytes[0] == 0x16 && matches!(bytes[5], 1 | 2);
+                is_hello && is_first && frame.flags(parts) & SYN == 0
+            })
+        };
+        let mut wrong = Vec::new();
+        for place in with_payload(&base.frames, 12).into_iter().filter(is_hello) {
+            for is_before in [true, false] {
+                let mut frames = base.frames.clone();
+                let mut copy = frames[place].clone();
+                let parts = copy.parts().unwrap();
+                // A part of the segment alone, with another random in it.
+                copy.data[parts.payload + 30] ^= 0x55;
+                let copy = copy.piece(parts, 20, 60);
+                frames.insert(if is_before { place } else { place + 1 }, copy);
+                let records = records_of(&frames);
+                if records.iter().any(|record| record["policy.verdict"] == "pass") {
+                    wrong.push(format!("{} frame {} before: {is_before}", base.name, place + 1));
+                }
+            }
+        }
+        wrong
+    })
+    .concat();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -145,6 +145,9 @@ pub struct Damage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DamageKind {
+    /// The header of another pcap file, as where files were joined by `cat`; `read_on` where it is of the same
+    /// form, else the rest cannot be read.
+    AnotherCapture { read_on: bool },
     /// A pcapng block whose lengths contradict each other; `skipped` where the next block was found.
     BlockLength { leading: u32, trailing: u32, skipped: bool },
     /// A pcapng block that is too short for its type; skipped.
@@ -178,6 +181,7 @@ impl Damage {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self.kind {
+            DamageKind::AnotherCapture { .. } => "another_capture",
             DamageKind::BlockLength { .. } => "block_length",
             DamageKind::BlockTooShort { .. } => "block_too_short",
             DamageKind::Compression { breakage: Breakage::CutOff, .. } => "compression_cut_off",
@@ -200,6 +204,14 @@ impl Damage {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
+            DamageKind::AnotherCapture { read_on } => {
+                f.write_str("another capture begins here, as where files were joined; ")?;
+                f.write_str(if read_on {
+                    "its packets were read, too"
+                } else {
+                    "it is of another form than the first, and nothing after this place could be read: give each file by itself"
+                })
+            }
             DamageKind::BlockLength { leading, trailing, skipped } => {
                 write!(
                     f,

@@ -30,6 +30,8 @@ pub(super) struct Located {
 #[derive(Debug)]
 pub(super) struct Pcap {
     interface: [Interface; 1],
+    /// Magic number and version, as they stand in the file.
+    form: [u8; 8],
     is_big_endian: bool,
     /// Nanoseconds of one unit of the fraction.
     fraction_nanoseconds: u64,
@@ -81,6 +83,7 @@ impl Pcap {
         let link_type = LinkType((network & 0xffff) as u16);
         buffer.consume_bytes(FILE_HEADER_BYTES);
         Ok(Self {
+            form: [a, b, c, d, major_0, major_1, minor_0, minor_1],
             interface: [Interface { link_type, name: None, kind: None }],
             is_big_endian,
             fraction_nanoseconds: if magic == [0xa1, 0xb2, 0x3c, 0x4d] { 1 } else { 1_000 },
@@ -147,6 +150,12 @@ impl Pcap {
         }
     }
 
+    /// Whether a file header says of its records what that of this file says.
+    fn is_same_form(&self, header: &[u8]) -> bool {
+        let network = word_at(header, 20, self.is_big_endian);
+        header.starts_with(&self.form) && LinkType((network & 0xffff) as u16) == self.interface[0].link_type
+    }
+
     /// The next record; `None` where there is none or the rest cannot be read, which is noted.
     pub(super) fn next(
         &self,
@@ -169,6 +178,16 @@ impl Pcap {
                 damage.note(buffer.position(), DamageKind::RecordLength { claimed_bytes: captured });
                 return Ok(None);
             }
+            if (captured, wire) == (0, 0) && is_file_header(header) {
+                let offset = buffer.position();
+                let read_on = buffer.has(FILE_HEADER_BYTES)? && self.is_same_form(buffer.available());
+                damage.note(offset, DamageKind::AnotherCapture { read_on });
+                if !read_on {
+                    return Ok(None);
+                }
+                buffer.consume_bytes(FILE_HEADER_BYTES);
+                continue;
+            }
             if (captured, wire, seconds, fraction) == (0, 0, 0, 0) {
                 damage.note(buffer.position(), DamageKind::EmptyRecords { records: 1 });
                 buffer.consume_bytes(header_bytes);
@@ -183,6 +202,19 @@ impl Pcap {
             return Ok(Some(self.locate(buffer, (seconds, fraction), record_bytes, wire.max(captured))));
         }
     }
+}
+
+/// True for what begins like a file header and would be a strange record: an empty one of the year 2055 or later.
+#[cold]
+fn is_file_header(bytes: &[u8]) -> bool {
+    let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk() else { return false };
+    let (magic, version) = match a {
+        0xa1 => ([a, b, c, d], [e, f, g, h]),
+        _ => ([d, c, b, a], [f, e, h, g]),
+    };
+    let is_magic =
+        matches!(magic, [0xa1, 0xb2, 0xc3, 0xd4] | [0xa1, 0xb2, 0x3c, 0x4d] | [0xa1, 0xb2, 0xcd, 0x34]);
+    is_magic && matches!(version, [0, 2, 0, 0..=4])
 }
 
 /// The largest limit a file header may set.
@@ -206,6 +238,7 @@ pub(super) fn word_at(bytes: &[u8], at: usize, is_big_endian: bool) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::error::Damage;
     use crate::capture::writer::{Order, Pcap as Writer};
 
     /// Nanoseconds, length on the wire, bytes.
@@ -282,6 +315,37 @@ mod tests {
         assert_eq!(damage.list().len(), 1);
         assert_eq!(damage.list()[0].offset, offset);
         assert_eq!(damage.list()[0].kind, DamageKind::EmptyRecords { records: 500 });
+    }
+
+    #[test]
+    fn reads_on_where_files_were_joined() {
+        for order in [Order::Little, Order::Big] {
+            for magic in [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34] {
+                let mut file = Writer::new(order, magic, 1);
+                file.packet(1, 0, 3, b"abc");
+                // An empty record of a time like any other.
+                file.packet(2, 0, 0, b"");
+                let whole = file.bytes;
+                let offset = whole.len() as u64;
+                let (_, packets, damage) = read(&[&whole[..], &whole].concat());
+                assert_eq!(packets.len(), 4, "{order:?} {magic:x}");
+                assert_eq!(
+                    damage.list(),
+                    [Damage { offset, kind: DamageKind::AnotherCapture { read_on: true } }]
+                );
+                let other_order = if matches!(order, Order::Little) { Order::Big } else { Order::Little };
+                let other_magic = if magic == 0xa1b2_c3d4 { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+                for other in [
+                    Writer::new(order, magic, 113),
+                    Writer::new(order, other_magic, 1),
+                    Writer::new(other_order, magic, 1),
+                ] {
+                    let (_, packets, damage) = read(&[&whole[..], &other.bytes, &whole].concat());
+                    assert_eq!(packets.len(), 2);
+                    assert_eq!(damage.list()[0].kind, DamageKind::AnotherCapture { read_on: false });
+                }
+            }
+        }
     }
 
     #[test]

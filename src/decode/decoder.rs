@@ -22,7 +22,8 @@ const MAX_REASSEMBLIES: usize = 3;
 pub struct Limits {
     /// Fragmented packets that wait for their rest.
     pub datagrams: usize,
-    /// Bytes they hold together.
+    /// Bytes they hold together; a quarter of that, and as many packets, are kept beside them of those
+    /// that are whole, for their copies.
     pub fragment_bytes: usize,
 }
 
@@ -150,7 +151,7 @@ impl Decoder {
                 }
                 // Nearly every packet; straight, since results of this size are dear to hand around.
                 Next::Protocol(ip::TCP) => return tcp::read(ends, view).map(Decoded::Tcp),
-                Next::Protocol(number) => match ip::upper(number, ends, &mut view, encapsulation)? {
+                Next::Protocol(number) => match ip::upper(number, &mut ends, &mut view, encapsulation)? {
                     Upper::Done(decoded) => return Ok(decoded),
                     Upper::Next(next) => next,
                     Upper::Fragment(fragment) => {

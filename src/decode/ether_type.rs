@@ -84,6 +84,11 @@ fn read_other(
     }
 }
 
+/// Whether an EtherType announces a VLAN tag.
+pub(super) const fn is_tag(number: u16) -> bool {
+    matches!(number, VLAN | VLAN_SERVICE)
+}
+
 /// Whether a number at the place of an EtherType is likely one: for headers that must be guessed.
 pub(super) const fn is_plausible(number: u16) -> bool {
     matches!(

@@ -1,4 +1,8 @@
 //! Fragmented IP packets, put together within limits.
+//!
+//! What was put together is remembered for a while: a mirror that shows every packet twice, going in and coming out,
+//! shows fragments again of which nothing is missing. They wait for nothing, and are no part of the next packet that
+//! happens to have the same identification.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +26,9 @@ const MAX_PACKET_BYTES: u32 = 65_535;
 /// The most pieces of one packet that are kept: 65,535 bytes in packets of 576, the least that
 /// every IPv4 host must take, are 119.
 const MAX_PIECES: usize = 128;
+
+/// This part of what fragments may hold is given beside it to packets that are whole.
+const WHOLE_PART: usize = 4;
 
 /// What a piece and a packet cost beyond their bytes, roughly.
 const PIECE_BYTES: usize = 64;
@@ -47,7 +54,20 @@ pub(super) struct Fragments {
     order: VecDeque<(u64, Key)>,
     next_number: u64,
     held_bytes: usize,
+    whole: HashMap<Key, Whole, RandomState>,
+    /// As `order`.
+    whole_order: VecDeque<(u64, Key)>,
+    whole_bytes: usize,
     counts: Counts,
+}
+
+/// A packet that was put together.
+#[derive(Debug)]
+struct Whole {
+    number: u64,
+    completed: Timestamp,
+    protocol: Option<u8>,
+    bytes: Box<[u8]>,
 }
 
 #[derive(Debug)]
@@ -86,6 +106,9 @@ impl Fragments {
             order: VecDeque::new(),
             next_number: 0,
             held_bytes: 0,
+            whole: HashMap::default(),
+            whole_order: VecDeque::new(),
+            whole_bytes: 0,
             counts: Counts::default(),
         }
     }
@@ -101,6 +124,8 @@ impl Fragments {
     /// Fragments that repeat bytes are fine where they say the same. Where they do not, the whole
     /// packet is given up, with IPv6 as RFC 5722 demands, with IPv4 because hosts differ in which
     /// bytes they keep, so that nobody but the receiver knows what it read.
+    ///
+    /// Where a packet that is whole already is shown again, its beginning completes it once more.
     pub fn add(
         &mut self,
         at: Timestamp,
@@ -128,6 +153,18 @@ impl Fragments {
             protocol: if is_v4 { fragment.protocol } else { 0 },
             encapsulation: encapsulation.clone(),
         };
+        if let Some(whole) = self.whole.get(&key) {
+            if whole.is_shown_by(at, fragment, view.bytes, end) {
+                if fragment.offset_bytes > 0 {
+                    return Ok(None);
+                }
+                into.clear();
+                into.extend_from_slice(&whole.bytes);
+                return Ok(whole.protocol);
+            }
+            // Another packet; or the copies have come long ago.
+            self.forget_whole(&key);
+        }
         self.make_room(&key, length).map_err(error)?;
 
         let number = self.next_number;
@@ -160,7 +197,31 @@ impl Fragments {
         into.extend(packet.pieces.iter().flat_map(|piece| piece.bytes.iter().copied()));
         self.forget(&key);
         self.counts.reassembled += 1;
+        self.remember(key, at, protocol, into);
         Ok(protocol)
+    }
+
+    /// Remembers a packet that is whole, for its copies.
+    fn remember(&mut self, key: Key, at: Timestamp, protocol: Option<u8>, bytes: &[u8]) {
+        let most_bytes = self.limits.fragment_bytes / WHOLE_PART;
+        let needed = bytes.len() + PACKET_BYTES;
+        while self.whole_bytes + needed > most_bytes || self.whole_order.len() >= self.limits.datagrams {
+            let Some((number, oldest)) = self.whole_order.pop_front() else { return };
+            if self.whole.get(&oldest).is_some_and(|whole| whole.number == number) {
+                self.forget_whole(&oldest);
+            }
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.whole_bytes += needed;
+        self.whole_order.push_back((number, key.clone()));
+        self.whole.insert(key, Whole { number, completed: at, protocol, bytes: bytes.into() });
+    }
+
+    fn forget_whole(&mut self, key: &Key) {
+        if let Some(whole) = self.whole.remove(key) {
+            self.whole_bytes = self.whole_bytes.saturating_sub(whole.bytes.len() + PACKET_BYTES);
+        }
     }
 
     /// Gives up packets that waited too long.
@@ -218,6 +279,17 @@ impl Fragments {
         if let Some(packet) = self.packets.remove(key) {
             self.held_bytes = self.held_bytes.saturating_sub(packet.held_bytes() + PACKET_BYTES);
         }
+    }
+}
+
+impl Whole {
+    /// Whether a fragment, seen `at` this time, is a copy of a part of it.
+    fn is_shown_by(&self, at: Timestamp, fragment: Fragment, bytes: &[u8], end: u32) -> bool {
+        let is_end = end as usize == self.bytes.len();
+        at.since(self.completed) <= TIMEOUT
+            && fragment.has_more != is_end
+            && (fragment.offset_bytes > 0 || self.protocol == Some(fragment.protocol))
+            && self.bytes.get(fragment.offset_bytes as usize..end as usize) == Some(bytes)
     }
 }
 
@@ -409,6 +481,60 @@ mod tests {
     }
 
     #[test]
+    fn copies_of_a_whole_packet_wait_for_nothing() {
+        let mut bench = bench();
+        let payload: Vec<u8> = (0..40).collect();
+        let parts = [(0, true, 0..16), (16, true, 16..32), (32, false, 32..40)];
+        let mut shown = 0;
+        for (offset, has_more, range) in &parts {
+            // Once more each, as it leaves.
+            for _ in 0..2 {
+                shown +=
+                    usize::from(bench.add(1, *offset, *has_more, &payload[range.clone()]) == Ok(Some(6)));
+            }
+        }
+        assert_eq!((shown, bench.fragments.held_bytes), (1, 0));
+        // All of it by another interface.
+        for (offset, has_more, range) in parts.iter().rev() {
+            let expected = (*offset == 0).then_some(6);
+            bench.into.clear();
+            assert_eq!(bench.add(1, *offset, *has_more, &payload[range.clone()]), Ok(expected));
+            assert_eq!(bench.into.is_empty(), expected.is_none());
+        }
+        assert_eq!(bench.into, payload);
+        assert_eq!(bench.fragments.counts(), Counts { reassembled: 1, ..Counts::default() });
+
+        // The next packet with this identification is made of its own parts alone.
+        assert_eq!(bench.add(1, 0, true, &[9; 16]), Ok(None));
+        assert_eq!(bench.add(1, 16, true, &[8; 16]), Ok(None));
+        assert_eq!(bench.add(1, 32, false, &[7; 8]), Ok(Some(6)));
+        assert_eq!(bench.into, [&[9; 16][..], &[8; 16], &[7; 8]].concat());
+        // After a while what comes is of another one, though it says the same.
+        bench.seconds = 31;
+        assert_eq!(bench.add(1, 32, false, &[7; 8]), Ok(None));
+        assert_eq!(bench.fragments.counts().waiting, 1);
+    }
+
+    #[test]
+    fn remembers_no_more_whole_packets_than_it_may() {
+        for (datagrams, fragment_bytes) in [(3, 1 << 20), (1_000, 20_000)] {
+            let mut bench = Bench::new(Limits { datagrams, fragment_bytes });
+            for identification in 0..100 {
+                assert_eq!(bench.add(identification, 8, false, &[1; 8]), Ok(None));
+                assert_eq!(bench.add(identification, 0, true, &[1; 8]), Ok(Some(6)));
+                // Another packet takes the place of every second.
+                if identification % 2 == 0 {
+                    assert_eq!(bench.add(identification, 0, true, &[2; 8]), Ok(None));
+                }
+                let fragments = &bench.fragments;
+                assert!(fragments.whole.len() <= 4 && fragments.whole_order.len() <= 8);
+                assert!(fragments.whole_bytes <= fragment_bytes / WHOLE_PART);
+            }
+            assert_eq!(bench.add(99, 0, true, &[1; 8]), Ok(Some(6)));
+        }
+    }
+
+    #[test]
     fn takes_overlaps_that_agree() {
         let payload: Vec<u8> = (0..48).collect();
         let mut bench = bench();
@@ -510,16 +636,16 @@ mod tests {
                 let end = (start + units * 8).min(payload.len());
                 if start >= end { continue }
                 let has_more = end < payload.len();
+                let was_complete = has_end && map.iter().all(|&known| known);
                 let result = bench.add(1, start as u32, has_more, &payload[start..end]);
                 map[start..end].fill(true);
                 has_end |= !has_more;
                 let is_complete = has_end && map.iter().all(|&known| known);
                 if is_complete {
-                    prop_assert_eq!(result, Ok(Some(6)));
+                    // The beginning of a whole packet shows it again.
+                    prop_assert_eq!(result, Ok((start == 0 || !was_complete).then_some(6)));
                     prop_assert_eq!(&bench.into, &payload);
                     prop_assert_eq!(bench.fragments.held_bytes, 0);
-                    map.fill(false);
-                    has_end = false;
                 } else {
                     prop_assert_eq!(result, Ok(None));
                 }

@@ -1,6 +1,6 @@
 //! What IPv4 and IPv6 have in common, and what their protocol numbers announce.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice};
 
@@ -36,7 +36,15 @@ mod protocol {
     pub const SHIM6: u8 = 140;
 }
 
-/// The addresses of an IP header; both of the same version.
+/// Types of routing headers [IANA, IPv6 Parameters] that name where the packet goes in the end.
+mod routing {
+    pub const SOURCE_ROUTE: u8 = 0;
+    pub const MOBILITY: u8 = 2;
+    pub const SEGMENTS: u8 = 4;
+}
+
+/// The addresses of an IP header; both of the same version. The destination is that in the end, wherever the
+/// packet was still to pass by: the one that the peer answers from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ends {
     pub source: IpAddr,
@@ -82,16 +90,16 @@ pub(super) fn version(view: &View<'_>) -> Result<Next, DecodeError> {
     }
 }
 
-/// Reads what protocol `number` announces, TCP apart.
+/// Reads what protocol `number` announces, TCP apart. A routing header changes `ends`.
 #[inline]
 pub(super) fn upper<'a>(
     number: u8,
-    ends: Ends,
+    ends: &mut Ends,
     view: &mut View<'a>,
     encapsulation: &mut Encapsulation,
 ) -> Result<Upper<'a>, DecodeError> {
     match number {
-        protocol::UDP => udp::read(ends, view, encapsulation),
+        protocol::UDP => udp::read(*ends, view, encapsulation),
         _ => upper_other(number, ends, view, encapsulation),
     }
 }
@@ -99,7 +107,7 @@ pub(super) fn upper<'a>(
 #[inline(never)]
 fn upper_other<'a>(
     number: u8,
-    ends: Ends,
+    ends: &mut Ends,
     view: &mut View<'a>,
     encapsulation: &mut Encapsulation,
 ) -> Result<Upper<'a>, DecodeError> {
@@ -120,8 +128,13 @@ fn upper_other<'a>(
         protocol::AUTHENTICATION => authentication(is_v6, view)?,
         protocol::MPLS => Next::Mpls,
         protocol::FRAGMENT if is_v6 => return fragment(view),
+        protocol::ROUTING if is_v6 => {
+            if let Some(destination) = destination_in_the_end(view.bytes) {
+                ends.destination = destination;
+            }
+            extension(view)?
+        }
         protocol::HOP_BY_HOP
-        | protocol::ROUTING
         | protocol::DESTINATION_OPTIONS
         | protocol::MOBILITY
         | protocol::HOST_IDENTITY
@@ -147,6 +160,21 @@ fn extension(view: &mut View<'_>) -> Result<Next, DecodeError> {
     let next = Next::Protocol(header.next_header().0);
     view.advance(header.slice().len(), Header::Ipv6)?;
     Ok(next)
+}
+
+/// The address a routing header leads to [RFC 8200 section 4.4, RFC 8754, RFC 6275]; `None` where the packet is
+/// on its last way already, or the header of a form that is not read.
+fn destination_in_the_end(bytes: &[u8]) -> Option<IpAddr> {
+    let header = Ipv6RawExtHeaderSlice::from_slice(bytes).ok()?.slice();
+    let (&[_, _, kind, segments_left, ..], addresses) = header.split_first_chunk::<8>()?;
+    let address: &[u8; 16] = match kind {
+        _ if segments_left == 0 => return None,
+        routing::SOURCE_ROUTE => addresses.last_chunk()?,
+        // Segments are listed from the last one on.
+        routing::MOBILITY | routing::SEGMENTS => addresses.first_chunk()?,
+        _ => return None,
+    };
+    Some(Ipv6Addr::from(*address).into())
 }
 
 /// The authentication header [RFC 4302]: it signs and does not hide what follows.
@@ -177,4 +205,28 @@ fn fragment<'a>(view: &mut View<'_>) -> Result<Upper<'a>, DecodeError> {
     let is_fragmenting = header.is_fragmenting_payload();
     view.advance(header.slice().len(), Header::Ipv6)?;
     Ok(if is_fragmenting { Upper::Fragment(fragment) } else { Upper::Next(Next::Protocol(protocol)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_where_a_routing_header_leads() {
+        let [near, far] = [[1; 16], [2; 16]];
+        let header = |kind: u8, left: u8, addresses: &[[u8; 16]]| {
+            let mut header = vec![6, 2 * addresses.len() as u8, kind, left, 0, 0, 0, 0];
+            header.extend(addresses.concat());
+            header
+        };
+        let found = |bytes: &[u8]| destination_in_the_end(bytes);
+        let expected = Some(IpAddr::V6(Ipv6Addr::from(far)));
+        assert_eq!(found(&header(routing::SOURCE_ROUTE, 2, &[near, near, far])), expected);
+        assert_eq!(found(&header(routing::SEGMENTS, 1, &[far, near])), expected);
+        assert_eq!(found(&header(routing::MOBILITY, 1, &[far])), expected);
+        assert_eq!(found(&header(routing::SEGMENTS, 0, &[far, near])), None);
+        assert_eq!(found(&header(3, 1, &[far])), None);
+        assert_eq!(found(&header(routing::SEGMENTS, 1, &[])), None);
+        assert_eq!(found(&header(routing::SEGMENTS, 1, &[far])[..20]), None);
+    }
 }

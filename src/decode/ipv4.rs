@@ -1,6 +1,6 @@
 //! The IPv4 header [RFC 791].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use etherparse::Ipv4HeaderSlice;
 use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
@@ -8,6 +8,12 @@ use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
 use super::error::{DecodeError, Fault, Header};
 use super::ip::{Ends, Fragment};
 use super::view::View;
+
+/// Options [IANA, Internet Protocol Version 4 Parameters].
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const LOOSE_SOURCE_ROUTE: u8 = 131;
+const STRICT_SOURCE_ROUTE: u8 = 137;
 
 /// What matters of the header.
 #[derive(Debug)]
@@ -39,9 +45,33 @@ pub(super) fn read(view: &mut View<'_>) -> Result<Ipv4, DecodeError> {
         offset_bytes: u32::from(header.fragments_offset().value()) * 8,
         has_more: header.more_fragments(),
     });
-    let ends =
-        Ends { source: IpAddr::V4(header.source_addr()), destination: IpAddr::V4(header.destination_addr()) };
+    let destination = match header.options() {
+        [] => header.destination_addr(),
+        options => destination_in_the_end(options).unwrap_or_else(|| header.destination_addr()),
+    };
+    let ends = Ends { source: IpAddr::V4(header.source_addr()), destination: IpAddr::V4(destination) };
     Ok(Ipv4 { ends, protocol, fragment })
+}
+
+/// The address that a source route leads to [RFC 791 section 3.1], as long as the packet is not on its last way.
+#[cold]
+fn destination_in_the_end(mut options: &[u8]) -> Option<Ipv4Addr> {
+    // At most 40 rounds: each takes a byte or more.
+    loop {
+        match *options {
+            [NO_OPERATION, ref rest @ ..] => options = rest,
+            [kind, length, ..] if kind != END_OF_OPTIONS && length >= 2 => {
+                let (option, rest) = options.split_at_checked(usize::from(length))?;
+                if matches!(kind, LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE) {
+                    let (&[_, _, pointer], route) = option.split_first_chunk::<3>()?;
+                    let last = route.last_chunk::<4>()?;
+                    return (pointer <= length).then(|| Ipv4Addr::from(*last));
+                }
+                options = rest;
+            }
+            _ => return None,
+        }
+    }
 }
 
 #[cold]
@@ -101,6 +131,26 @@ mod tests {
         let mut view = View::new(&bytes, 0);
         read(&mut view).unwrap();
         assert_eq!((view.bytes, view.wire_bytes), (&[][..], 0));
+    }
+
+    #[test]
+    fn knows_where_a_source_route_leads() {
+        let route = |kind: u8, pointer: u8| [1, kind, 11, pointer, 10, 9, 9, 1, 10, 9, 9, 2];
+        let last = Some(Ipv4Addr::new(10, 9, 9, 2));
+        assert_eq!(destination_in_the_end(&route(131, 4)), last);
+        assert_eq!(destination_in_the_end(&route(137, 8)), last);
+        assert_eq!(destination_in_the_end(&route(131, 12)), None, "on its last way");
+        assert_eq!(destination_in_the_end(&route(7, 4)), None, "a record of the route");
+        assert_eq!(destination_in_the_end(&[0x94, 4, 0, 0, 131, 7, 4, 10, 9, 9, 2, 0]), last);
+        for broken in
+            [&[][..], &[0, 131], &[131], &[131, 0, 4], &[131, 3, 4], &[131, 7, 4, 10], &[7, 1, 1, 1]]
+        {
+            assert_eq!(destination_in_the_end(broken), None, "{broken:?}");
+        }
+        let bytes = packet(|bytes| (bytes[0], bytes[3]) = (0x48, 32));
+        let with_route = [&bytes[..20], &route(131, 4)].concat();
+        let ends = read(&mut View::new(&with_route, 0)).unwrap().ends;
+        assert_eq!(ends.destination.to_string(), "10.9.9.2");
     }
 
     #[test]

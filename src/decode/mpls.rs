@@ -34,7 +34,8 @@ pub(super) fn read(view: &mut View<'_>, encapsulation: &mut Encapsulation) -> Re
 /// The label does not say what it carries, so the first half byte must: 4 and 6 are IP, 0 the
 /// control word of a pseudowire, 1 its control channel [RFC 4928 section 2, RFC 4385]. A pseudowire
 /// without control word begins with any MAC address, so where two readings are possible the one
-/// with a known EtherType at its place is taken.
+/// with a known EtherType at its place is taken. Where both have one the frame has a control word, by whose four bytes
+/// the places differ; or none and a tag of that length, which has an EtherType behind it.
 fn payload(view: &mut View<'_>) -> Result<Next, DecodeError> {
     let Some(first) = view.first() else { return Err(DecodeError::truncated(Header::Mpls)) };
     let is_ether_type = |offset: usize| view.u16_at(offset).is_some_and(ether_type::is_plausible);
@@ -42,7 +43,9 @@ fn payload(view: &mut View<'_>) -> Result<Next, DecodeError> {
         4 if first & 0x0f >= 5 && (!is_ether_type(ETHER_TYPE_OFFSET) || fits(view, 2, 0)) => Ok(Next::Ipv4),
         6 if !is_ether_type(ETHER_TYPE_OFFSET) || fits(view, 4, 40) => Ok(Next::Ipv6),
         0 | 1
-            if is_ether_type(ETHER_TYPE_OFFSET) && !is_ether_type(ETHER_TYPE_OFFSET + CONTROL_WORD_BYTES) =>
+            if is_ether_type(ETHER_TYPE_OFFSET)
+                && (!is_ether_type(ETHER_TYPE_OFFSET + CONTROL_WORD_BYTES)
+                    || view.u16_at(ETHER_TYPE_OFFSET).is_some_and(ether_type::is_tag)) =>
         {
             Ok(Next::Ethernet)
         }
@@ -88,6 +91,15 @@ mod tests {
         for first in [0x00, 0x10, 0x4a, 0x45, 0x60, 0xa0] {
             assert_eq!(bottom(16, &frame(first)), (Ok(Next::Ethernet), 4), "{first:02x}");
             let with_control_word = [&[0, 0, 0, 1], &frame(first)[..]].concat();
+            assert_eq!(bottom(16, &with_control_word), (Ok(Next::Ethernet), 8), "{first:02x}");
+        }
+        for first in [0x00, 0x02, 0x10, 0xa0] {
+            let mut tagged = frame(first);
+            tagged.splice(12..12, [0x88, 0xa8, 0, 7, 0x81, 0, 0, 120]);
+            assert_eq!(bottom(16, &tagged), (Ok(Next::Ethernet), 4), "{first:02x}");
+            tagged.drain(12..16);
+            assert_eq!(bottom(16, &tagged), (Ok(Next::Ethernet), 4), "{first:02x}");
+            let with_control_word = [&[0, 0, 0, 1], &tagged[..]].concat();
             assert_eq!(bottom(16, &with_control_word), (Ok(Next::Ethernet), 8), "{first:02x}");
         }
         assert_eq!(bottom(16, &[0x10, 0, 0, 0x21, 0, 0]).0, Ok(Next::Skip(Skip::PseudowireControl)));

@@ -73,6 +73,8 @@ pub struct FlowView {
     pub round_trip: Option<Duration>,
     /// Bytes arrived that no room was left to hold.
     pub lost_bytes: bool,
+    /// Two segments said different things about bytes that the receiver may have taken from either.
+    pub has_disagreement: bool,
 }
 
 /// What stands for a flow outside its table: equal in tables with the same hasher.

@@ -13,6 +13,7 @@ mod consumer;
 mod key;
 mod stream;
 mod table;
+mod unconfirmed;
 mod wheel;
 
 pub use consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};

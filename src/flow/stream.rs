@@ -1,8 +1,11 @@
 //! One direction of a connection: segments in any order → bytes in order, each once.
 //!
-//! Where two segments disagree about the same bytes the first one seen wins; the observer cannot
-//! know which one the receiver took.
+//! Where two segments disagree about the same bytes the first one seen wins, and it is told that they did: the
+//! observer cannot know which one the receiver took. What the receiver has acknowledged before the second came
+//! it did not take from that.
 
+use super::consumer::Moment;
+use super::unconfirmed::Unconfirmed;
 use crate::model::Timestamp;
 
 /// A segment held back because bytes before it are missing.
@@ -11,6 +14,7 @@ struct Held {
     sequence: u32,
     /// Length on the wire; bytes beyond `bytes.len()` were cut by the capture.
     wire_bytes: u32,
+    frame: u64,
     bytes: Vec<u8>,
 }
 
@@ -19,6 +23,8 @@ struct Held {
 pub enum Delivery<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
+    /// Bytes that come behind a gap, and the number of the frame they were held from.
+    Late(&'a [u8], u64),
     /// Bytes are missing here and will not come.
     Gap,
 }
@@ -51,6 +57,7 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
+    unconfirmed: Unconfirmed,
 }
 
 /// Segments held back.
@@ -92,6 +99,17 @@ impl Stream {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.held_bytes)
+    }
+
+    /// What was delivered and not acknowledged.
+    #[must_use]
+    pub(super) const fn unconfirmed(&self) -> &Unconfirmed {
+        &self.unconfirmed
+    }
+
+    /// Keeps nothing of what was delivered any more, to have room.
+    pub fn give_up_unconfirmed(&mut self) {
+        self.unconfirmed.give_up();
     }
 
     /// True while segments wait for missing bytes.
@@ -196,7 +214,12 @@ impl Stream {
     pub fn acknowledge(&mut self, acknowledgment: u32) {
         match self.acknowledged {
             Some(old) if distance(old, acknowledgment) <= 0 => {}
-            _ => self.acknowledged = Some(acknowledgment),
+            _ => {
+                self.acknowledged = Some(acknowledgment);
+                if self.next.is_some_and(|next| distance(next, acknowledgment) >= 0) {
+                    self.unconfirmed.clear();
+                }
+            }
         }
     }
 
@@ -215,17 +238,20 @@ impl Stream {
         payload: &[u8],
         wire_bytes: u32,
         limit: usize,
-        now: Timestamp,
+        moment: &Moment,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> bool {
         let Some(next) = self.next else {
-            return self.hold(sequence, payload, wire_bytes, limit, now);
+            return self.hold(sequence, payload, wire_bytes, limit, moment);
         };
         let ahead = distance(next, sequence);
         if ahead > 0 {
-            return self.hold(sequence, payload, wire_bytes, limit, now);
+            return self.hold(sequence, payload, wire_bytes, limit, moment);
         }
-        self.next = Some(deliver_from(next, sequence, payload, wire_bytes, deliver));
+        if ahead < 0 {
+            self.compare(next, sequence, payload, self.acknowledged);
+        }
+        self.next = Some(self.deliver_from(next, sequence, payload, wire_bytes, None, deliver));
         if self.has_held() {
             self.release(deliver);
         }
@@ -271,13 +297,21 @@ impl Stream {
 
     /// Delivers everything held that now continues the stream.
     pub fn release(&mut self, deliver: &mut dyn FnMut(Delivery<'_>)) {
-        let (Some(mut next), Some(waiting)) = (self.next, &mut self.waiting) else { return };
+        self.release_held(false, deliver);
+    }
+
+    fn release_held(&mut self, is_late: bool, deliver: &mut dyn FnMut(Delivery<'_>)) {
+        let Some(mut next) = self.next else { return };
+        let Some(mut waiting) = self.waiting.take() else { return };
         let mut taken = 0;
         for held in &waiting.held {
             if distance(next, held.sequence) > 0 {
                 break;
             }
-            next = deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, deliver);
+            // They came before what is acknowledged by now.
+            self.compare(next, held.sequence, &held.bytes, None);
+            let frame = is_late.then_some(held.frame);
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, frame, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -285,6 +319,9 @@ impl Stream {
             waiting.held.drain(..taken);
             waiting.gap_since = None;
             waiting.packets_since_gap = 0;
+        }
+        self.waiting = Some(waiting);
+        if taken > 0 {
             self.recount();
         }
     }
@@ -320,8 +357,9 @@ impl Stream {
             self.base = Some(sequence);
         }
         self.next = Some(sequence);
+        self.unconfirmed.clear();
         deliver(Delivery::Gap);
-        self.release(deliver);
+        self.release_held(true, deliver);
         if let Some(waiting) = &mut self.waiting {
             waiting.gap_since.get_or_insert(Timestamp::default());
         }
@@ -334,7 +372,14 @@ impl Stream {
         self.next.is_none() && (self.held().len() >= MAX_UNANCHORED || self.held_bytes() * 2 > limit)
     }
 
-    fn hold(&mut self, sequence: u32, payload: &[u8], wire_bytes: u32, limit: usize, now: Timestamp) -> bool {
+    fn hold(
+        &mut self,
+        sequence: u32,
+        payload: &[u8],
+        wire_bytes: u32,
+        limit: usize,
+        moment: &Moment,
+    ) -> bool {
         if payload.is_empty() && wire_bytes == 0 {
             return true;
         }
@@ -351,15 +396,21 @@ impl Stream {
             && before.sequence == sequence
             && before.bytes.len() >= payload.len()
         {
+            self.unconfirmed.compare_held(&before.bytes, payload);
             return true;
         }
         waiting.held.insert(
             at,
-            Held { sequence, wire_bytes: wire_bytes.max(payload.len() as u32), bytes: payload.to_vec() },
+            Held {
+                sequence,
+                wire_bytes: wire_bytes.max(payload.len() as u32),
+                frame: moment.frame,
+                bytes: payload.to_vec(),
+            },
         );
         waiting.held_bytes += payload.len() + OVERHEAD_BYTES;
         if self.next.is_some() && waiting.gap_since.is_none() {
-            waiting.gap_since = Some(now);
+            waiting.gap_since = Some(moment.at);
             waiting.packets_since_gap = 0;
         }
         true
@@ -373,30 +424,43 @@ impl Stream {
             }
         }
     }
-}
 
-/// Delivers what a segment adds at `next` and returns the new `next`.
-#[inline]
-fn deliver_from(
-    next: u32,
-    sequence: u32,
-    payload: &[u8],
-    wire_bytes: u32,
-    deliver: &mut dyn FnMut(Delivery<'_>),
-) -> u32 {
-    let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
-    if distance(next, end) <= 0 {
-        return next;
+    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the frame of one that was held
+    /// behind a gap.
+    #[inline]
+    fn deliver_from(
+        &mut self,
+        next: u32,
+        sequence: u32,
+        payload: &[u8],
+        wire_bytes: u32,
+        late: Option<u64>,
+        deliver: &mut dyn FnMut(Delivery<'_>),
+    ) -> u32 {
+        let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
+        if distance(next, end) <= 0 {
+            return next;
+        }
+        let known = distance(sequence, next).max(0) as usize;
+        let fresh = payload.get(known..).unwrap_or_default();
+        if !fresh.is_empty() {
+            let offset = self.base.map_or(0, |base| distance(base, next));
+            self.unconfirmed.keep(offset.max(0) as usize, fresh);
+            deliver(late.map_or(Delivery::Bytes(fresh), |frame| Delivery::Late(fresh, frame)));
+        }
+        if (payload.len() as u32) < wire_bytes {
+            self.unconfirmed.clear();
+            deliver(Delivery::Gap);
+        }
+        end
     }
-    let known = distance(sequence, next).max(0) as usize;
-    let fresh = payload.get(known..).unwrap_or_default();
-    if !fresh.is_empty() {
-        deliver(Delivery::Bytes(fresh));
+
+    /// Compares what a segment says about bytes before `next`, and behind `confirmed`, with what was delivered.
+    fn compare(&mut self, next: u32, sequence: u32, payload: &[u8], confirmed: Option<u32>) {
+        let before = distance(sequence, next).max(0) as usize;
+        let open = confirmed.map_or(usize::MAX, |confirmed| distance(confirmed, next).max(0) as usize);
+        self.unconfirmed.compare(before, open, payload);
     }
-    if (payload.len() as u32) < wire_bytes {
-        deliver(Delivery::Gap);
-    }
-    end
 }
 
 #[cfg(test)]
@@ -405,6 +469,10 @@ mod tests {
 
     const LIMIT: usize = 65_536;
 
+    fn moment(seconds: u64) -> Moment {
+        Moment { at: Timestamp::from_seconds(seconds), frame: seconds, context: 0, interface: 0, link: None }
+    }
+
     fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
         let mut stream = Stream::default();
         stream.anchor(base, true);
@@ -412,17 +480,11 @@ mod tests {
         for (offset, payload) in segments {
             let mut deliver = |delivery: Delivery<'_>| match delivery {
                 Delivery::Bytes(fresh) => bytes.extend_from_slice(fresh),
+                Delivery::Late(..) => panic!("nothing was given up"),
                 Delivery::Gap => gaps += 1,
             };
             let sequence = base.wrapping_add(*offset);
-            assert!(stream.push(
-                sequence,
-                payload,
-                payload.len() as u32,
-                LIMIT,
-                Timestamp::default(),
-                &mut deliver
-            ));
+            assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, &moment(0), &mut deliver));
         }
         (bytes, gaps)
     }
@@ -447,17 +509,53 @@ mod tests {
         assert_eq!(collect(7, &[(0, b"abc"), (1, b"XYZ")]).0, b"abcZ");
     }
 
+    /// How many of the segments, each with a sequence number, disagree with others. An empty one says what the peer
+    /// acknowledges.
+    fn disagreements(segments: &[(u32, &[u8])]) -> u32 {
+        let mut stream = Stream::default();
+        stream.anchor(u32::MAX - 2, true);
+        for &(sequence, payload) in segments {
+            let sequence = (u32::MAX - 2).wrapping_add(sequence);
+            if payload.is_empty() {
+                stream.acknowledge(sequence);
+            } else {
+                let wire_bytes = payload.len() as u32;
+                stream.push(sequence, payload, wire_bytes, LIMIT, &moment(0), &mut |_| ());
+            }
+        }
+        stream.unconfirmed.disagreements()
+    }
+
+    #[test]
+    fn tells_of_copies_that_disagree() {
+        for (expected, segments) in [
+            (0, &[(0, &b"abcdef"[..]), (0, b"abcdef"), (2, b"cd"), (4, b"efgh"), (1, b"bcdefghi")][..]),
+            (1, &[(0, b"abcdef"), (0, b"abcdeX")]),
+            (1, &[(0, b"abc"), (3, b"def"), (1, b"bcdXfgh")]),
+            (2, &[(0, b"abcdef"), (2, b"X"), (3, b"X")]),
+            // What is held, by its copy and by what comes before it.
+            (1, &[(2, b"cd"), (2, b"cX"), (0, b"ab")]),
+            (1, &[(2, b"cd"), (0, b"abX"), (4, b"e")]),
+            // Though all of it is acknowledged before it is in order.
+            (1, &[(2, b"cdef"), (4, b"Xfg"), (7, b""), (0, b"ab")]),
+            // The receiver has it already; the first byte is acknowledged and the others are not.
+            (0, &[(0, b"abcdef"), (6, b""), (0, b"XXXXXX")]),
+            (0, &[(0, b"abcdef"), (1, b""), (0, b"Xbcdef")]),
+            (1, &[(0, b"abcdef"), (1, b""), (0, b"aXcdef")]),
+            // The made-up byte of a keep-alive.
+            (0, &[(0, b"abcdef"), (5, b"X")]),
+        ] {
+            assert_eq!(disagreements(segments), expected, "{segments:?}");
+        }
+    }
+
     #[test]
     fn reports_bytes_the_capture_cut() {
         let mut stream = Stream::default();
         stream.anchor(1, true);
         let mut seen = Vec::new();
-        stream.push(1, b"ab", 10, LIMIT, Timestamp::default(), &mut |delivery| {
-            seen.push(format!("{delivery:?}"))
-        });
-        stream.push(11, b"k", 1, LIMIT, Timestamp::default(), &mut |delivery| {
-            seen.push(format!("{delivery:?}"))
-        });
+        stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
+        stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
         assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
     }
 
@@ -465,13 +563,14 @@ mod tests {
     fn gives_up_a_gap_only_when_it_is_hopeless() {
         let mut stream = Stream::default();
         stream.anchor(1, true);
-        stream.push(5, b"e", 1, LIMIT, Timestamp::from_seconds(10), &mut |_| panic!("nothing is in order"));
+        stream.push(5, b"e", 1, LIMIT, &moment(10), &mut |_| panic!("nothing is in order"));
         assert!(!stream.is_gap_hopeless(Timestamp::from_seconds(12)));
         stream.acknowledge(6);
         assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
-        let mut seen = 0;
-        assert!(stream.skip_gap(&mut |_| seen += 1));
-        assert_eq!((seen, stream.held_bytes()), (2, 0));
+        let mut seen = Vec::new();
+        assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
+        assert_eq!(seen, ["Gap", "Late([101], 10)"]);
+        assert_eq!(stream.held_bytes(), 0);
     }
 
     #[test]
@@ -480,7 +579,7 @@ mod tests {
         stream.anchor(0, true);
         let mut refused = 0;
         for index in 0..1_000_u32 {
-            if !stream.push(10 + index * 3, b"x", 1, 1_000, Timestamp::default(), &mut |_| ()) {
+            if !stream.push(10 + index * 3, b"x", 1, 1_000, &moment(0), &mut |_| ()) {
                 refused += 1;
             }
         }
@@ -490,10 +589,8 @@ mod tests {
     #[test]
     fn finds_the_beginning_late() {
         let mut stream = Stream::default();
-        assert!(
-            stream.push(105, b"fgh", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet"))
-        );
-        assert!(stream.push(90, b"old", 3, LIMIT, Timestamp::default(), &mut |_| panic!("no beginning yet")));
+        assert!(stream.push(105, b"fgh", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
+        assert!(stream.push(90, b"old", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
         stream.anchor(100, false);
         let mut bytes = Vec::new();
         let mut deliver = |delivery: Delivery<'_>| {
@@ -501,7 +598,7 @@ mod tests {
                 bytes.extend_from_slice(fresh);
             }
         };
-        stream.push(100, b"abcde", 5, LIMIT, Timestamp::default(), &mut deliver);
+        stream.push(100, b"abcde", 5, LIMIT, &moment(0), &mut deliver);
         assert_eq!(bytes, b"abcdefgh");
     }
 }

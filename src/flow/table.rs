@@ -17,7 +17,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::consumer::{Consumer, Ending, Moment};
+use super::consumer::{Consumer, Ending, FlowView, Moment};
 use super::key::Key;
 use super::stream::{Delivery, Stream};
 use super::wheel::Wheel;
@@ -75,8 +75,10 @@ pub struct TableCounts {
     pub opened: u64,
     pub ended: u64,
     pub peak: u64,
-    /// Segments whose bytes could not be held.
+    /// Segments whose bytes could not be held, or not be compared with others for want of room.
     pub segments_refused: u64,
+    /// Segments of flows that have ended which disagreed with others about the same bytes.
+    pub segments_disagreeing: u64,
     /// Contexts not remembered because a flow had [`MAX_CONTEXTS`](super::consumer::MAX_CONTEXTS) already.
     pub contexts_refused: u64,
 }
@@ -508,18 +510,9 @@ impl<C: Consumer> Table<C> {
             let mut is_lost = false;
             let Active { streams, state, view, .. } = &mut *active;
             let stream = &mut streams[mine];
-            let mut deliver = |delivery: Delivery<'_>| match delivery {
-                Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
-                Delivery::Gap => consumer.gap(state, side),
-            };
-            if !stream.push(
-                sequence,
-                segment.payload,
-                segment.payload_wire_bytes,
-                room,
-                moment.at,
-                &mut deliver,
-            ) {
+            let mut deliver = |delivery: Delivery<'_>| hand_on(delivery, consumer, state, view, side, moment);
+            if !stream.push(sequence, segment.payload, segment.payload_wire_bytes, room, moment, &mut deliver)
+            {
                 self.counts.segments_refused += 1;
                 // No room: what is held is worth more in order with a gap than waiting for ever.
                 is_lost = !stream.skip_gap(&mut deliver)
@@ -528,7 +521,7 @@ impl<C: Consumer> Table<C> {
                         segment.payload,
                         segment.payload_wire_bytes,
                         room,
-                        moment.at,
+                        moment,
                         &mut deliver,
                     );
             }
@@ -547,15 +540,20 @@ impl<C: Consumer> Table<C> {
         if active.streams[other].has_held() && active.streams[other].is_gap_hopeless(moment.at) {
             has_changed = true;
             let Active { streams, state, view, .. } = active;
-            streams[other].skip_gap(&mut |delivery| match delivery {
-                Delivery::Bytes(bytes) => consumer.data(state, view, side.other(), bytes, moment),
-                Delivery::Gap => consumer.gap(state, side.other()),
+            streams[other].skip_gap(&mut |delivery| {
+                hand_on(delivery, consumer, state, view, side.other(), moment);
             });
         }
         if has_changed {
+            // Flows are worth more than what their segments are compared with.
+            if self.held_bytes > self.limits.memory_bytes / 2 {
+                active.streams[mine].give_up_unconfirmed();
+            }
             let held = size_of::<Active<C::State>>()
                 + active.streams[0].held_bytes()
                 + active.streams[1].held_bytes()
+                + active.streams[0].unconfirmed().held_bytes()
+                + active.streams[1].unconfirmed().held_bytes()
                 + consumer.held_bytes(&active.state);
             self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes) + held;
             active.held_bytes = held;
@@ -631,10 +629,25 @@ fn begin_by_content<C: Consumer>(
 /// Delivers what was held of a stream whose beginning has become known.
 fn release<C: Consumer>(active: &mut Active<C::State>, side: Side, moment: &Moment, consumer: &mut C) {
     let Active { streams, state, view, .. } = active;
-    streams[side.index()].release(&mut |delivery| match delivery {
+    streams[side.index()].release(&mut |delivery| hand_on(delivery, consumer, state, view, side, moment));
+}
+
+/// Hands on what a stream delivers.
+fn hand_on<C: Consumer>(
+    delivery: Delivery<'_>,
+    consumer: &mut C,
+    state: &mut C::State,
+    view: &FlowView,
+    side: Side,
+    moment: &Moment,
+) {
+    match delivery {
         Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
+        Delivery::Late(bytes, frame) => {
+            consumer.data(state, view, side, bytes, &Moment { frame, ..*moment });
+        }
         Delivery::Gap => consumer.gap(state, side),
-    });
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ closed_set! {
         ServerOnly => "server_only",
         /// The capture joined after the hellos.
         MidStream => "mid_stream",
-        /// Bytes of the handshake are missing.
+        /// Bytes of the handshake are missing, or said differently by two segments.
         Truncated => "truncated",
     }
 }

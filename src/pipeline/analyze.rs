@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use foldhash::fast::RandomState;
 
-use super::earlier::EarlierInputs;
+use super::earlier::EarlierFlows;
 use super::engine::Engine;
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
 use crate::config::Resolved;
@@ -79,8 +79,8 @@ enum Message {
 /// Analyses every input and gives the records to `sink`, in the order of the inputs whatever
 /// the number of threads.
 ///
-/// A flow that a later input shows again (the same addresses, sequence numbers and handshake
-/// bytes) is reported once.
+/// A flow that is shown again, later in an input or by a later one (the same addresses, sequence numbers and
+/// handshake bytes), is reported once.
 ///
 /// # Errors
 /// An input that cannot be read at all, or a failing `sink`. Damage inside an input is no error: it
@@ -135,7 +135,7 @@ fn collect(
     receivers: Vec<Receiver<Message>>,
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
-    let mut collector = Collector::new(job);
+    let mut collector = Collector::new();
     for (receiver, input) in receivers.into_iter().zip(&job.inputs) {
         for message in receiver {
             match message {
@@ -160,7 +160,7 @@ fn analyze_in_turn(
     hasher: RandomState,
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
-    let mut collector = Collector::new(job);
+    let mut collector = Collector::new();
     for input in &job.inputs {
         let mut failure = None;
         let result = read(input, job, hasher.clone(), &mut |records: Complete<'_>| {
@@ -183,19 +183,14 @@ fn analyze_in_turn(
 /// Joins what the inputs give, in their order.
 struct Collector {
     total: Accounts,
-    /// Where there are several inputs.
-    earlier: Option<EarlierInputs>,
-    /// Records of this input that an earlier one gave, by reason.
+    earlier: EarlierFlows,
+    /// Records of this input that were given before, by reason.
     repeated: BTreeMap<&'static str, u64>,
 }
 
 impl Collector {
-    fn new(job: &Job<'_>) -> Self {
-        Self {
-            total: Accounts::default(),
-            earlier: (job.inputs.len() > 1).then(EarlierInputs::default),
-            repeated: BTreeMap::new(),
-        }
+    fn new() -> Self {
+        Self { total: Accounts::default(), earlier: EarlierFlows::default(), repeated: BTreeMap::new() }
     }
 
     fn take(
@@ -204,7 +199,7 @@ impl Collector {
         sink: &mut dyn FnMut(Record) -> io::Result<()>,
     ) -> io::Result<()> {
         for (record, identity) in records {
-            match self.earlier.as_mut().and_then(|earlier| earlier.repeats(&record, identity)) {
+            match self.earlier.repeats(&record, identity) {
                 Some(reason) => *self.repeated.entry(reason).or_default() += 1,
                 None => sink(record)?,
             }
@@ -218,9 +213,7 @@ impl Collector {
             *accounts.evictions.entry(reason).or_default() += repeated;
         }
         self.total.merge(accounts);
-        if let Some(earlier) = &mut self.earlier {
-            earlier.end_input();
-        }
+        self.earlier.end_input();
     }
 }
 

@@ -113,7 +113,7 @@ struct Parts {
 
 impl Parts {
     fn take_tls(&mut self, flows: &mut Flows, mut stage: TlsStage, view: &FlowView, ending: Ending) {
-        stage.session.close();
+        stage.close();
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();
@@ -159,7 +159,8 @@ impl Parts {
                 // A hello began, and so little of it was captured that nothing could be read.
                 (None, None) if facts.is_truncated => Completeness::Truncated,
                 (None, None) => Completeness::MidStream,
-                _ if is_cut || view.lost_bytes => Completeness::Truncated,
+                // What two segments disagree about is not known.
+                _ if is_cut || view.lost_bytes || view.has_disagreement => Completeness::Truncated,
                 (Some(_), None) => Completeness::ClientOnly,
                 (None, Some(_)) => Completeness::ServerOnly,
                 (Some(_), Some(_)) => Completeness::Full,

@@ -265,6 +265,10 @@ impl Engine {
         };
         self.counts.add_to(&mut accounts, flows.interface_names());
         flows.add_to(&mut accounts);
+        if counts.segments_disagreeing > 0 {
+            *accounts.decode_errors.entry(("tcp", "segments_disagree")).or_default() +=
+                counts.segments_disagreeing;
+        }
         let fragments = self.decoder.counts();
         for (reason, count) in [
             ("fragment_evicted", fragments.fragment_evicted),

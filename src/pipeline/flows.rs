@@ -223,8 +223,11 @@ impl Flows {
         for &context in &view.contexts {
             if let Some((interface, layers)) = self.contexts.get(context) {
                 let name = interface.and_then(|interface| self.interface_names.get(interface as usize));
-                sightings
-                    .push(Sighting { interface: name.cloned().flatten(), encapsulation: layers.clone() });
+                let sighting = Sighting { interface: name.cloned().flatten(), encapsulation: layers.clone() };
+                // Each section of a file numbers its interfaces anew.
+                if !sightings.contains(&sighting) {
+                    sightings.push(sighting);
+                }
             }
         }
         sightings

@@ -68,6 +68,8 @@ pub struct TlsStage {
     pub proxy: Option<ProxyFacts>,
     pub client_hello_frame: Option<u64>,
     pub server_hello_frame: Option<u64>,
+    /// The frame of the newest bytes of this side.
+    newest_frame: [u64; 2],
     /// The server sent anything at all.
     pub has_server_bytes: bool,
     /// Bytes of the client are missing in front of its hello.
@@ -399,6 +401,7 @@ impl Inspection {
             proxy,
             client_hello_frame: None,
             server_hello_frame: None,
+            newest_frame: [moment.frame; 2],
             has_server_bytes: false,
             has_gap: false,
             has_preamble: false,
@@ -460,17 +463,30 @@ impl TlsStage {
 
     #[inline]
     fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
+        self.newest_frame[side.index()] = moment.frame;
         if side == self.client {
             self.session.client_with(bytes, moment.at, hellos);
-            if self.client_hello_frame.is_none() && self.session.has_client_hello() {
-                self.client_hello_frame = Some(moment.frame);
-            }
         } else {
             self.session.server_with(bytes, moment.at, hellos);
-            if self.server_hello_frame.is_none() && self.session.has_server_hello() {
-                self.server_hello_frame = Some(moment.frame);
-            }
         }
+        self.note_hellos();
+    }
+
+    /// Notes which frames completed the hellos, or had the last that was seen of them.
+    #[inline]
+    fn note_hellos(&mut self) {
+        if self.client_hello_frame.is_none() && self.session.has_client_hello() {
+            self.client_hello_frame = Some(self.newest_frame[self.client.index()]);
+        }
+        if self.server_hello_frame.is_none() && self.session.has_server_hello() {
+            self.server_hello_frame = Some(self.newest_frame[self.client.other().index()]);
+        }
+    }
+
+    /// Takes note that no more bytes will come.
+    pub fn close(&mut self) {
+        self.session.close();
+        self.note_hellos();
     }
 
     fn gap(&mut self, side: Side) {
@@ -483,6 +499,7 @@ impl TlsStage {
         } else {
             self.session.server_gap();
         }
+        self.note_hellos();
     }
 }
 

@@ -131,6 +131,61 @@ fn client_hello() -> Vec<u8> {
     record(22, &message)
 }
 
+/// A ServerHello of TLS 1.2.
+fn server_hello() -> Vec<u8> {
+    let mut message = vec![2, 0, 0, 38, 3, 3];
+    message.extend([9; 32]);
+    message.extend([0, 0, 0x2f, 0]);
+    record(22, &message)
+}
+
+#[test]
+fn hellos_are_in_the_frames_that_have_them() {
+    let more = || record(23, &[0; 30]);
+    let wire = || {
+        Wire::opened(DYNAMODB)
+            .client(&client_hello())
+            .server(&server_hello())
+            .client(&more())
+            .server(&more())
+            .client(&more())
+    };
+    let headers = 40;
+    // Whole; the client's cut; both cut.
+    for snap in [usize::MAX, headers + 60, headers + 46] {
+        let found = wire().records_cut(snap, false).remove(0);
+        assert_eq!((found.client_hello_frame, found.server_hello_frame), (Some(4), Some(5)), "{snap}");
+    }
+    // Nothing more came of it than the cut frame.
+    let found = Wire::opened(DYNAMODB).client(&client_hello()).records_cut(headers + 60, false).remove(0);
+    assert_eq!(found.client_hello_frame, Some(4));
+    // What was before it never came, and it was held until the end.
+    let mut wire =
+        Wire::opened(DYNAMODB).client(&client_hello()).server(b"what is lost").server(&server_hello());
+    wire.packets.remove(4);
+    let found = wire.record();
+    assert_eq!((found.client_hello_frame, found.server_hello_frame), (Some(4), Some(5)));
+}
+
+#[test]
+fn an_interface_that_two_sections_describe_is_told_once() {
+    for (names, ways) in [(["eth0", "eth0"], 1), (["eth0", "eth1"], 2)] {
+        let config = Arc::new(Resolved::default());
+        let mut engine = Engine::new(config, false, Arc::from("test"), RandomState::default());
+        let interfaces =
+            names.map(|name| Interface { link_type: LinkType(101), name: Some(Arc::from(name)), kind: None });
+        let wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&server_hello());
+        for (data, number) in wire.packets.iter().zip(1..) {
+            let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
+            let (interface, wire_bytes) = (number as u32 % 2, data.len() as u32);
+            engine.frame(&Frame { number, timestamp, interface, wire_bytes, data }, &interfaces);
+        }
+        engine.finish();
+        let (found, _) = engine.take_records().next().unwrap();
+        assert_eq!(found.sightings.len(), ways);
+    }
+}
+
 const ALERT: [u8; 2] = [2, 50];
 
 #[test]

@@ -1,6 +1,7 @@
 //! Inputs: standard input, folders, several files, odd names.
 
 use super::*;
+use crate::support::packets::{Frame, pcap, read_pcap};
 
 /// Records without where they came from.
 fn bare(ran: &Ran) -> Vec<support::Record> {
@@ -70,6 +71,32 @@ fn flow_that_two_files_show_is_one_record() {
         let ran = run(&[&["analyze", "--format", "jsonl"][..], &names].concat());
         expect(&ran, 0);
         assert_eq!(ran.records().len(), 1, "{names:?}");
+    }
+}
+
+#[test]
+fn flow_that_a_file_shows_again_much_later_is_one_record() {
+    let folder = folder();
+    let frames = read_pcap(&fs::read(support::capture(CLEAN)).unwrap()).unwrap();
+    for (minutes, file) in [(0, "joined.pcap"), (2, "later.pcap"), (600, "much-later.pcap")] {
+        let mut all = frames.clone();
+        // Between the two the table has forgotten the flow.
+        all.extend(
+            frames.iter().map(|frame| Frame {
+                time_micros: frame.time_micros + minutes * 60_000_000,
+                ..frame.tagged(7)
+            }),
+        );
+        let path = folder.path().join(file);
+        fs::write(&path, pcap(&all)).unwrap();
+        let path = path.to_str().unwrap();
+        let ran = run(&["analyze", "--format", "jsonl", path]);
+        expect(&ran, 0);
+        assert_eq!(ran.records().len(), 1, "{minutes}");
+        let ran = run(&["analyze", "--format", "prometheus", path]);
+        let metrics = String::from_utf8_lossy(&ran.stdout);
+        let counted = "ddbwatch_flow_evictions_total{reason=\"same_flow_earlier_in_file\"} 1";
+        assert_eq!(metrics.contains(counted), minutes > 0, "{metrics}");
     }
 }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
-use crate::flow::stream::Delivery;
+use super::{Active, DUE_PER_PACKET, NONE, Phase, Table, hand_on};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};
@@ -125,6 +124,11 @@ impl<C: Consumer> Table<C> {
             if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {
                 consumer.gap(&mut active.state, side);
             }
+            let unconfirmed = active.streams[side.index()].unconfirmed();
+            active.view.has_disagreement |= unconfirmed.disagreements() > 0;
+            active.view.lost_bytes |= unconfirmed.uncompared() > 0;
+            self.counts.segments_disagreeing += u64::from(unconfirmed.disagreements());
+            self.counts.segments_refused += u64::from(unconfirmed.uncompared());
         }
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
@@ -159,10 +163,7 @@ impl<C: Consumer> Table<C> {
         let first = view.originator.unwrap_or(Side::A);
         for side in [first, first.other()] {
             let stream = &mut streams[side.index()];
-            while stream.skip_gap(&mut |delivery| match delivery {
-                Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, &moment),
-                Delivery::Gap => consumer.gap(state, side),
-            }) {}
+            while stream.skip_gap(&mut |delivery| hand_on(delivery, consumer, state, view, side, &moment)) {}
         }
     }
 
@@ -291,10 +292,29 @@ impl<C: Consumer> Table<C> {
                     break;
                 }
             }
+            for &(_, sampled) in &sample {
+                self.give_up_unconfirmed(sampled);
+            }
+            if self.held_bytes <= enough {
+                return;
+            }
             let victim = sample.into_iter().min().map_or(index, |(_, victim)| victim);
             self.end(victim, Ending::MemoryFull, consumer);
             if victim == index {
                 return;
+            }
+        }
+    }
+
+    /// Flows are worth more than what their segments are compared with.
+    fn give_up_unconfirmed(&mut self, index: u32) {
+        if let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut()) {
+            for stream in &mut active.streams {
+                // No more than what was counted of it.
+                let freed = stream.unconfirmed().held_bytes().min(active.held_bytes);
+                stream.give_up_unconfirmed();
+                active.held_bytes -= freed;
+                self.held_bytes = self.held_bytes.saturating_sub(freed);
             }
         }
     }

@@ -80,6 +80,7 @@ impl<S: Default> Active<S> {
                 translated: Vec::new(),
                 round_trip: None,
                 lost_bytes: false,
+                has_disagreement: false,
             },
             interfaces: ArrayVec::new(),
             streams: [Stream::default(), Stream::default()],

@@ -5,7 +5,7 @@ mod strangers;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::flow::consumer::{FlowView, Identity, MAX_CONTEXTS};
+use crate::flow::consumer::{Identity, MAX_CONTEXTS};
 
 const CLIENT: &str = "10.0.0.9:40000";
 const SERVER: &str = "10.0.0.1:443";
@@ -341,6 +341,35 @@ fn gives_up_flows_where_too_much_is_held() {
         let given_up = ended.iter().filter(|flow| flow.ending == Ending::MemoryFull).count();
         assert!(given_up > flows / 2 && given_up < flows, "{given_up}");
     }
+}
+
+#[test]
+fn what_segments_are_compared_with_takes_the_place_of_no_flow() {
+    const FLOWS: usize = 200;
+    let memory_bytes = FLOWS * (size_of::<Active<Heard>>() + 100);
+    let mut wire = Wire::new(Limits { flows: FLOWS, flow_bytes: 10_000, memory_bytes });
+    let clients: Vec<&'static str> =
+        (0..FLOWS).map(|port| &*Box::leak(format!("10.0.0.9:{}", 2_000 + port).into_boxed_str())).collect();
+    for client in &clients {
+        wire.client = client;
+        wire.open(100, 900);
+        // Nobody acknowledges it: the other side is not seen.
+        wire.send(false, TcpFlags::ACK, 901, 101, &[b'x'; 4_000]);
+        assert!(wire.table.held_bytes() <= memory_bytes);
+    }
+    assert_eq!(wire.table.open_flows(), FLOWS);
+    let counts = wire.table.counts();
+    assert_eq!((counts.segments_refused, counts.segments_disagreeing), (0, 0));
+    for client in &clients {
+        wire.client = client;
+        wire.send(false, TcpFlags::ACK, 901, 101, &[b'y'; 4_000]);
+    }
+    // Each was compared, or is told as one that there was no room for.
+    wire.table.finish(&mut wire.script);
+    assert!(wire.script.ended.iter().all(|flow| flow.ending == Ending::InputEnded));
+    let counts = wire.table.counts();
+    assert_eq!(counts.segments_refused + counts.segments_disagreeing, FLOWS as u64);
+    assert!(counts.segments_refused > 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
 use crate::pipeline::analyze::note_unsupported;
-use crate::pipeline::earlier::EarlierInputs;
+use crate::pipeline::earlier::EarlierFlows;
 use crate::telemetry::Accounts;
 
 /// The engine looks at the clock when nothing came for so long.
@@ -36,8 +36,8 @@ pub(super) struct Worker<A> {
     is_replay: bool,
     /// A replay of several files.
     is_one_of_many: bool,
-    /// A flow that a later file shows again is reported once in each round.
-    earlier: EarlierInputs,
+    /// A flow that a replay shows again is reported once in each round.
+    earlier: EarlierFlows,
     round: u64,
     source: Arc<str>,
     has_input: bool,
@@ -74,7 +74,7 @@ impl<A> Worker<A> {
             hasher,
             is_replay,
             is_one_of_many,
-            earlier: EarlierInputs::default(),
+            earlier: EarlierFlows::default(),
             round: 0,
             source,
             has_input: !is_replay,
@@ -230,7 +230,7 @@ impl<A> Worker<A> {
 
     fn hand_over(&mut self, must_wait: bool) {
         for (record, identity) in self.engine.take_records() {
-            if self.is_one_of_many
+            if self.is_replay
                 && let Some(reason) = self.earlier.repeats(&record, identity)
             {
                 *self.not_reported.entry(reason).or_default() += 1;
