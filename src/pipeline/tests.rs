@@ -323,7 +323,7 @@ fn misses_the_second_hello_after_a_retry_request() {
 }
 
 /// A ServerHello of TLS 1.0 to it.
-fn server_hello() -> Vec<u8> {
+fn old_server_hello() -> Vec<u8> {
     let mut message = vec![2, 0, 0, 38, 3, 1];
     message.extend([8; 32]);
     message.extend([0, 0, 0x2f, 0]);
@@ -338,7 +338,7 @@ fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
         (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x01\xbb", b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"),
         (b"a STARTTLS\r\n", b"a OK\r\n"),
     ] {
-        let server = [answer, &server_hello()].concat();
+        let server = [answer, &old_server_hello()].concat();
         for cut in 1..server.len() {
             let (before, after) = server.split_at(cut);
             let client = [preamble, &client_hello()].concat();
@@ -376,11 +376,11 @@ fn misses_the_first_hello_where_it_was_joined_behind_it() {
             for part in client.chunks(size) {
                 wire = wire.client(part);
             }
-            let found = wire.server(&server_hello()).record();
+            let found = wire.server(&old_server_hello()).record();
             assert_eq!(found.completeness, Completeness::Truncated, "{size} {is_server_first}");
         }
     }
-    let found = Wire::joined(DYNAMODB).server(&server_hello()).client(&client).record();
+    let found = Wire::joined(DYNAMODB).server(&old_server_hello()).client(&client).record();
     assert_eq!(found.completeness, Completeness::Truncated);
 }
 
@@ -393,7 +393,7 @@ fn tells_tls_from_dns_by_what_is_said() {
         for part in hello.chunks(size) {
             wire = wire.client(part);
         }
-        assert_eq!(wire.server(&server_hello()).record().completeness, Completeness::Full, "{size}");
+        assert_eq!(wire.server(&old_server_hello()).record().completeness, Completeness::Full, "{size}");
     }
     // A message of DNS as long as a record of TLS is one of DNS.
     let mut wire = Wire::opened(resolver);

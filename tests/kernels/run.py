@@ -43,6 +43,8 @@ for folder in proc sys dev tmp run; do /bin/busybox mkdir -p /new/$folder; done
 /bin/busybox mount -t devtmpfs dev /new/dev
 /bin/busybox mount -t tmpfs tmpfs /new/tmp
 /bin/busybox mount -t tmpfs tmpfs /new/run
+/bin/busybox mkdir -p /new/dev/pts
+/bin/busybox mount -t devpts devpts /new/dev/pts
 /bin/busybox mount -t bpf bpf /new/sys/fs/bpf
 /bin/busybox mount -t cgroup2 cgroup2 /new/sys/fs/cgroup
 /bin/busybox cp -r /work /new/run/machine
