@@ -134,7 +134,8 @@ impl PacketSocket {
     /// Shares what the interface sees with the other sockets of `group`, flow by flow in either
     /// direction; fragments are put together first. Without a group a new one is made. Says which group
     /// it is. Only after [`PacketSocket::bind`]. What the sockets themselves were told of outgoing frames is
-    /// not heeded in a group, so it is told again.
+    /// not heeded in a group, so it is told again; Linux 6.1 heeds neither, and each frame that is sent to the same host is a
+    /// second sighting.
     ///
     /// # Errors
     /// Where a member of the group is bound to another interface.
