@@ -217,7 +217,7 @@ impl Stream {
             _ => {
                 self.acknowledged = Some(acknowledgment);
                 if self.next.is_some_and(|next| distance(next, acknowledgment) >= 0) {
-                    self.unconfirmed.clear();
+                    self.unconfirmed.confirm();
                 }
             }
         }

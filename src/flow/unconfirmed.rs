@@ -40,6 +40,12 @@ impl Unconfirmed {
         }
     }
 
+    /// All of them are acknowledged. The next flight will need as much room.
+    pub fn confirm(&mut self) {
+        self.bytes.clear();
+        self.is_incomplete = false;
+    }
+
     /// They need not be compared any more.
     pub fn clear(&mut self) {
         self.bytes = Vec::new();
@@ -48,10 +54,8 @@ impl Unconfirmed {
 
     /// Gives them up to have room.
     pub fn give_up(&mut self) {
-        if !self.bytes.is_empty() {
-            self.bytes = Vec::new();
-            self.is_incomplete = true;
-        }
+        self.is_incomplete |= !self.bytes.is_empty();
+        self.bytes = Vec::new();
     }
 
     /// Compares a segment that begins `before` bytes before the next one with what was delivered, of which the
@@ -110,7 +114,13 @@ mod tests {
         unconfirmed.compare(5, 3, b"bcdef");
         unconfirmed.compare(5, usize::MAX, b"bcXef");
         assert_eq!((unconfirmed.disagreements(), unconfirmed.uncompared()), (1, 1));
-        unconfirmed.clear();
+        unconfirmed.confirm();
+        unconfirmed.compare(5, usize::MAX, b"bcdef");
+        assert_eq!((unconfirmed.disagreements(), unconfirmed.uncompared()), (1, 1));
+        // Room that is kept for what comes is given up, too.
+        assert!(unconfirmed.held_bytes() > 0);
+        unconfirmed.give_up();
+        assert_eq!(unconfirmed.held_bytes(), 0);
         unconfirmed.compare(5, usize::MAX, b"bcdef");
         assert_eq!((unconfirmed.disagreements(), unconfirmed.uncompared()), (1, 1));
     }
