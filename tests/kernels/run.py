@@ -41,7 +41,6 @@ for folder in proc sys dev tmp run; do /bin/busybox mkdir -p /new/$folder; done
 /bin/busybox mount -t proc proc /new/proc
 /bin/busybox mount -t sysfs sysfs /new/sys
 /bin/busybox mount -t devtmpfs dev /new/dev
-/bin/busybox mount -t tmpfs tmpfs /new/tmp
 /bin/busybox mount -t tmpfs tmpfs /new/run
 /bin/busybox mkdir -p /new/dev/pts
 /bin/busybox mount -t devpts devpts /new/dev/pts
