@@ -105,6 +105,23 @@ mod tests {
         assert_ne!(record.policy.unwrap().verdict, Verdict::Pass);
     }
 
+    /// Drafts are offered by numbers that a record does not hold.
+    #[test]
+    fn a_draft_that_was_offered_is_judged_as_before() {
+        let mut record = crate::export::sample::tls13();
+        let draft = crate::model::registry::TlsVersion(0x7f1a);
+        let tls = record.tls.as_mut().unwrap();
+        tls.client_hello.as_mut().unwrap().supported_versions = vec![draft];
+        tls.server_hello.as_mut().unwrap().selected_version = Some(draft);
+        let before = policy::evaluate(&record, &Options::default());
+        record.policy = Some(before.clone());
+        let mut line = Vec::new();
+        crate::export::jsonl::write_record(&record, &mut line);
+        let (mut record, _) = parse(line.trim_ascii_end()).unwrap();
+        judge_anew(&mut record, &Options::default());
+        assert_eq!(record.policy.unwrap().not_assessed, before.not_assessed);
+    }
+
     #[test]
     fn knows_the_names_of_every_partition() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/captures/expected/endpoint-names.pcap.jsonl");

@@ -272,6 +272,14 @@ fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> R
     let from = object.word(Key::AlertFrom, AlertFrom::parse)?;
     facts.alert = alert.zip(from);
     agreed(object, &mut facts, is_hello_cut)?;
+    // Offered drafts of TLS 1.3 are called 1.3, too. The one that was chosen was among them.
+    if !facts.is_contradicted
+        && let (Some(client), Some(server)) = (&mut facts.client_hello, &facts.server_hello)
+        && let Some(draft) = server.selected_version.filter(|version| version.draft().is_some())
+        && !client.supported_versions.is_empty()
+    {
+        client.supported_versions.push(draft);
+    }
     if object.flag(Key::HelloRetryRequest)?.unwrap_or(false) {
         facts.hello_retry_request = Some(
             ServerHello {
