@@ -131,9 +131,9 @@ fn client_hello() -> Vec<u8> {
     record(22, &message)
 }
 
-/// A ServerHello of TLS 1.2.
-fn server_hello() -> Vec<u8> {
-    let mut message = vec![2, 0, 0, 38, 3, 3];
+/// A ServerHello of TLS 1.`minor - 1`.
+fn server_hello(minor: u8) -> Vec<u8> {
+    let mut message = vec![2, 0, 0, 38, 3, minor];
     message.extend([9; 32]);
     message.extend([0, 0, 0x2f, 0]);
     record(22, &message)
@@ -145,7 +145,7 @@ fn hellos_are_in_the_frames_that_have_them() {
     let wire = || {
         Wire::opened(DYNAMODB)
             .client(&client_hello())
-            .server(&server_hello())
+            .server(&server_hello(3))
             .client(&more())
             .server(&more())
             .client(&more())
@@ -161,7 +161,7 @@ fn hellos_are_in_the_frames_that_have_them() {
     assert_eq!(found.client_hello_frame, Some(4));
     // What was before it never came, and it was held until the end.
     let mut wire =
-        Wire::opened(DYNAMODB).client(&client_hello()).server(b"what is lost").server(&server_hello());
+        Wire::opened(DYNAMODB).client(&client_hello()).server(b"what is lost").server(&server_hello(3));
     wire.packets.remove(4);
     let found = wire.record();
     assert_eq!((found.client_hello_frame, found.server_hello_frame), (Some(4), Some(5)));
@@ -174,7 +174,7 @@ fn an_interface_that_two_sections_describe_is_told_once() {
         let mut engine = Engine::new(config, false, Arc::from("test"), RandomState::default());
         let interfaces =
             names.map(|name| Interface { link_type: LinkType(101), name: Some(Arc::from(name)), kind: None });
-        let wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&server_hello());
+        let wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&server_hello(3));
         for (data, number) in wire.packets.iter().zip(1..) {
             let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
             let (interface, wire_bytes) = (number as u32 % 2, data.len() as u32);
@@ -322,14 +322,6 @@ fn misses_the_second_hello_after_a_retry_request() {
     assert_eq!(late.record().completeness, Completeness::Full);
 }
 
-/// A ServerHello of TLS 1.0 to it.
-fn old_server_hello() -> Vec<u8> {
-    let mut message = vec![2, 0, 0, 38, 3, 1];
-    message.extend([8; 32]);
-    message.extend([0, 0, 0x2f, 0]);
-    record(22, &message)
-}
-
 /// Where the answer of a proxy ends is not where a segment does, if its client did not wait for it.
 #[test]
 fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
@@ -338,7 +330,7 @@ fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
         (b"\x05\x01\x00\x05\x01\x00\x01\x34\x5e\x05\x0a\x01\xbb", b"\x05\0\x05\0\0\x01\0\0\0\0\0\0"),
         (b"a STARTTLS\r\n", b"a OK\r\n"),
     ] {
-        let server = [answer, &old_server_hello()].concat();
+        let server = [answer, &server_hello(1)].concat();
         for cut in 1..server.len() {
             let (before, after) = server.split_at(cut);
             let client = [preamble, &client_hello()].concat();
@@ -376,11 +368,11 @@ fn misses_the_first_hello_where_it_was_joined_behind_it() {
             for part in client.chunks(size) {
                 wire = wire.client(part);
             }
-            let found = wire.server(&old_server_hello()).record();
+            let found = wire.server(&server_hello(1)).record();
             assert_eq!(found.completeness, Completeness::Truncated, "{size} {is_server_first}");
         }
     }
-    let found = Wire::joined(DYNAMODB).server(&old_server_hello()).client(&client).record();
+    let found = Wire::joined(DYNAMODB).server(&server_hello(1)).client(&client).record();
     assert_eq!(found.completeness, Completeness::Truncated);
 }
 
@@ -393,7 +385,7 @@ fn tells_tls_from_dns_by_what_is_said() {
         for part in hello.chunks(size) {
             wire = wire.client(part);
         }
-        assert_eq!(wire.server(&old_server_hello()).record().completeness, Completeness::Full, "{size}");
+        assert_eq!(wire.server(&server_hello(1)).record().completeness, Completeness::Full, "{size}");
     }
     // A message of DNS as long as a record of TLS is one of DNS.
     let mut wire = Wire::opened(resolver);

@@ -111,9 +111,15 @@ mod tests {
         let mut record = crate::export::sample::tls13();
         let draft = crate::model::registry::TlsVersion(0x7f1a);
         let tls = record.tls.as_mut().unwrap();
-        tls.client_hello.as_mut().unwrap().supported_versions = vec![draft];
-        tls.server_hello.as_mut().unwrap().selected_version = Some(draft);
+        tls.hello_retry_request = None;
+        let (client, server) = (tls.client_hello.as_mut().unwrap(), tls.server_hello.as_mut().unwrap());
+        server.selected_version = Some(draft);
+        client.supported_versions = vec![draft];
+        client.cipher_suites = vec![server.cipher_suite];
+        client.supported_groups = server.key_share.into_iter().collect();
+        client.key_shares = server.key_share.into_iter().collect();
         let before = policy::evaluate(&record, &Options::default());
+        assert_eq!(before.not_assessed, [""; 0]);
         record.policy = Some(before.clone());
         let mut line = Vec::new();
         crate::export::jsonl::write_record(&record, &mut line);
