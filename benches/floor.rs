@@ -1,18 +1,21 @@
 //! The floor: what no analyser of a capture can do without. It reads the file, decodes the headers
 //! of each packet and looks its flow up, nothing else.
 //!
-//! `compare.py` divides the cost of `ddbwatch analyze` by the cost of this.
+//! `compare.py` divides the cost of `ddbwatch analyze` by the cost of this. With `--write BYTES` it also writes so
+//! many bytes to its output: what the operating system takes for the records, whoever makes them.
 
 #![expect(clippy::print_stdout, reason = "a program of its own, whose output is its result")]
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 
 use etherparse::{EtherType, IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice};
 use foldhash::fast::RandomState;
 
 const BUFFER_BYTES: usize = 1 << 20;
+/// As much as `ddbwatch analyze` writes at once.
+const WRITE_BYTES: usize = 1 << 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -24,7 +27,13 @@ struct Key {
 fn main() -> std::io::Result<()> {
     let mut flows: HashMap<Key, u64, RandomState> = HashMap::default();
     let (mut packets, mut segments) = (0_u64, 0_u64);
-    for path in std::env::args_os().skip(1).filter(|argument| argument != "--bench") {
+    let mut wanted: Option<usize> = None;
+    let mut arguments = std::env::args_os().skip(1).filter(|argument| argument != "--bench");
+    while let Some(path) = arguments.next() {
+        if path == "--write" {
+            wanted = arguments.next().and_then(|bytes| bytes.to_str()?.parse().ok());
+            continue;
+        }
         let mut file = File::open(path)?;
         let mut buffer = vec![0_u8; BUFFER_BYTES];
         let (mut start, mut end) = (0, 0);
@@ -53,7 +62,19 @@ fn main() -> std::io::Result<()> {
             start += wanted;
         }
     }
-    println!("packets {packets} segments {segments} flows {}", flows.len());
+    let told = format!("packets {packets} segments {segments} flows {}", flows.len());
+    let Some(mut rest) = wanted else {
+        println!("{told}");
+        return Ok(());
+    };
+    eprintln!("{told}");
+    let block = vec![b' '; WRITE_BYTES];
+    let mut output = std::io::stdout().lock();
+    while rest > 0 {
+        let length = rest.min(WRITE_BYTES);
+        output.write_all(&block[..length])?;
+        rest -= length;
+    }
     Ok(())
 }
 

@@ -60,6 +60,9 @@ pub enum DnsError {
 }
 
 impl DnsError {
+    /// Those that are errors indeed, for accounts that start at zero.
+    pub const COUNTED: [Self; 2] = [Self::Malformed, Self::TooManyAnswers];
+
     /// The metric label.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

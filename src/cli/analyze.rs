@@ -148,6 +148,7 @@ pub(super) fn metrics_options(config: &Resolved) -> MetricsOptions {
     MetricsOptions {
         profile: profile.then(|| settings.profile.to_string()),
         rules,
+        decode_errors: pipeline::known_errors(),
         max_series: config.metrics.max_series as usize,
         offenders: config.metrics.offenders as usize,
         prefix_list_published: Some(config.endpoint.prefixes.created()),

@@ -111,6 +111,47 @@ names! {
     Unsupported = "unsupported",
 }
 
+/// What each header can be refused for, in the order of their names, so that accounts can start at zero.
+const KNOWN: &[(Header, &[Fault])] = &[
+    (Header::Encapsulation, &[Fault::TooDeep]),
+    (Header::Erspan, &[Fault::BadVersion, Fault::Truncated, Fault::Unsupported]),
+    (Header::Ethernet, &[Fault::Truncated]),
+    (Header::Geneve, &[Fault::Truncated]),
+    (Header::Gre, &[Fault::BadVersion, Fault::Truncated, Fault::Unsupported]),
+    (Header::Gtp, &[Fault::Truncated]),
+    (Header::Ipv4, IP_FAULTS),
+    (Header::Ipv6, IP_FAULTS),
+    (Header::LinkType, &[Fault::Unsupported]),
+    (Header::LinuxCooked, &[Fault::Truncated]),
+    (Header::Mpls, &[Fault::Truncated]),
+    (Header::Null, &[Fault::Truncated]),
+    (Header::Ppp, &[Fault::Truncated]),
+    (Header::Pppoe, &[Fault::BadVersion, Fault::Truncated]),
+    (Header::Tcp, &[Fault::BadHeaderLength, Fault::Truncated]),
+    (Header::Udp, &[Fault::BadLength, Fault::Truncated]),
+    (Header::Vlan, &[Fault::Truncated]),
+    (Header::Vxlan, &[Fault::Truncated]),
+];
+
+const IP_FAULTS: &[Fault] = &[
+    Fault::BadFragment,
+    Fault::BadHeaderLength,
+    Fault::BadLength,
+    Fault::BadVersion,
+    Fault::FragmentOverlap,
+    Fault::FragmentTableFull,
+    Fault::FragmentTruncated,
+    Fault::TooManyFragments,
+    Fault::Truncated,
+];
+
+impl DecodeError {
+    /// Every one there can be.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KNOWN.iter().flat_map(|&(header, faults)| faults.iter().map(move |&fault| Self::new(header, fault)))
+    }
+}
+
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -138,5 +179,7 @@ mod tests {
         reasons.dedup();
         assert_eq!(reasons.len(), Fault::ALL.len());
         assert!(reasons.is_sorted());
+        assert!(KNOWN.iter().map(|(header, _)| header).eq(Header::ALL), "each header with its faults");
+        assert!(KNOWN.iter().all(|(_, faults)| faults.is_sorted()));
     }
 }

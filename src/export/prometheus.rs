@@ -47,6 +47,8 @@ pub struct MetricsOptions {
     pub profile: Option<String>,
     /// Every rule and its severity in that profile, those that are off left out: they start at 0.
     pub rules: Vec<(&'static str, Severity)>,
+    /// Layer and reason of everything that can be unreadable: they start at 0.
+    pub decode_errors: Vec<(&'static str, &'static str)>,
     /// The most series over all metrics; a histogram counts one for each of its lines.
     pub max_series: usize,
     /// How many of the worst clients are named; 0: none, and no address is shown.
@@ -62,6 +64,7 @@ impl Default for MetricsOptions {
         Self {
             profile: None,
             rules: Vec::new(),
+            decode_errors: Vec::new(),
             max_series: 5_000,
             offenders: 0,
             prefix_list_published: None,
@@ -90,6 +93,7 @@ pub struct Metrics {
     bytes: Family<IntCounter>,
     dropped: Family<IntCounter>,
     decode_errors: Family<IntCounter>,
+    known_errors: Vec<(&'static str, &'static str)>,
     flows_opened: IntCounter,
     flow_entries: IntGauge,
     flow_limit: IntGauge,
@@ -139,6 +143,7 @@ impl Metrics {
             bytes: Family::counter(&registry, &metrics::BYTES)?,
             dropped: Family::counter(&registry, &metrics::DROPPED)?,
             decode_errors: Family::counter(&registry, &metrics::DECODE_ERRORS)?,
+            known_errors: options.decode_errors.clone(),
             flows_opened: counter(&registry, &metrics::FLOWS_OPENED)?,
             flow_entries: gauge(&registry, &metrics::FLOW_TABLE_ENTRIES)?,
             flow_limit: gauge(&registry, &metrics::FLOW_TABLE_LIMIT)?,
@@ -163,6 +168,9 @@ impl Metrics {
         }
         for reason in Eviction::ALL {
             self.evictions.child(&[reason.as_str()], budget);
+        }
+        for (layer, reason) in &self.known_errors {
+            self.decode_errors.child(&[layer, reason], budget);
         }
         if let Some(profile) = &options.profile {
             for verdict in Verdict::ALL {
@@ -292,6 +300,9 @@ impl Metrics {
             // Where its packets are, so that both add up.
             let interface = if folded.contains(interface.as_str()) { OTHER } else { interface };
             self.dropped.set(&[interface, stage, reason], *count, budget);
+        }
+        for (layer, reason) in &self.known_errors {
+            self.decode_errors.hold(&[layer, reason]);
         }
         for ((layer, reason), count) in &accounts.decode_errors {
             self.decode_errors.set(&[layer, reason], *count, budget);

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use foldhash::fast::RandomState;
 
+use super::counts::NO_TIMESTAMP;
 use super::earlier::EarlierFlows;
 use super::engine::Engine;
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
@@ -297,7 +298,7 @@ pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
         }
     }
     if source.untimed_frames() > 0 {
-        *accounts.decode_errors.entry(("capture", "no_timestamp")).or_default() += source.untimed_frames();
+        *accounts.decode_errors.entry(NO_TIMESTAMP).or_default() += source.untimed_frames();
     }
     accounts
 }

@@ -3,11 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::app::dns::DnsError;
 use crate::capture::live::OTHERS;
 use crate::capture::{Frame, Interface};
 use crate::decode::DecodeError;
 use crate::model::Timestamp;
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
+use crate::tls::TlsError;
+
+/// Segments of one flow that say different things about the same bytes.
+pub(super) const SEGMENTS_DISAGREE: (&str, &str) = ("tcp", "segments_disagree");
+
+/// Frames of a capture that does not say when they were seen.
+pub(super) const NO_TIMESTAMP: (&str, &str) = ("capture", "no_timestamp");
 
 /// Counts by reason; few reasons, so a list is searched faster than a map.
 #[derive(Default)]
@@ -37,6 +45,15 @@ impl Reasons {
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.0.iter().copied()
     }
+}
+
+/// Layer and reason of everything that [`Accounts::decode_errors`] can hold, for metrics that start at zero.
+#[must_use]
+pub fn known_errors() -> Vec<(&'static str, &'static str)> {
+    let frames = DecodeError::all().map(|error| (error.layer(), error.reason()));
+    let tls = TlsError::ALL.iter().map(|error| ("tls", error.reason()));
+    let dns = DnsError::COUNTED.iter().map(|error| ("dns", error.reason()));
+    frames.chain(tls).chain(dns).chain([SEGMENTS_DISAGREE, NO_TIMESTAMP]).collect()
 }
 
 /// Counts of all frames of one input: each is seen, and then parsed, skipped or refused.
@@ -137,6 +154,7 @@ impl FrameCounts {
 
     /// Counts a frame that was seen as broken.
     pub fn refuse(&mut self, error: DecodeError) {
+        debug_assert!(DecodeError::all().any(|known| known == error), "{error} is not told beforehand");
         *self.errors.entry((error.layer(), error.reason())).or_default() += 1;
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::counts::FrameCounts;
+use super::counts::{FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::Flows;
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
@@ -266,8 +266,7 @@ impl Engine {
         self.counts.add_to(&mut accounts, flows.interface_names());
         flows.add_to(&mut accounts);
         if counts.segments_disagreeing > 0 {
-            *accounts.decode_errors.entry(("tcp", "segments_disagree")).or_default() +=
-                counts.segments_disagreeing;
+            *accounts.decode_errors.entry(SEGMENTS_DISAGREE).or_default() += counts.segments_disagreeing;
         }
         let fragments = self.decoder.counts();
         for (reason, count) in [

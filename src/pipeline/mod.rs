@@ -19,4 +19,5 @@ mod sessions;
 mod tests;
 
 pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};
+pub use counts::known_errors;
 pub use engine::Engine;

@@ -18,6 +18,7 @@ mod downgrade;
 mod error;
 mod extensions;
 pub mod fingerprint;
+mod finished;
 mod forward_secrecy;
 mod fuzz;
 mod hellos;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::alert::Alerts;
 use super::certificate;
 use super::error::{TlsError, TlsErrors};
+use super::finished::{self, BehindEarlyData};
 use super::forward_secrecy::Flight;
 use super::hellos::{Hellos, IsNew};
 use super::message::{End, Message, Messages};
@@ -14,10 +15,6 @@ use super::record::{Layer, Opening, Piece, Records};
 use super::{downgrade, forward_secrecy, key_exchange, server_hello, session_id, ssl2};
 use crate::model::registry::{AlertDescription, KeyExchange};
 use crate::model::{AlertFrom, Hello, Resumption, ServerHello, TicketDigest, Timestamp, TlsFacts};
-
-/// The least payload of a record that can hold an encrypted Finished of TLS 1.3: header 4, verify
-/// data 32, content type 1, the shortest tag 8. An encrypted alert is shorter.
-const MIN_FINISHED_BYTES: usize = 45;
 
 /// One direction.
 #[derive(Debug)]
@@ -78,6 +75,7 @@ pub struct Session {
     is_flight_short: bool,
     /// A ServerKeyExchange was seen, readable or not.
     has_server_key_exchange: bool,
+    behind_early_data: BehindEarlyData,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
 }
@@ -108,6 +106,7 @@ impl Session {
             has_flight_gap: false,
             is_flight_short: false,
             has_server_key_exchange: false,
+            behind_early_data: BehindEarlyData::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
         }
@@ -415,17 +414,28 @@ impl Session {
     }
 
     fn application_data(&mut self, sender: Sender, length: usize) {
-        let server_has_spoken = self.server.has_application_data;
-        // With early data on offer, what the client sends counts once the server has answered it;
-        // otherwise it has no keys before the ServerHello.
-        let is_early_possible = self.facts.client_hello.as_ref().is_none_or(|hello| hello.offers_early_data);
-        let awaits_second_hello =
-            self.facts.hello_retry_request.is_some() && self.facts.second_client_hello.is_none();
-        let is_answer = server_has_spoken && !awaits_second_hello;
-        let direction = self.direction(sender);
-        direction.has_application_data = true;
-        direction.has_finished_size |=
-            length >= MIN_FINISHED_BYTES && (sender == Sender::Server || is_answer || !is_early_possible);
+        self.direction(sender).has_application_data = true;
+        let is_finished = match sender {
+            Sender::Server => finished::may_hold(length),
+            Sender::Client => self.is_client_finished(length),
+        };
+        self.direction(sender).has_finished_size |= is_finished;
+    }
+
+    /// True where an encrypted record of the client can hold its Finished. It has no keys before the ServerHello but
+    /// those for early data, which is never offered again in answer to a HelloRetryRequest.
+    fn is_client_finished(&mut self, length: usize) -> bool {
+        let is_second_hello = self.facts.second_client_hello.is_some();
+        let is_answer =
+            self.server.has_application_data && (is_second_hello || self.facts.hello_retry_request.is_none());
+        match &self.facts.client_hello {
+            Some(hello) if hello.offers_early_data && !is_second_hello => {
+                let suite = self.facts.server_hello.as_ref().map(|hello| hello.cipher_suite);
+                self.behind_early_data.is_finished(length, suite) && is_answer
+            }
+            Some(_) => finished::may_hold(length),
+            None => finished::may_hold(length) && is_answer,
+        }
     }
 
     fn note_established(&mut self, at: Timestamp) {

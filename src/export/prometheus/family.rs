@@ -184,6 +184,14 @@ impl Family<IntCounter> {
         }
     }
 
+    /// Keeps a series that is there, though nothing may be set for it.
+    pub fn hold(&mut self, labels: &[&str]) {
+        join(labels, &mut self.key);
+        if self.children.contains_key(&self.key) && !self.totals.contains_key(&self.key) {
+            self.totals.insert(self.key.clone(), 0);
+        }
+    }
+
     /// Lets the series say what was set. What was not set is not there any more: an interface that is gone.
     pub fn publish(&mut self, budget: &mut Budget) {
         let totals = std::mem::take(&mut self.totals);

@@ -11,6 +11,7 @@ fn options() -> MetricsOptions {
     MetricsOptions {
         profile: Some("aws-dynamodb".into()),
         rules: vec![("tls_version_too_low", Severity::Critical), ("sni_missing", Severity::Info)],
+        decode_errors: vec![("ipv6", "truncated"), ("tls", "not_tls")],
         prefix_list_published: Some(Timestamp::from_seconds(1_795_341_600)),
         ..MetricsOptions::default()
     }
@@ -106,6 +107,7 @@ fn counts_flows_handshakes_and_violations() {
         (r#"ddbwatch_bytes_total{interface="eth0\"\\\n",stage="seen"}"#, 1_000.0),
         (r#"ddbwatch_dropped_total{interface="eth0",reason="buffer_full",stage="kernel"}"#, 4.0),
         (r#"ddbwatch_decode_errors_total{layer="ipv4",reason="bad_length"}"#, 2.0),
+        (r#"ddbwatch_decode_errors_total{layer="ipv6",reason="truncated"}"#, 0.0),
         (r#"ddbwatch_flow_evictions_total{reason="not_tls"}"#, 5.0),
         (r#"ddbwatch_flow_evictions_total{reason="memory_full"}"#, 0.0),
         ("ddbwatch_flows_opened_total", 14.0),

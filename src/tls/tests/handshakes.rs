@@ -317,13 +317,21 @@ fn waits_for_the_second_hello_behind_early_data() {
 }
 
 #[test]
-fn waits_for_the_answer_to_early_data() {
-    let mut session = Session::new();
-    session.client(&[record(22, &message(1, &modern_body())), data()].concat(), at(1));
-    session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(2));
-    assert!(!session.is_decided(), "the client's data may be early data only");
-    session.client(&data(), at(3));
-    assert!(session.is_decided());
+fn waits_for_the_end_of_early_data() {
+    let (end, finished) = (record(23, &[1; 21]), record(23, &[1; 53]));
+    let hello = record(22, &message(1, &modern_body()));
+    let answer = [record(22, &unhex(RFC8448_SERVER)), data()].concat();
+    for last in [finished, [end.clone(), record(23, &[1; 900])].concat()] {
+        let mut session = Session::new();
+        session.client(&[hello.clone(), data()].concat(), at(1));
+        session.server(&answer, at(2));
+        session.client(&data(), at(3));
+        // It may abort the handshake yet.
+        session.client(&[end.clone(), record(23, &[1; 19])].concat(), at(4));
+        assert!(!session.is_decided(), "the client's data may be early data only");
+        session.client(&last, at(5));
+        assert!(session.is_decided());
+    }
 }
 
 #[test]
