@@ -199,7 +199,7 @@ fn hints<'a>(binding: &'a SVCB<'a>) -> impl Iterator<Item = IpAddr> + 'a {
 
 /// A name as text, lower case and without the final dot.
 fn text(name: &Name<'_>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(name.as_bytes().map(|label| label.len() + 1).sum());
     for label in name.as_bytes() {
         if !text.is_empty() {
             text.push('.');

@@ -16,7 +16,7 @@ use crate::model::{EndpointFacts, Layer, PathFacts, Record, Shared, Sighting, Tl
 use crate::telemetry::Accounts;
 
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Length of a time up to its whole seconds.
 const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
