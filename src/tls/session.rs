@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::alert::Alerts;
-use super::certificate;
+use super::certificate::{self, Leaf};
 use super::error::{TlsError, TlsErrors};
 use super::finished::{self, BehindEarlyData};
 use super::forward_secrecy::Flight;
@@ -228,7 +228,7 @@ impl Session {
                 .into_iter()
                 .find(|error| self.errors.contains(*error));
         if self.leaf.is_none() {
-            facts.certificate_error = first_error.map(TlsError::reason);
+            facts.certificate_error = facts.certificate_error.or(first_error.map(TlsError::reason));
         }
         let is_flight_known =
             self.is_flight_over && !self.has_flight_gap && !self.server.messages.is_foreign();
@@ -561,10 +561,14 @@ impl Session {
                 self.note_full_handshake();
                 if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
                     match certificate::leaf(&message.body, message.end) {
-                        Ok(leaf) => {
-                            self.leaf = leaf.map(|leaf| hellos.certificate(leaf));
+                        Ok(Leaf::Certificate(leaf)) => {
+                            self.leaf = Some(hellos.certificate(leaf));
                             self.own_bytes += own_bytes(self.leaf.as_ref());
                         }
+                        Ok(Leaf::RawPublicKey) => {
+                            self.facts.certificate_error = Some(certificate::RAW_PUBLIC_KEY);
+                        }
+                        Ok(Leaf::Empty) => {}
                         Err(error) => self.errors.insert(error),
                     }
                 }
