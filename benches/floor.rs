@@ -4,7 +4,11 @@
 //! `compare.py` divides the cost of `ddbwatch analyze` by the cost of this. With `--write BYTES` it also writes so
 //! many bytes to its output: what the operating system takes for the records, whoever makes them.
 
-#![expect(clippy::print_stdout, reason = "a program of its own, whose output is its result")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of its own, whose output is its result"
+)]
 
 use std::collections::HashMap;
 use std::fs::File;
