@@ -112,6 +112,54 @@ pub fn parse_response(message: &[u8]) -> Result<Resolutions, DnsError> {
     Ok(resolutions(&packet))
 }
 
+/// Reads what the capture left of a response: the answers that are whole.
+///
+/// # Errors
+/// As [`parse_response`].
+pub fn parse_cut_response(front: &[u8]) -> Result<Resolutions, DnsError> {
+    let (answers, end) = whole_answers(front).unwrap_or_default();
+    let mut whole = front.get(..end.max(HEADER_BYTES)).unwrap_or(front).to_vec();
+    if let Some(count) = whole.get_mut(6..8) {
+        count.copy_from_slice(&answers.to_be_bytes());
+    }
+    parse_response(&whole)
+}
+
+/// How many answers there are all bytes of, and where they end; `None` where not even the questions are whole.
+fn whole_answers(message: &[u8]) -> Option<(u16, usize)> {
+    let mut rest = message.get(HEADER_BYTES..)?;
+    for _ in 0..u16::from_be_bytes([*message.get(4)?, *message.get(5)?]) {
+        rest = after_name(rest)?.get(4..)?;
+    }
+    let claimed = u16::from_be_bytes([*message.get(6)?, *message.get(7)?]);
+    let mut answers = 0;
+    while answers < claimed
+        && let Some(next) = after_record(rest)
+    {
+        rest = next;
+        answers += 1;
+    }
+    Some((answers, message.len() - rest.len()))
+}
+
+/// What follows a name [RFC 1035 section 4.1.4].
+fn after_name(mut bytes: &[u8]) -> Option<&[u8]> {
+    loop {
+        let (&length, rest) = bytes.split_first()?;
+        match length {
+            0 => return Some(rest),
+            0xc0.. => return rest.get(1..),
+            _ => bytes = rest.get(usize::from(length)..)?,
+        }
+    }
+}
+
+/// What follows a resource record [RFC 1035 section 4.1.3].
+fn after_record(bytes: &[u8]) -> Option<&[u8]> {
+    let (fixed, data) = after_name(bytes)?.split_first_chunk::<10>()?;
+    data.get(usize::from(u16::from_be_bytes([fixed[8], fixed[9]]))..)
+}
+
 /// An alias, its target, and how long that holds.
 struct Alias {
     owner: String,
@@ -315,6 +363,7 @@ impl TcpMessages {
 /// The door for fuzzing: anything may come in, nothing may break.
 pub fn fuzz_dns(bytes: &[u8]) {
     let _ = parse_response(bytes);
+    let _ = parse_cut_response(bytes);
     let mut messages = TcpMessages::default();
     let middle = bytes.len() / 2;
     let (front, back) = bytes.split_at_checked(middle).unwrap_or((bytes, &[]));

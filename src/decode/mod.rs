@@ -144,6 +144,8 @@ pub struct Datagram<'a> {
     pub destination: SocketAddr,
     /// The payload as captured.
     pub payload: &'a [u8],
+    /// All of it was.
+    pub is_whole: bool,
 }
 
 /// TCP flags as on the wire (low byte of the flags field).

@@ -64,7 +64,8 @@ pub(super) fn read<'a>(
         }
     }
     let (source, destination) = ends.with_ports(from, to);
-    Ok(Upper::Done(Decoded::Udp(Datagram { source, destination, payload: view.bytes })))
+    let datagram = Datagram { source, destination, payload: view.bytes, is_whole: view.is_whole() };
+    Ok(Upper::Done(Decoded::Udp(datagram)))
 }
 
 /// IPsec behind NAT: IKE has four zero bytes where ESP has its index, which is never zero

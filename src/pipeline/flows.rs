@@ -162,24 +162,17 @@ impl Flows {
     }
 
     fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> Result<(), &'static str> {
-        let is_answer = self.observe_answers(datagram.payload, datagram.destination.ip(), at);
-        if is_answer { Ok(()) } else { Err("dns_no_answer") }
-    }
-
-    /// False where the message was no answer.
-    fn observe_answers(&mut self, message: &[u8], client: IpAddr, at: Timestamp) -> bool {
-        match dns::parse_response(message) {
+        let parse = if datagram.is_whole { dns::parse_response } else { dns::parse_cut_response };
+        match parse(datagram.payload) {
             Ok(resolutions) => {
-                self.names.observe(client, &resolutions, at);
-                true
+                self.names.observe(datagram.destination.ip(), &resolutions, at);
+                return Ok(());
             }
             // A query on its way to a resolver that also asks from port 53: right, but nothing to learn.
-            Err(dns::DnsError::NotResponse) => false,
-            Err(error) => {
-                self.dns_errors.add(error.reason());
-                false
-            }
+            Err(dns::DnsError::NotResponse) => {}
+            Err(error) => self.dns_errors.add(error.reason()),
         }
+        Err("dns_no_answer")
     }
 
     /// Counts what was wrong with one TLS connection.

@@ -11,7 +11,7 @@ use super::Engine;
 use crate::capture::{FileSource, Frame, FrameSource, Interface, LinkType};
 use crate::config::Resolved;
 use crate::export::{Jsonl, Redaction, Redactor, Sink};
-use crate::model::{AlertFrom, Completeness, Outcome, ProxyKind, Record, Sni, Timestamp};
+use crate::model::{AlertFrom, Completeness, EndpointEvidence, Outcome, ProxyKind, Record, Sni, Timestamp};
 
 const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
 /// In the prefixes of eu-west-1.
@@ -393,6 +393,42 @@ fn tells_tls_from_dns_by_what_is_said() {
         wire = wire.client(part);
     }
     assert_eq!(wire.records_cut(usize::MAX, true), []);
+}
+
+/// A response with two addresses for the name, the first of them that of `DYNAMODB`, as a raw IPv4 packet.
+fn dns_response(name: &str) -> Vec<u8> {
+    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
+    for label in name.split('.') {
+        message.push(label.len() as u8);
+        message.extend(label.as_bytes());
+    }
+    message.extend([0, 0, 1, 0, 1]);
+    for last in [10, 11] {
+        message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 52, 94, 5, last]);
+    }
+    let mut packet = vec![0x45, 0];
+    packet.extend(((28 + message.len()) as u16).to_be_bytes());
+    packet.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2]);
+    packet.extend(CLIENT.0);
+    packet.extend([0, 53, 0xaa, 0xaa]);
+    packet.extend(((8 + message.len()) as u16).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(message);
+    packet
+}
+
+#[test]
+fn learns_from_an_answer_that_the_capture_cut() {
+    let response = dns_response("dynamodb.eu-west-1.amazonaws.com");
+    // The second answer is cut, then the first as well.
+    for (snap, is_learned) in
+        [(response.len(), true), (response.len() - 1, true), (response.len() - 17, false)]
+    {
+        let mut wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&server_hello(3));
+        wire.packets.insert(0, response.clone());
+        let found = wire.records_cut(snap, false).remove(0);
+        assert_eq!(found.endpoint.evidence.contains(&EndpointEvidence::Dns), is_learned, "{snap}");
+    }
 }
 
 #[test]

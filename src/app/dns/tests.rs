@@ -173,6 +173,29 @@ fn calls_every_prefix_malformed() {
 }
 
 #[test]
+fn takes_the_whole_answers_of_a_response_that_the_capture_cut() {
+    let answers = |count: u8| (0..count).map(|last| record("a.example", 60, v4([10, 0, 0, last]))).collect();
+    let whole = message("a.example", answers(3));
+    // Each answer is a pointer, the fixed part and an address.
+    let [first, second, third] = [2, 1, 0].map(|missing| whole.len() - missing * 16);
+    assert_eq!(whole[first - 4..first], [10, 0, 0, 0]);
+    for end in 0..=whole.len() {
+        let expected = usize::from(end >= first) + usize::from(end >= second) + usize::from(end >= third);
+        match parse_cut_response(&whole[..end]) {
+            Ok(found) => assert_eq!(found.len(), expected, "{end}"),
+            Err(error) => assert!(error == DnsError::Malformed && end < HEADER_BYTES, "{end}"),
+        }
+    }
+    // An address that is cut is told of under none of its two names.
+    let whole = chain();
+    assert_eq!(
+        parse_cut_response(&whole[..whole.len() - 1]).map(|found| found.len()),
+        Ok(said(&whole).len() - 2)
+    );
+    assert_eq!(parse_cut_response(&whole), parse_response(&whole));
+}
+
+#[test]
 fn survives_any_change_of_one_byte() {
     let whole = chain();
     for at in 0..whole.len() {
