@@ -83,7 +83,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     accounts.files_passed_over =
         found.passed_over.iter().map(|file| file.path.display().to_string()).collect();
     for damage in &accounts.damage {
-        note(&format!("{}: damaged at byte {}: {}", damage.file, damage.offset, damage.what));
+        note(&damage.to_string());
     }
     redactor.apply_accounts(&mut accounts);
     if let Report::Html(sink) = &mut report {

@@ -269,7 +269,7 @@ impl<'a> Summary<'a> {
                 worst: picture.offenders.top(LISTED_OFFENDERS),
             },
             newest: picture.violations().take(newest).collect(),
-            notes: accounts.damage.iter().take(MAX_LISTED).map(|note| note.what.clone()).collect(),
+            notes: accounts.damage.iter().take(MAX_LISTED).map(ToString::to_string).collect(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `flows_opened = records + sum(evictions) + flows_open`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::model::Timestamp;
 
@@ -37,6 +38,12 @@ pub struct DamageNote {
     pub offset: u64,
     /// A sentence: what is wrong there.
     pub what: String,
+}
+
+impl fmt::Display for DamageNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: damaged at byte {}: {}", self.file, self.offset, self.what)
+    }
 }
 
 /// Everything counted in one run.

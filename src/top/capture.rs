@@ -53,13 +53,7 @@ impl Gathering {
         let times = (accounts.first_packet.unwrap_or_default(), accounts.last_packet.unwrap_or_default());
         let summary = serve::Summary::new(&self.sums, accounts, &watching, &configuration, times, 0);
         let json = serde_json::to_vec(&summary).unwrap_or_default();
-        let mut summary = Summary::read(&json)?;
-        // Of a file, unlike a daemon, the place is worth knowing.
-        summary.notes = accounts
-            .damage
-            .iter()
-            .map(|note| format!("{} at byte {}: {}", note.file, note.offset, note.what))
-            .collect();
+        let summary = Summary::read(&json)?;
         let flows = self.flows.into_iter().rev().collect();
         let mut picture = Picture { summary, flows, is_of_captures: true, ..Picture::default() };
         picture.count_forgotten();

@@ -12,7 +12,16 @@ fn replay_gives_the_records_of_analyze() {
         Daemon::start(&["--replay", ".", "--speed", "max"], "[output]\nrecords = \"FOLDER/flows.jsonl\"\n");
     daemon.wait_until_over();
     let summary = daemon.json("/api/v1/summary");
-    assert_eq!(daemon.stop().code(), Some(0));
+    // One of the captures is damaged.
+    assert_eq!(daemon.stop().code(), Some(4));
+    let damage = daemon.last_log("Part of a capture could not be looked at");
+    let (file, offset) = (damage["file"].as_str().unwrap(), &damage["offset"]);
+    let notes = summary["notes"].as_array().unwrap();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.as_str().unwrap().contains(&format!("{file}: damaged at byte {offset}: ")))
+    );
     let analyzed = support::run(&["analyze", "--format", "jsonl", "--no-progress", "."]);
     let (expected, found) = (analyzed.text(), daemon.read("flows.jsonl"));
     assert!(expected.lines().count() > 200);

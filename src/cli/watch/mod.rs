@@ -37,8 +37,8 @@ use crate::host::links::Selection;
 use crate::host::process::Attribution;
 use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
 use crate::serve::{Answers, Limits, Server, View};
-use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
+use crate::telemetry::{Accounts, DamageNote};
 
 /// The last records get so long to be written.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -235,9 +235,15 @@ impl Daemon<'_> {
         tracing::info!("Stopping: open flows are ended and the last records are written.");
         self.live.stop();
         let is_reader_gone = self.lost.is_reader_gone.load(Ordering::Relaxed);
+        let mut finished = Finished::Done;
         tokio::select! {
             accounts = tokio::time::timeout(DRAIN, &mut self.ended) => match accounts {
-                Ok(Ok(Some(accounts))) => self.report(&accounts),
+                Ok(Ok(Some(accounts))) => {
+                    self.report(&accounts);
+                    if !accounts.damage.is_empty() {
+                        finished = Finished::Damaged;
+                    }
+                }
                 Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
                 Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
             },
@@ -246,10 +252,13 @@ impl Daemon<'_> {
                 return Ok(Finished::Interrupted);
             }
         }
-        if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(Finished::Done) }
+        if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }
     }
 
     fn report(&self, accounts: &Accounts) {
+        for DamageNote { file, offset, what } in &accounts.damage {
+            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
+        }
         let (mut seen, mut parsed) = (0, 0);
         for counts in accounts.interfaces.values() {
             seen += counts.seen.packets;
