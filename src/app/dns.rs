@@ -199,6 +199,9 @@ fn resolutions(packet: &Packet<'_>) -> Resolutions {
             _ => {}
         }
     }
+    let asked = asked_for(packet, &aliases);
+    let is_asked_for =
+        |name: &str| asked.as_ref().is_none_or(|asked| asked.iter().any(|known| known == name));
     let mut found: Resolutions = Vec::with_capacity(addresses.len());
     // The names that lead to the one at hand, and the least time to live of the aliases between.
     let mut way: Vec<(&str, u32)> = Vec::new();
@@ -207,13 +210,34 @@ fn resolutions(packet: &Packet<'_>) -> Resolutions {
         if way.first().is_none_or(|(name, _)| *name != resolution.name) {
             way = way_to(&resolution.name, &aliases);
         }
-        found.extend(way.iter().map(|(name, ttl_seconds)| Resolution {
-            name: (*name).to_owned(),
-            address: resolution.address,
-            ttl_seconds: resolution.ttl_seconds.min(*ttl_seconds),
+        found.extend(way.iter().filter(|(name, _)| is_asked_for(name)).map(|(name, ttl_seconds)| {
+            Resolution {
+                name: (*name).to_owned(),
+                address: resolution.address,
+                ttl_seconds: resolution.ttl_seconds.min(*ttl_seconds),
+            }
         }));
     }
     found
+}
+
+/// The name of the question and those that it is an alias of, which is all that a resolver takes from an answer
+/// [RFC 1034 section 5.3.3]; `None` where there is no question, and everything may be an answer.
+fn asked_for(packet: &Packet<'_>, aliases: &[Alias]) -> Option<Vec<String>> {
+    // There is never more than one [RFC 9619].
+    let mut names = vec![text(&packet.questions.first()?.qname)];
+    let mut at = 0;
+    while let Some(name) = names.get(at) {
+        let targets = aliases.iter().filter(|alias| alias.owner == *name);
+        let further: Vec<String> = targets.map(|alias| alias.target.clone()).collect();
+        for target in further {
+            if !names.contains(&target) {
+                names.push(target);
+            }
+        }
+        at += 1;
+    }
+    Some(names)
 }
 
 /// `name` itself and every alias that leads to it.

@@ -25,7 +25,8 @@ pub struct PathInput<'a> {
     pub server: SocketAddr,
     /// Every way the flow was seen.
     pub sightings: &'a [Sighting],
-    /// Source and destination hardware addresses, where a rule needs them.
+    /// Hardware addresses, where a rule needs them: of the client's side and of the next hop, that is the source and
+    /// the destination of what the client sends, and the other way round of what comes back.
     pub link_addresses: &'a [([u8; 6], [u8; 6])],
     /// Kinds of the interfaces it was seen on, live only.
     pub link_kinds: &'a [Arc<str>],
@@ -51,8 +52,11 @@ pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
     if let Some(rule) = options.rules.iter().find(|rule| matches(rule, input)) {
         finding.take_rule(rule);
         finding.name = Some(rule.name.clone());
-        if rule.entry.is_none() {
-            finding.enter(input, options);
+        match rule.entry {
+            None => finding.enter(input, options),
+            // What the rule says of many flows is not so of this one.
+            Some(entry) if is_disproved(entry, input) => finding.entry = None,
+            Some(_) => {}
         }
     } else {
         finding.access(input, options);
@@ -121,6 +125,9 @@ impl Finding {
     /// How DynamoDB is entered, where the packets prove it.
     fn enter(&mut self, input: &PathInput<'_>, options: &PathOptions) {
         if input.endpoint.kind == Some(EndpointKind::Interface) {
+            if !input.endpoint.conflict.is_empty() {
+                return;
+            }
             // The client chose that name, and the name is of nothing but an interface endpoint.
             let is_spoken = input.endpoint.evidence.iter().any(|evidence| {
                 matches!(
@@ -128,7 +135,9 @@ impl Finding {
                     EndpointEvidence::Sni | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget
                 )
             });
-            let confidence = input.endpoint.confidence.unwrap_or(Confidence::Possible);
+            // Its address is one of the VPC, and those are public ones only where their owner brought them.
+            let is_at_home = input.is_proxied || is_private(input.server.ip());
+            let confidence = input.endpoint.confidence.filter(|_| is_at_home).unwrap_or(Confidence::Possible);
             self.entry = Some((Entry::InterfaceEndpoint, confidence));
             // A name known from DNS alone is known by the address it was given for.
             self.evidence.push(if is_spoken { PathEvidence::Sni } else { PathEvidence::Address });
@@ -155,6 +164,18 @@ impl Finding {
             evidence: self.evidence,
             confidence,
         }
+    }
+}
+
+/// True where name or address of the server exclude what a rule says of the entry: an interface endpoint has no public
+/// address of DynamoDB, and the others have no private one and no name of an interface endpoint.
+fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
+    let is_interface_name = input.endpoint.kind == Some(EndpointKind::Interface);
+    let is_private_server = !input.is_proxied && is_private(input.server.ip());
+    match entry {
+        Entry::InterfaceEndpoint => !input.is_proxied && input.endpoint.prefix_region.is_some(),
+        Entry::GatewayEndpoint | Entry::PublicEndpoint => is_interface_name || is_private_server,
+        Entry::Unknown => false,
     }
 }
 
@@ -194,11 +215,8 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
     {
         return false;
     }
-    // The next hop is the destination of what the client sends and the source of what comes back.
     if !rule.next_hop_mac.is_empty()
-        && !input.link_addresses.iter().any(|(source, destination)| {
-            rule.next_hop_mac.contains(source) || rule.next_hop_mac.contains(destination)
-        })
+        && !input.link_addresses.iter().any(|(_, next_hop)| rule.next_hop_mac.contains(next_hop))
     {
         return false;
     }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -13,16 +13,13 @@ use prefix_trie::PrefixMap;
 use serde::Deserialize;
 
 use super::endpoint::partition::{is_region, partition_of_region};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, embedded};
 
 /// The largest list that is read. AWS's has about 3 MB; ten times that is no longer its list.
 const MAX_JSON_BYTES: usize = 32 << 20;
 
 /// The most DYNAMODB prefixes that are taken; in August 2026 there were 94.
 const MAX_PREFIXES: usize = 65_536;
-
-/// `64:ff9b::/96`.
-const NAT64: &[u16] = &[0x64, 0xff9b, 0, 0, 0, 0];
 
 /// The value of `service` in DynamoDB's rows.
 const SERVICE: &str = "DYNAMODB";
@@ -155,14 +152,7 @@ impl PrefixList {
     /// addresses under the well-known prefix [RFC 6052 section 2.1].
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Option<&str> {
-        let address = match address {
-            IpAddr::V6(v6) if v6.segments().starts_with(NAT64) => {
-                let [.., a, b, c, d] = v6.octets();
-                Ipv4Addr::new(a, b, c, d).into()
-            }
-            other => other,
-        };
-        match address.to_canonical() {
+        match embedded(address) {
             IpAddr::V4(v4) => self.0.v4.get_lpm(&Ipv4Net::from(v4)).map(|(_, region)| &**region),
             IpAddr::V6(v6) => self.0.v6.get_lpm(&Ipv6Net::from(v6)).map(|(_, region)| &**region),
         }

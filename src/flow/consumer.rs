@@ -98,8 +98,9 @@ pub trait Consumer {
     fn is_answer(&self, bytes: &[u8]) -> bool;
     /// Takes the next bytes that `side` sent.
     fn data(&mut self, state: &mut Self::State, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment);
-    /// Learns that a flow that is over was seen once more.
-    fn seen_again(&mut self, _state: &mut Self::State, _moment: &Moment) {}
+    /// A packet of `side` with hardware addresses was seen, also of a flow that is decided and waits for what other
+    /// interfaces saw of it.
+    fn linked(&mut self, _state: &mut Self::State, _side: Side, _link: ([u8; 6], [u8; 6])) {}
     /// Learns that bytes of `side` are missing.
     fn gap(&mut self, state: &mut Self::State, side: Side);
     /// True once no byte of the flow matters any more.

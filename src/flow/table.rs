@@ -421,8 +421,10 @@ impl<C: Consumer> Table<C> {
             // As many as contexts at most; a further interface is only not compared.
             let _ = active.interfaces.try_push(moment.interface);
         }
+        if let Some(link) = moment.link {
+            consumer.linked(&mut active.state, side, link);
+        }
         if active.lingering.is_some() {
-            consumer.seen_again(&mut active.state, moment);
             return Taken::Decided;
         }
         let (mine, other) = (side.index(), side.other().index());

@@ -1,6 +1,6 @@
 //! Addresses of one TCP connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// One of the two ends of a flow, in the order of [`FlowKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,14 +64,27 @@ impl FlowKey {
     }
 }
 
+/// The IPv4 address that an IPv6 one stands for: mapped [RFC 4291 section 2.5.5.2], or behind NAT64 under the well-known
+/// prefix, as clients with IPv6 alone see it [RFC 6052 section 2.1]. Any other address is itself.
+#[must_use]
+pub const fn embedded(address: IpAddr) -> IpAddr {
+    if let IpAddr::V6(v6) = address
+        && let [0x64, 0xff9b, 0, 0, 0, 0, _, _] = v6.segments()
+    {
+        let [.., a, b, c, d] = v6.octets();
+        return IpAddr::V4(Ipv4Addr::new(a, b, c, d));
+    }
+    address.to_canonical()
+}
+
 /// True for an address that the public internet does not route: RFC 1918, shared address space
-/// (RFC 6598), unique local (RFC 4193), link-local (RFC 3927, RFC 4291) and loopback. An IPv4-mapped
-/// IPv6 address counts as the IPv4 address in it.
+/// (RFC 6598), unique local (RFC 4193), link-local (RFC 3927, RFC 4291) and loopback. An IPv6 address
+/// that stands for an IPv4 one counts as that ([`embedded`]).
 ///
 /// Documentation prefixes are not among them: where one is seen, it stands for a public address.
 #[must_use]
 pub const fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
+    match embedded(address) {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
             v4.is_private() || v4.is_link_local() || v4.is_loopback() || (a == 100 && b & 0xc0 == 64)
@@ -95,6 +108,7 @@ mod tests {
             "100.127.255.255",
             "169.254.10.1",
             "127.0.0.1",
+            "64:ff9b::10.0.3.25",
             "fd00::1",
             "fe80::1",
             "::1",

@@ -127,6 +127,25 @@ pub const AWS_SUFFIXES: &[&str] = &[
     "api.amazonwebservices.eu",
 ];
 
+closed_set! {
+    /// How many of the names a flow is known by are public ones of DynamoDB: those that resolve to its public addresses.
+    PublicNames {
+        None => "none",
+        Some => "some",
+        All => "all",
+    }
+}
+
+impl PublicNames {
+    /// Of one name.
+    #[must_use]
+    pub const fn of_kind(kind: Option<EndpointKind>, service: Service, is_aws_name: bool) -> Self {
+        use EndpointKind::{Account, DualStack, Fips, Regional};
+        let is_public = matches!(kind, Some(Account | DualStack | Fips | Regional));
+        if is_public && is_aws_name && !matches!(service, Service::Dax) { Self::All } else { Self::None }
+    }
+}
+
 /// What is known of the endpoint of one flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {
@@ -140,6 +159,8 @@ pub struct EndpointFacts {
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
     pub is_aws_name: bool,
+    /// Of several names of different kinds, which have no kind in common.
+    pub names_of_many_kinds: Option<PublicNames>,
     /// In the order of [`EndpointEvidence::ALL`].
     pub evidence: Vec<EndpointEvidence>,
     pub confidence: Option<Confidence>,
@@ -153,4 +174,22 @@ pub struct EndpointFacts {
     /// The address list has prefixes of the named partition at all (else nothing follows from
     /// an address outside of them).
     pub partition_has_prefixes: bool,
+}
+
+impl EndpointFacts {
+    /// True where nothing but a DNS answer to another host, or a name of no known form in one, says that it is DynamoDB.
+    #[must_use]
+    pub fn is_hearsay(&self) -> bool {
+        self.confidence == Some(Confidence::Possible) && self.evidence == [EndpointEvidence::Dns]
+    }
+
+    /// How many of the names are public ones of DynamoDB.
+    #[must_use]
+    pub fn public_names(&self) -> PublicNames {
+        match (self.names_of_many_kinds, self.service) {
+            (Some(names), _) if self.kind.is_none() => names,
+            (_, Some(service)) => PublicNames::of_kind(self.kind, service, self.is_aws_name),
+            (_, None) => PublicNames::None,
+        }
+    }
 }

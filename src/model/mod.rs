@@ -16,9 +16,9 @@ mod time;
 mod tls;
 mod verdict;
 
-pub use address::{FlowKey, Side, is_private};
+pub use address::{FlowKey, Side, embedded, is_private};
 pub use dynamodb::{
-    AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service,
+    AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
 };
 pub use encapsulation::{Encapsulation, Layer, Layers, MAX_LAYERS, Tunnel};
 pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};

@@ -68,3 +68,21 @@ impl Default for PathFacts {
         }
     }
 }
+
+impl PathFacts {
+    /// How packets get to AWS, where that is more than possible.
+    #[must_use]
+    pub fn known_access(&self) -> Option<Access> {
+        (self.access != Access::Unknown && self.is_known()).then_some(self.access)
+    }
+
+    /// How DynamoDB is entered, where that is more than possible.
+    #[must_use]
+    pub fn known_entry(&self) -> Option<Entry> {
+        (self.entry != Entry::Unknown && self.is_known()).then_some(self.entry)
+    }
+
+    fn is_known(&self) -> bool {
+        self.confidence != Some(Confidence::Possible)
+    }
+}

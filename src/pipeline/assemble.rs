@@ -24,7 +24,7 @@ pub(super) fn record(
     ending: Ending,
     now: Timestamp,
 ) -> Result<Record, Eviction> {
-    let links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
+    let mut links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
     if !view.has_payload {
         return Err(Eviction::NoPayload);
     }
@@ -47,6 +47,9 @@ pub(super) fn record(
     }
     let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
+    if client_side == Side::B {
+        links.iter_mut().for_each(|(a, b)| std::mem::swap(a, b));
+    }
     let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), view.first_seen);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
     let endpoint = flows.endpoint(

@@ -292,8 +292,11 @@ impl Consumer for Flows {
         state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
     }
 
-    fn seen_again(&mut self, state: &mut Inspection, moment: &Moment) {
-        state.note_link(moment);
+    fn linked(&mut self, state: &mut Inspection, side: Side, (source, destination): ([u8; 6], [u8; 6])) {
+        state.note_link(match side {
+            Side::A => (source, destination),
+            Side::B => (destination, source),
+        });
     }
 
     fn gap(&mut self, state: &mut Inspection, side: Side) {

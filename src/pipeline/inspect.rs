@@ -38,7 +38,7 @@ pub struct Inspection {
     links: Option<Box<ArrayVec<Link, MAX_LINKS>>>,
 }
 
-/// Source and destination hardware address.
+/// The hardware addresses of one hop: that on the way to [`Side::A`], and that on the way to [`Side::B`].
 pub type Link = ([u8; 6], [u8; 6]);
 
 /// A clear-text dialogue, per side.
@@ -159,10 +159,8 @@ impl Inspection {
     }
 
     /// Remembers the hardware addresses of a packet.
-    pub fn note_link(&mut self, moment: &Moment) {
-        if let Some(link) = moment.link
-            && !self.links().contains(&link)
-        {
+    pub fn note_link(&mut self, link: Link) {
+        if !self.links().contains(&link) {
             // A further one is left out.
             let _ = self.links.get_or_insert_default().try_push(link);
         }
@@ -184,7 +182,6 @@ impl Inspection {
         hellos: &mut Hellos,
         answers: &mut dyn FnMut(&[u8]),
     ) {
-        self.note_link(moment);
         match &mut self.stage {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),

@@ -45,8 +45,43 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
             }
         }
     }
+    let open = open_by_settings(record, &violations, options);
+    if !open.is_empty() {
+        let is_open = |rule: &&Rule| open.contains(rule) || not_assessed.contains(&rule.as_str());
+        not_assessed = Rule::ALL.iter().filter(is_open).map(|rule| rule.as_str()).collect();
+    }
     let verdict = verdict(record, &violations, &not_assessed);
     PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations, not_assessed }
+}
+
+/// Rules that settings would find broken, or could not judge, of which nobody knows whether they are those of the flow.
+fn open_by_settings(record: &Record, violations: &[Violation], options: &Options) -> Vec<Rule> {
+    let is_required = |severity: Severity| severity != Severity::Info;
+    let mut open = Vec::new();
+    for settings in options.possible_settings(record) {
+        let case = Case::new(record, settings, &options.site);
+        for &rule in Rule::ALL {
+            let Some(severity) = settings.severities.of(rule).filter(|severity| is_required(*severity))
+            else {
+                continue;
+            };
+            let is_found = |found: &Violation| found.rule == rule.as_str() && is_required(found.severity);
+            if open.contains(&rule) || violations.iter().any(is_found) {
+                continue;
+            }
+            let is_open = match case.check(rule) {
+                Finding::Kept => false,
+                Finding::Unknown => true,
+                Finding::Broken { message, .. } => {
+                    is_required(excuse(rule, severity, message, record, &options.exceptions).0)
+                }
+            };
+            if is_open {
+                open.push(rule);
+            }
+        }
+    }
+    open
 }
 
 /// What follows from the findings and from what could not be judged.
@@ -98,7 +133,7 @@ fn excuse(
     let mut expired = None;
     let is_dated = record.timestamp.is_date();
     for exception in exceptions {
-        if !exception.rules.contains(&rule) || !exception.matching.holds(record) {
+        if !exception.rules.contains(&rule) || exception.matching.holds(record) != Some(true) {
             continue;
         }
         let Exception { owner, reason, expires, .. } = exception;

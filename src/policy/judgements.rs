@@ -13,8 +13,8 @@ use super::check::address_text;
 use super::evaluation::{evaluate, evaluate_for};
 use super::options::Options;
 use crate::model::{
-    Access, AlertFrom, Completeness, EndpointFacts, Entry, Outcome, PathFacts, PolicyFacts, Record, Severity,
-    Shared, TlsFacts, TlsKind, Verdict, Violation, is_private,
+    Access, AlertFrom, Completeness, Confidence, EndpointFacts, Entry, Outcome, PathFacts, PolicyFacts,
+    Record, Severity, Shared, TlsFacts, TlsKind, Verdict, Violation, is_private,
 };
 
 /// Judgements kept, two kilobytes or so each; a site needs some hundred.
@@ -43,6 +43,7 @@ struct Question {
     is_client_private: bool,
     access: Access,
     entry: Entry,
+    is_path_possible: bool,
     completeness: Completeness,
     outcome: Outcome,
     is_from_beginning: bool,
@@ -117,7 +118,7 @@ impl Question {
             handshake_duration: _,
             tcp_rtt: _,
             endpoint,
-            path: PathFacts { access, entry, name: _, evidence: _, confidence: _ },
+            path: PathFacts { access, entry, name: _, evidence: _, confidence },
             // Asked by overrides and exceptions only, as name and evidence of the path.
             translated: _,
             host: _,
@@ -140,6 +141,7 @@ impl Question {
             is_client_private: is_private(client.ip()),
             access: *access,
             entry: *entry,
+            is_path_possible: *confidence == Some(Confidence::Possible),
             completeness: *completeness,
             outcome: *outcome,
             is_from_beginning: *is_from_beginning,

@@ -43,8 +43,18 @@ impl Options {
     pub fn settings_for(&self, record: &Record) -> &Settings {
         self.overrides
             .iter()
-            .find(|candidate| candidate.matching.holds(record))
+            .find(|candidate| candidate.matching.holds(record) == Some(true))
             .map_or(&self.settings, |found| &found.settings)
+    }
+
+    /// The settings of overrides that would come before those of [`Options::settings_for`], but ask what is not known of
+    /// the flow.
+    pub fn possible_settings(&self, record: &Record) -> impl Iterator<Item = &Settings> {
+        self.overrides
+            .iter()
+            .map(|candidate| (candidate.matching.holds(record), &candidate.settings))
+            .take_while(|(holds, _)| *holds != Some(true))
+            .filter_map(|(holds, settings)| holds.is_none().then_some(settings))
     }
 }
 
@@ -197,28 +207,51 @@ pub struct Match {
 }
 
 impl Match {
-    /// True for the flows that are meant.
+    /// True for the flows that are meant; `None` where that hangs on what is not known of the flow.
     #[must_use]
-    pub fn holds(&self, record: &Record) -> bool {
+    pub fn holds(&self, record: &Record) -> Option<bool> {
         let is_in = |nets: &[IpNet], of: &dyn Fn(&(SocketAddr, SocketAddr)) -> SocketAddr| {
             nets.is_empty()
                 || std::iter::once(&(record.client, record.server))
                     .chain(&record.translated)
                     .any(|ends| nets.iter().any(|net| net.contains(&of(ends).ip().to_canonical())))
         };
-        is_in(&self.source, &|ends| ends.0)
-            && is_in(&self.destination, &|ends| ends.1)
-            && is_one_of(&self.service, record.endpoint.service.as_ref())
-            && is_one_of(&self.region, record.endpoint.region.as_ref())
-            && is_one_of(&self.endpoint, record.endpoint.kind.as_ref())
-            && is_one_of(&self.access, Some(&record.path.access))
-            && is_one_of(&self.entry, Some(&record.path.entry))
-            && is_one_of(&self.path, record.path.name.as_ref())
+        let (endpoint, path) = (&record.endpoint, &record.path);
+        // Of a flow that does not go to DynamoDB nothing is missing.
+        let is_dynamodb = endpoint.service.is_some();
+        let access = match path.access {
+            Access::Unknown => is_one_of(&self.access, Some(&Access::Unknown)).then_some(true),
+            _ => is_one_of_known(&self.access, path.known_access().as_ref()),
+        };
+        let entry = match path.entry {
+            Entry::Unknown => is_one_of(&self.entry, Some(&Entry::Unknown)).then_some(true),
+            _ => is_one_of_known(&self.entry, path.known_entry().as_ref()),
+        };
+        let answers = [
+            Some(is_in(&self.source, &|ends| ends.0)),
+            Some(is_in(&self.destination, &|ends| ends.1)),
+            Some(is_one_of(&self.service, endpoint.service.as_ref())),
+            Some(is_one_of(&self.path, path.name.as_ref())),
+            is_one_of_known(&self.region, endpoint.region.as_ref()).or((!is_dynamodb).then_some(false)),
+            is_one_of_known(&self.endpoint, endpoint.kind.as_ref()).or((!is_dynamodb).then_some(false)),
+            access,
+            entry,
+        ];
+        if answers.contains(&Some(false)) {
+            Some(false)
+        } else {
+            answers.iter().all(Option::is_some).then_some(true)
+        }
     }
 }
 
 fn is_one_of<T: PartialEq>(wanted: &[T], found: Option<&T>) -> bool {
     wanted.is_empty() || found.is_some_and(|found| wanted.contains(found))
+}
+
+/// The same, where what is not there may be anything.
+fn is_one_of_known<T: PartialEq>(wanted: &[T], found: Option<&T>) -> Option<bool> {
+    if wanted.is_empty() { Some(true) } else { found.map(|found| wanted.contains(found)) }
 }
 
 /// For people: `source 10.9.0.0/16, region eu-west-1 or eu-west-2`; `every flow` where nothing is asked.

@@ -173,6 +173,18 @@ fn calls_every_prefix_malformed() {
 }
 
 #[test]
+fn believes_only_what_was_asked_for() {
+    let v4 = || v4([10, 0, 0, 1]);
+    let strange = message("www.example", vec![record("dynamodb.us-east-1.amazonaws.com", 60, v4())]);
+    assert_eq!(said(&strange), [""; 0]);
+    // Neither an alias that leads to the name asked for, nor one that leads nowhere.
+    let aliases = [("evil.example", "a.example"), ("a.example", "b.example"), ("c.example", "d.example")];
+    let aliases = aliases.map(|(owner, target)| record(owner, 60, alias(target)));
+    let answers = aliases.into_iter().chain([record("b.example", 60, v4())]).collect();
+    assert_eq!(said(&message("A.example", answers)), ["a.example 10.0.0.1 60", "b.example 10.0.0.1 60"]);
+}
+
+#[test]
 fn takes_the_whole_answers_of_a_response_that_the_capture_cut() {
     let answers = |count: u8| (0..count).map(|last| record("a.example", 60, v4([10, 0, 0, last]))).collect();
     let whole = message("a.example", answers(3));

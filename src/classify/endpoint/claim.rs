@@ -3,7 +3,9 @@
 use super::grammar::{canonical, recognise};
 use super::partition::partition_of_region;
 use crate::classify::{EndpointOptions, HostRule};
-use crate::model::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
+use crate::model::{
+    Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
+};
 
 /// What a name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(super) struct Named {
     pub fips: bool,
     pub dual_stack: bool,
     pub is_aws_name: bool,
+    /// Of several names of different kinds.
+    many_kinds: Option<PublicNames>,
     /// Only where several names make one claim.
     host: Option<String>,
 }
@@ -44,6 +48,7 @@ impl From<Endpoint> for Named {
             fips: endpoint.fips,
             dual_stack: endpoint.dual_stack,
             is_aws_name: endpoint.is_aws_name,
+            many_kinds: None,
             host: None,
         }
     }
@@ -64,6 +69,7 @@ impl Named {
             fips: false,
             dual_stack: false,
             is_aws_name: false,
+            many_kinds: None,
             host: None,
         }
     }
@@ -79,12 +85,32 @@ impl Named {
             dual_stack: self.dual_stack,
             host,
             is_aws_name: self.is_aws_name,
+            names_of_many_kinds: self.many_kinds,
             ..EndpointFacts::default()
         }
     }
 
     fn agrees_with(&self, other: &Self) -> bool {
         self.service == other.service && !self.is_elsewhere(other)
+    }
+
+    /// True unless both are names of AWS and of different endpoints.
+    fn is_same_endpoint(&self, other: &Self) -> bool {
+        let is_same_form = self.kind == other.kind
+            && self.account_id == other.account_id
+            && self.fips == other.fips
+            && self.dual_stack == other.dual_stack;
+        // Of the forms that name one thing of many, the name is what tells it.
+        let is_one_of_many = matches!(
+            self.kind,
+            Some(EndpointKind::Interface | EndpointKind::DaxCluster | EndpointKind::Unrecognised)
+        );
+        !(self.is_aws_name && other.is_aws_name)
+            || is_same_form && (!is_one_of_many || self.host == other.host)
+    }
+
+    fn public_names(&self) -> PublicNames {
+        PublicNames::of_kind(self.kind, self.service, self.is_aws_name)
     }
 
     fn is_elsewhere(&self, other: &Self) -> bool {
@@ -104,6 +130,7 @@ impl EndpointFacts {
             self.dual_stack = from.dual_stack;
             self.host = from.host;
             self.is_aws_name = true;
+            self.names_of_many_kinds = from.names_of_many_kinds;
         }
         if self.region.is_none() {
             self.region.clone_from(&claim.named.region);
@@ -129,9 +156,26 @@ impl Claim {
         }
     }
 
-    /// True where one of this source's names is for the same service, and in no other region.
+    /// True where one of this source's names is for the same service, and in no other region. What the client itself
+    /// says has to be the same endpoint; and a client that was told of a host in DNS was not told of its FIPS endpoint.
     pub fn agrees_with(&self, first: &Self) -> bool {
-        std::ptr::eq(self, first) || self.all().any(|named| named.agrees_with(&first.named))
+        let is_as_first = |named: &Named| {
+            let is_same_endpoint = match self.evidence {
+                _ if !first.is_spoken() => true,
+                _ if self.is_spoken() => named.is_same_endpoint(&first.named),
+                Some(EndpointEvidence::Dns) => {
+                    !(named.is_aws_name && first.named.is_aws_name) || named.fips == first.named.fips
+                }
+                _ => true,
+            };
+            is_same_endpoint && named.agrees_with(&first.named)
+        };
+        std::ptr::eq(self, first) || self.all().any(is_as_first)
+    }
+
+    /// The client itself said it.
+    pub fn is_spoken(&self) -> bool {
+        !matches!(self.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate))
     }
 
     /// True where every name of this source is in another region.
@@ -186,12 +230,24 @@ pub(super) fn merge(evidence: EndpointEvidence, mut names: Vec<Named>) -> Option
         shown.service = Service::Dynamodb;
     }
     let strength = if is_known(&shown) { Confidence::Likely } else { Confidence::Possible };
+    let has_many_kinds = names.iter().any(|other| other.kind != shown.kind);
+    if has_many_kinds {
+        let public = names.iter().filter(|named| named.public_names() == PublicNames::All).count();
+        shown.many_kinds = Some(match public {
+            0 => PublicNames::None,
+            all if all == names.len() => PublicNames::All,
+            _ => PublicNames::Some,
+        });
+    }
     for other in &names {
         if other.kind != shown.kind {
             shown.kind = None;
         }
         if other.region != shown.region {
-            (shown.region, shown.partition) = (None, None);
+            shown.region = None;
+        }
+        if other.partition != shown.partition {
+            shown.partition = None;
         }
         if other.account_id != shown.account_id {
             shown.account_id = None;

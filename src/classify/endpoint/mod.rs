@@ -19,7 +19,7 @@ use self::partition::partition_of_region;
 use super::EndpointOptions;
 use crate::model::{
     CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts,
-    ProxyKind, Service, Sni, is_private,
+    ProxyKind, PublicNames, Service, Sni, embedded, is_private,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -150,13 +150,14 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     facts.prefix_region = prefix_region.map(ToOwned::to_owned);
     facts.partition_has_prefixes =
         facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
-    if is_public_name(&facts)
+    let public_names = public_names(&facts);
+    if public_names != PublicNames::None
         && facts.partition_has_prefixes
         && facts.prefix_region.is_none()
-        && let Some(IpAddr::V4(address)) = address.map(|address| address.to_canonical())
+        && let Some(IpAddr::V4(address)) = address.map(embedded)
         && !is_private(address.into())
     {
-        if input.has_preamble {
+        if input.has_preamble || public_names == PublicNames::Some {
             facts.is_address_unproven = true;
         } else {
             conflict.add(format!(
@@ -351,15 +352,12 @@ fn host_of(target: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn is_public_name(facts: &EndpointFacts) -> bool {
-    facts.is_aws_name
-        && matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams))
-        && matches!(
-            facts.kind,
-            Some(
-                EndpointKind::Account | EndpointKind::DualStack | EndpointKind::Fips | EndpointKind::Regional
-            )
-        )
+/// How many of the names are public ones whose addresses are in the list.
+fn public_names(facts: &EndpointFacts) -> PublicNames {
+    match facts.service {
+        Some(Service::Dynamodb | Service::DynamodbStreams) => facts.public_names(),
+        _ => PublicNames::None,
+    }
 }
 
 const fn source(evidence: Option<EndpointEvidence>) -> &'static str {
@@ -416,9 +414,7 @@ impl Conflicts {
     /// Names the client itself said must agree in full; DNS answers and certificates cover several
     /// services, so that only another region contradicts.
     fn between(&mut self, first: &Claim, other: &Claim) {
-        let is_spoken =
-            !matches!(other.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate));
-        if is_spoken || other.is_elsewhere(first) {
+        if other.is_spoken() || other.is_elsewhere(first) {
             self.add(format!(
                 "The {} says {}, but the {} says {}.",
                 source(first.evidence),

@@ -28,8 +28,13 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
     let severities = &options.settings_for(record).severities;
     let (mut violations, mut not_assessed) = (Vec::new(), Vec::new());
     for &rule in Rule::ALL {
-        let Some(severity) = severities.of(rule) else { continue };
         let name = rule.as_str();
+        let is_open_now = now.not_assessed.contains(&name);
+        let Some(severity) = severities.of(rule) else {
+            // It is off, unless another override is that of the flow.
+            not_assessed.extend(is_open_now.then_some(name));
+            continue;
+        };
         let found_now = now.violations.iter().filter(|found| found.rule == name);
         let found_before =
             before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
@@ -41,7 +46,10 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         } else {
             (found_now.cloned().collect(), was_open && !BY_LIST.contains(&rule))
         };
-        if found.is_empty() && severity != Severity::Info && (is_open || now.not_assessed.contains(&name)) {
+        let is_required = |found: &Violation| found.severity != Severity::Info;
+        if !found.iter().any(is_required)
+            && (is_open && found.is_empty() && severity != Severity::Info || is_open_now)
+        {
             not_assessed.push(name);
         }
         violations.extend(found);

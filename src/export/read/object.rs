@@ -440,6 +440,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
         is_aws_name: host.as_ref().is_some_and(is_aws),
+        names_of_many_kinds: None,
         host,
         evidence: object.list(Key::EndpointEvidence, EndpointEvidence::parse)?,
         confidence: object.word(Key::EndpointConfidence, Confidence::parse)?,

@@ -241,7 +241,7 @@ impl Collected {
             let applied = policy.exceptions.iter().position(|exception| {
                 exception.rules.contains(&rule)
                     && !exception.expires.is_over(record.timestamp)
-                    && exception.matching.holds(record)
+                    && exception.matching.holds(record) == Some(true)
             });
             if let Some(count) = applied.and_then(|index| self.exceptions.get_mut(index)) {
                 *count += 1;

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::{Case, Finding, broken};
-use crate::model::{Access, EndpointKind, Entry, Service, Signature, SigningCredential, Sni, is_private};
+use crate::model::{
+    Access, EndpointKind, Entry, PublicNames, Service, Signature, SigningCredential, Sni, is_private,
+};
 use crate::policy::AllowedPath;
 
 /// Requests in clear.
@@ -101,13 +103,8 @@ impl Case<'_> {
         let path = &self.record.path;
         // Some(true): it is this path; Some(false): it cannot be; None: it may be.
         let fits = |candidate: &AllowedPath| {
-            let of = |wanted: bool, is_known: bool| if is_known { Some(wanted) } else { None };
-            let access = candidate
-                .access
-                .map_or(Some(true), |wanted| of(wanted == path.access, path.access != Access::Unknown));
-            let entry = candidate
-                .entry
-                .map_or(Some(true), |wanted| of(wanted == path.entry, path.entry != Entry::Unknown));
+            let access = candidate.access.map_or(Some(true), |wanted| Some(wanted == path.known_access()?));
+            let entry = candidate.entry.map_or(Some(true), |wanted| Some(wanted == path.known_entry()?));
             match (access, entry) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -120,10 +117,7 @@ impl Case<'_> {
         if allowed.iter().any(|candidate| fits(candidate).is_none()) {
             return Finding::Unknown;
         }
-        let taken = AllowedPath {
-            access: (path.access != Access::Unknown).then_some(path.access),
-            entry: (path.entry != Entry::Unknown).then_some(path.entry),
-        };
+        let taken = AllowedPath { access: path.known_access(), entry: path.known_entry() };
         let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
         let message = format!(
             "{} reaches {} over {taken}; allowed: {}.",
@@ -175,29 +169,22 @@ impl Case<'_> {
                 );
                 broken(region, message)
             }
+            // It may be in another one.
+            (None, Some(_)) => Finding::Unknown,
             _ => Finding::Kept,
         }
     }
 
     pub(super) fn dns_override(&self) -> Finding {
         let endpoint = &self.record.endpoint;
-        let is_public_form = endpoint.is_aws_name
-            && endpoint.service != Some(Service::Dax)
-            && matches!(
-                endpoint.kind,
-                Some(
-                    EndpointKind::Account
-                        | EndpointKind::Fips
-                        | EndpointKind::DualStack
-                        | EndpointKind::Regional
-                )
-            );
         let address: IpAddr = self.record.server.ip();
-        if !is_public_form || self.record.is_proxied() || !is_private(address) {
+        let names = endpoint.public_names();
+        if names == PublicNames::None || self.record.is_proxied() || !is_private(address) {
             return Finding::Kept;
         }
-        if !self.record.is_from_beginning {
-            // It may be the address of a proxy, which was asked for the name before.
+        // It may be the address of a proxy, which was asked for the name before. Or the host of another name that is
+        // known for it. Or nothing but another host's, which was told of it.
+        if !self.record.is_from_beginning || names == PublicNames::Some || endpoint.is_hearsay() {
             return Finding::Unknown;
         }
         let message = format!(
@@ -214,6 +201,10 @@ impl Case<'_> {
             let is_unproven = self.record.endpoint.is_address_unproven;
             return if is_unproven { Finding::Unknown } else { Finding::Kept };
         };
+        if self.record.endpoint.is_hearsay() {
+            // The name need not be this flow's.
+            return Finding::Unknown;
+        }
         let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();
         let offending = if conflict.len() == 1 {
             first.trim().to_owned()
