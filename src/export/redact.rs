@@ -1,23 +1,24 @@
 //! Account ids out of records: each becomes `account-1`, `account-2` … or a keyed hash.
 //!
-//! An account id is what the endpoint grammar found, and any run of exactly twelve digits that no
-//! letter or digit touches. Fingerprints, addresses, ports and times are no text a stranger
+//! An account id is any run of exactly twelve digits that is no part of a longer number or a hexadecimal word, and
+//! any three groups of four as consoles write them (`1234-5678-9012`). Fingerprints, addresses, ports and times are no text a stranger
 //! writes freely and stay. A file or interface name keeps twelve digits that read as a date and time
 //! (`202611231000`), unless they were met as an account id: captures are named so.
 
+mod id;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use self::id::{find_id, has_id, is_date, may_have_run};
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
-
-/// Digits of an AWS account id.
-const ACCOUNT_DIGITS: usize = 12;
 
 /// The most accounts that are told apart, about 5 MB: more than any organisation has, and the
 /// names on the wire are chosen by strangers. All further ones become [`OTHER`].
@@ -93,7 +94,7 @@ impl Redactor {
         record.source = self.source_name(&record.source);
         for sighting in &mut record.sightings {
             if let Some(interface) = &mut sighting.interface
-                && find_run(interface, 0).is_some()
+                && has_id(interface)
             {
                 *interface = Arc::from(self.name(interface).as_ref());
             }
@@ -134,7 +135,7 @@ impl Redactor {
         self.optional(&mut record.path.name);
         if let Some(host) = record.host.as_deref_mut() {
             for name in [&mut host.process, &mut host.unit].into_iter().flatten() {
-                if find_run(name, 0).is_some() {
+                if has_id(name) {
                     *name = Arc::from(self.replace(name, false).as_ref());
                 }
             }
@@ -155,7 +156,7 @@ impl Redactor {
             return;
         }
         let original = hello.is_shared().then(|| hello.clone());
-        let is_clean = hello.server_name.as_ref().is_none_or(|name| find_run(name, 0).is_none())
+        let is_clean = hello.server_name.as_ref().is_none_or(|name| !has_id(name))
             && hello.alpn.iter().all(|name| !may_have_run(name));
         if !is_clean {
             let hello: &mut ClientHello = hello;
@@ -178,16 +179,15 @@ impl Redactor {
         let original = endpoint.is_shared().then(|| endpoint.clone());
         let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
         let is_clean = endpoint.account_id.is_none()
-            && texts.into_iter().flatten().chain(&endpoint.conflict).all(|text| find_run(text, 0).is_none());
+            && texts.into_iter().flatten().chain(&endpoint.conflict).all(|text| !has_id(text));
         if !is_clean {
             let endpoint: &mut EndpointFacts = endpoint;
             self.optional(&mut endpoint.host);
             self.optional(&mut endpoint.region);
             self.optional(&mut endpoint.partition);
             self.optional(&mut endpoint.prefix_region);
-            if let Some(id) = &mut endpoint.account_id {
-                *id = self.alias(id);
-            }
+            // What stands for an id already stays: it is what other texts of the record have.
+            self.optional(&mut endpoint.account_id);
             endpoint.conflict.iter_mut().for_each(|text| self.string(text));
         }
         if let Some(original) = original {
@@ -215,7 +215,7 @@ impl Redactor {
         let lists = [&certificate.common_names, &certificate.dns_names];
         let all =
             texts.into_iter().chain(&certificate.issuer_organization).chain(lists.into_iter().flatten());
-        if all.into_iter().all(|text| find_run(text, 0).is_none()) {
+        if all.into_iter().all(|text| !has_id(text)) {
             self.clean_certificate = Some(Arc::clone(certificate));
             return;
         }
@@ -227,8 +227,7 @@ impl Redactor {
         certificate.dns_names.iter_mut().for_each(|name| self.string(name));
     }
 
-    /// Replaces the account ids in the interface names of the counts. Paths in notes of damage stay:
-    /// they are for the person who gave them.
+    /// Replaces the account ids in the names of interfaces and files.
     pub fn apply_accounts(&mut self, accounts: &mut Accounts) {
         if self.mode == Redaction::Off {
             return;
@@ -240,6 +239,10 @@ impl Redactor {
         for ((name, stage, reason), count) in std::mem::take(&mut accounts.dropped) {
             let name = self.name(&name).into_owned();
             *accounts.dropped.entry((name, stage, reason)).or_default() += count;
+        }
+        let files = accounts.damage.iter_mut().map(|note| &mut note.file);
+        for file in files.chain(&mut accounts.files_passed_over) {
+            *file = self.name(file).into_owned();
         }
     }
 
@@ -255,12 +258,12 @@ impl Redactor {
 
     fn source_name(&mut self, source: &Arc<str>) -> Arc<str> {
         // A date may turn out to be an account later, so only names without any run are kept.
-        if find_run(source, 0).is_none() {
+        if !has_id(source) {
             return Arc::clone(source);
         }
         if let Some((from, to)) = &self.source
             && Arc::ptr_eq(from, source)
-            && find_run(to, 0).is_none()
+            && !has_id(to)
         {
             return Arc::clone(to);
         }
@@ -322,10 +325,10 @@ impl Redactor {
     fn replace<'a>(&mut self, text: &'a str, keeps_dates: bool) -> Cow<'a, str> {
         let mut out = String::new();
         let (mut copied, mut from) = (0, 0);
-        while let Some(start) = find_run(text, from) {
-            let end = start + ACCOUNT_DIGITS;
+        while let Some(Range { start, end }) = find_id(text, from) {
             let (before, id) =
                 (text.get(copied..start).unwrap_or_default(), text.get(start..end).unwrap_or_default());
+            let id = &*id.replace('-', "");
             from = end;
             if keeps_dates && is_date(id) && !self.aliases.contains_key(id) {
                 continue;
@@ -366,67 +369,11 @@ fn keyed(key: &[u8], id: &str) -> String {
     mac.finalize().into_bytes().iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// False where there are too few digits for an account id.
-fn may_have_run(bytes: &[u8]) -> bool {
-    bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= ACCOUNT_DIGITS
-}
-
-/// Where the next run of exactly twelve digits begins that no letter or digit touches.
-fn find_run(text: &str, from: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    // Only every twelfth byte is looked at until one is a digit: a run cannot hide between.
-    loop {
-        let mut probe = at + ACCOUNT_DIGITS - 1;
-        loop {
-            if bytes.get(probe)?.is_ascii_digit() {
-                break;
-            }
-            at = probe + 1;
-            probe = at + ACCOUNT_DIGITS - 1;
-        }
-        let before = bytes.get(..probe)?;
-        let start = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
-        let length = bytes.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let end = start + length;
-        let escaped = length.checked_sub(ACCOUNT_DIGITS).filter(|digits| *digits <= 2);
-        if let Some(escaped) = escaped
-            && start >= from
-            && is_free(bytes.get(..start).unwrap_or_default(), escaped)
-            && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
-        {
-            return Some(start + escaped);
-        }
-        at = end;
-    }
-}
-
-/// True where what stands before a run of digits, and so many of these, do not touch an account id: no letter does,
-/// and no digit that is not the end of an escaped byte, as names write it (`\x1b`) or certificates (`\1B`).
-fn is_free(before: &[u8], escaped: usize) -> bool {
-    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
-    match (escaped, before) {
-        (0, [.., b'\\', b'x', high, low] | [.., b'\\', high, low]) if is_hex(high) && is_hex(low) => true,
-        (0, _) => !before.last().is_some_and(u8::is_ascii_alphabetic),
-        (1, [.., b'\\', b'x', high] | [.., b'\\', high]) => is_hex(high),
-        (2, [.., b'\\', b'x'] | [.., b'\\']) => true,
-        _ => false,
-    }
-}
-
-/// True for digits that read as year, month, day, hour and minute of our time.
-fn is_date(digits: &str) -> bool {
-    let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u32>().ok());
-    matches!(
-        (part(0..4), part(4..6), part(6..8), part(8..10), part(10..12)),
-        (Some(1990..=2099), Some(1..=12), Some(1..=31), Some(0..=23), Some(0..=59))
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::id::find_run;
     use super::*;
     use crate::export::{jsonl::write_record, sample};
 
@@ -462,6 +409,10 @@ mod tests {
             "0.123456789012345",
             "é12345678901",
             "x00123456789012",
+            "\\xa123456789012",
+            "a1234-5678-9012",
+            "1234-5678-90123",
+            "1234-5678-901",
             "\\x000123456789012",
             "\\y00123456789012",
         ] {
@@ -475,6 +426,10 @@ mod tests {
             ("123456789012", "account-1"),
             ("-123456789012-", "-account-1-"),
             ("1 123456789012", "1 account-1"),
+            ("acct123456789012", "acctaccount-1"),
+            ("123456789012x.ddb", "account-1x.ddb"),
+            ("1234-5678-9012.ddb 123456789012", "account-1.ddb account-1"),
+            ("1234-1234-5678-9012 9876-5432-1098", "1234-1234-5678-9012 account-1"),
             ("12345678901 123456789012", "12345678901 account-1"),
             ("arn:aws:iam::123456789012:role/x", "arn:aws:iam::account-1:role/x"),
             ("ü123456789012ü", "üaccount-1ü"),
