@@ -59,8 +59,25 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let mut worst: Option<Severity> = None;
     let mut total = ReadingCounts::default();
     let mut inputs = Vec::new();
+    let mut accounts = Accountholders::default();
     for path in &files {
+        let mut fact = if is_standard_input(path) {
+            InputFact { name: "standard input".to_owned(), content: None }
+        } else {
+            evidence::fact(path)
+        };
+        let name = redactor.name(&fact.name).into_owned();
+        fact.name = name;
+        let is_same = |other: &&InputFact| {
+            fact.content.as_ref().is_some_and(|(bytes, _)| *bytes > 0) && other.content == fact.content
+        };
+        if let Some(same) = inputs.iter().find(is_same) {
+            note(&format!("{}: has the same content as {}, and is counted once", path.display(), same.name));
+            continue;
+        }
+        accounts.begin_input();
         let counts = read(path, &mut |mut record| {
+            accounts.meet(&record);
             if is_judged_anew {
                 judge_anew(&mut record, &config.policy);
             }
@@ -70,13 +87,13 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             writer.record(&record)
         })?;
         add(&mut total, counts);
-        let mut fact = if is_standard_input(path) {
-            InputFact { name: "standard input".to_owned(), content: None }
-        } else {
-            evidence::fact(path)
-        };
-        fact.name = redactor.name(&fact.name).into_owned();
         inputs.push(fact);
+    }
+    if accounts.may_be_confused() {
+        note(
+            "several inputs have account ids, and some number them, each for itself: account-1 of one need not be \
+             account-1 of another; to compare accounts, record with [privacy] key_file",
+        );
     }
     if is_judged_anew {
         total.judged_anew = total.records;
@@ -97,6 +114,31 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     } else {
         Finished::Done
     })
+}
+
+/// Which inputs have account ids, and whether words stand for them that mean something in one input alone.
+#[derive(Default)]
+struct Accountholders {
+    inputs: u64,
+    is_counted: bool,
+    has_numbers: bool,
+}
+
+impl Accountholders {
+    const fn begin_input(&mut self) {
+        self.is_counted = false;
+    }
+
+    fn meet(&mut self, record: &Record) {
+        let Some(id) = &record.endpoint.account_id else { return };
+        self.inputs += u64::from(!self.is_counted);
+        self.is_counted = true;
+        self.has_numbers |= id.starts_with("account-");
+    }
+
+    const fn may_be_confused(&self) -> bool {
+        self.inputs > 1 && self.has_numbers
+    }
 }
 
 /// The chosen format.

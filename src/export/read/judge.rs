@@ -19,6 +19,20 @@ const AS_RECORDED: &[Rule] = &[
 /// Rules that find nothing where the policy has no list for them: whether they can be judged is asked anew.
 const BY_LIST: &[Rule] = &[Rule::CipherNotAllowed, Rule::GroupNotAllowed, Rule::PathNotAllowed];
 
+/// Rules that ask no policy what to find: what was broken at the time and is not now lacks its key in the record.
+const BY_FACTS: &[Rule] = &[
+    Rule::NoForwardSecrecy,
+    Rule::WeakCipher,
+    Rule::NotPostQuantum,
+    Rule::EarlyData,
+    Rule::DowngradeDetected,
+    Rule::CertificateExpired,
+    Rule::PlaintextHttp,
+    Rule::FipsEndpointRequired,
+    Rule::EndpointUnrecognised,
+    Rule::SniMissing,
+];
+
 /// Judges `record` by `options`. What rules found that need more than a record holds is taken over, under the severity and the
 /// exceptions that `options` have for it; and what could not be judged at the time cannot be judged now, unless the record alone
 /// shows the rule broken. Where such a rule was off at the time, nothing was found: the report says so.
@@ -36,15 +50,17 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
             continue;
         };
         let found_now = now.violations.iter().filter(|found| found.rule == name);
-        let found_before =
+        let mut found_before =
             before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
         let was_open = before.iter().any(|facts| facts.not_assessed.contains(&name));
         let (found, is_open): (Vec<Violation>, bool) = if AS_RECORDED.contains(&rule) {
             let found = found_before.filter_map(|found| policy::carried_over(found, record, options));
             // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
-            (found.collect(), was_open || found_now.count() > 0)
+            // Nor is a record without findings.
+            (found.collect(), was_open || before.is_none() || found_now.count() > 0)
         } else {
-            (found_now.cloned().collect(), was_open && !BY_LIST.contains(&rule))
+            let is_lost = BY_FACTS.contains(&rule) && found_before.next().is_some();
+            (found_now.cloned().collect(), is_lost || was_open && !BY_LIST.contains(&rule))
         };
         let is_required = |found: &Violation| found.severity != Severity::Info;
         if !found.iter().any(is_required)

@@ -69,8 +69,8 @@ pub(super) struct Client {
     pub counts: Counts,
     /// Rules broken at warning or critical.
     pub rules: BTreeSet<&'static str>,
-    /// The lowest of the best versions it offered.
-    pub offers: Option<TlsVersion>,
+    /// The lowest and the highest of the best versions that its hellos offered.
+    pub offers: Option<(TlsVersion, TlsVersion)>,
     /// What its violating flows probably come from, and the others.
     pub programs: [Programs; 2],
     pub first: Timestamp,
@@ -207,10 +207,12 @@ impl Collected {
         client.first = client.first.min(at);
         client.last = client.last.max(at);
         let hello = record.tls.as_deref().and_then(|tls| tls.client_hello.as_ref());
-        if let Some(offered) = hello.and_then(|hello| hello.max_version())
-            && client.offers.is_none_or(|lowest| offered.rank() < lowest.rank())
-        {
-            client.offers = Some(offered);
+        if let Some(offered) = hello.and_then(|hello| hello.max_version()) {
+            let (lowest, highest) = client.offers.unwrap_or((offered, offered));
+            client.offers = Some((
+                if offered.rank() < lowest.rank() { offered } else { lowest },
+                if offered.rank() > highest.rank() { offered } else { highest },
+            ));
         }
         let [violating, others] = &mut client.programs;
         let is_violating = matches!(judgement, Judgement::Warning | Judgement::Critical);

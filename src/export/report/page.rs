@@ -367,7 +367,14 @@ impl Page<'_> {
                 flows: thousands(client.counts.total()),
                 violations: thousands(client.counts.violations()),
                 critical: thousands(client.counts.of(Judgement::Critical)),
-                offers: client.offers.map_or_else(|| "not seen".to_owned(), version_words),
+                offers: client.offers.map_or_else(
+                    || "not seen".to_owned(),
+                    |(lowest, highest)| {
+                        let (lowest, highest) = (version_words(lowest), version_words(highest));
+                        // Not all programs of a client are of one age.
+                        if lowest == highest { lowest } else { format!("{lowest} to {highest}") }
+                    },
+                ),
                 rules: client.rules.iter().copied().collect(),
                 first: time(client.first),
                 last: time(client.last),
