@@ -41,6 +41,8 @@ pub struct NameCache {
 
 struct Known {
     name: Arc<str>,
+    /// The load balancer's endpoint that the answer came through, where it came through one.
+    gateway: Option<u64>,
     /// The name is good from the answer, `from`, until `until`, exclusively.
     from: Timestamp,
     until: Timestamp,
@@ -69,8 +71,15 @@ impl NameCache {
         self.learned.iter_mut().flat_map(|learned| learned.drain(..))
     }
 
-    /// Takes the answers that `client` got at packet time `at`.
-    pub fn observe(&mut self, client: IpAddr, resolutions: &Resolutions, at: Timestamp) {
+    /// Takes the answers that `client`, behind the Gateway Load Balancer endpoint `gateway` if it is behind one, got at
+    /// packet time `at`.
+    pub fn observe(
+        &mut self,
+        client: IpAddr,
+        gateway: Option<u64>,
+        resolutions: &Resolutions,
+        at: Timestamp,
+    ) {
         for resolution in resolutions {
             let is_wanted = recognise(&resolution.name).endpoint.is_some()
                 || self.hosts.iter().any(|host| matches_host(host, &resolution.name));
@@ -80,7 +89,7 @@ impl NameCache {
             let Some(name) = canonical(&resolution.name) else { continue };
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
-            self.insert((client, address), &name, at, until);
+            self.insert((client, address), &name, gateway, at, until);
             if let Some(learned) = &mut self.learned
                 && learned.len() < MAX_LEARNED
                 && !learned.contains(&address)
@@ -88,21 +97,29 @@ impl NameCache {
                 learned.push(address);
             }
             if client.is_ipv4() != address.is_ipv4() {
-                self.insert((any_client(client.is_ipv4()), address), &name, at, until);
+                self.insert((any_client(client.is_ipv4()), address), &name, gateway, at, until);
             }
         }
     }
 
     /// The names `client` had been told for the address of `server` and that were still good at `at`, in
-    /// alphabetical order.
+    /// alphabetical order; not those that were told to a client of this address behind another endpoint than `gateway`.
     #[must_use]
-    pub fn names(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
+    pub fn names(
+        &self,
+        client: IpAddr,
+        server: IpAddr,
+        gateway: Option<u64>,
+        at: Timestamp,
+    ) -> Vec<Arc<str>> {
+        let is_other =
+            |known: Option<u64>| matches!((known, gateway), (Some(known), Some(gateway)) if known != gateway);
         let key = (client.to_canonical(), server.to_canonical());
         let mut names: Vec<Arc<str>> = [&self.young, &self.old]
             .into_iter()
             .filter_map(|generation| generation.get(&key))
             .flatten()
-            .filter(|known| known.from <= at && at < known.until)
+            .filter(|known| known.from <= at && at < known.until && !is_other(known.gateway))
             .map(|known| Arc::clone(&known.name))
             .collect();
         names.sort_unstable();
@@ -114,8 +131,14 @@ impl NameCache {
     /// with both families asks over one and connects over the other, and nothing links its two addresses:
     /// these names are a possibility where [`names`](Self::names) knows none.
     #[must_use]
-    pub fn names_of_other_family(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Arc<str>> {
-        self.names(any_client(!client.to_canonical().is_ipv4()), server, at)
+    pub fn names_of_other_family(
+        &self,
+        client: IpAddr,
+        server: IpAddr,
+        gateway: Option<u64>,
+        at: Timestamp,
+    ) -> Vec<Arc<str>> {
+        self.names(any_client(!client.to_canonical().is_ipv4()), server, gateway, at)
     }
 
     /// Names forgotten for want of room, before anybody knew whether they were still needed.
@@ -124,7 +147,14 @@ impl NameCache {
         self.evictions
     }
 
-    fn insert(&mut self, key: (IpAddr, IpAddr), name: &str, from: Timestamp, until: Timestamp) {
+    fn insert(
+        &mut self,
+        key: (IpAddr, IpAddr),
+        name: &str,
+        gateway: Option<u64>,
+        from: Timestamp,
+        until: Timestamp,
+    ) {
         let carried = self.old.remove(&key);
         if carried.is_none() && !self.young.contains_key(&key) && self.young.len() >= MAX_PAIRS / 2 {
             // What was not asked for or refreshed in a whole generation goes first.
@@ -137,9 +167,10 @@ impl NameCache {
         }
         // An answer that comes while an earlier one still holds prolongs it; the flow that is
         // asked about may have begun before.
-        if let Some(known) =
-            names.iter_mut().find(|known| &*known.name == name && known.from <= until && from <= known.until)
-        {
+        let is_same = |known: &&mut Known| {
+            &*known.name == name && known.gateway == gateway && known.from <= until && from <= known.until
+        };
+        if let Some(known) = names.iter_mut().find(is_same) {
             known.from = known.from.min(from);
             known.until = known.until.max(until);
             return;
@@ -151,7 +182,7 @@ impl NameCache {
             names.swap_remove(oldest);
             self.evictions += 1;
         }
-        names.push(Known { name: Arc::from(name), from, until });
+        names.push(Known { name: Arc::from(name), gateway, from, until });
     }
 }
 
@@ -181,13 +212,13 @@ mod tests {
     }
 
     fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
-        cache.names(ip(client), ip("52.94.5.1"), at(seconds)).iter().map(ToString::to_string).collect()
+        cache.names(ip(client), ip("52.94.5.1"), None, at(seconds)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn knows_a_name_while_its_time_to_live_runs() {
         let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
         assert_eq!(names(&cache, "10.0.0.1", 99), [""; 0]);
         assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
@@ -198,7 +229,7 @@ mod tests {
     #[test]
     fn knows_a_name_for_the_connection_it_was_asked_for() {
         let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 0), at(100));
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 0), at(100));
         assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 101), [""; 0]);
     }
@@ -206,9 +237,9 @@ mod tests {
     #[test]
     fn keeps_the_beginning_of_a_name_that_is_asked_for_again() {
         let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(103));
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(200));
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(103));
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(200));
         assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 107), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 150), [""; 0]);
@@ -219,16 +250,16 @@ mod tests {
     fn knows_what_the_other_address_family_was_told() {
         let mut cache = NameCache::default();
         let (host, server) = (ip("2001:db8::3"), ip("2a05:d018:5::10"));
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "2a05:d018:5::10", 5), at(100));
-        assert!(cache.names(host, server, at(101)).is_empty());
-        assert_eq!(cache.names_of_other_family(host, server, at(101)), [Arc::from(NAME)]);
-        assert!(cache.names_of_other_family(host, server, at(105)).is_empty());
-        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), at(101)).is_empty());
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "2a05:d018:5::10", 5), at(100));
+        assert!(cache.names(host, server, None, at(101)).is_empty());
+        assert_eq!(cache.names_of_other_family(host, server, None, at(101)), [Arc::from(NAME)]);
+        assert!(cache.names_of_other_family(host, server, None, at(105)).is_empty());
+        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), None, at(101)).is_empty());
         // An answer over the same family is another host's.
-        cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 5), at(100));
-        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), at(101)).is_empty());
-        cache.observe(host, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), at(101)).len(), 1);
+        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
+        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), None, at(101)).is_empty());
+        cache.observe(host, None, &answer(NAME, "52.94.5.1", 5), at(100));
+        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), None, at(101)).len(), 1);
     }
 
     #[test]
@@ -239,7 +270,7 @@ mod tests {
         };
         let mut cache = NameCache::new(&options);
         for name in ["www.example.com", "s3.us-east-1.amazonaws.com", "eu.db.example", NAME] {
-            cache.observe(ip("10.0.0.1"), &answer(name, "52.94.5.1", 5), at(100));
+            cache.observe(ip("10.0.0.1"), None, &answer(name, "52.94.5.1", 5), at(100));
         }
         assert_eq!(names(&cache, "10.0.0.1", 100), [NAME, "eu.db.example"]);
     }
@@ -249,15 +280,15 @@ mod tests {
         let mut cache = NameCache::default();
         for number in 0..200_000_u32 {
             let client = IpAddr::V4(std::net::Ipv4Addr::from(number));
-            cache.observe(client, &answer(NAME, "52.94.5.1", 5), at(100));
+            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
         }
         assert!(cache.young.len() + cache.old.len() <= MAX_PAIRS);
         assert_eq!(cache.evictions() as usize, 200_000 - cache.young.len() - cache.old.len());
         let last = IpAddr::V4(std::net::Ipv4Addr::from(199_999));
-        assert_eq!(cache.names(last, ip("52.94.5.1"), at(100)).len(), 1);
+        assert_eq!(cache.names(last, ip("52.94.5.1"), None, at(100)).len(), 1);
         for number in 0..50 {
-            cache.observe(ip("10.0.0.1"), &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
+            cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
         }
-        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), at(1_490)).len(), 1);
+        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), None, at(1_490)).len(), 1);
     }
 }

@@ -103,6 +103,12 @@ impl Encapsulation {
         &self.layers
     }
 
+    /// As [`Layers::gwlb_endpoint`].
+    #[must_use]
+    pub fn gwlb_endpoint(&self) -> Option<u64> {
+        gwlb_endpoint(&self.layers)
+    }
+
     /// Forgets all layers, for reuse.
     pub fn clear(&mut self) {
         self.layers.clear();
@@ -123,11 +129,15 @@ impl Layers {
     /// The Gateway Load Balancer endpoint the packets came through, by the outermost GENEVE layer.
     #[must_use]
     pub fn gwlb_endpoint(&self) -> Option<u64> {
-        self.iter().find_map(|layer| match layer {
-            Layer::Geneve { endpoint_id, .. } => *endpoint_id,
-            _ => None,
-        })
+        gwlb_endpoint(self)
     }
+}
+
+fn gwlb_endpoint(layers: &[Layer]) -> Option<u64> {
+    layers.iter().find_map(|layer| match layer {
+        Layer::Geneve { endpoint_id, .. } => *endpoint_id,
+        _ => None,
+    })
 }
 
 impl Deref for Layers {

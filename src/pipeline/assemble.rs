@@ -50,7 +50,7 @@ pub(super) fn record(
     if client_side == Side::B {
         links.iter_mut().for_each(|(a, b)| std::mem::swap(a, b));
     }
-    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), view.first_seen);
+    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), &view);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
     let endpoint = flows.endpoint(
         &EndpointInput {
@@ -79,7 +79,7 @@ pub(super) fn record(
     let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
     let sightings = flows.sightings_of(&view);
     let kinds = flows.kinds_of(&view);
-    let esp_seen = flows.esp_seen(flows.interfaces_of(&view), view.first_seen, now);
+    let esp_seen = flows.esp_seen(&view, now);
     let path = if endpoint.service.is_some() {
         classify::path::classify(
             &classify::path::PathInput {

@@ -184,7 +184,7 @@ impl Engine {
                 self.streams.table.place(segment, &mut place);
                 self.streams.take(segment, &place, frame, link_type, encapsulation)
             }
-            other => self.streams.flows.take_other(other, frame),
+            other => self.streams.flows.take_other(other, frame, encapsulation),
         })
     }
 

@@ -20,7 +20,8 @@ use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, Moment};
 use crate::model::{
-    CertificateFacts, EndpointFacts, Eviction, Record, Shared, Side, Sighting, Timestamp, TlsFacts,
+    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layers, Record, Shared, Side, Sighting,
+    Timestamp, TlsFacts,
 };
 use crate::telemetry::Accounts;
 use crate::tls::TlsErrors;
@@ -28,6 +29,9 @@ use crate::tls::TlsErrors;
 /// ESP and a flow belong to the same window if they are no farther apart than this; IKE's dead
 /// peer detection and the tunnels' own keep-alives are more frequent.
 const ESP_WINDOW: Duration = Duration::from_secs(60);
+
+/// The most ways that ESP is remembered of; a VPN takes a few.
+const MAX_ESP_WAYS: usize = 4_096;
 
 /// The state that all flows of one input share.
 pub(super) struct Flows {
@@ -40,6 +44,7 @@ pub(super) struct Flows {
     /// Kind of each interface number.
     interface_kinds: Vec<Option<Arc<str>>>,
     pub contexts: Contexts,
+    /// When ESP was seen first and last, by the way it came.
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
     pub repeated: Repeated,
     /// Records that are complete, each with the identity of its flow.
@@ -103,7 +108,6 @@ impl Flows {
             kind.clone_from(&interface.kind);
         }
         self.contexts.forget(number, now);
-        self.esp.remove(&number);
     }
 
     /// Remembers from now on which addresses are learned, for [`Flows::take_learned`].
@@ -145,13 +149,18 @@ impl Flows {
     ///
     /// # Errors
     /// The reason why it is not looked into.
-    pub fn take_other(&mut self, decoded: &Decoded<'_>, frame: &Frame<'_>) -> Result<(), &'static str> {
+    pub fn take_other(
+        &mut self,
+        decoded: &Decoded<'_>,
+        frame: &Frame<'_>,
+        encapsulation: &Encapsulation,
+    ) -> Result<(), &'static str> {
         match decoded {
             Decoded::Udp(datagram) if datagram.source.port() == 53 => {
-                self.observe_dns(datagram, frame.timestamp)
+                self.observe_dns(datagram, encapsulation.gwlb_endpoint(), frame.timestamp)
             }
             Decoded::Esp { source, destination } => {
-                self.observe_esp(*source, *destination, frame.interface, frame.timestamp);
+                self.observe_esp(*source, *destination, frame, encapsulation);
                 Err("esp")
             }
             Decoded::Tcp(_) => Ok(()),
@@ -161,11 +170,16 @@ impl Flows {
         }
     }
 
-    fn observe_dns(&mut self, datagram: &Datagram<'_>, at: Timestamp) -> Result<(), &'static str> {
+    fn observe_dns(
+        &mut self,
+        datagram: &Datagram<'_>,
+        gateway: Option<u64>,
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
         let parse = if datagram.is_whole { dns::parse_response } else { dns::parse_cut_response };
         match parse(datagram.payload) {
             Ok(resolutions) => {
-                self.names.observe(datagram.destination.ip(), &resolutions, at);
+                self.names.observe(datagram.destination.ip(), gateway, &resolutions, at);
                 return Ok(());
             }
             // A query on its way to a resolver that also asks from port 53: right, but nothing to learn.
@@ -188,10 +202,21 @@ impl Flows {
     }
 
     /// Remembers ESP to or from the configured outside addresses.
-    fn observe_esp(&mut self, source: IpAddr, destination: IpAddr, interface: u32, at: Timestamp) {
+    fn observe_esp(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        frame: &Frame<'_>,
+        encapsulation: &Encapsulation,
+    ) {
+        let at = frame.timestamp;
         let outside = &self.config.site.vpn_outside;
         if outside.iter().any(|net| net.contains(&source) || net.contains(&destination)) {
-            let seen = self.esp.entry(interface).or_default();
+            let way = self.contexts.number(frame.interface, encapsulation, at);
+            if self.esp.len() >= MAX_ESP_WAYS && !self.esp.contains_key(&way) {
+                self.esp.clear();
+            }
+            let seen = self.esp.entry(way).or_default();
             // First and newest are enough to tell whether a flow lies in the window.
             match seen.as_mut_slice() {
                 [_, newest] => *newest = at.max(*newest),
@@ -200,9 +225,12 @@ impl Flows {
         }
     }
 
-    pub fn esp_seen(&self, interfaces: impl Iterator<Item = u32>, from: Timestamp, until: Timestamp) -> bool {
-        interfaces.into_iter().any(|interface| {
-            self.esp.get(&interface).is_some_and(|seen| {
+    /// True where ESP came by the same way as the flow, about when the flow did: on the same interface, and in the same
+    /// VLAN where there are any.
+    pub fn esp_seen(&self, view: &FlowView, until: Timestamp) -> bool {
+        let from = view.first_seen;
+        view.contexts.iter().any(|way| {
+            self.esp.get(way).is_some_and(|seen| {
                 let (first, last) = (seen.first().copied(), seen.last().copied());
                 first.is_some_and(|first| first <= until.after(ESP_WINDOW))
                     && last.is_some_and(|last| last.after(ESP_WINDOW) >= from)
@@ -260,12 +288,15 @@ impl Flows {
     }
 
     /// The names a server was resolved by; true where it was an address of the other family that was told.
-    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> (Vec<Arc<str>>, bool) {
-        let own = self.names.names(client, server, at);
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, view: &FlowView) -> (Vec<Arc<str>>, bool) {
+        let at = view.first_seen;
+        let layers = view.contexts.iter().filter_map(|&context| Some(self.contexts.get(context)?.1));
+        let gateway = layers.filter_map(Layers::gwlb_endpoint).next();
+        let own = self.names.names(client, server, gateway, at);
         if !own.is_empty() {
             return (own, false);
         }
-        (self.names.names_of_other_family(client, server, at), true)
+        (self.names.names_of_other_family(client, server, gateway, at), true)
     }
 }
 
@@ -283,9 +314,12 @@ impl Consumer for Flows {
 
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        let Self { names, dns_errors, repeated, .. } = self;
+        let Self { names, dns_errors, repeated, contexts, .. } = self;
         let mut answers = |message: &[u8]| match dns::parse_response(message) {
-            Ok(resolutions) => names.observe(view.key.end(side.other()).ip(), &resolutions, moment.at),
+            Ok(resolutions) => {
+                let gateway = contexts.get(moment.context).and_then(|(_, layers)| layers.gwlb_endpoint());
+                names.observe(view.key.end(side.other()).ip(), gateway, &resolutions, moment.at);
+            }
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
