@@ -85,8 +85,8 @@ pub enum Command {
 /// `watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Interface to watch, by name or pattern (`vti*`), or `any`; may be given more than once [default: what
-    /// the configuration says]
+    /// Interface to watch, by name or pattern (`vti*`), or `any`, which leaves out the loopback; may be given more than once
+    /// [default: what the configuration says]
     #[arg(short, long, value_name = "IFACE", value_hint = ValueHint::Other)]
     pub interface: Vec<String>,
 

@@ -268,7 +268,7 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
     let shown = if is_asked { chosen.len() } else { MAX_LINKS };
     let (mut can_watch, mut is_complete) = (false, true);
     for link in chosen.iter().take(shown) {
-        let lost = losses.iter().find(|(name, _)| *name == link.name).map(|(_, losses)| &losses[..]);
+        let lost = losses.iter().find(|lost| lost.number == link.index).map(|lost| &lost.losses[..]);
         let check = interface(link, lost.unwrap_or_default());
         let is_fine = matches!(check.state, State::Good | State::Warning);
         can_watch |= is_fine;

@@ -52,6 +52,14 @@ const ALLOWANCES: &[&str] = &[
 /// Packets that were lost on an interface, since it was made: (reason, count).
 pub type Losses = Vec<(&'static str, u64)>;
 
+/// What one interface lost. Its number stays when it is renamed.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    pub number: u32,
+    pub name: Arc<str>,
+    pub losses: Losses,
+}
+
 /// Interfaces whose losses are told apart before those that are gone are added up.
 const TOLD_APART: usize = 512;
 
@@ -59,26 +67,26 @@ const TOLD_APART: usize = 512;
 #[derive(Debug, Default)]
 pub struct SinceStart {
     /// Counters of every interface when they were last read.
-    before: HashMap<Arc<str>, Losses>,
+    before: HashMap<u32, Losses>,
     lost: BTreeMap<Arc<str>, BTreeMap<&'static str, u64>>,
 }
 
 impl SinceStart {
     /// Counts from these counters on.
     #[must_use]
-    pub fn new(now: Vec<(Arc<str>, Losses)>) -> Self {
-        Self { before: now.into_iter().collect(), lost: BTreeMap::new() }
+    pub fn new(now: Vec<Lost>) -> Self {
+        Self { before: by_number(now), lost: BTreeMap::new() }
     }
 
     /// Takes the counters of all interfaces as they are now, and adds what those in `watched` lost.
-    pub fn observe(&mut self, now: Vec<(Arc<str>, Losses)>, watched: &[&str]) {
-        for (name, losses) in now.iter().filter(|(name, _)| watched.contains(&&**name)) {
+    pub fn observe(&mut self, now: Vec<Lost>, watched: &[&str]) {
+        for Lost { number, name, losses } in now.iter().filter(|lost| watched.contains(&&*lost.name)) {
             if self.lost.len() >= TOLD_APART && !self.lost.contains_key(name) {
                 self.add_up(watched);
             }
             let lost = self.lost.entry(Arc::clone(name)).or_default();
             for (reason, count) in losses {
-                let before = self.before.get(name).and_then(|before| {
+                let before = self.before.get(number).and_then(|before| {
                     before.iter().find(|(known, _)| known == reason).map(|(_, count)| *count)
                 });
                 // Without a number from before, and where the number is smaller, the interface was made since.
@@ -86,7 +94,7 @@ impl SinceStart {
                 *lost.entry(reason).or_default() += new;
             }
         }
-        self.before = now.into_iter().collect();
+        self.before = by_number(now);
     }
 
     /// Interface, reason and packets.
@@ -113,11 +121,15 @@ impl SinceStart {
     }
 }
 
-/// What each interface lost, by name.
+fn by_number(all: Vec<Lost>) -> HashMap<u32, Losses> {
+    all.into_iter().map(|lost| (lost.number, lost.losses)).collect()
+}
+
+/// What each interface lost.
 ///
 /// # Errors
 /// Where the kernel does not answer.
-pub fn losses() -> io::Result<Vec<(Arc<str>, Losses)>> {
+pub fn losses() -> io::Result<Vec<Lost>> {
     let ethtool = Ethtool::open()?;
     Ok(links::list()?
         .into_iter()
@@ -131,7 +143,7 @@ pub fn losses() -> io::Result<Vec<(Arc<str>, Losses)>> {
             if link.kind.is_none() && !link.is_loopback {
                 losses.extend(allowances(&ethtool.statistics(&link.name).unwrap_or_default()));
             }
-            (link.name, losses)
+            Lost { number: link.index, name: link.name, losses }
         })
         .collect())
 }
@@ -169,8 +181,14 @@ mod tests {
         assert_eq!(found, [("bw_in_allowance_exceeded", 3), ("pps_allowance_exceeded", 7)]);
     }
 
-    fn counters(all: &[(&str, u64)]) -> Vec<(Arc<str>, Losses)> {
-        all.iter().map(|(name, count)| (Arc::from(*name), vec![("rx_dropped", *count)])).collect()
+    /// Interfaces numbered in their order.
+    fn counters(all: &[(&str, u64)]) -> Vec<Lost> {
+        let lost = |(name, count): &(&str, u64), number| Lost {
+            number,
+            name: Arc::from(*name),
+            losses: vec![("rx_dropped", *count)],
+        };
+        all.iter().zip(1..).map(|(one, number)| lost(one, number)).collect()
     }
 
     fn lost(since: &SinceStart, name: &str) -> Option<u64> {
@@ -187,8 +205,11 @@ mod tests {
         // Made anew, under the same name: it begins at 0.
         since.observe(counters(&[("eth0", 3), ("eth1", 70)]), &["eth0", "eth1"]);
         assert_eq!(lost(&since, "eth0"), Some(10));
+        // Renamed: what it lost before it did not lose anew.
+        since.observe(counters(&[("eth0", 3), ("lan0", 72)]), &["lan0"]);
+        assert_eq!((lost(&since, "lan0"), lost(&since, "eth1")), (Some(2), Some(10)));
         // New since the last look.
-        since.observe(counters(&[("vti0", 4)]), &["vti0"]);
+        since.observe(counters(&[("eth0", 3), ("lan0", 72), ("vti0", 4)]), &["vti0"]);
         assert_eq!((lost(&since, "vti0"), lost(&since, "eth0")), (Some(4), Some(10)));
     }
 
@@ -197,7 +218,8 @@ mod tests {
         let mut since = SinceStart::default();
         for number in 0..2_000 {
             let name = format!("veth{number}");
-            since.observe(counters(&[(&name, 2)]), &[&name]);
+            let made = Lost { number, ..counters(&[(&name, 2)]).remove(0) };
+            since.observe(vec![made], &[&name]);
         }
         assert!(since.lost.len() <= TOLD_APART + 1);
         assert_eq!(since.losses().iter().map(|(.., count)| count).sum::<u64>(), 4_000);
