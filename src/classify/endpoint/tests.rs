@@ -1,5 +1,7 @@
 //! What is known of a flow in, endpoint out.
 
+mod several_names;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -310,3 +310,51 @@ fn matches_globs_as_a_shell_does() {
     let name = "a".repeat(2_000);
     assert!(!matches_glob(&"*a".repeat(50).replace("*a", "a*").replace("a*a*", "a*b*"), &name));
 }
+
+#[test]
+fn takes_no_entry_of_a_rule_that_name_or_address_exclude() {
+    let entering = |entry| PathRule { entry: Some(entry), ..rule("r", Access::InVpc) };
+    let by_name = || interface_endpoint(Confidence::Certain, EndpointEvidence::Sni);
+    let (public, private) = ("52.94.5.1:443", "10.0.3.4:443");
+    for (entry, server, endpoint, expected) in [
+        (Entry::InterfaceEndpoint, public, None, "unknown"),
+        (Entry::InterfaceEndpoint, private, Some(by_name()), "interface_endpoint"),
+        // A name of one's own for it.
+        (Entry::InterfaceEndpoint, private, Some(EndpointFacts::default()), "interface_endpoint"),
+        (Entry::GatewayEndpoint, public, None, "gateway_endpoint"),
+        (Entry::GatewayEndpoint, private, Some(by_name()), "unknown"),
+        (Entry::GatewayEndpoint, private, Some(EndpointFacts::default()), "unknown"),
+        (Entry::PublicEndpoint, public, None, "public_endpoint"),
+        (Entry::PublicEndpoint, private, Some(EndpointFacts::default()), "unknown"),
+    ] {
+        let endpoint = endpoint.unwrap_or_else(|| Case::default().endpoint);
+        let case = Case { server, endpoint, options: with_rules(vec![entering(entry)]), ..Case::default() };
+        assert!(decide(&case).starts_with(&format!("in_vpc {expected} certain r")), "{entry} {server}");
+    }
+    // Behind a proxy, the address is the proxy's.
+    let options = with_rules(vec![entering(Entry::PublicEndpoint)]);
+    let case = Case { server: private, is_proxied: true, options, ..Case::default() };
+    assert!(decide(&case).starts_with("in_vpc public_endpoint"));
+}
+
+#[test]
+fn a_name_of_an_interface_endpoint_at_a_public_address_proves_little() {
+    let endpoint = || interface_endpoint(Confidence::Certain, EndpointEvidence::Sni);
+    let case = Case { server: "203.0.113.9:443", endpoint: endpoint(), ..Case::default() };
+    assert_eq!(decide(&case), "unknown interface_endpoint possible - sni");
+    let conflict = vec!["Two names.".to_owned()];
+    let endpoint = EndpointFacts { conflict, ..endpoint() };
+    assert_eq!(
+        decide(&Case { server: "10.0.3.4:443", endpoint, ..Case::default() }),
+        "unknown unknown - - -"
+    );
+}
+
+#[test]
+fn the_next_hop_is_not_the_clients_own_side() {
+    for (mac, expected) in [([1; 6], "unknown"), ([2; 6], "in_vpc")] {
+        let rule = PathRule { next_hop_mac: vec![mac], ..rule("r", Access::InVpc) };
+        let case = Case { links: vec![([1; 6], [2; 6])], options: with_rules(vec![rule]), ..Case::default() };
+        assert!(decide(&case).starts_with(expected), "{mac:?}");
+    }
+}

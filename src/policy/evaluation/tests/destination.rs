@@ -157,3 +157,54 @@ fn reports_doubtful_endpoints() {
         &["endpoint_unrecognised"],
     );
 }
+
+#[test]
+fn judges_no_path_that_is_only_possible() {
+    let mut options = Options::default();
+    options.settings.allowed_paths = vec![AllowedPath { access: Some(Access::SiteToSiteVpn), entry: None }];
+    let mut record = good();
+    record.path.access = Access::SiteToSiteVpn;
+    for (confidence, allowed, verdict) in [
+        (Confidence::Likely, Access::SiteToSiteVpn, Verdict::Pass),
+        (Confidence::Likely, Access::Internet, Verdict::Violation),
+        (Confidence::Possible, Access::SiteToSiteVpn, Verdict::NotAssessable),
+        (Confidence::Possible, Access::Internet, Verdict::NotAssessable),
+    ] {
+        record.path.confidence = Some(confidence);
+        options.settings.allowed_paths = vec![AllowedPath { access: Some(allowed), entry: None }];
+        // Also where judgements are kept.
+        let mut judgements = crate::policy::Judgements::default();
+        for facts in [evaluate(&record, &options), judgements.evaluate(&record, &options)] {
+            assert_eq!(facts.verdict, verdict, "{confidence} {allowed}");
+        }
+    }
+}
+
+#[test]
+fn hearsay_breaks_no_rule() {
+    let mut record = good();
+    record.endpoint.confidence = Some(Confidence::Possible);
+    record.endpoint.evidence = vec![EndpointEvidence::Dns];
+    record.endpoint.conflict = vec!["Something.".to_owned()];
+    let facts = evaluate(&record, &Options::default());
+    assert_eq!(
+        (facts.verdict, &facts.not_assessed[..]),
+        (Verdict::NotAssessable, &["endpoint_conflict"][..])
+    );
+    record.endpoint.conflict.clear();
+    record.server = "10.0.0.9:443".parse().unwrap();
+    assert_eq!(evaluate(&record, &Options::default()).not_assessed, ["dns_override"]);
+    record.endpoint.evidence = vec![EndpointEvidence::Dns, EndpointEvidence::Certificate];
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Violation);
+}
+
+#[test]
+fn a_region_that_is_not_known_may_be_another_one() {
+    let mut options = Options::default();
+    options.site.region = Some("eu-central-1".to_owned());
+    options.settings.severities.set(Rule::CrossRegionEndpoint, Some(Severity::Critical));
+    assert_eq!(evaluate(&good(), &options).verdict, Verdict::Pass);
+    let mut record = good();
+    record.endpoint.region = None;
+    assert_eq!(evaluate(&record, &options).not_assessed, ["cross_region_endpoint"]);
+}

@@ -125,3 +125,66 @@ fn names_the_setting_of_the_client_where_it_is_known() {
         violation.remedy
     );
 }
+
+#[test]
+fn an_override_that_may_be_meant_leaves_its_rules_open() {
+    let strict = |matching: Match| {
+        let settings = Settings { minimum_version: TlsVersion::TLS13, ..Options::default().settings };
+        Options { overrides: vec![Override { matching, settings }], ..Options::default() }
+    };
+    let internet = || strict(Match { access: vec![Access::Internet], ..Match::default() });
+    let judge = |record: &Record, options: &Options| {
+        let facts = evaluate(record, options);
+        (facts.verdict, facts.not_assessed)
+    };
+    let open = (Verdict::NotAssessable, vec!["tls_version_too_low"]);
+    let mut record = good12();
+    assert_eq!(judge(&record, &internet()), open);
+    // What it asks is kept anyway.
+    assert_eq!(judge(&good(), &internet()).0, Verdict::Pass);
+    record.path.access = Access::InVpc;
+    assert_eq!(judge(&record, &internet()).0, Verdict::Pass);
+    record.path.access = Access::Internet;
+    assert_eq!(judge(&record, &internet()).0, Verdict::Violation);
+    record.path.confidence = Some(Confidence::Possible);
+    assert_eq!(judge(&record, &internet()), open);
+    // An earlier one is meant for sure.
+    let mut options = internet();
+    let matching = Match { source: vec!["10.0.0.0/8".parse().unwrap()], ..Match::default() };
+    options.overrides.insert(0, Override { matching, settings: Options::default().settings });
+    assert_eq!(judge(&record, &options).0, Verdict::Pass);
+    // Kind and region of an endpoint may be unknown, too.
+    record.endpoint.kind = None;
+    assert_eq!(
+        judge(&record, &strict(Match { endpoint: vec![EndpointKind::Account], ..Match::default() })),
+        open
+    );
+    record.endpoint.region = None;
+    assert_eq!(judge(&record, &strict(Match { region: vec!["eu-west-1".into()], ..Match::default() })), open);
+    record.endpoint = EndpointFacts::default().into();
+    assert_eq!(
+        judge(&record, &strict(Match { region: vec!["eu-west-1".into()], ..Match::default() })).0,
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn nothing_is_excused_by_what_is_only_possible() {
+    let exception = Exception {
+        rules: vec![Rule::TlsVersionTooLow],
+        matching: Match { access: vec![Access::SiteToSiteVpn], ..Match::default() },
+        owner: "somebody".into(),
+        reason: "something".into(),
+        expires: Expiry::parse("2027-01-01").unwrap(),
+    };
+    let options = Options { exceptions: vec![exception], ..Options::default() };
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    record.path.access = Access::SiteToSiteVpn;
+    for (confidence, verdict) in
+        [(Confidence::Likely, Verdict::Pass), (Confidence::Possible, Verdict::Violation)]
+    {
+        record.path.confidence = Some(confidence);
+        assert_eq!(evaluate(&record, &options).verdict, verdict, "{confidence}");
+    }
+}
