@@ -263,6 +263,22 @@ mod tests {
     }
 
     #[test]
+    fn an_address_behind_another_endpoint_is_another_host() {
+        let mut cache = NameCache::default();
+        let (client, server) = (ip("10.0.0.1"), ip("52.94.5.1"));
+        cache.observe(client, Some(0xa), &answer(NAME, "52.94.5.1", 5), at(100));
+        for (gateway, names) in [(Some(0xa), 1), (Some(0xb), 0), (None, 1)] {
+            assert_eq!(cache.names(client, server, gateway, at(101)).len(), names, "{gateway:?}");
+        }
+        // What came by no endpoint may be of either.
+        cache.observe(client, None, &answer(NAME, "52.94.5.2", 5), at(100));
+        assert_eq!(cache.names(client, ip("52.94.5.2"), Some(0xb), at(101)).len(), 1);
+        cache.observe(client, Some(0xb), &answer(NAME, "52.94.5.1", 5), at(103));
+        assert_eq!(cache.names(client, server, Some(0xa), at(106)).len(), 0);
+        assert_eq!(cache.names(client, server, Some(0xb), at(106)).len(), 1);
+    }
+
+    #[test]
     fn keeps_only_names_that_matter() {
         let options = EndpointOptions {
             hosts: vec![HostRule { name: "*.db.example".into(), service: Service::Dynamodb, region: None }],

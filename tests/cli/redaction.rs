@@ -48,6 +48,24 @@ fn account_ids_are_hidden_unless_asked_for() {
 }
 
 #[test]
+fn account_ids_in_paths_are_hidden_as_well() {
+    let folder = folder();
+    let inside = folder.path().join("AWSLogs/161616161616");
+    std::fs::create_dir_all(&inside).unwrap();
+    let whole = support::capture_bytes(&capture("tls10-rsa.pcap"));
+    std::fs::write(inside.join("cut.pcap"), &whole[..whole.len() - 9]).unwrap();
+    std::fs::write(inside.join("note.txt"), "no capture").unwrap();
+    let path = folder.path().to_str().unwrap();
+    for format in formats() {
+        let ran = run(&["analyze", "--format", &format, "--all-services", path]);
+        expect(&ran, 4);
+        assert!(memchr::memmem::find(&ran.stdout, b"161616161616").is_none(), "{format}");
+        // Whoever gave the path has to find the place.
+        assert!(ran.stderr.contains("161616161616/cut.pcap: damaged"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn account_ids_become_numbers_or_keyed_hashes() {
     let accounts = |ran: &Ran| -> Vec<String> {
         ran.records().iter().filter_map(|record| record.get("aws.account_id").map(shown)).collect()

@@ -211,6 +211,53 @@ fn torn_and_foreign_lines_are_told() {
     assert_eq!(run(&["report", "--profile", "nowhere", file.to_str().unwrap()]).code, Some(2));
 }
 
+#[test]
+fn the_same_records_count_once() {
+    let folder = folder();
+    let paths = ["one.jsonl", "two.jsonl"].map(|name| folder.path().join(name));
+    let text = run(&["analyze", "--format", "jsonl", "tls10-rsa.pcap"]).stdout;
+    paths.iter().for_each(|path| fs::write(path, &text).unwrap());
+    let [one, two] = paths.each_ref().map(|path| path.to_str().unwrap());
+    for again in [one, two] {
+        let ran = run(&["report", "--format", "jsonl", one, again]);
+        assert_eq!((ran.code, ran.stdout == text), (Some(0), true), "{}", ran.stderr);
+        assert!(ran.stderr.contains("has the same content as"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn words_for_accounts_stay_and_are_not_confused_in_silence() {
+    let folder = folder();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let key = write("key", &"k".repeat(40));
+    let config = write("privacy.toml", &format!("[privacy]\nkey_file = {key:?}\n"));
+    let all = run(&["analyze", "--format", "jsonl", "endpoint-names.pcap"]).text().to_owned();
+    let second: Vec<&str> =
+        all.lines().filter(|line| line.contains("\"aws.account_id\":\"account-2\"")).collect();
+    let second = write("second.jsonl", &(second.join("\n") + "\n"));
+    let keyed =
+        run(&["analyze", "--config", &config, "--format", "jsonl", "endpoint-names.pcap"]).text().to_owned();
+    let keyed = write("keyed.jsonl", &keyed);
+    for arguments in [&[&*second][..], &["--config", &config, &keyed], &[&keyed]] {
+        let ran = run(&[&["report", "--format", "jsonl"], arguments].concat());
+        let read = fs::read_to_string(arguments.last().unwrap()).unwrap();
+        let ids = |text: &str| -> Vec<String> {
+            text.lines()
+                .filter_map(|line| Some(line.split_once("aws.account_id\":\"")?.1[..9].to_owned()))
+                .collect()
+        };
+        assert!(!ids(&read).is_empty() && ids(&ran.text()) == ids(&read), "{arguments:?}");
+        assert!(!ran.stderr.contains("account-1 of another"), "{}", ran.stderr);
+    }
+    let other = run(&["analyze", "--format", "jsonl", "boto3-tls-account.pcap"]).text().to_owned();
+    let ran = run(&["report", "--format", "jsonl", &second, &write("other.jsonl", &other)]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("account-1 of another"), "{}", ran.stderr);
+}
+
 /// Contrast as WCAG 2.2 reckons it (success criteria 1.4.3 and 1.4.11).
 fn contrast(one: &str, other: &str) -> f64 {
     let luminance = |colour: &str| -> f64 {

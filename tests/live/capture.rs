@@ -434,6 +434,6 @@ fn links_are_followed_as_they_come_and_go() {
         assert_eq!(routes.to("203.0.113.1".parse().unwrap()).unwrap(), None);
         assert!(ddbwatch::host::routes::own_addresses().unwrap().contains(&"10.7.0.1".parse().unwrap()));
         let losses = ddbwatch::host::statistics::losses().unwrap();
-        assert!(losses.iter().any(|(name, losses)| &**name == "outside" && losses.len() == 2));
+        assert!(losses.iter().any(|lost| &*lost.name == "outside" && lost.losses.len() == 2));
     });
 }

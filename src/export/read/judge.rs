@@ -129,6 +129,38 @@ mod tests {
         assert_ne!(record.policy.unwrap().verdict, Verdict::Pass);
     }
 
+    /// Somebody took a key out of the record, or it is of a version that did not write it.
+    #[test]
+    fn a_finding_that_cannot_be_made_again_passes_nothing() {
+        let mut record = crate::export::sample::tls12();
+        record.policy = Some(policy::evaluate(&record, &Options::default()));
+        let judged = |record: &Record| {
+            let mut record = record.clone();
+            judge_anew(&mut record, &Options::default());
+            record.policy.unwrap()
+        };
+        assert_eq!(judged(&record).verdict, Verdict::Pass);
+        let facts = record.policy.as_mut().unwrap();
+        facts.violations.push(Violation {
+            rule: Rule::DowngradeDetected.as_str(),
+            severity: Severity::Critical,
+            offending: "x".into(),
+            message: "x".into(),
+            remedy: "x".into(),
+        });
+        let now = judged(&record);
+        assert_eq!(
+            (now.verdict, &now.not_assessed[..]),
+            (Verdict::NotAssessable, &["downgrade_detected"][..])
+        );
+        // Without any judgement nobody knows of what a record does not hold.
+        record.policy = None;
+        let now = judged(&record);
+        assert!(
+            now.verdict == Verdict::NotAssessable && now.not_assessed.contains(&"suspected_interception")
+        );
+    }
+
     /// Drafts are offered by numbers that a record does not hold.
     #[test]
     fn a_draft_that_was_offered_is_judged_as_before() {
