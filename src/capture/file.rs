@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrayvec::ArrayVec;
 
@@ -13,6 +15,8 @@ use super::frame::{Frame, FrameSource, Interface};
 use super::input::Input;
 use super::pcap::{Located, Pcap};
 use super::pcapng::{Pcapng, RecordedDrops};
+#[cfg(target_os = "linux")]
+use super::standard_input::StandardInput;
 
 /// The most compressions around each other: a capture may have been compressed by its writer and
 /// once more by whoever archived it. Each takes a buffer and a decoder's memory.
@@ -46,15 +50,23 @@ enum Format {
 /// # Errors
 /// Where it cannot be opened or read, or is no capture.
 pub fn open_input(input: &Input) -> Result<FileSource, CaptureError> {
-    open(input, BUFFER_BYTES)
+    open(input, BUFFER_BYTES, None)
+}
+
+/// The same; once `stop` is set, standard input that gives nothing is waited for no longer, and fails.
+///
+/// # Errors
+/// As [`open_input`].
+pub fn open_input_until(input: &Input, stop: &Arc<AtomicBool>) -> Result<FileSource, CaptureError> {
+    open(input, BUFFER_BYTES, Some(stop))
 }
 
 /// Whether a file is a capture whose header can be read.
 pub(super) fn probe(input: &Input) -> Result<(), CaptureError> {
-    open(input, PROBE_BYTES).map(drop)
+    open(input, PROBE_BYTES, None).map(drop)
 }
 
-fn open(input: &Input, capacity: usize) -> Result<FileSource, CaptureError> {
+fn open(input: &Input, capacity: usize, stop: Option<&Arc<AtomicBool>>) -> Result<FileSource, CaptureError> {
     let reader: Box<dyn Read + Send> = match input {
         Input::File(path) => {
             let file = File::open(path).map_err(CaptureError::from_open)?;
@@ -67,9 +79,21 @@ fn open(input: &Input, capacity: usize) -> Result<FileSource, CaptureError> {
         Input::StandardInput if io::stdin().is_terminal() => {
             return Err(CaptureError::StandardInputIsTerminal);
         }
-        Input::StandardInput => Box::new(io::stdin()),
+        Input::StandardInput => standard_input(stop)?,
     };
     FileSource::over(reader, capacity)
+}
+
+/// Standard input; elsewhere than on Linux a read that waits is not ended by the wish to stop.
+fn standard_input(
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "used on Linux alone"))]
+    stop: Option<&Arc<AtomicBool>>,
+) -> Result<Box<dyn Read + Send>, CaptureError> {
+    #[cfg(target_os = "linux")]
+    if let Some(stop) = stop {
+        return Ok(Box::new(StandardInput::new(stop).map_err(CaptureError::from_open)?));
+    }
+    Ok(Box::new(io::stdin()))
 }
 
 /// Reads all frames of `bytes` as if they were a file; for fuzzing. It must neither panic nor hang.

@@ -34,13 +34,15 @@ mod places;
 #[cfg(target_os = "linux")]
 mod reading;
 #[cfg(target_os = "linux")]
+mod standard_input;
+#[cfg(target_os = "linux")]
 pub(crate) mod sys;
 #[cfg(test)]
 mod writer;
 
 pub use content::Content;
 pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
-pub use file::{FileSource, Frames, MOST_TOGETHER, fuzz_file, open_input};
+pub use file::{FileSource, Frames, MOST_TOGETHER, fuzz_file, open_input, open_input_until};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;

@@ -108,8 +108,9 @@ fn begin(partial: &Path) -> anyhow::Result<File> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW);
         let file = options.open(partial);
-        let file =
-            file.with_context(|| format!("{name}: cannot be written; check that its folder exists"))?;
+        let file = file.with_context(|| {
+            format!("{name}: cannot be written; its folder must be there, and one you may write to")
+        })?;
         // A file system without locks is no reason to write nothing.
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             anyhow::bail!("{name}: another run is writing it; let it end, or name another file for -o");

@@ -42,7 +42,7 @@ pub struct Job<'a> {
     pub jobs: usize,
     pub progress: Option<&'a dyn Progress>,
     /// Set from outside to end the reading early; what was read until then is reported.
-    pub stop: Option<&'a AtomicBool>,
+    pub stop: Option<&'a Arc<AtomicBool>>,
 }
 
 impl Job<'_> {
@@ -229,12 +229,28 @@ fn read(
     if is_stopped() {
         return Ok(Accounts { is_cut_short: true, ..Accounts::default() });
     }
-    let mut source: FileSource = capture::open_input(input)?;
+    let opened = match job.stop {
+        Some(stop) => capture::open_input_until(input, stop),
+        None => capture::open_input(input),
+    };
+    let mut source: FileSource = match opened {
+        Err(_) if is_stopped() => return Ok(Accounts { is_cut_short: true, ..Accounts::default() }),
+        opened => opened?,
+    };
     let mut is_cut_short = false;
     let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
         .sharing_memory(job.threads());
     let (mut frames, mut reported) = (0_u64, 0_u64);
-    while let Some(together) = source.next_frames()? {
+    loop {
+        let together = match source.next_frames() {
+            Ok(Some(together)) => together,
+            Ok(None) => break,
+            Err(_) if is_stopped() => {
+                is_cut_short = true;
+                break;
+            }
+            Err(error) => return Err(error),
+        };
         engine.frames(together.iter(), together.interfaces());
         frames += together.count();
         if engine.waiting_records() >= BATCH_RECORDS && !hand_over(&mut engine, give) {
@@ -249,7 +265,7 @@ fn read(
             }
             if is_stopped() {
                 // What ended together with the wish to stop was read whole: `tcpdump -w - | ddbwatch analyze -`.
-                is_cut_short = source.next_frames()?.is_some();
+                is_cut_short = !matches!(source.next_frames(), Ok(None));
                 break;
             }
         }

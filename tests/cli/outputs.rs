@@ -207,6 +207,36 @@ fn a_stopped_run_does_not_take_the_place_of_a_complete_one() {
     }
 }
 
+/// The pipe stays open: a read that waits must not keep the wish to stop from being heard.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_that_waits_for_its_pipe_stops_when_asked() {
+    use std::io::Write as _;
+    let bytes = support::capture_bytes(&capture("boto3-tls.pcap"));
+    let whole = run(&["analyze", "--format", "jsonl", "boto3-tls.pcap"]).text().lines().count();
+    for (sent, flows) in [(0, 0), (bytes.len() - 9, whole)] {
+        let folder = folder();
+        let (wanted, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ddbwatch"))
+            .args(["analyze", "--format", "jsonl", "-o", wanted.to_str().unwrap(), "-"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&bytes[..sent]).unwrap();
+        while !partial.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let ran = interrupt(child);
+        expect(&ran, 130);
+        assert_eq!(fs::read_to_string(&partial).unwrap().lines().count(), flows, "{sent}");
+        assert!(ran.stderr.contains("stopped by a signal"), "{}", ran.stderr);
+        drop(stdin);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn two_runs_do_not_write_to_one_file() {
