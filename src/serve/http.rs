@@ -186,6 +186,10 @@ impl Server {
                 "This is ddbwatch of this host alone: ask for an address or for localhost.\n",
             );
         }
+        // One that another part of the way would read otherwise [RFC 9112 section 3.2].
+        if request.headers().get_all(header::HOST).iter().count() > 1 {
+            return text(StatusCode::BAD_REQUEST, "A request has one Host.\n");
+        }
         let path = request.uri().path();
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered.\n");

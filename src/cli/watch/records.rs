@@ -22,6 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The name that stands for standard output.
 const STDOUT: &str = "-";
 
+/// The user this process runs as.
+fn own_name() -> String {
+    let number = nix::unistd::Uid::effective();
+    nix::unistd::User::from_uid(number)
+        .ok()
+        .flatten()
+        .map_or_else(|| format!("the user with the number {number}"), |user| user.name)
+}
+
 /// Where records go.
 pub(super) enum Destination {
     File(RecordsFile),
@@ -40,8 +49,10 @@ impl Destination {
                 let bytes = u64::from(settings.rotate_mib) << 20;
                 let file = RecordsFile::open(path, bytes, settings.keep).with_context(|| {
                     format!(
-                        "{}: records cannot be written there; its folder must be there and writable",
-                        path.display()
+                        "{}: records cannot be written there; its folder must be there and writable for {}, as whom \
+                         ddbwatch runs",
+                        path.display(),
+                        own_name()
                     )
                 })?;
                 Ok(Self::File(file))

@@ -107,6 +107,8 @@ async fn is_not_read_through_a_foreign_name() {
             send(address, &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
     }
+    let twice = "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    assert!(send(address, twice).await.starts_with("HTTP/1.1 400"));
 }
 
 #[tokio::test]
