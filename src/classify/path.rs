@@ -23,6 +23,8 @@ const IPSEC_LINK_KINDS: &[&str] = &["vti", "vti6", "xfrm"];
 pub struct PathInput<'a> {
     pub client: SocketAddr,
     pub server: SocketAddr,
+    /// The same two ends under other addresses, before or behind address translation.
+    pub translated: &'a [(SocketAddr, SocketAddr)],
     /// Every way the flow was seen.
     pub sightings: &'a [Sighting],
     /// Hardware addresses, where a rule needs them: of the client's side and of the next hop, that is the source and
@@ -204,10 +206,11 @@ fn is_inside_address(address: IpAddr) -> bool {
 
 /// True where every condition of the rule holds, those on a sighting for one and the same sighting.
 fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
-    let holds = |nets: &[IpNet], address: IpAddr| {
-        nets.is_empty() || nets.iter().any(|net| net.contains(&address.to_canonical()))
+    let holds = |nets: &[IpNet], address: SocketAddr| {
+        nets.is_empty() || nets.iter().any(|net| net.contains(&address.ip().to_canonical()))
     };
-    if !holds(&rule.source, input.client.ip()) || !holds(&rule.destination, input.server.ip()) {
+    let mut views = std::iter::once((input.client, input.server)).chain(input.translated.iter().copied());
+    if !views.any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server)) {
         return false;
     }
     if !rule.link_kind.is_empty()

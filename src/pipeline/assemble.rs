@@ -85,6 +85,7 @@ pub(super) fn record(
             &classify::path::PathInput {
                 client,
                 server,
+                translated: &view.translated,
                 sightings: &sightings,
                 link_addresses: &links,
                 link_kinds: &kinds,

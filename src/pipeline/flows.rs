@@ -292,9 +292,13 @@ impl Flows {
         let at = view.first_seen;
         let layers = view.contexts.iter().filter_map(|&context| Some(self.contexts.get(context)?.1));
         let gateway = layers.filter_map(Layers::gwlb_endpoint).next();
-        let own = self.names.names(client, server, gateway, at);
-        if !own.is_empty() {
-            return (own, false);
+        let views = std::iter::once((client, server))
+            .chain(view.translated.iter().map(|(client, server)| (client.ip(), server.ip())));
+        for (client, server) in views {
+            let own = self.names.names(client, server, gateway, at);
+            if !own.is_empty() {
+                return (own, false);
+            }
         }
         (self.names.names_of_other_family(client, server, gateway, at), true)
     }

@@ -7,6 +7,7 @@ use crate::classify::SiteFacts;
 struct Case {
     client: &'static str,
     server: &'static str,
+    translated: Vec<(SocketAddr, SocketAddr)>,
     sightings: Vec<Sighting>,
     links: Vec<([u8; 6], [u8; 6])>,
     kinds: Vec<Arc<str>>,
@@ -21,6 +22,7 @@ impl Default for Case {
         Self {
             client: "10.0.0.1:50000",
             server: "52.94.5.1:443",
+            translated: Vec::new(),
             sightings: vec![sighting("eth0", &[])],
             links: Vec::new(),
             kinds: Vec::new(),
@@ -65,6 +67,7 @@ fn decide(case: &Case) -> String {
         &PathInput {
             client: case.client.parse().unwrap(),
             server: case.server.parse().unwrap(),
+            translated: &case.translated,
             sightings: &case.sightings,
             link_addresses: &case.links,
             link_kinds: &case.kinds,
@@ -356,5 +359,24 @@ fn the_next_hop_is_not_the_clients_own_side() {
         let rule = PathRule { next_hop_mac: vec![mac], ..rule("r", Access::InVpc) };
         let case = Case { links: vec![([1; 6], [2; 6])], options: with_rules(vec![rule]), ..Case::default() };
         assert!(decide(&case).starts_with(expected), "{mac:?}");
+    }
+}
+
+#[test]
+fn a_rule_knows_a_client_by_any_of_its_addresses() {
+    let of = |net: &str| vec![net.parse().unwrap()];
+    let inside = PathRule { source: of("10.7.0.0/16"), ..rule("r", Access::InVpc) };
+    let mixed = PathRule { destination: of("198.51.100.0/24"), ..inside.clone() };
+    for (rule, expected) in [(inside, "in_vpc"), (mixed, "unknown")] {
+        let translated = vec![("10.7.0.1:1024".parse().unwrap(), "52.94.5.1:443".parse().unwrap())];
+        let options = with_rules(vec![rule]);
+        let case = Case {
+            client: "203.0.113.1:4000",
+            server: "198.51.100.1:443",
+            translated,
+            options,
+            ..Case::default()
+        };
+        assert!(decide(&case).starts_with(expected));
     }
 }
