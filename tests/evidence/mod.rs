@@ -250,7 +250,7 @@ fn words_for_accounts_stay_and_are_not_confused_in_silence() {
                 .filter_map(|line| Some(line.split_once("aws.account_id\":\"")?.1[..9].to_owned()))
                 .collect()
         };
-        assert!(!ids(&read).is_empty() && ids(&ran.text()) == ids(&read), "{arguments:?}");
+        assert!(!ids(&read).is_empty() && ids(ran.text()) == ids(&read), "{arguments:?}");
         assert!(!ran.stderr.contains("account-1 of another"), "{}", ran.stderr);
     }
     let other = run(&["analyze", "--format", "jsonl", "boto3-tls-account.pcap"]).text().to_owned();
