@@ -151,8 +151,11 @@ impl Case<'_> {
         {
             return Finding::Kept;
         }
+        // A private address alone may be that of a client on premises, whose way happens to lead through here.
+        let is_in_vpc = record.path.known_access() == Some(Access::InVpc);
+        let condition = if is_in_vpc { "its subnet" } else { "if it is in a VPC, its subnet" };
         let message = format!(
-            "{} reaches DynamoDB of {region} ({}) through this {hop}: its subnet has no gateway endpoint in effect.",
+            "{} reaches DynamoDB of {region} ({}) through this {hop}: {condition} has no gateway endpoint in effect.",
             self.client(),
             self.server()
         );

@@ -115,6 +115,15 @@ fn finds_missing_gateway_endpoints_only_where_the_hop_is_known() {
     ] {
         check_with(&hop, good(), change, &[]);
     }
+    // Where the client is, a private address does not tell.
+    for (access, words) in
+        [(Access::Unknown, ": if it is in a VPC, its subnet"), (Access::InVpc, ": its subnet")]
+    {
+        let mut record = good();
+        record.path.access = access;
+        let facts = evaluate(&record, &hop);
+        assert!(facts.violations.iter().any(|found| found.message.contains(words)), "{access}");
+    }
     check_with(
         &hop,
         good(),
