@@ -177,6 +177,18 @@ impl PrefixList {
         self.0.partitions.contains(&partition)
     }
 
+    /// Every region that has a prefix, as often as it has one.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        let v4 = self.0.v4.iter().map(|(_, region)| &**region);
+        v4.chain(self.0.v6.iter().map(|(_, region)| &**region))
+    }
+
+    /// True where the list has prefixes of the partition that `region` would be in, and none of it.
+    #[must_use]
+    pub fn lacks_region(&self, region: &str) -> bool {
+        self.has_partition(partition_of_region(region)) && self.regions().all(|known| known != region)
+    }
+
     /// How many prefixes there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, Problem, nearest};
 use super::place::{Problems, Section, line_of};
 use super::resolved::{CommandLine, RedactionKey, Resolved};
 use super::{file, policy};
@@ -47,7 +47,31 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
     let origin = Origin { path, text: &text };
     load_ip_ranges(&mut resolved, origin)?;
     load_key(&mut resolved, origin)?;
+    warn_of_strange_regions(&mut resolved);
     Ok(resolved)
+}
+
+/// A region with a slip of the pen is none that any flow goes to: what is said of it would never hold, in silence.
+fn warn_of_strange_regions(resolved: &mut Resolved) {
+    let prefixes = &resolved.endpoint.prefixes;
+    let matches = (resolved.policy.overrides.iter().map(|known| &known.matching))
+        .chain(resolved.policy.exceptions.iter().map(|known| &known.matching));
+    let mut named: Vec<&str> = matches.flat_map(|matching| &matching.region).map(String::as_str).collect();
+    named.extend(resolved.site.region.as_deref());
+    named.extend(resolved.endpoint.hosts.iter().filter_map(|host| host.region.as_deref()));
+    // Of the isolated partitions the list has no region at all.
+    named.retain(|region| prefixes.lacks_region(region));
+    named.sort_unstable();
+    named.dedup();
+    let warnings: Vec<String> = named
+        .into_iter()
+        .map(|region| {
+            let near = nearest(region, prefixes.regions());
+            let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+            format!("`{region}` is no region of the address list{hint}")
+        })
+        .collect();
+    resolved.warnings.extend(warnings);
 }
 
 /// Reads the text alone; files it names are not opened.

@@ -437,3 +437,22 @@ fn refuses_a_condition_without_a_value() {
     // Lists that are no conditions may be empty: nothing is checked against them, or nothing is watched.
     parsed("[policy]\nallowed_ciphers = []\nallowed_paths = []\n[site]\nvpn_outside = []");
 }
+
+#[test]
+fn warns_of_regions_that_no_flow_goes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ddbwatch.toml");
+    let warnings = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        load(Some(&path), &CommandLine::default()).unwrap().warnings
+    };
+    assert_eq!(
+        warnings(
+            "[site]\nregion = \"eu-wset-1\"\n[[policy.override]]\nmatch = { region = [\"us-east-1\", \"eu-wset-1\"] }"
+        ),
+        ["`eu-wset-1` is no region of the address list: did you mean `eu-west-1`?"]
+    );
+    for known in ["eu-central-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1"] {
+        assert_eq!(warnings(&format!("[site]\nregion = \"{known}\"\n")), [""; 0], "{known}");
+    }
+}
