@@ -37,6 +37,8 @@ mod reading;
 mod standard_input;
 #[cfg(target_os = "linux")]
 pub(crate) mod sys;
+#[cfg(target_os = "linux")]
+pub mod unwanted;
 #[cfg(test)]
 mod writer;
 

@@ -444,3 +444,44 @@ fn a_process_that_was_stopped_for_a_while_goes_on_with_what_its_rings_hold() {
         assert_eq!(daemon.metrics().sum("ddbwatch_capture_restarts_total", &[]), 0.0);
     });
 }
+
+/// The kernel's count of what an interface dropped.
+fn dropped(interface: &str) -> u64 {
+    let said = Command::new("ip").args(["-json", "-statistics", "link", "show", interface]).output().unwrap();
+    let said: Value = serde_json::from_slice(&said.stdout).unwrap();
+    said[0]["stats64"]["rx"]["dropped"].as_u64().unwrap()
+}
+
+#[test]
+fn frames_that_no_protocol_takes_are_not_counted_as_dropped() {
+    // LLDP, MPLS, PPPoE, a VLAN tag within another one.
+    const FRAMES: &str = "
+import socket
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(('near0', 0))
+ends = bytes.fromhex('0180c200000e020000000001')
+for head in ('88cc', '8847', '8864', '88a8000781000008'):
+    for _ in range(5):
+        out.send(ends + bytes.fromhex(head) + bytes(60))
+";
+    namespace::run(|| {
+        ip("link set lo up");
+        namespace::pair("near0", "far0");
+        let send = || assert!(Command::new("python3").args(["-c", FRAMES]).status().unwrap().success());
+        let begin = dropped("far0");
+        send();
+        assert_eq!(dropped("far0") - begin, 20, "what the kernel counts by itself");
+        for backend in ["ebpf", "afpacket"] {
+            let mut daemon =
+                Daemon::start(&[], &format!("[capture]\ninterfaces = [\"far0\"]\nbackend = \"{backend}\"\n"));
+            daemon.wait_until("it captures", || daemon.get("/readyz").status == 200);
+            let begin = dropped("far0");
+            send();
+            daemon.wait_until("all are seen", || {
+                daemon.metrics().sum("ddbwatch_packets_total", &[("stage", "seen")]) >= 20.0
+            });
+            assert_eq!(dropped("far0") - begin, 0, "{backend}");
+            assert_eq!(daemon.stop().code(), Some(0));
+        }
+    });
+}

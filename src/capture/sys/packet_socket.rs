@@ -115,6 +115,15 @@ impl PacketSocket {
         self.set(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
     }
 
+    /// Keeps the filter as it is, whatever is asked of the socket later.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn lock_filter(&self) -> io::Result<()> {
+        let is_locked: c_int = 1;
+        self.set(libc::SOL_SOCKET, libc::SO_LOCK_FILTER, &is_locked)
+    }
+
     /// An eBPF program of type socket filter, by its descriptor.
     ///
     /// # Errors
@@ -174,10 +183,18 @@ impl PacketSocket {
     /// # Errors
     /// `ENODEV` without such an interface, `ENETDOWN` where it is down.
     pub fn bind(&self, interface: u32) -> io::Result<()> {
+        self.bind_to(interface, libc::ETH_P_ALL as u16)
+    }
+
+    /// Begins to see one protocol, on `interface` or, with 0, on every one.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::bind`].
+    pub fn bind_to(&self, interface: u32, ether_type: u16) -> io::Result<()> {
         // SAFETY: all zeros is a valid sockaddr_ll.
         let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+        address.sll_protocol = ether_type.to_be();
         address.sll_ifindex = interface as c_int;
         // SAFETY: the kernel reads one sockaddr_ll, which is borrowed during the call.
         let result = unsafe {

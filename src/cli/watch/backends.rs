@@ -9,6 +9,7 @@ use anyhow::anyhow;
 
 use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
+use crate::capture::unwanted::Unwanted;
 use crate::capture::{Link, LiveError, LiveSource, Outgoing};
 use crate::config::{Backend, Resolved};
 use crate::host::forwarding;
@@ -47,6 +48,8 @@ pub(super) struct Opened {
     /// The kernel is asked by bpf(2) while it runs.
     pub uses_bpf: bool,
     pub follower: LinkWatch,
+    /// Where it is allowed.
+    pub unwanted: Option<Unwanted>,
 }
 
 /// Opens the back-end that is asked for, or the best that this host allows, and attaches the interfaces.
@@ -78,7 +81,9 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
     let config = Arc::clone(config);
     let reopen: OpenSource = Box::new(move || open_one(backend, &config, &heard).map(|ready| ready.source));
     let reason = if chosen_by.is_empty() { reason } else { format!("{reason}; {chosen_by}") };
-    Ok(Opened { source, senders, reopen, links: attached, refused, reason, uses_bpf, follower })
+    // Where that is not allowed they are counted as lost by the interface, which the documentation says.
+    let unwanted = Unwanted::take().ok();
+    Ok(Opened { source, senders, reopen, links: attached, refused, reason, uses_bpf, follower, unwanted })
 }
 
 /// Tells of interfaces that come and go, of what they lose and of what this host sends, until the engine has ended.

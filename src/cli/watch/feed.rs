@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::backends;
+use crate::capture::unwanted::Unwanted;
 use crate::capture::{self, Input};
 use crate::cli::Failure;
 use crate::cli::args::Watch;
@@ -22,6 +23,7 @@ pub(super) struct Open {
     pub(super) follower: Option<LinkWatch>,
     pub(super) uses_bpf: bool,
     pub(super) senders: Option<Senders>,
+    pub(super) unwanted: Option<Unwanted>,
     /// Captures that are opened again in each round.
     pub(super) captures: Vec<PathBuf>,
 }
@@ -47,6 +49,7 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure
             follower: None,
             uses_bpf: false,
             senders: None,
+            unwanted: None,
             captures,
         });
     }
@@ -66,5 +69,6 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure
     let (source, reopen, links) = (opened.source, opened.reopen, opened.links);
     let feed = Feed::Interfaces { source, reopen, links, refused: opened.refused, stalled_after: STALLED };
     let (follower, uses_bpf, senders) = (Some(opened.follower), opened.uses_bpf, opened.senders);
-    Ok(Open { feed, watching, follower, uses_bpf, senders, captures: Vec::new() })
+    let unwanted = opened.unwanted;
+    Ok(Open { feed, watching, follower, uses_bpf, senders, unwanted, captures: Vec::new() })
 }

@@ -74,7 +74,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
     confinement::give_up(&config, &open)?;
-    let feed::Open { feed, watching, follower, senders, .. } = open;
+    let feed::Open { feed, watching, follower, senders, unwanted: _unwanted, .. } = open;
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
     let destination = open_records(&config).map_err(Failure::CannotRun)?;
