@@ -34,27 +34,10 @@ impl Unconfirmed {
     /// Keeps what is delivered, which begins `offset` bytes behind the beginning of the stream.
     pub fn keep(&mut self, offset: usize, fresh: &[u8]) {
         if offset < COMPARED_BYTES {
-            let needed = self.bytes.len() + fresh.len();
-            if needed > self.bytes.capacity() {
-                self.make_room(needed);
-            }
             self.bytes.extend_from_slice(fresh);
         } else {
             self.clear();
         }
-    }
-
-    /// A flight of one segment, as a client's mostly is, takes no more room than it needs; a longer one is moved but
-    /// a few times.
-    fn make_room(&mut self, needed: usize) {
-        let room = if self.bytes.capacity() == 0 {
-            needed
-        } else {
-            (needed * 2).next_power_of_two().min(COMPARED_BYTES.max(needed))
-        };
-        let mut bytes = Vec::with_capacity(room);
-        bytes.extend_from_slice(&self.bytes);
-        self.bytes = bytes;
     }
 
     /// All of them are acknowledged. The next flight will need as much room.
