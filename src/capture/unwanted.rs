@@ -9,17 +9,13 @@ use std::io;
 
 use super::sys::packet_socket::{FrameStart, Instruction, PacketSocket};
 
-/// EtherTypes [IANA, IEEE 802 Numbers] that hosts see on links and mirror ports and have no handler for. One that has is given
-/// its frames all the same.
+/// EtherTypes [IANA, IEEE 802 Numbers] that hosts see on links and mirror ports and have no handler for; one that has is
+/// given its frames all the same. In their order: a length in place of the type, as of spanning tree, CDP and IS-IS (which
+/// Linux calls `ETH_P_802_2`); VLAN tags within others; MPLS; PPPoE; slow protocols (LACP), EAPOL and LLDP; MACsec, backbone
+/// bridging, PTP, connectivity faults and the detection of loops.
 const ETHER_TYPES: &[u16] = &[
-    // A length in place of the type, as of spanning tree, CDP and IS-IS: what Linux calls ETH_P_802_2.
-    0x0004, // VLAN tags within others.
-    0x8100, 0x88a8, 0x9100, // MPLS.
-    0x8847, 0x8848, // PPPoE.
-    0x8863, 0x8864, // Slow protocols (LACP), EAPOL, LLDP.
-    0x8809, 0x888e, 0x88cc,
-    // MACsec, backbone bridging, PTP, connectivity faults, detection of loops.
-    0x88e5, 0x88e7, 0x88f7, 0x8902, 0x9000,
+    0x0004, 0x8100, 0x88a8, 0x9100, 0x8847, 0x8848, 0x8863, 0x8864, 0x8809, 0x888e, 0x88cc, 0x88e5, 0x88e7,
+    0x88f7, 0x8902, 0x9000,
 ];
 
 /// Returns 0: nothing of the frame is kept [Documentation/networking/filter.rst].
