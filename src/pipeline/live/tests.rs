@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -368,6 +368,8 @@ struct Passing {
     /// What it gives up when it is asked next; it is refused once after that.
     fails: Arc<Mutex<Option<Link>>>,
     is_refused: bool,
+    refusals: usize,
+    seen: Arc<AtomicUsize>,
 }
 
 impl LiveSource for Passing {
@@ -378,11 +380,17 @@ impl LiveSource for Passing {
     fn attach(&mut self, link: &Link) -> Result<(), LiveError> {
         let interface =
             Interface { link_type: link.link_type, name: Some(Arc::clone(&link.name)), kind: None };
+        let is_again = self.refusals > 0;
         if std::mem::take(&mut self.is_refused) {
+            self.refusals += 1;
+            self.wait_until_seen(self.refusals * 2 - 1);
             return Err(LiveError::Interface {
                 interface: Arc::clone(&link.name),
                 why: "not yet".to_owned(),
             });
+        }
+        if is_again {
+            self.wait_until_seen(self.refusals * 2);
         }
         self.interfaces = vec![interface];
         if self.waiting > 0 {
@@ -441,10 +449,24 @@ impl LiveSource for Passing {
 type Told = Arc<Mutex<Vec<String>>>;
 
 fn passing() -> (Live<u32>, Receiver<Output<u32>>, Told) {
-    passing_that_fails(&Arc::default())
+    passing_that_fails(&Arc::default(), &Arc::new(AtomicUsize::new(usize::MAX)))
 }
 
-fn passing_that_fails(fails: &Arc<Mutex<Option<Link>>>) -> (Live<u32>, Receiver<Output<u32>>, Told) {
+impl Passing {
+    /// What is said of a failure stands until it is said anew: the test has to see it, however busy the machine is.
+    fn wait_until_seen(&self, number: usize) {
+        let begin = Instant::now();
+        while self.seen.load(Ordering::Relaxed) < number && begin.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// `seen` is how much of what is said of failures was seen; with a large number nobody waits for that.
+fn passing_that_fails(
+    fails: &Arc<Mutex<Option<Link>>>,
+    seen: &Arc<AtomicUsize>,
+) -> (Live<u32>, Receiver<Output<u32>>, Told) {
     let told = Told::default();
     let source = Passing {
         interfaces: Vec::new(),
@@ -452,6 +474,8 @@ fn passing_that_fails(fails: &Arc<Mutex<Option<Link>>>) -> (Live<u32>, Receiver<
         told: Arc::clone(&told),
         fails: Arc::clone(fails),
         is_refused: false,
+        refusals: 0,
+        seen: Arc::clone(seen),
     };
     let feed = Feed::Interfaces {
         source: Box::new(source),
@@ -492,8 +516,8 @@ fn thousands_of_names_come_and_go_without_growth() {
 
 #[test]
 fn says_what_the_source_gave_up_and_watches_it_again() {
-    let fails = Arc::default();
-    let (live, outputs, _) = passing_that_fails(&fails);
+    let (fails, seen) = (Arc::default(), Arc::default());
+    let (live, outputs, _) = passing_that_fails(&fails, &seen);
     let shared = Arc::clone(&live.shared);
     live.change(Change::Appeared(link("eth7")));
     let mut words = Vec::new();
@@ -503,6 +527,7 @@ fn says_what_the_source_gave_up_and_watches_it_again() {
             *fails.lock().unwrap() = Some(link("eth7"));
         }
         words.extend(said.filter(|said| words.last() != Some(said)));
+        seen.store(words.len(), Ordering::Relaxed);
         words.len() == 2 && health.interfaces == ["eth7"] && health.refused.is_empty()
     });
     assert_eq!(words, ["it went away", "the interface eth7 cannot be watched: not yet"]);
@@ -512,7 +537,7 @@ fn says_what_the_source_gave_up_and_watches_it_again() {
 #[test]
 fn what_is_gone_is_not_tried_again_though_the_source_gave_it_up_just_before() {
     let fails: Arc<Mutex<Option<Link>>> = Arc::default();
-    let (live, outputs, _) = passing_that_fails(&fails);
+    let (live, outputs, _) = passing_that_fails(&fails, &Arc::new(AtomicUsize::new(usize::MAX)));
     live.change(Change::Appeared(link("tun0")));
     let mut gone = None;
     let shared = Arc::clone(&live.shared);
