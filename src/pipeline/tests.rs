@@ -11,8 +11,7 @@ use ipnet::IpNet;
 
 use super::Engine;
 use crate::capture::{FileSource, Frame, FrameSource, Interface, LinkType};
-use crate::classify::PathRule;
-use crate::config::Resolved;
+use crate::config::{CommandLine, Resolved};
 use crate::export::{Jsonl, Redaction, Redactor, Sink};
 use crate::model::{
     Access, AlertFrom, Completeness, EndpointEvidence, Outcome, ProxyKind, Record, Sni, Timestamp,
@@ -474,21 +473,12 @@ fn the_next_hop_is_that_of_what_the_client_sends() {
     for (next_hop, is_taken) in [(near, false), (far, true)] {
         // The client's address sorts before the server's, and behind it.
         for server in [DYNAMODB, ([3, 218, 180, 1], 443)] {
-            let mut config = Resolved::default();
-            config.path.rules = vec![PathRule {
-                name: "r".into(),
-                next_hop_mac: vec![next_hop],
-                access: Access::InVpc,
-                interface: Vec::new(),
-                vlan: Vec::new(),
-                link_kind: Vec::new(),
-                vni: Vec::new(),
-                gwlb_endpoint: Vec::new(),
-                source: Vec::new(),
-                destination: Vec::new(),
-                tunnel: Vec::new(),
-                entry: None,
-            }];
+            let [.., last] = next_hop;
+            let rule = format!(
+                "[[path]]\nnext_hop_mac = \"{:02x}:00:00:00:00:{last:02x}\"\naccess = \"in_vpc\"",
+                next_hop[0]
+            );
+            let config = crate::config::parse(&rule, &CommandLine::default()).unwrap();
             let mut engine = Engine::new(Arc::new(config), false, Arc::from("test"), RandomState::default());
             let interfaces = [Interface { link_type: LinkType(1), name: None, kind: None }];
             let wire = Wire::opened(server).client(&client_hello()).server(&server_hello(3));
