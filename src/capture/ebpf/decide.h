@@ -156,6 +156,7 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
         flow->bytes = segment->payload_bytes;
         flow->packets = 1;
         flow->settled = OPEN;
+        __sync_fetch_and_add(&openings, 1);
     }
     return PASS;
 }
@@ -187,6 +188,7 @@ STEP void begin(const struct flow_key *key, const struct segment *segment, u32 s
         if (own)
             own->map_full++;
     }
+    __sync_fetch_and_add(&openings, 1);
 }
 
 LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)

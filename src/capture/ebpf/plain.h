@@ -32,6 +32,47 @@ ALWAYS_INLINE int was_seen_coming_in(struct __sk_buff *skb)
     return index != 0 && slot_of(index).number != 0;
 }
 
+// What is known of a flow that needs no further look, OPEN for every other.
+ALWAYS_INLINE u32 settled_by(const struct flow_key *key)
+{
+    u16 low = (u16)key->address[0][1] ^ key->address[0][1] >> 48 ^ key->address[1][1] >> 48;
+    u32 place = (low ^ low >> 8 ^ key->port[0] ^ key->port[0] >> 8 ^ key->port[1] ^ key->port[1] >> 8) % RECENT_FLOWS;
+    volatile struct recent *recent = bpf_map_lookup_elem(&recents, &place);
+    if (!recent)
+        return OPEN;
+    // Before the table is asked: an opening that comes later makes it out of date.
+    u64 until = *(volatile u64 *)&openings;
+    u32 version = recent->version;
+    if (recent->openings == until && recent->left != 0 && recent->key.address[0][0] == key->address[0][0]
+        && recent->key.address[0][1] == key->address[0][1] && recent->key.address[1][0] == key->address[1][0]
+        && recent->key.address[1][1] == key->address[1][1] && recent->key.port[0] == key->port[0]
+        && recent->key.port[1] == key->port[1]) {
+        u32 settled = recent->settled;
+        if (likely(!(version & 1) && recent->version == version)) {
+            recent->left--;
+            return settled;
+        }
+    }
+    struct flow *flow = bpf_map_lookup_elem(&flows, key);
+    if (!flow || flow->settled == OPEN)
+        return OPEN;
+    u32 settled = flow->settled;
+    if (!(version & 1)) {
+        recent->version = version + 1;
+        recent->openings = until;
+        recent->settled = settled;
+        recent->left = RECENT_PACKETS;
+        recent->key.address[0][0] = key->address[0][0];
+        recent->key.address[0][1] = key->address[0][1];
+        recent->key.address[1][0] = key->address[1][0];
+        recent->key.address[1][1] = key->address[1][1];
+        recent->key.port[0] = key->port[0];
+        recent->key.port[1] = key->port[1];
+        recent->version = version + 2;
+    }
+    return settled;
+}
+
 // TCP and UDP behind plain Ethernet and IP headers at `at`, read in place. Zero where it is anything else.
 LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
 {
@@ -100,9 +141,9 @@ LAYER u32 decide_plain(struct __sk_buff *skb, u32 slot, u32 at, u32 is_outgoing)
     segment.payload_at = at + payload_at;
     segment.payload_bytes = packet_end - payload_at;
     if (!(segment.flags & SYN)) {
-        struct flow *flow = bpf_map_lookup_elem(&flows, &segment.key);
-        if (flow && flow->settled != OPEN) {
-            u32 skip = SKIP_FOR(flow->settled == SETTLED_BY_KERNEL ? SKIP_OTHER : SKIP_SETTLED);
+        u32 settled = settled_by(&segment.key);
+        if (settled != OPEN) {
+            u32 skip = SKIP_FOR(settled == SETTLED_BY_KERNEL ? SKIP_OTHER : SKIP_SETTLED);
             // A hello is at least this long, and most bulk does not begin like one: in place where it can be.
             if (segment.payload_bytes < 6)
                 return skip;
