@@ -90,7 +90,7 @@ pub fn fuzz_http(bytes: &[u8]) {
     let _ = parse_truncated(bytes);
     if let Parse::Done(first) = parse_request(bytes) {
         let rest = bytes.get(first.head_bytes..).unwrap_or_default();
-        if let Some(mut following) = Following::after(&first) {
+        if let Some(mut following) = Following::after(&first, true) {
             for piece in rest.chunks(61) {
                 following.push(piece);
             }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::options::{PathOptions, PathRule, Role};
 use crate::model::{
     Access, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, Entry, Layer, PathEvidence, PathFacts,
-    Sighting, Tunnel, is_private,
+    PublicNames, Sighting, Tunnel, is_private,
 };
 
 /// Link kinds that are IPsec tunnels on Linux, as rtnetlink names them.
@@ -30,8 +30,12 @@ pub struct PathInput<'a> {
     /// Hardware addresses, where a rule needs them: of the client's side and of the next hop, that is the source and
     /// the destination of what the client sends, and the other way round of what comes back.
     pub link_addresses: &'a [([u8; 6], [u8; 6])],
+    /// Every link it was seen on either tells hardware addresses or has none.
+    pub knows_link_addresses: bool,
     /// Kinds of the interfaces it was seen on, live only.
     pub link_kinds: &'a [Arc<str>],
+    /// It was seen live: what is not in `link_kinds` has no kind.
+    pub knows_link_kinds: bool,
     pub endpoint: &'a EndpointFacts,
     /// TLS ran inside a proxy's connection: the server's address is the proxy's.
     pub is_proxied: bool,
@@ -51,7 +55,16 @@ impl PathOptions {
 #[must_use]
 pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
     let mut finding = Finding::default();
-    if let Some(rule) = options.rules.iter().find(|rule| matches(rule, input)) {
+    // Rules of which nobody knows whether they are those of the flow, before the first that is.
+    let mut open = Vec::new();
+    let found = options.rules.iter().find(|rule| {
+        let holds = matches(rule, input);
+        if holds.is_none() {
+            open.push(*rule);
+        }
+        holds == Some(true)
+    });
+    if let Some(rule) = found {
         finding.take_rule(rule);
         finding.name = Some(rule.name.clone());
         match rule.entry {
@@ -64,7 +77,7 @@ pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         finding.access(input, options);
         finding.enter(input, options);
     }
-    finding.into_facts()
+    finding.into_facts(&open)
 }
 
 /// What was found so far, with the certainty of each half.
@@ -152,30 +165,46 @@ impl Finding {
         }
     }
 
-    fn into_facts(mut self) -> PathFacts {
+    /// `open` may be the flow's, before what was found.
+    fn into_facts(mut self, open: &[&PathRule]) -> PathFacts {
         self.evidence.sort_unstable();
         self.evidence.dedup();
         let access = self.access.filter(|(access, _)| *access != Access::Unknown);
         let entry = self.entry.filter(|(entry, _)| *entry != Entry::Unknown);
-        // Of the two halves the less certain one: a record has one word for both.
-        let confidence = [access.map(|half| half.1), entry.map(|half| half.1)].into_iter().flatten().min();
+        let (access_confidence, entry_confidence) = (access.map(|half| half.1), entry.map(|half| half.1));
+        let access = access.map_or(Access::Unknown, |half| half.0);
+        let entry = entry.map_or(Entry::Unknown, |half| half.0);
+        let is_open =
+            |says_otherwise: &dyn Fn(&PathRule) -> bool| open.iter().any(|rule| says_otherwise(rule));
+        let at_most = |confidence: Option<Confidence>, is_open: bool| {
+            confidence.map(|confidence| if is_open { Confidence::Possible } else { confidence })
+        };
         PathFacts {
-            access: access.map_or(Access::Unknown, |half| half.0),
-            entry: entry.map_or(Entry::Unknown, |half| half.0),
+            access,
+            entry,
             name: self.name,
             evidence: self.evidence,
-            confidence,
+            access_confidence: at_most(access_confidence, is_open(&|rule| rule.access != access)),
+            entry_confidence: at_most(
+                entry_confidence,
+                is_open(&|rule| rule.entry.is_some_and(|of_rule| of_rule != entry)),
+            ),
+            has_open_rules: !open.is_empty(),
         }
     }
 }
 
 /// True where name or address of the server exclude what a rule says of the entry: an interface endpoint has no public
-/// address of DynamoDB, and the others have no private one and no name of an interface endpoint.
+/// address of DynamoDB, and the others have no private one and no name of an interface endpoint. A public name that
+/// leads to a private address may lead anywhere.
 fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
     let is_interface_name = input.endpoint.kind == Some(EndpointKind::Interface);
     let is_private_server = !input.is_proxied && is_private(input.server.ip());
     match entry {
-        Entry::InterfaceEndpoint => !input.is_proxied && input.endpoint.prefix_region.is_some(),
+        Entry::InterfaceEndpoint => {
+            let is_overridden = is_private_server && input.endpoint.public_names() != PublicNames::None;
+            !input.is_proxied && input.endpoint.prefix_region.is_some() || is_overridden
+        }
         Entry::GatewayEndpoint | Entry::PublicEndpoint => is_interface_name || is_private_server,
         Entry::Unknown => false,
     }
@@ -204,41 +233,56 @@ fn is_inside_address(address: IpAddr) -> bool {
     address.is_link_local() && !is_reserved
 }
 
-/// True where every condition of the rule holds, those on a sighting for one and the same sighting.
-fn matches(rule: &PathRule, input: &PathInput<'_>) -> bool {
+/// True where every condition of the rule holds, those on a sighting for one and the same sighting; `None` where that hangs
+/// on what the capture does not tell.
+fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
     let holds = |nets: &[IpNet], address: SocketAddr| {
         nets.is_empty() || nets.iter().any(|net| net.contains(&address.ip().to_canonical()))
     };
     let mut views = std::iter::once((input.client, input.server)).chain(input.translated.iter().copied());
-    if !views.any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server)) {
-        return false;
-    }
-    if !rule.link_kind.is_empty()
-        && !input.link_kinds.iter().any(|kind| rule.link_kind.iter().any(|wanted| **kind == **wanted))
-    {
-        return false;
-    }
-    if !rule.next_hop_mac.is_empty()
-        && !input.link_addresses.iter().any(|(_, next_hop)| rule.next_hop_mac.contains(next_hop))
-    {
-        return false;
-    }
+    let is_between =
+        views.any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server));
+    let is_kind = rule.link_kind.is_empty()
+        || input.link_kinds.iter().any(|kind| rule.link_kind.iter().any(|wanted| **kind == **wanted));
+    let is_next_hop = rule.next_hop_mac.is_empty()
+        || input.link_addresses.iter().any(|(_, next_hop)| rule.next_hop_mac.contains(next_hop));
     let is_of_sighting = !rule.interface.is_empty()
         || !rule.vlan.is_empty()
         || !rule.vni.is_empty()
         || !rule.gwlb_endpoint.is_empty()
         || !rule.tunnel.is_empty();
-    !is_of_sighting || input.sightings.iter().any(|sighting| matches_sighting(rule, sighting))
+    let seen = || any(input.sightings.iter().map(|sighting| matches_sighting(rule, sighting)));
+    all([
+        Some(is_between),
+        (is_kind || input.knows_link_kinds).then_some(is_kind),
+        (is_next_hop || input.knows_link_addresses).then_some(is_next_hop),
+        if is_of_sighting { seen() } else { Some(true) },
+    ])
 }
 
-fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> bool {
+/// True where all are, false where one is not.
+fn all(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    answers.into_iter().fold(Some(true), |so_far, answer| match (so_far, answer) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    })
+}
+
+/// True where one is, false where none is.
+fn any(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    all(answers.into_iter().map(|answer| answer.map(|answer| !answer))).map(|none| !none)
+}
+
+fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> Option<bool> {
     let layers = &sighting.encapsulation;
     let has_layer = |holds: &dyn Fn(&Layer) -> bool| layers.iter().any(holds);
-    let is_interface = rule.interface.is_empty()
-        || sighting
-            .interface
-            .as_ref()
-            .is_some_and(|name| rule.interface.iter().any(|glob| matches_glob(glob, name)));
+    let is_interface = if rule.interface.is_empty() {
+        Some(true)
+    } else {
+        // A file may not name them.
+        sighting.interface.as_ref().map(|name| rule.interface.iter().any(|glob| matches_glob(glob, name)))
+    };
     let is_vlan = rule.vlan.is_empty()
         || has_layer(&|layer| matches!(layer, Layer::Vlan(id) if rule.vlan.contains(id)));
     let is_vni = rule.vni.is_empty()
@@ -256,7 +300,7 @@ fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> bool {
             Tunnel::None => !has_layer(&|layer| layer.tunnel().is_some()),
             wanted => has_layer(&|layer| layer.tunnel() == Some(*wanted)),
         });
-    is_interface && is_vlan && is_vni && is_gwlb && is_tunnel
+    all([is_interface, Some(is_vlan && is_vni && is_gwlb && is_tunnel)])
 }
 
 /// Shell-style: `*` for any text, `?` for one character. Linear in the name for each star.

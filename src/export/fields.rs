@@ -194,6 +194,14 @@ pub fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
     if let Some(KeyExchangeFacts::Dhe { bits, .. }) = tls.key_exchange {
         fields.integer(Key::DhBits, bits.into());
     }
+    optional(
+        fields,
+        Key::SessionCurve,
+        tls.session_key_exchange.and_then(KeyExchangeFacts::group).map(group_text),
+    );
+    if let Some(KeyExchangeFacts::Dhe { bits, .. }) = tls.session_key_exchange {
+        fields.integer(Key::SessionDhBits, bits.into());
+    }
     if let Some(hello) = hello {
         visit_offers(hello, fields);
     }
@@ -304,7 +312,7 @@ pub fn visit_path(path: &PathFacts, fields: &mut impl Fields) {
     fields.text(Key::PathEntry, Text::Word(path.entry.as_str()));
     given(fields, Key::PathName, path.name.as_deref());
     list(fields, Key::PathEvidence, path.evidence.iter().map(|word| Text::Word(word.as_str())));
-    word(fields, Key::PathConfidence, path.confidence.map(|word| word.as_str()));
+    word(fields, Key::PathConfidence, path.confidence().map(|word| word.as_str()));
 }
 
 fn optional(fields: &mut impl Fields, key: Key, value: Option<Text<'_>>) {

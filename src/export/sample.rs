@@ -118,7 +118,9 @@ pub(crate) fn tls12() -> Record {
             entry: Entry::PublicEndpoint,
             name: Some("dx-frankfurt".into()),
             evidence: vec![PathEvidence::Rule, PathEvidence::Vlan],
-            confidence: Some(Confidence::Certain),
+            access_confidence: Some(Confidence::Certain),
+            entry_confidence: Some(Confidence::Certain),
+            has_open_rules: false,
         },
         translated: Vec::new(),
         host: None,
@@ -253,6 +255,8 @@ pub(crate) fn mirrored() -> Record {
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });
+    let group = Some(NamedGroup(256));
+    tls.session_key_exchange = Some(KeyExchangeFacts::Dhe { bits: 2048, group });
     tls.is_contradicted = true;
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
     record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];

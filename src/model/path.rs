@@ -53,8 +53,12 @@ pub struct PathFacts {
     pub name: Option<String>,
     /// In the order of [`PathEvidence::ALL`].
     pub evidence: Vec<PathEvidence>,
-    /// Absent where both access and entry are unknown.
-    pub confidence: Option<Confidence>,
+    /// Absent where the access is unknown.
+    pub access_confidence: Option<Confidence>,
+    /// Absent where the entry is unknown.
+    pub entry_confidence: Option<Confidence>,
+    /// A configured rule asks what the capture does not tell, and may be that of the flow.
+    pub has_open_rules: bool,
 }
 
 impl Default for PathFacts {
@@ -64,7 +68,9 @@ impl Default for PathFacts {
             entry: Entry::Unknown,
             name: None,
             evidence: Vec::new(),
-            confidence: None,
+            access_confidence: None,
+            entry_confidence: None,
+            has_open_rules: false,
         }
     }
 }
@@ -73,16 +79,20 @@ impl PathFacts {
     /// How packets get to AWS, where that is more than possible.
     #[must_use]
     pub fn known_access(&self) -> Option<Access> {
-        (self.access != Access::Unknown && self.is_known()).then_some(self.access)
+        let is_known = self.access != Access::Unknown && self.access_confidence != Some(Confidence::Possible);
+        is_known.then_some(self.access)
     }
 
     /// How DynamoDB is entered, where that is more than possible.
     #[must_use]
     pub fn known_entry(&self) -> Option<Entry> {
-        (self.entry != Entry::Unknown && self.is_known()).then_some(self.entry)
+        let is_known = self.entry != Entry::Unknown && self.entry_confidence != Some(Confidence::Possible);
+        is_known.then_some(self.entry)
     }
 
-    fn is_known(&self) -> bool {
-        self.confidence != Some(Confidence::Possible)
+    /// Of the two halves the less certain one: a record has one word for both.
+    #[must_use]
+    pub fn confidence(&self) -> Option<Confidence> {
+        [self.access_confidence, self.entry_confidence].into_iter().flatten().min()
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::dynamodb::closed_set;
 use super::{
-    AlertFrom, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts, Shared, Timestamp, TlsFacts,
+    AlertFrom, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts, Shared,
+    Timestamp, TlsFacts,
 };
 
 closed_set! {
@@ -188,5 +189,33 @@ impl Record {
     #[must_use]
     pub fn is_proxied(&self) -> bool {
         self.proxy.is_some() || self.http.as_ref().is_some_and(|http| http.is_absolute_form)
+    }
+
+    /// False where the endpoint has no name, or none but one that need not be the one that was meant: beside an Encrypted
+    /// Client Hello the server name may be an outer one, and a DNS answer may have been for another host.
+    #[must_use]
+    pub fn is_name_proved(&self) -> bool {
+        let hello = self.tls.as_ref().and_then(|tls| tls.client_hello.as_ref());
+        let has_ech = hello.is_some_and(|hello| hello.has_ech);
+        self.endpoint.evidence.iter().any(|evidence| match evidence {
+            EndpointEvidence::Sni => !has_ech,
+            EndpointEvidence::Dns => !self.endpoint.is_hearsay(),
+            EndpointEvidence::Prefix => false,
+            EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {
+                true
+            }
+        })
+    }
+
+    /// The region of the endpoint, where it is told by a name that is proved, or by nothing but the address.
+    #[must_use]
+    pub fn known_region(&self) -> Option<&str> {
+        let is_by_address = self.endpoint.evidence == [EndpointEvidence::Prefix];
+        let region = if self.is_name_proved() || is_by_address {
+            self.endpoint.region.as_ref()
+        } else {
+            self.endpoint.prefix_region.as_ref()
+        };
+        region.map(|region| &**region)
     }
 }

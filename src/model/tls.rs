@@ -231,6 +231,18 @@ pub enum KeyExchangeFacts {
     ExportRsa { bits: u32 },
 }
 
+impl KeyExchangeFacts {
+    /// The named group, where it is one.
+    #[must_use]
+    pub const fn group(self) -> Option<NamedGroup> {
+        match self {
+            Self::Curve(group) => Some(group),
+            Self::Dhe { group, .. } => group,
+            Self::ExplicitCurve { .. } | Self::ExportRsa { .. } => None,
+        }
+    }
+}
+
 /// The server's leaf certificate, TLS 1.2 and older (where it is in clear).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
@@ -264,6 +276,8 @@ pub struct TlsFacts {
     /// SSLv2 only: the kind the client chose in CLIENT-MASTER-KEY.
     pub ssl2_cipher_kind: Option<Ssl2CipherKind>,
     pub key_exchange: Option<KeyExchangeFacts>,
+    /// The same of the full handshake that a resumed session continues, where that was seen.
+    pub session_key_exchange: Option<KeyExchangeFacts>,
     /// Shared, because many connections show the same one.
     pub certificate: Option<Arc<CertificateFacts>>,
     /// The certificate message was seen but could not be read (counted by reason), or had to be there and was not.
@@ -380,11 +394,7 @@ impl TlsFacts {
         if let Some(share) = self.server_hello.as_ref().and_then(|hello| hello.key_share) {
             return Some(share);
         }
-        match self.key_exchange? {
-            KeyExchangeFacts::Curve(group) => Some(group),
-            KeyExchangeFacts::Dhe { group, .. } => group,
-            KeyExchangeFacts::ExplicitCurve { .. } | KeyExchangeFacts::ExportRsa { .. } => None,
-        }
+        self.key_exchange?.group()
     }
 
     /// The server name, or why there is none.

@@ -88,7 +88,9 @@ pub(super) fn record(
                 translated: &view.translated,
                 sightings: &sightings,
                 link_addresses: &links,
+                knows_link_addresses: flows.knows_link_addresses(&view),
                 link_kinds: &kinds,
+                knows_link_kinds: flows.is_live(),
                 endpoint: &endpoint,
                 is_proxied: parts.proxy.is_some()
                     || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
@@ -121,7 +123,7 @@ impl Parts {
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();
-        flows.complete_resumed(&mut facts);
+        flows.complete_resumed(&mut facts, view.key.end(stage.client.other()).ip());
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
             Some(Err(error)) => facts.certificate_error = Some(error.reason()),

@@ -14,7 +14,7 @@ use super::inspect::Inspection;
 use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
-use crate::capture::{Frame, Interface};
+use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
@@ -30,6 +30,9 @@ use crate::tls::TlsErrors;
 /// peer detection and the tunnels' own keep-alives are more frequent.
 const ESP_WINDOW: Duration = Duration::from_secs(60);
 
+/// What stands in the place of a file's name where packets come from interfaces.
+pub const LIVE: &str = "live";
+
 /// The most ways that ESP is remembered of; a VPN takes a few.
 const MAX_ESP_WAYS: usize = 4_096;
 
@@ -39,10 +42,8 @@ pub(super) struct Flows {
     all_services: bool,
     names: NameCache,
     source: Arc<str>,
-    /// Name of each interface number.
-    interface_names: Vec<Option<Arc<str>>>,
-    /// Kind of each interface number.
-    interface_kinds: Vec<Option<Arc<str>>>,
+    /// What each interface number stands for; `None` where packets name one that nothing describes.
+    interfaces: Vec<Option<Interface>>,
     pub contexts: Contexts,
     /// When ESP was seen first and last, by the way it came.
     esp: HashMap<u32, Vec<Timestamp>, RandomState>,
@@ -71,8 +72,7 @@ impl Flows {
             all_services,
             names,
             source,
-            interface_names: Vec::new(),
-            interface_kinds: Vec::new(),
+            interfaces: Vec::new(),
             contexts: Contexts::default(),
             esp: HashMap::default(),
             repeated: Repeated::default(),
@@ -95,17 +95,13 @@ impl Flows {
 
     /// Learns of an interface, in the order of their numbers.
     pub fn meet_interface(&mut self, interface: Option<&Interface>) {
-        self.interface_names.push(interface.and_then(|interface| interface.name.clone()));
-        self.interface_kinds.push(interface.and_then(|interface| interface.kind.clone()));
+        self.interfaces.push(interface.cloned());
     }
 
     /// The number of an interface that was met stands for another one from now on.
     pub fn rename_interface(&mut self, number: u32, interface: &Interface, now: Timestamp) {
-        let at = number as usize;
-        if let (Some(name), Some(kind)) = (self.interface_names.get_mut(at), self.interface_kinds.get_mut(at))
-        {
-            name.clone_from(&interface.name);
-            kind.clone_from(&interface.kind);
+        if let Some(known) = self.interfaces.get_mut(number as usize) {
+            *known = Some(interface.clone());
         }
         self.contexts.forget(number, now);
     }
@@ -137,7 +133,8 @@ impl Flows {
 
     /// Names of the interfaces, in the order of their numbers; the source's where one has none.
     pub fn interface_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.interface_names.iter().map(|name| name.as_ref().unwrap_or(&self.source))
+        let names = self.interfaces.iter().map(|interface| interface.as_ref()?.name.as_ref());
+        names.map(|name| name.unwrap_or(&self.source))
     }
 
     /// Names of hosts that were forgotten for want of room.
@@ -197,8 +194,8 @@ impl Flows {
     }
 
     /// What a resumed session inherits from its full handshake, where that was seen.
-    pub fn complete_resumed(&mut self, facts: &mut TlsFacts) {
-        self.sessions.complete(facts);
+    pub fn complete_resumed(&mut self, facts: &mut TlsFacts, server: IpAddr) {
+        self.sessions.complete(facts, server);
     }
 
     /// Remembers ESP to or from the configured outside addresses.
@@ -243,8 +240,9 @@ impl Flows {
         let mut sightings = Vec::with_capacity(view.contexts.len());
         for &context in &view.contexts {
             if let Some((interface, layers)) = self.contexts.get(context) {
-                let name = interface.and_then(|interface| self.interface_names.get(interface as usize));
-                let sighting = Sighting { interface: name.cloned().flatten(), encapsulation: layers.clone() };
+                let interface = interface.and_then(|number| self.interface(number));
+                let name = interface.and_then(|interface| interface.name.clone());
+                let sighting = Sighting { interface: name, encapsulation: layers.clone() };
                 // Each section of a file numbers its interfaces anew.
                 if !sightings.contains(&sighting) {
                     sightings.push(sighting);
@@ -260,14 +258,32 @@ impl Flows {
 
     pub fn kinds_of(&self, view: &FlowView) -> Vec<Arc<str>> {
         let mut kinds = Vec::new();
-        for interface in self.interfaces_of(view) {
-            if let Some(Some(kind)) = self.interface_kinds.get(interface as usize)
-                && !kinds.contains(kind)
-            {
+        for kind in self.interfaces_of(view).filter_map(|number| self.interface(number)?.kind.as_ref()) {
+            if !kinds.contains(kind) {
                 kinds.push(Arc::clone(kind));
             }
         }
         kinds
+    }
+
+    /// True where every link the flow was seen on either tells hardware addresses or has none: cooked captures keep one
+    /// of the two.
+    pub fn knows_link_addresses(&self, view: &FlowView) -> bool {
+        let mut known = self.interfaces_of(view).map(|number| self.interface(number));
+        known.all(|interface| {
+            interface.is_some_and(|interface| {
+                !matches!(interface.link_type, LinkType::LINUX_SLL | LinkType::LINUX_SLL2)
+            })
+        })
+    }
+
+    /// True where packets come from interfaces, whose kinds the system tells.
+    pub fn is_live(&self) -> bool {
+        &*self.source == LIVE
+    }
+
+    fn interface(&self, number: u32) -> Option<&Interface> {
+        self.interfaces.get(number as usize)?.as_ref()
     }
 
     pub fn source(&self) -> Arc<str> {

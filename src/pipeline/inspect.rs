@@ -186,8 +186,8 @@ impl Inspection {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
             Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
-            Stage::Requests(all) if side == all.2 => all.0.push(bytes),
-            Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
+            Stage::Requests(_) => self.follow(view, side, bytes, moment, hellos),
+            Stage::Http(..) | Stage::Opaque => {}
         }
     }
 
@@ -298,6 +298,21 @@ impl Inspection {
         }
     }
 
+    /// Goes on with requests, which may end in a tunnel.
+    fn follow(&mut self, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
+        let Stage::Requests(all) = &mut self.stage else { return };
+        let (following, _, client) = &mut **all;
+        if side != *client {
+            return;
+        }
+        following.push(bytes);
+        if let Some(tunnel) = following.take_tunnel() {
+            self.stage = Stage::Sniffing;
+            self.dialogue.get_or_insert_default().said[side.index()] = tunnel;
+            self.search(view, side, moment, hellos);
+        }
+    }
+
     /// True where what `side` has said so far, with `next` behind it, is a hello or the beginning of one.
     fn may_become_hello(&self, side: Side, next: &[u8]) -> bool {
         let before = said(self.dialogue.as_deref(), side);
@@ -324,15 +339,14 @@ impl Inspection {
         }
         if let Some((bytes, proxy)) = request_of(dialogue) {
             if let Parse::Done(request) = http1::parse_request(bytes) {
-                let rest = bytes.get(request.head_bytes..).unwrap_or_default();
-                self.stage = match http1::Following::after(&request) {
-                    Some(mut following) => {
-                        following.push(rest);
-                        Stage::Requests(Box::new((following, proxy, side)))
-                    }
+                let rest = bytes.get(request.head_bytes..).unwrap_or_default().to_vec();
+                // A second tunnel of one connection is not looked into.
+                self.stage = match http1::Following::after(&request, proxy.is_none()) {
+                    Some(following) => Stage::Requests(Box::new((following, proxy, side))),
                     None => Stage::Http(Box::new((request.facts, proxy))),
                 };
                 self.dialogue = None;
+                self.follow(view, side, &rest, moment, hellos);
             }
             return;
         }

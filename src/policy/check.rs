@@ -53,8 +53,7 @@ enum KeyExchange {
     Curve(u32),
     /// Static keys or a shared key: nothing was exchanged.
     None,
-    /// An earlier connection's is used again [RFC 5246 section 7.3].
-    Resumed,
+    /// Not seen: of this connection, or of the earlier one that it resumes.
     Unknown,
 }
 
@@ -149,20 +148,20 @@ impl Case<'_> {
     fn key_exchange(&self) -> KeyExchange {
         let Some(tls) = self.tls() else { return KeyExchange::Unknown };
         let Some(hello) = tls.server_hello.as_ref() else { return KeyExchange::Unknown };
-        if let Some(group) = tls.group() {
+        // The keys of a resumed session are those of its full handshake.
+        let exchange = tls.key_exchange.or(tls.session_key_exchange);
+        if let Some(group) = tls.group().or(exchange.and_then(KeyExchangeFacts::group)) {
             return KeyExchange::Group(group);
         }
-        match tls.key_exchange {
+        match exchange {
             Some(KeyExchangeFacts::Dhe { bits, .. }) => return KeyExchange::Prime(bits),
             Some(KeyExchangeFacts::ExplicitCurve { bits }) => return KeyExchange::Curve(bits),
             Some(KeyExchangeFacts::ExportRsa { .. }) => return KeyExchange::None,
             Some(KeyExchangeFacts::Curve(_)) | None => {}
         }
-        let is_tls13 = self.version().is_some_and(|version| version.rank() > TlsVersion::TLS12.rank());
         match tls.forward_secrecy {
             _ if hello.is_truncated => KeyExchange::Unknown,
             Some(ForwardSecrecy::No) => KeyExchange::None,
-            _ if !is_tls13 && tls.resumed == Some(true) => KeyExchange::Resumed,
             _ => KeyExchange::Unknown,
         }
     }

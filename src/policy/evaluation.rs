@@ -87,7 +87,10 @@ fn open_by_settings(record: &Record, violations: &[Violation], options: &Options
 /// What follows from the findings and from what could not be judged.
 #[must_use]
 pub fn verdict(record: &Record, violations: &[Violation], not_assessed: &[&str]) -> Verdict {
-    let is_seen = record.completeness == Completeness::Full && record.outcome == Outcome::Completed;
+    // Hellos of two handshakes prove nothing of either.
+    let is_one_handshake = record.tls.as_ref().is_none_or(|tls| tls.is_choice_offered());
+    let is_seen =
+        record.completeness == Completeness::Full && record.outcome == Outcome::Completed && is_one_handshake;
     if violations.iter().any(|violation| violation.severity != Severity::Info) {
         Verdict::Violation
     } else if is_seen && not_assessed.is_empty() {

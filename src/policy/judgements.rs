@@ -43,7 +43,7 @@ struct Question {
     is_client_private: bool,
     access: Access,
     entry: Entry,
-    is_path_possible: bool,
+    possible_halves: [bool; 2],
     completeness: Completeness,
     outcome: Outcome,
     is_from_beginning: bool,
@@ -118,7 +118,16 @@ impl Question {
             handshake_duration: _,
             tcp_rtt: _,
             endpoint,
-            path: PathFacts { access, entry, name: _, evidence: _, confidence },
+            path:
+                PathFacts {
+                    access,
+                    entry,
+                    name: _,
+                    evidence: _,
+                    access_confidence,
+                    entry_confidence,
+                    has_open_rules: _,
+                },
             // Asked by overrides and exceptions only, as name and evidence of the path.
             translated: _,
             host: _,
@@ -141,7 +150,8 @@ impl Question {
             is_client_private: is_private(client.ip()),
             access: *access,
             entry: *entry,
-            is_path_possible: *confidence == Some(Confidence::Possible),
+            possible_halves: [*access_confidence, *entry_confidence]
+                .map(|of| of == Some(Confidence::Possible)),
             completeness: *completeness,
             outcome: *outcome,
             is_from_beginning: *is_from_beginning,

@@ -11,7 +11,9 @@ use jiff::tz::Offset;
 use super::profile;
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
-use crate::model::{Access, EndpointKind, Entry, Record, Service, Severity, Timestamp};
+use crate::model::{
+    Access, Confidence, EndpointEvidence, EndpointKind, Entry, Record, Service, Severity, Timestamp,
+};
 
 /// Options of the evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,13 +229,26 @@ impl Match {
             Entry::Unknown => is_one_of(&self.entry, Some(&Entry::Unknown)).then_some(true),
             _ => is_one_of_known(&self.entry, path.known_entry().as_ref()),
         };
+        // Where a rule of another name may be the flow's, a name is no more than possible.
+        let is_named = is_one_of(&self.path, path.name.as_ref());
+        let is_name_open = !self.path.is_empty()
+            && (path.has_open_rules
+                || path.name.is_some() && path.confidence() == Some(Confidence::Possible));
+        let path_name = (!is_name_open).then_some(is_named);
+        let is_service = is_one_of(&self.service, endpoint.service.as_ref());
+        // The addresses of DynamoDB may be those of its other services, too.
+        let is_service_open = endpoint.evidence == [EndpointEvidence::Prefix]
+            && self.service.iter().any(|service| *service != Service::Dax);
+        let is_region = |region: &str| self.region.iter().any(|wanted| wanted == region);
+        let region = if self.region.is_empty() { Some(true) } else { record.known_region().map(is_region) };
+        let kind = endpoint.kind.as_ref().filter(|_| record.is_name_proved());
         let answers = [
             Some(is_in(&self.source, &|ends| ends.0)),
             Some(is_in(&self.destination, &|ends| ends.1)),
-            Some(is_one_of(&self.service, endpoint.service.as_ref())),
-            Some(is_one_of(&self.path, path.name.as_ref())),
-            is_one_of_known(&self.region, endpoint.region.as_ref()).or((!is_dynamodb).then_some(false)),
-            is_one_of_known(&self.endpoint, endpoint.kind.as_ref()).or((!is_dynamodb).then_some(false)),
+            (is_service || !is_service_open).then_some(is_service),
+            path_name,
+            region.or((!is_dynamodb).then_some(false)),
+            is_one_of_known(&self.endpoint, kind).or((!is_dynamodb).then_some(false)),
             access,
             entry,
         ];

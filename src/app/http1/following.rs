@@ -2,7 +2,8 @@
 //!
 //! A connection has one record, and it names its first request to DynamoDB. What a later one does worse must not
 //! hide behind it: a request without a signature, or with a long-term key. Nor may all of them hide behind a request
-//! to another service, which a client sends its proxy on the same connection.
+//! that is none of DynamoDB's: to another service, by way of a proxy, or to ask whether the server is well. Nor a CONNECT,
+//! and what goes through the tunnel.
 
 use std::mem;
 
@@ -42,6 +43,7 @@ pub struct Following {
     /// A head or a line that is not whole yet.
     pending: Vec<u8>,
     seen_bytes: u64,
+    may_tunnel: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,15 +58,17 @@ enum State {
     Trailers,
     /// Bytes are missing: a request is looked for at the beginning of what comes.
     Lost,
+    /// The connection has become a tunnel, and nothing before mattered: what is pending begins with the CONNECT.
+    Tunnel,
     Done,
 }
 
 impl Following {
-    /// What follows `first`; `None` where nothing of it matters: the request is none of DynamoDB's API, and by its form
-    /// sent to the server itself, not to a proxy for many [RFC 9112 section 3.2.2].
+    /// What follows `first`; `None` where its end cannot be told, because its head is longer than is read. A CONNECT behind
+    /// it is given back where `may_tunnel` says so.
     #[must_use]
-    pub fn after(first: &Request) -> Option<Self> {
-        if !(is_dynamodb(&first.facts) || first.facts.is_absolute_form) || first.limit.is_some() {
+    pub fn after(first: &Request, may_tunnel: bool) -> Option<Self> {
+        if first.limit.is_some() {
             return None;
         }
         let mut following = Self {
@@ -72,6 +76,7 @@ impl Following {
             state: State::Done,
             pending: Vec::new(),
             seen_bytes: 0,
+            may_tunnel,
         };
         following.expect(first.body);
         Some(following)
@@ -85,7 +90,7 @@ impl Following {
         }
         while !bytes.is_empty() {
             bytes = match self.state {
-                State::Done | State::Lost => return,
+                State::Done | State::Lost | State::Tunnel => return,
                 State::Head => self.head(bytes),
                 State::Body(left) => {
                     let (left, rest) = skip(bytes, left);
@@ -112,6 +117,12 @@ impl Following {
             self.pending.clear();
             self.state = State::Lost;
         }
+    }
+
+    /// What the client says from the CONNECT on that made a tunnel of the connection, once.
+    #[must_use]
+    pub fn take_tunnel(&mut self) -> Option<Vec<u8>> {
+        (self.state == State::Tunnel).then(|| mem::take(&mut self.pending))
     }
 
     /// True once nothing more can be learned.
@@ -143,6 +154,12 @@ impl Following {
         let taken =
             bytes.get(..bytes.len().min(MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES))).unwrap_or(bytes);
         self.pending.extend_from_slice(taken);
+        // A record is of one thing: what was seen of DynamoDB in clear stands.
+        if self.may_tunnel && is_connect(&self.pending) && !is_dynamodb(&self.facts) {
+            self.state = State::Tunnel;
+            self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
+            return &[];
+        }
         match parse_request(&self.pending) {
             Parse::NeedMore => bytes.get(taken.len()..).unwrap_or_default(),
             Parse::No => {
@@ -236,6 +253,11 @@ impl Following {
         self.state = State::Done;
         self.pending = Vec::new();
     }
+}
+
+/// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6].
+fn is_connect(head: &[u8]) -> bool {
+    head.trim_ascii_start().starts_with(b"CONNECT ")
 }
 
 /// True for a request to DynamoDB's API, by one of the signs it has.

@@ -11,6 +11,8 @@ struct Case {
     sightings: Vec<Sighting>,
     links: Vec<([u8; 6], [u8; 6])>,
     kinds: Vec<Arc<str>>,
+    /// What is not in the two is not there.
+    knows_links: bool,
     endpoint: EndpointFacts,
     is_proxied: bool,
     esp_seen: bool,
@@ -26,6 +28,7 @@ impl Default for Case {
             sightings: vec![sighting("eth0", &[])],
             links: Vec::new(),
             kinds: Vec::new(),
+            knows_links: true,
             endpoint: EndpointFacts {
                 kind: Some(EndpointKind::Regional),
                 evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
@@ -63,28 +66,34 @@ fn rule(name: &str, access: Access) -> PathRule {
 
 /// `access entry confidence name evidence,evidence`
 fn decide(case: &Case) -> String {
-    let facts = classify(
+    let facts = classify_case(case);
+    let evidence: Vec<&str> = facts.evidence.iter().map(|evidence| evidence.as_str()).collect();
+    format!(
+        "{} {} {} {} {}",
+        facts.access,
+        facts.entry,
+        facts.confidence().map_or("-", Confidence::as_str),
+        facts.name.as_deref().unwrap_or("-"),
+        if evidence.is_empty() { "-".to_owned() } else { evidence.join(",") }
+    )
+}
+
+fn classify_case(case: &Case) -> PathFacts {
+    classify(
         &PathInput {
             client: case.client.parse().unwrap(),
             server: case.server.parse().unwrap(),
             translated: &case.translated,
             sightings: &case.sightings,
             link_addresses: &case.links,
+            knows_link_addresses: case.knows_links,
             link_kinds: &case.kinds,
+            knows_link_kinds: case.knows_links,
             endpoint: &case.endpoint,
             is_proxied: case.is_proxied,
             esp_seen: case.esp_seen,
         },
         &case.options,
-    );
-    let evidence: Vec<&str> = facts.evidence.iter().map(|evidence| evidence.as_str()).collect();
-    format!(
-        "{} {} {} {} {}",
-        facts.access,
-        facts.entry,
-        facts.confidence.map_or("-", Confidence::as_str),
-        facts.name.as_deref().unwrap_or("-"),
-        if evidence.is_empty() { "-".to_owned() } else { evidence.join(",") }
     )
 }
 
@@ -379,4 +388,89 @@ fn a_rule_knows_a_client_by_any_of_its_addresses() {
         };
         assert!(decide(&case).starts_with(expected));
     }
+}
+
+/// A rule that may be the flow's is not passed over as if it were not.
+#[test]
+fn what_the_capture_does_not_tell_keeps_later_rules_from_proving_anything() {
+    let asks_interface =
+        PathRule { interface: vec!["eth1".into()], ..rule("dx", Access::DirectConnectPublic) };
+    let asks_kind = PathRule { link_kind: vec!["vti".into()], ..rule("vpn", Access::SiteToSiteVpn) };
+    let asks_hop = PathRule { next_hop_mac: vec![[2; 6]], ..rule("dx", Access::DirectConnectPublic) };
+    let all = || rule("rest", Access::Internet);
+    let nameless = || vec![Sighting { interface: None, encapsulation: crate::model::Layers::default() }];
+    for first in [asks_interface.clone(), asks_kind, asks_hop] {
+        let case = |knows_links, sightings, rules| Case {
+            knows_links,
+            sightings,
+            options: with_rules(rules),
+            ..Case::default()
+        };
+        let rules = vec![first.clone(), all()];
+        // It is told, and another one.
+        let told = case(true, vec![sighting("eth0", &[])], rules.clone());
+        assert_eq!(decide(&told), "internet unknown certain rest rule");
+        let untold = case(false, nameless(), rules);
+        assert_eq!(decide(&untold), "internet unknown possible rest rule");
+        // Another condition of it does not hold.
+        let other = PathRule { source: vec!["192.0.2.0/24".parse().unwrap()], ..first.clone() };
+        assert_eq!(
+            decide(&case(false, nameless(), vec![other, all()])),
+            "internet unknown certain rest rule"
+        );
+        // Both would say the same.
+        let same = PathRule { access: Access::Internet, ..first.clone() };
+        assert_eq!(decide(&case(false, nameless(), vec![same, all()])), "internet unknown certain rest rule");
+        // Behind the one that holds it is not asked.
+        assert_eq!(
+            decide(&case(false, nameless(), vec![all(), first.clone()])),
+            "internet unknown certain rest rule"
+        );
+        assert_eq!(decide(&case(false, nameless(), vec![first])), "unknown unknown - - -");
+    }
+    // What the wire proves is no better than a rule that may say otherwise.
+    let nat = |rules| Case {
+        client: "203.0.113.9:50000",
+        sightings: nameless(),
+        options: PathOptions {
+            site: SiteFacts { role: Some(Role::Nat), ..SiteFacts::default() },
+            ..with_rules(rules)
+        },
+        ..Case::default()
+    };
+    assert_eq!(decide(&nat(Vec::new())), "internet public_endpoint likely - address,prefix");
+    assert_eq!(decide(&nat(vec![asks_interface])), "internet public_endpoint possible - address,prefix");
+}
+
+/// The other half of the path may be less certain.
+#[test]
+fn what_is_certain_of_one_half_stays_so() {
+    let facts = classify_case(&Case {
+        server: "203.0.113.77:443",
+        endpoint: interface_endpoint(Confidence::Certain, EndpointEvidence::Sni),
+        options: with_rules(vec![rule("rest", Access::Internet)]),
+        ..Case::default()
+    });
+    assert_eq!(facts.confidence(), Some(Confidence::Possible));
+    assert_eq!((facts.known_access(), facts.known_entry()), (Some(Access::Internet), None));
+}
+
+#[test]
+fn a_public_name_at_a_private_address_has_no_entry_whatever_a_rule_says() {
+    let said =
+        PathRule { entry: Some(Entry::InterfaceEndpoint), ..rule("said", Access::DirectConnectPrivate) };
+    let overridden = Case {
+        server: "10.0.3.4:443",
+        endpoint: EndpointFacts {
+            service: Some(crate::model::Service::Dynamodb),
+            kind: Some(EndpointKind::Regional),
+            is_aws_name: true,
+            evidence: vec![EndpointEvidence::Sni],
+            confidence: Some(Confidence::Certain),
+            ..EndpointFacts::default()
+        },
+        options: with_rules(vec![said]),
+        ..Case::default()
+    };
+    assert_eq!(decide(&overridden), "direct_connect_private unknown certain said rule");
 }

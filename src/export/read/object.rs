@@ -312,11 +312,13 @@ fn agreed(object: &mut Object, facts: &mut TlsFacts, is_truncated: bool) -> Read
     let bits = object.small::<u32>(Key::DhBits)?;
     let alpn = object.text(Key::NextProtocol)?.map(String::into_bytes);
     let is_tls13 = version.is_some_and(|version| version.rank() > TlsVersion::TLS12.rank());
-    facts.key_exchange = match (bits, group) {
-        (Some(bits), group) => Some(KeyExchangeFacts::Dhe { bits, group }),
-        (None, Some(group)) if !is_tls13 => Some(KeyExchangeFacts::Curve(group)),
-        (None, _) => None,
+    let exchange = |bits, group: Option<NamedGroup>| match bits {
+        Some(bits) => Some(KeyExchangeFacts::Dhe { bits, group }),
+        None => group.map(KeyExchangeFacts::Curve),
     };
+    facts.key_exchange = exchange(bits, group.filter(|_| bits.is_some() || !is_tls13));
+    let session_group = object.word(Key::SessionCurve, words::group)?;
+    facts.session_key_exchange = exchange(object.small(Key::SessionDhBits)?, session_group);
     facts.server_hello = version.map(|version| {
         ServerHello {
             is_ssl2_form: suite.is_none(),
@@ -452,12 +454,18 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
 }
 
 fn path(object: &mut Object) -> Read<PathFacts> {
+    let access = object.word(Key::PathAccess, Access::parse)?.unwrap_or(Access::Unknown);
+    let entry = object.word(Key::PathEntry, Entry::parse)?.unwrap_or(Entry::Unknown);
+    // Written of the less certain half: the other may have been better, which nobody knows any more.
+    let confidence = object.word(Key::PathConfidence, Confidence::parse)?;
     Ok(PathFacts {
-        access: object.word(Key::PathAccess, Access::parse)?.unwrap_or(Access::Unknown),
-        entry: object.word(Key::PathEntry, Entry::parse)?.unwrap_or(Entry::Unknown),
+        access,
+        entry,
+        access_confidence: confidence.filter(|_| access != Access::Unknown),
+        entry_confidence: confidence.filter(|_| entry != Entry::Unknown),
         name: object.text(Key::PathName)?,
         evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
-        confidence: object.word(Key::PathConfidence, Confidence::parse)?,
+        has_open_rules: false,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
 use crate::pipeline::analyze::note_unsupported;
 use crate::pipeline::earlier::EarlierFlows;
+use crate::pipeline::flows::LIVE;
 use crate::telemetry::Accounts;
 
 /// The engine looks at the clock when nothing came for so long.
@@ -64,7 +65,7 @@ impl<A> Worker<A> {
         is_one_of_many: bool,
     ) -> Self {
         let hasher = RandomState::default();
-        let source: Arc<str> = Arc::from(if is_replay { MANY_FILES } else { "live" });
+        let source: Arc<str> = Arc::from(if is_replay { MANY_FILES } else { LIVE });
         let engine = Engine::new(Arc::clone(&config), false, Arc::clone(&source), hasher.clone());
         Self {
             config,

@@ -145,7 +145,7 @@ impl Case<'_> {
             return Finding::Kept;
         }
         let group = match self.key_exchange() {
-            KeyExchange::Unknown | KeyExchange::Resumed => return Finding::Unknown,
+            KeyExchange::Unknown => return Finding::Unknown,
             KeyExchange::None => return Finding::Kept,
             KeyExchange::Group(group) if allowed.contains(&group) => return Finding::Kept,
             KeyExchange::Group(group) => group.to_string(),
@@ -163,7 +163,7 @@ impl Case<'_> {
 
     pub(super) fn weak_key_exchange(&self) -> Finding {
         let (bits, minimum, what) = match self.key_exchange() {
-            KeyExchange::None | KeyExchange::Resumed => return Finding::Kept,
+            KeyExchange::None => return Finding::Kept,
             KeyExchange::Unknown => return Finding::Unknown,
             KeyExchange::Prime(bits) => {
                 (bits, self.settings.minimum_dh_bits, "a Diffie-Hellman prime".to_owned())

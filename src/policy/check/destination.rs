@@ -75,10 +75,14 @@ impl Case<'_> {
 impl Case<'_> {
     pub(super) fn fips_endpoint_required(&self) -> Finding {
         let endpoint = &self.record.endpoint;
+        if !self.record.is_name_proved() {
+            return Finding::Unknown;
+        }
         let kind = match endpoint.kind {
-            _ if endpoint.fips => return Finding::Kept,
             // Only AWS's names say whether they are FIPS, and only by forms that are known.
-            None | Some(EndpointKind::Unrecognised) => return Finding::Unknown,
+            Some(EndpointKind::Unrecognised) => return Finding::Unknown,
+            _ if endpoint.fips => return Finding::Kept,
+            None => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
             Some(EndpointKind::Regional)
@@ -134,15 +138,17 @@ impl Case<'_> {
             return Finding::Kept;
         };
         // Gateway endpoints serve DynamoDB itself, not Streams, and only clients inside the VPC.
-        let is_elsewhere =
-            matches!(
-                record.path.access,
-                Access::SiteToSiteVpn
-                    | Access::DirectConnectPrivate
-                    | Access::DirectConnectPublic
-                    | Access::DirectConnectTransit
-            ) || matches!(record.path.entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
-        if is_elsewhere
+        let (access, entry) = (record.path.access, record.path.entry);
+        let is_elsewhere = matches!(
+            access,
+            Access::SiteToSiteVpn
+                | Access::DirectConnectPrivate
+                | Access::DirectConnectPublic
+                | Access::DirectConnectTransit
+        );
+        let is_entered = matches!(entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
+        if is_elsewhere && record.path.known_access().is_some()
+            || is_entered && record.path.known_entry().is_some()
             || record.endpoint.service != Some(Service::Dynamodb)
             || record.is_proxied()
             || !is_private(record.client.ip())
@@ -150,6 +156,10 @@ impl Case<'_> {
             || record.endpoint.prefix_region.as_deref() != Some(region)
         {
             return Finding::Kept;
+        }
+        if is_elsewhere || is_entered {
+            // It is possible, no more.
+            return Finding::Unknown;
         }
         // A private address alone may be that of a client on premises, whose way happens to lead through here.
         let is_in_vpc = record.path.known_access() == Some(Access::InVpc);
@@ -163,7 +173,7 @@ impl Case<'_> {
     }
 
     pub(super) fn cross_region_endpoint(&self) -> Finding {
-        match (self.record.endpoint.region.as_deref(), self.site.region.as_deref()) {
+        match (self.record.known_region(), self.site.region.as_deref()) {
             (Some(region), Some(home)) if region != home => {
                 let message = format!(
                     "{} uses {} in {region}; the home region is {home}.",
@@ -186,8 +196,9 @@ impl Case<'_> {
             return Finding::Kept;
         }
         // It may be the address of a proxy, which was asked for the name before. Or the host of another name that is
-        // known for it. Or nothing but another host's, which was told of it.
-        if !self.record.is_from_beginning || names == PublicNames::Some || endpoint.is_hearsay() {
+        // known for it. Or not the name that was meant.
+        let is_proved = self.record.is_name_proved();
+        if !self.record.is_from_beginning || names == PublicNames::Some || !is_proved {
             return Finding::Unknown;
         }
         let message = format!(
@@ -204,7 +215,7 @@ impl Case<'_> {
             let is_unproven = self.record.endpoint.is_address_unproven;
             return if is_unproven { Finding::Unknown } else { Finding::Kept };
         };
-        if self.record.endpoint.is_hearsay() {
+        if !self.record.is_name_proved() {
             // The name need not be this flow's.
             return Finding::Unknown;
         }

@@ -72,6 +72,8 @@ pub(in crate::policy) fn good() -> Record {
             region: Some("eu-central-1".to_owned()),
             host: Some(HOST.to_owned()),
             is_aws_name: true,
+            evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
+            confidence: Some(Confidence::Certain),
             prefix_region: Some("eu-central-1".to_owned()),
             ..EndpointFacts::default()
         }

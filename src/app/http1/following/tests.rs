@@ -28,7 +28,7 @@ fn chunked(operation: &str) -> Vec<u8> {
 /// Follows a connection that is given in pieces of `size` bytes after the first request.
 fn follow(stream: &[u8], size: usize) -> Following {
     let Parse::Done(first) = parse_request(stream) else { panic!() };
-    let mut following = Following::after(&first).expect("a request to DynamoDB");
+    let mut following = Following::after(&first, true).expect("a request to DynamoDB");
     stream[first.head_bytes..].chunks(size).for_each(|piece| following.push(piece));
     following
 }
@@ -65,7 +65,7 @@ fn takes_no_body_for_a_request() {
     let stream = [request(TEMPORARY, "GetItem"), chunked("PutItem"), request(TEMPORARY, "Query")].concat();
     for end in 0..=stream.len() {
         let Parse::Done(first) = parse_request(&stream[..end]) else { continue };
-        let mut following = Following::after(&first).unwrap();
+        let mut following = Following::after(&first, true).unwrap();
         following.push(&stream[first.head_bytes..end]);
         assert!(!following.is_done());
         let facts = following.finish();
@@ -83,16 +83,7 @@ fn goes_on_at_a_request_after_missing_bytes() {
 }
 
 #[test]
-fn follows_only_what_matters_and_only_so_far() {
-    let first = |head: &str| match parse_request(head.as_bytes()) {
-        Parse::Done(request) => Following::after(&request).is_some(),
-        other => panic!("{other:?}"),
-    };
-    assert!(!first("GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n"));
-    assert!(!first("GET / HTTP/1.1\r\n\r\n"));
-    assert!(first("GET / HTTP/1.1\r\nHost: dynamodb.us-east-1.amazonaws.com\r\n\r\n"));
-    assert!(first("GET / HTTP/1.1\r\nHost: 123456789012.ddb.us-east-1.amazonaws.com\r\n\r\n"));
-    assert!(first("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n"));
+fn follows_only_so_far() {
     let many = follow(&request(TEMPORARY, "GetItem").repeat(MAX_REQUESTS as usize + 9), 1_000);
     assert!(many.is_done());
     assert_eq!(many.finish().later.count, MAX_REQUESTS - 1);
@@ -197,9 +188,35 @@ fn names_the_first_request_to_dynamodb_behind_those_to_others() {
         let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
         assert_eq!(facts.later, crate::model::LaterRequests { count: 4, unsigned, has_long_term_key: false });
     }
-    // A server's own requests are no proxy's: they are not read on.
-    let Parse::Done(first) = parse_request(b"GET /a HTTP/1.1\r\nHost: other.example\r\n\r\n") else {
-        panic!()
-    };
-    assert!(Following::after(&first).is_none());
+    // To an emulator, which is asked first whether it is there.
+    let is_there = b"GET / HTTP/1.1\r\nHost: db.example:8000\r\n\r\n";
+    let facts = follow(&[&is_there[..], &request(None, "Scan")].concat(), 9).finish();
+    assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.Scan"));
+    assert_eq!(facts.signature, Some(Signature::None));
+}
+
+#[test]
+fn gives_back_what_becomes_a_tunnel() {
+    let other = b"GET http://other.example/a HTTP/1.1\r\nHost: other.example\r\n\r\n";
+    let connect = b"CONNECT dynamodb.us-east-1.amazonaws.com:443 HTTP/1.1\r\n\r\n\x16\x03\x01";
+    let stream = [&other[..], connect].concat();
+    for size in 1..stream.len() {
+        let Parse::Done(first) = parse_request(&stream) else { panic!() };
+        let mut following = Following::after(&first, true).unwrap();
+        let mut tunnel = Vec::new();
+        for piece in stream[first.head_bytes..].chunks(size) {
+            if tunnel.is_empty() {
+                following.push(piece);
+                tunnel = following.take_tunnel().unwrap_or_default();
+            } else {
+                tunnel.extend_from_slice(piece);
+            }
+        }
+        assert_eq!(tunnel, connect, "{size}");
+    }
+    // What was seen of DynamoDB stands.
+    let stream = [&request(TEMPORARY, "Query")[..], connect].concat();
+    let mut following = follow(&stream, 1_000);
+    assert_eq!(following.take_tunnel(), None);
+    assert_eq!(following.finish().target.as_deref(), Some("DynamoDB_20120810.Query"));
 }

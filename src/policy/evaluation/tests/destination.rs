@@ -179,7 +179,7 @@ fn judges_no_path_that_is_only_possible() {
         (Confidence::Possible, Access::SiteToSiteVpn, Verdict::NotAssessable),
         (Confidence::Possible, Access::Internet, Verdict::NotAssessable),
     ] {
-        record.path.confidence = Some(confidence);
+        record.path.access_confidence = Some(confidence);
         options.settings.allowed_paths = vec![AllowedPath { access: Some(allowed), entry: None }];
         // Also where judgements are kept.
         let mut judgements = crate::policy::Judgements::default();
@@ -216,4 +216,46 @@ fn a_region_that_is_not_known_may_be_another_one() {
     let mut record = good();
     record.endpoint.region = None;
     assert_eq!(evaluate(&record, &options).not_assessed, ["cross_region_endpoint"]);
+}
+
+/// Beside an Encrypted Client Hello the name may be another one than that of the endpoint.
+#[test]
+fn an_outer_name_decides_nothing() {
+    let mut outer = good();
+    client_hello(&mut outer).has_ech = true;
+    let mut options = Options::default();
+    options.settings.severities.set(Rule::FipsEndpointRequired, Some(Severity::Critical));
+    for is_fips in [true, false] {
+        outer.endpoint.fips = is_fips;
+        assert_eq!(evaluate(&outer, &options).not_assessed, ["fips_endpoint_required"]);
+    }
+    // What something else says as well is known.
+    outer.endpoint.fips = true;
+    outer.endpoint.evidence.push(EndpointEvidence::Dns);
+    assert_eq!(evaluate(&outer, &options).verdict, Verdict::Pass);
+    outer.endpoint.evidence.pop();
+    // Its region is that of the address.
+    let mut options = Options::default();
+    options.site.region = Some("eu-west-1".to_owned());
+    options.settings.severities.set(Rule::CrossRegionEndpoint, Some(Severity::Critical));
+    outer.endpoint.region = Some("eu-west-1".to_owned());
+    assert_eq!(evaluate(&outer, &options).verdict, Verdict::Violation);
+    outer.endpoint.prefix_region = None;
+    assert_eq!(evaluate(&outer, &options).not_assessed, ["cross_region_endpoint"]);
+    let matching = Match { region: vec!["eu-west-1".to_owned()], ..Match::default() };
+    assert_eq!(matching.holds(&outer), None);
+    let matching = Match { endpoint: vec![EndpointKind::Regional], ..Match::default() };
+    assert_eq!(matching.holds(&outer), None);
+    outer.server = "10.0.0.9:443".parse().unwrap();
+    assert_eq!(evaluate(&outer, &Options::default()).not_assessed, ["dns_override"]);
+}
+
+#[test]
+fn an_address_alone_may_be_that_of_another_service_of_dynamodb() {
+    let mut record = good();
+    record.endpoint.evidence = vec![EndpointEvidence::Prefix];
+    let holds = |service| Match { service: vec![service], ..Match::default() }.holds(&record);
+    assert_eq!(holds(Service::Dynamodb), Some(true));
+    assert_eq!(holds(Service::DynamodbStreams), None);
+    assert_eq!(holds(Service::Dax), Some(false));
 }

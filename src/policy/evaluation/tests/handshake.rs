@@ -218,8 +218,15 @@ fn asks_for_forward_secrecy() {
     tls(&mut resumed).resumed = Some(true);
     tls(&mut resumed).key_exchange = None;
     assert_eq!(evaluate(&resumed, &Options::default()).verdict, Verdict::NotAssessable);
-    // There it is only information.
-    assert_eq!(evaluate(&resumed, &options("pci-dss-4")).verdict, Verdict::Pass);
+    // There it is only information, but how strong the keys are is not known either.
+    assert_eq!(evaluate(&resumed, &options("pci-dss-4")).not_assessed, ["weak_key_exchange"]);
+    let prime = |bits| KeyExchangeFacts::Dhe { bits, group: None };
+    for (exchange, expected) in [(prime(2_048), Verdict::Pass), (prime(1_024), Verdict::Violation)] {
+        // The full handshake was seen: its keys are those of this session.
+        tls(&mut resumed).forward_secrecy = Some(ForwardSecrecy::Yes);
+        tls(&mut resumed).session_key_exchange = Some(exchange);
+        assert_eq!(evaluate(&resumed, &Options::default()).verdict, expected, "{exchange:?}");
+    }
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn lets_exceptions_excuse_until_they_expire() {
     };
     let mut record = good12();
     server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
     let judged = |days: &[&str], record: &Record| {
         let exceptions = days.iter().map(|day| exception(day)).collect();
         let mut facts = evaluate(record, &Options { exceptions, ..Options::default() });
@@ -146,7 +147,7 @@ fn an_override_that_may_be_meant_leaves_its_rules_open() {
     assert_eq!(judge(&record, &internet()).0, Verdict::Pass);
     record.path.access = Access::Internet;
     assert_eq!(judge(&record, &internet()).0, Verdict::Violation);
-    record.path.confidence = Some(Confidence::Possible);
+    record.path.access_confidence = Some(Confidence::Possible);
     assert_eq!(judge(&record, &internet()), open);
     // An earlier one is meant for sure.
     let mut options = internet();
@@ -180,11 +181,25 @@ fn nothing_is_excused_by_what_is_only_possible() {
     let options = Options { exceptions: vec![exception], ..Options::default() };
     let mut record = good12();
     server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
     record.path.access = Access::SiteToSiteVpn;
     for (confidence, verdict) in
         [(Confidence::Likely, Verdict::Pass), (Confidence::Possible, Verdict::Violation)]
     {
-        record.path.confidence = Some(confidence);
+        record.path.access_confidence = Some(confidence);
         assert_eq!(evaluate(&record, &options).verdict, verdict, "{confidence}");
+    }
+}
+
+/// Whichever rules are asked.
+#[test]
+fn passes_no_answer_to_another_hello() {
+    let mut record = good12();
+    server_hello(&mut record).cipher_suite = CipherSuite(0xc030);
+    client_hello(&mut record).cipher_suites = vec![ECDHE_AES];
+    let mut options = Options::default();
+    for severity in [Some(Severity::Critical), Some(Severity::Info), None] {
+        options.settings.severities.set(Rule::TlsVersionTooLow, severity);
+        assert_eq!(evaluate(&record, &options).verdict, Verdict::NotAssessable, "{severity:?}");
     }
 }
