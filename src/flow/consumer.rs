@@ -75,6 +75,8 @@ pub struct FlowView {
     pub lost_bytes: bool,
     /// Two segments said different things about bytes that the receiver may have taken from either.
     pub has_disagreement: bool,
+    /// It ended by an RST that its receiver may not have believed.
+    pub is_end_doubtful: bool,
 }
 
 /// What stands for a flow outside its table: equal in tables with the same hasher.

@@ -55,6 +55,8 @@ pub struct Stream {
     fin: Option<u32>,
     /// The newest byte the peer has acknowledged.
     acknowledged: Option<u32>,
+    /// Sequence number of an RST ahead of what was seen.
+    reset_ahead: Option<u32>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
     unconfirmed: Unconfirmed,
@@ -133,19 +135,31 @@ impl Stream {
         }
     }
 
-    /// True where FIN, or what the peer has acknowledged, says that more was sent than was seen.
+    /// True where FIN, RST, or what the peer has acknowledged, says that more was sent than was seen.
     #[must_use]
     pub fn is_short(&self) -> bool {
         let Some(next) = self.next else { return false };
         // One more than the last byte is acknowledged where FIN was.
         self.fin.is_some_and(|fin| distance(next, fin) > 0)
+            || self.reset_ahead.is_some_and(|reset| distance(next, reset) > 0)
             || self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 1)
     }
 
-    /// True where FIN was seen, delivered up to it or not.
+    /// True where a peer that acknowledges this has received FIN: one more than the last byte, with nothing missing before
+    /// it. FIN itself need not have been seen.
     #[must_use]
-    pub const fn has_fin(&self) -> bool {
-        self.fin.is_some()
+    pub fn is_followed_by_fin(&self, acknowledgment: u32) -> bool {
+        let end = self.fin.or(self.next.filter(|_| !self.has_held()));
+        end.is_some_and(|end| end.wrapping_add(1) == acknowledgment)
+    }
+
+    /// Notes an RST at `sequence`, that is not where one is believed. False where it is nowhere in the receiver's window.
+    pub fn note_reset_ahead(&mut self, sequence: u32) -> bool {
+        let is_ahead = self.next.is_some_and(|next| (0..WINDOW as i32).contains(&distance(next, sequence)));
+        if is_ahead {
+            self.reset_ahead = Some(sequence);
+        }
+        is_ahead
     }
 
     /// Signed distance of `sequence` from what is expected next (or from what is known at all).

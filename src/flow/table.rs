@@ -7,6 +7,7 @@
 //! were translated on the way.
 
 mod choose;
+mod closing;
 mod ending;
 mod slot;
 
@@ -32,6 +33,10 @@ const HEAD_BYTES: usize = 43;
 
 /// A clock that runs backwards by more than this starts anew: captures were joined.
 const CLOCK_RESTART: Duration = Duration::from_secs(3_600);
+
+/// A packet that is later than all before it by more than this may have a wrong time. The next one tells, before any flow
+/// ends by it.
+const LEAP: Duration = HANDSHAKE_IDLE;
 
 /// Flows looked at per packet once their time is over. Few enough that a jump of the clock does not end
 /// the whole table, and make a record of every flow, within one packet.
@@ -121,6 +126,8 @@ pub struct Table<C: Consumer> {
     /// Counts the changes of `index`; never 0.
     edition: u64,
     now: Timestamp,
+    /// Where the clock was before it leapt, which no second packet has confirmed yet.
+    before_leap: Option<Timestamp>,
     held_bytes: usize,
     hand: usize,
     live: usize,
@@ -145,6 +152,7 @@ impl<C: Consumer> Table<C> {
             views: HashMap::with_hasher(RandomState::default()),
             edition: 1,
             now: Timestamp::default(),
+            before_leap: None,
             held_bytes: 0,
             hand: 0,
             live: 0,
@@ -227,7 +235,7 @@ impl<C: Consumer> Table<C> {
         moment: &Moment,
         consumer: &mut C,
     ) -> Taken {
-        self.advance(moment.at, consumer);
+        self.hear_time(moment.at, consumer);
         // What was found ahead of time holds as long as no flow began or left since.
         let found =
             if place.edition == self.edition { place.found } else { self.find(&place.key, place.hash) };
@@ -251,10 +259,19 @@ impl<C: Consumer> Table<C> {
         self.push_known(head, place, segment, moment, consumer)
     }
 
-    /// Moves the clock and ends what is overdue.
-    #[inline]
+    /// Moves the clock to a time that is sure, and ends what is overdue.
     pub fn advance(&mut self, at: Timestamp, consumer: &mut C) {
-        if at > self.now {
+        self.before_leap = None;
+        self.now = self.now.max(at);
+        self.hear_time(at, consumer);
+    }
+
+    /// Moves the clock by the time of a packet and ends what is overdue.
+    #[inline]
+    fn hear_time(&mut self, at: Timestamp, consumer: &mut C) {
+        if at.since(self.now) > LEAP || self.before_leap.is_some() {
+            self.leap(at);
+        } else if at > self.now {
             self.now = at;
         } else if self.now.since(at) > CLOCK_RESTART {
             self.now = at;
@@ -265,10 +282,27 @@ impl<C: Consumer> Table<C> {
         }
     }
 
+    /// Moves the clock by a leap, or says what the one before it was.
+    #[cold]
+    fn leap(&mut self, at: Timestamp) {
+        match self.before_leap.take() {
+            // Nearer to where the clock was than to where it is: it was one packet with a wrong time.
+            Some(before) if at < self.now && at.since(before) < self.now.since(at) => {
+                self.now = at.max(before);
+                self.wheel.restart(self.now);
+            }
+            None if self.now != Timestamp::default() => {
+                self.before_leap = Some(self.now);
+                self.now = at;
+            }
+            _ => self.now = self.now.max(at),
+        }
+    }
+
     /// Whether [`Table::advance`] left something overdue, because it does a bounded amount at a time.
     #[must_use]
     pub fn has_overdue(&self) -> bool {
-        self.wheel.is_due(self.now) || !self.due.is_empty()
+        self.before_leap.is_none() && (self.wheel.is_due(self.now) || !self.due.is_empty())
     }
 
     #[inline(never)]
@@ -431,6 +465,7 @@ impl<C: Consumer> Table<C> {
         active.view.has_packets[mine] = true;
         let flags = segment.flags;
         let mut sequence = segment.sequence;
+        active.go_on(segment);
         if flags.has(TcpFlags::SYN) {
             sequence = sequence.wrapping_add(1);
             let stream = &mut active.streams[mine];
@@ -563,33 +598,15 @@ impl<C: Consumer> Table<C> {
         // An acknowledgment alone may have made a flow of what was a SYN.
         let is_memory_full = self.held_bytes > self.limits.memory_bytes;
 
-        if flags.has(TcpFlags::FIN) {
-            active.streams[mine].finish_at(sequence.wrapping_add(segment.payload_wire_bytes));
-        }
+        let is_newly_reset = active.hear_end(side, segment, sequence);
         let mut ending = None;
         if consumer.is_decided(&active.state) {
             ending = Some(Ending::Decided);
-        } else if flags.has(TcpFlags::RST) {
-            // Receivers believe RST only at the byte they expect next [RFC 5961 section 3.2]; what is elsewhere
-            // in their window they ask about, and what is outside they ignore.
-            let is_doubtful = !active.streams[mine].expects(sequence, segment.payload_wire_bytes);
-            if active.closing.is_none() || active.is_reset_doubtful {
-                active.closing = Some(Ending::Reset(side));
-                active.is_reset_doubtful = is_doubtful;
-            }
+        } else if is_newly_reset {
             // What the other side has sent by now is still on its way, and so may be what came late.
-            if !is_doubtful && !active.is_reset {
-                active.is_reset = true;
-                self.wheel.schedule(index, slot.generation, now.after(CLOSING_LINGER), now);
-            }
-        } else if active.streams[mine].has_fin() || active.streams[other].has_fin() {
-            if (active.closing.is_none() || active.is_reset_doubtful) && flags.has(TcpFlags::FIN) {
-                active.closing = Some(Ending::Closed(side));
-                active.is_reset_doubtful = false;
-            }
-            if active.streams.iter().all(Stream::is_finished) {
-                ending = active.closing;
-            }
+            self.wheel.schedule(index, slot.generation, now.after(CLOSING_LINGER), now);
+        } else if !flags.has(TcpFlags::RST) && active.streams.iter().all(Stream::is_finished) {
+            ending = active.closing;
         }
         if let Some(ending) = ending {
             self.end_or_linger(index, ending, consumer);

@@ -209,7 +209,7 @@ impl Parts {
             completeness,
             outcome: self.outcome.unwrap_or(Outcome::NotSeen),
             is_from_beginning: self.is_from_beginning,
-            ended_by: ended_by(ending, client_side),
+            ended_by: ended_by(ending, client_side).filter(|_| !view.is_end_doubtful),
             tls: self.tls,
             http: self.http,
             proxy: self.proxy,

@@ -53,8 +53,8 @@ pub(super) struct Active<S> {
     pub syn_ack_at: Option<Timestamp>,
     /// How it will end, by the first FIN or RST.
     pub closing: Option<Ending>,
-    /// What it is closing by is an RST that its receiver may not have believed.
-    pub is_reset_doubtful: bool,
+    /// What the first FIN seen acknowledges.
+    pub closing_acknowledges: Option<u32>,
     /// RST was seen, and believed.
     pub is_reset: bool,
     /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
@@ -81,6 +81,7 @@ impl<S: Default> Active<S> {
                 round_trip: None,
                 lost_bytes: false,
                 has_disagreement: false,
+                is_end_doubtful: false,
             },
             interfaces: ArrayVec::new(),
             streams: [Stream::default(), Stream::default()],
@@ -88,7 +89,7 @@ impl<S: Default> Active<S> {
             syn_at: None,
             syn_ack_at: None,
             closing: None,
-            is_reset_doubtful: false,
+            closing_acknowledges: None,
             is_reset: false,
             lingering: None,
             is_answer_disputed: false,

@@ -96,6 +96,16 @@ impl Wire {
         }
     }
 
+    /// Time goes by, as packets of no flow tell.
+    fn wait(&mut self, seconds: u64) {
+        self.at += seconds * 1_000_000_000;
+        let client = std::mem::replace(&mut self.client, "10.255.255.255:9");
+        for _ in 0..2 {
+            assert_eq!(self.send(true, TcpFlags::ACK, 1, 1, b""), Taken::NoFlow);
+        }
+        self.client = client;
+    }
+
     fn send(
         &mut self,
         from_client: bool,

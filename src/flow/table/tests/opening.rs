@@ -14,7 +14,7 @@ fn keeps_of_a_syn_alone_only_what_it_said() {
     assert!(wire.table.held_bytes() > 0);
     wire.client = "10.0.0.9:40001";
     wire.send(true, TcpFlags::SYN, 100, 0, b"");
-    wire.at += 120_000_000_000;
+    wire.wait(120);
     wire.client = "10.0.0.9:40002";
     wire.send(true, TcpFlags::SYN | 0xc0, 100, 0, b"");
     let ended = wire.finish();

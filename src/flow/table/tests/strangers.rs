@@ -28,7 +28,7 @@ fn a_reset_at_another_place_counts_where_nothing_follows() {
     wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
     wire.send(false, RST, 5_000, 161, b"");
     assert!(wire.script.ended.is_empty());
-    wire.at += 61_000_000_000;
+    wire.wait(61);
     wire.client = "10.0.0.8:1";
     wire.send(true, TcpFlags::SYN, 1, 0, b"");
     assert_eq!(wire.script.ended[0].ending, Ending::Reset(Side::A));
@@ -87,7 +87,7 @@ fn hears_a_connection_that_was_opened_long_before() {
         if phases > 2 {
             wire.send(true, TcpFlags::ACK, 101, 501, b"");
         }
-        wire.at += 90_000_000_000;
+        wire.wait(90);
         wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
         wire.send(false, TcpFlags::ACK, 501, 161, &hello(2));
         let ended = wire.finish();
@@ -111,4 +111,110 @@ fn flows_time_out_after_the_clock_was_set_back() {
     }
     assert_eq!(wire.table.open_flows(), 0);
     assert!(wire.script.ended.iter().all(|flow| flow.ending == Ending::TimedOut));
+}
+
+/// One packet with a wrong time ends nothing.
+#[test]
+fn a_clock_leaps_where_two_packets_say_so() {
+    for (seconds, are_two) in [(65, false), (7_200, false), (80 * 365 * 86_400, false), (7_200, true)] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+        let before = wire.at;
+        wire.at += seconds * 1_000_000_000;
+        wire.client = "10.0.0.8:1";
+        for _ in 0..=u8::from(are_two) {
+            wire.send(true, TcpFlags::SYN, 1, 0, b"");
+        }
+        assert_eq!(wire.script.ended.len(), usize::from(are_two), "{seconds}");
+        wire.client = CLIENT;
+        wire.at = before;
+        wire.send(false, TcpFlags::ACK, 501, 161, &hello(2));
+        if !are_two {
+            assert_eq!(wire.table.now.since(Timestamp::from_nanos(before)).as_secs(), 0);
+            // And flows that began at that time, or since, are silent from now on.
+            for _ in 0..20 {
+                wire.wait(61);
+            }
+            assert_eq!(wire.table.open_flows(), 0, "{seconds}");
+            assert_eq!(
+                wire.script.ended.iter().filter(|flow| flow.streams == [hello(2), hello(1)]).count(),
+                1
+            );
+        }
+    }
+}
+
+/// A packet of the flow itself may be the first after a long time.
+#[test]
+fn what_a_leap_brings_belongs_to_its_flow() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 500);
+    wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+    wire.at += 65_000_000_000;
+    wire.send(false, TcpFlags::ACK, 501, 161, &hello(2));
+    wire.send(true, TcpFlags::ACK, 161, 561, b"");
+    assert_eq!(wire.finish()[0].streams, [hello(2), hello(1)]);
+}
+
+/// Whichever of the two was captured first, or alone.
+#[test]
+fn who_closed_first_is_told_by_acknowledgments() {
+    const FIN: u8 = TcpFlags::FIN | TcpFlags::ACK;
+    const RESET: u8 = RST | TcpFlags::ACK;
+    // The client is B.
+    let (by_client, by_server) = (Ending::Closed(Side::B), Ending::Closed(Side::A));
+    let client = |acknowledged| (true, FIN, acknowledged);
+    let server = |acknowledged| (false, FIN, acknowledged);
+    for (packets, expected) in [
+        (&[client(501), server(162)][..], by_client),
+        (&[server(162), client(501)], by_client),
+        (&[server(162)], by_client),
+        (&[server(161), client(502)], by_server),
+        (&[client(502), server(161)], by_server),
+        (&[server(161)], by_server),
+        // Both at once: the one that was seen first.
+        (&[server(161), client(501)], by_server),
+        (&[client(501), server(161)], by_client),
+        (&[(false, RESET, 162)], by_client),
+        (&[(false, RESET, 161)], Ending::Reset(Side::A)),
+    ] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+        for &(from_client, flags, acknowledged) in packets {
+            let sequence = if from_client { 161 } else { 501 };
+            wire.send(from_client, flags, sequence, acknowledged, b"");
+        }
+        assert_eq!(wire.finish()[0].ending, expected, "{packets:?}");
+    }
+}
+
+#[test]
+fn what_goes_on_was_not_reset() {
+    // Refused, asked for again, and taken.
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, RST | TcpFlags::ACK, 0, 101, b"");
+    wire.open(100, 500);
+    wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+    assert_eq!(wire.finish()[0].ending, Ending::InputEnded);
+    // Somewhere in the window, and the client goes on: it did not believe it.
+    for (goes_on, expected) in [(true, Ending::InputEnded), (false, Ending::Reset(Side::A))] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+        wire.send(false, RST, 5_000, 161, b"");
+        if goes_on {
+            wire.send(true, TcpFlags::ACK, 161, 501, b"more");
+        }
+        let ended = wire.finish();
+        assert_eq!(ended[0].ending, expected);
+    }
+    // Nowhere in the window.
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 500);
+    wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+    wire.send(false, RST, 500_u32.wrapping_sub(100_000), 161, b"");
+    assert_eq!(wire.finish()[0].ending, Ending::InputEnded);
 }

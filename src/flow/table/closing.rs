@@ -1,0 +1,78 @@
+//! Which side ends a connection, and how: what FIN and RST say, and what the acknowledgments beside them say of the order
+//! in which they were sent. The order in which they were captured proves little, where two taps saw one side each.
+
+use super::slot::Active;
+use crate::decode::{Segment, TcpFlags};
+use crate::flow::Ending;
+use crate::model::Side;
+
+impl<S> Active<S> {
+    /// Takes note that the connection goes on after what had looked like its end.
+    #[inline]
+    pub fn go_on(&mut self, segment: &Segment<'_>) {
+        if self.closing.is_none() {
+            return;
+        }
+        // One that was refused is asked for again; and who sends on did not believe the RST.
+        let is_asked_again =
+            segment.flags.has(TcpFlags::SYN) && self.streams.iter().all(|stream| stream.is_at_beginning());
+        let is_disbelieved =
+            self.view.is_end_doubtful && segment.payload_wire_bytes > 0 && !segment.flags.has(TcpFlags::RST);
+        if is_asked_again || is_disbelieved {
+            self.closing = None;
+            self.is_reset = false;
+            self.view.is_end_doubtful = false;
+        }
+    }
+
+    /// Takes note of FIN and RST of `side`, whose segment begins at `sequence`. True where the connection is now reset,
+    /// and was not before.
+    pub fn hear_end(&mut self, side: Side, segment: &Segment<'_>, sequence: u32) -> bool {
+        let flags = segment.flags;
+        if flags.has(TcpFlags::RST) {
+            return self.hear_reset(side, segment, sequence);
+        }
+        if flags.has(TcpFlags::FIN) {
+            let fin = sequence.wrapping_add(segment.payload_wire_bytes);
+            self.streams[side.index()].finish_at(fin);
+            let first = self.first_to_close(side, segment);
+            if self.closing.is_none() || self.view.is_end_doubtful {
+                self.closing = Some(Ending::Closed(first));
+                self.view.is_end_doubtful = false;
+                self.closing_acknowledges = flags.has(TcpFlags::ACK).then_some(segment.acknowledgment);
+            } else if self.closing == Some(Ending::Closed(side.other()))
+                && self.closing_acknowledges == Some(fin.wrapping_add(1))
+            {
+                // The other one's, which was captured before, answers this one.
+                self.closing = Some(Ending::Closed(side));
+            }
+        }
+        false
+    }
+
+    /// Receivers believe RST only at the byte they expect next [RFC 5961 section 3.2]; what is elsewhere in their window
+    /// they ask about, and what is outside they ignore.
+    fn hear_reset(&mut self, side: Side, segment: &Segment<'_>, sequence: u32) -> bool {
+        let stream = &mut self.streams[side.index()];
+        let is_doubtful = !stream.expects(sequence, segment.payload_wire_bytes);
+        if is_doubtful && !stream.note_reset_ahead(sequence) {
+            return false;
+        }
+        if self.closing.is_none() || self.view.is_end_doubtful {
+            let first = self.first_to_close(side, segment);
+            self.closing = Some(if first == side { Ending::Reset(side) } else { Ending::Closed(first) });
+            self.view.is_end_doubtful = is_doubtful;
+        }
+        let is_new = !is_doubtful && !self.is_reset;
+        self.is_reset |= is_new;
+        is_new
+    }
+
+    /// Who closed first, where `side` ends the connection by this segment: the other one, where it acknowledges a FIN that
+    /// was not seen, or comes later.
+    fn first_to_close(&self, side: Side, segment: &Segment<'_>) -> Side {
+        let other = &self.streams[side.other().index()];
+        let is_answer = segment.flags.has(TcpFlags::ACK) && other.is_followed_by_fin(segment.acknowledgment);
+        if is_answer { side.other() } else { side }
+    }
+}
