@@ -242,7 +242,7 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
     head.finish(&mut facts);
     if is_preface {
         facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-        return (facts, length, Body::Unknown);
+        return (facts, length, Body::Other);
     }
     (facts, length, body)
 }
@@ -271,12 +271,14 @@ impl Head {
             facts.target = aws::target(value);
         } else if is("Transfer-Encoding") {
             // It outranks Content-Length, and what is no list of chunks at the end cannot be followed.
-            let is_chunked = value.len() >= 7
-                && value.get(value.len() - 7..).is_some_and(|end| end.eq_ignore_ascii_case(b"chunked"));
+            let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+            let is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
             self.body = Some(if is_chunked { Body::Chunked } else { Body::Unknown });
         } else if is("Content-Length") {
-            let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-            let body = length.map_or(Body::Unknown, Body::Length);
+            // Proxies join fields of the same value [RFC 9110 section 8.6].
+            let mut lengths = value.split(|byte| *byte == b',').map(|text| length_of(text.trim_ascii()));
+            let first = lengths.next().flatten().filter(|first| lengths.all(|next| next == Some(*first)));
+            let body = first.map_or(Body::Unknown, Body::Length);
             self.body = match self.body {
                 None => Some(body),
                 Some(Body::Length(_)) if self.body != Some(body) => Some(Body::Unknown),
@@ -294,6 +296,11 @@ impl Head {
         }
         self.signing.finish(facts);
     }
+}
+
+/// `1*DIGIT` [RFC 9110 section 8.6]
+fn length_of(text: &[u8]) -> Option<u64> {
+    text.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(text).ok()?.parse().ok())?
 }
 
 /// The authority of an absolute-form target.

@@ -11,8 +11,8 @@ use memchr::{memchr, memmem};
 use super::Parse;
 use crate::model::{ProxyFacts, ProxyKind};
 
-/// The longest head of a CONNECT; authentication by Kerberos tickets makes it several KiB.
-const MAX_CONNECT_BYTES: usize = 16 * 1024;
+/// The longest head of a CONNECT; a ticket of Kerberos has up to 48 KB, by Windows' default, which base64 makes 64.
+const MAX_CONNECT_BYTES: usize = 72 * 1024;
 
 /// The longest line of PROXY protocol version 1, by its specification (section 2.1).
 const MAX_V1_BYTES: usize = 107;

@@ -15,6 +15,10 @@ use crate::tls::{self, Hellos, Probe};
 /// servers and proxies with authentication talk a few kilobytes before they upgrade.
 const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
 
+/// The same of a client that talks to a proxy: a few heads with tickets of Kerberos, of up to 48 KB each by Windows'
+/// default (MaxTokenSize).
+const MAX_PROXY_DIALOGUE_BYTES: usize = 128 * 1024;
+
 /// How much is kept of a stream in which the first record was not found yet: a proxy's preamble and
 /// the header of the hello behind it.
 const MAX_PENDING_BYTES: usize = 2 * 1024;
@@ -47,6 +51,29 @@ struct Dialogue {
     said: [Vec<u8>; 2],
     /// How much of it was searched already.
     searched: [usize; 2],
+}
+
+impl Dialogue {
+    /// True where more was said than is kept, after what need not be kept was dropped: nothing that a proxy answers
+    /// matters but what TLS it carries begins with.
+    fn is_too_long(&mut self) -> bool {
+        if self.said.iter().all(|said| said.len() <= MAX_DIALOGUE_BYTES) {
+            return false;
+        }
+        let asks_proxy = [0, 1]
+            .map(|side: usize| !self.said[side].is_empty() && proxy::client(&self.said[side]) != Parse::No);
+        for side in [0, 1] {
+            let said = &mut self.said[side];
+            if asks_proxy[1 - side] && said.len() > MAX_DIALOGUE_BYTES {
+                said.drain(..said.len() - MAX_PENDING_BYTES);
+                self.searched[side] = said.len();
+            }
+        }
+        [0, 1].into_iter().any(|side| {
+            let most = if asks_proxy[side] { MAX_PROXY_DIALOGUE_BYTES } else { MAX_DIALOGUE_BYTES };
+            self.said[side].len() > most
+        })
+    }
 }
 
 #[derive(Default)]
@@ -283,13 +310,25 @@ impl Inspection {
             dialogue.searched[mine] = 0;
         }
         let all = &mut dialogue.said[mine];
+        let said_before = all.len();
         all.extend_from_slice(bytes);
         self.has_records[mine] |=
             is_joined && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
         self.search(view, side, moment, hellos);
+        // Behind something said to a proxy that is not understood.
+        if said_before > 0
+            && matches!(self.stage, Stage::Sniffing)
+            && is_request(bytes)
+            && let Some(dialogue) = &mut self.dialogue
+            && request_of(&dialogue.said[mine]).is_none()
+        {
+            dialogue.said[mine].drain(..said_before);
+            dialogue.searched[mine] = 0;
+            self.has_preamble = true;
+            self.search(view, side, moment, hellos);
+        }
         if matches!(self.stage, Stage::Sniffing)
-            && let Some(dialogue) =
-                self.dialogue.take_if(|all| all.said.iter().any(|said| said.len() > MAX_DIALOGUE_BYTES))
+            && let Some(dialogue) = self.dialogue.take_if(|all| all.is_too_long())
         {
             self.stage = match dialogue.said.iter().find_map(|said| request_of(said)) {
                 Some((request, proxy)) => Stage::Http(Box::new((http1::parse_truncated(request), proxy))),
@@ -304,6 +343,11 @@ impl Inspection {
         let (following, _, client) = &mut **all;
         if side != *client {
             return;
+        }
+        if following.may_give_way() && tls::probe(bytes) == Probe::ClientHello {
+            // The server switched to TLS, or to a tunnel [RFC 9110 section 7.8].
+            self.has_preamble = true;
+            return self.begin(side, side, bytes, moment, hellos, None, None);
         }
         following.push(bytes);
         if let Some(tunnel) = following.take_tunnel() {
@@ -338,6 +382,7 @@ impl Inspection {
             Probe::NeedMore | Probe::No => {}
         }
         if let Some((bytes, proxy)) = request_of(dialogue) {
+            self.has_preamble |= bytes.len() < dialogue.len() && proxy.is_none();
             if let Parse::Done(request) = http1::parse_request(bytes) {
                 let rest = bytes.get(request.head_bytes..).unwrap_or_default().to_vec();
                 // A second tunnel of one connection is not looked into.
@@ -350,8 +395,9 @@ impl Inspection {
             }
             return;
         }
-        if is_port(view, app::dax::CLEARTEXT_PORT) && app::dax::is_cleartext_greeting(dialogue) {
-            self.stage = Stage::Http(Box::new((HttpFacts { is_dax: true, ..HttpFacts::default() }, None)));
+        let (rest, proxy) = behind_proxies(dialogue);
+        if app::dax::is_cleartext_greeting(rest) {
+            self.stage = Stage::Http(Box::new((HttpFacts { is_dax: true, ..HttpFacts::default() }, proxy)));
             self.dialogue = None;
             return;
         }
@@ -522,11 +568,20 @@ fn said(dialogue: Option<&Dialogue>, side: Side) -> &[u8] {
 /// The request in clear that a side has begun, after what it said to proxies. CONNECT is no request of
 /// the API.
 fn request_of(dialogue: &[u8]) -> Option<(&[u8], Option<ProxyFacts>)> {
-    let (request, facts) = match proxy::client(dialogue) {
-        Parse::Done(preamble) => (dialogue.get(preamble.length_bytes..)?, preamble.facts),
+    let (request, facts) = behind_proxies(dialogue);
+    is_request(request).then_some((request, facts))
+}
+
+/// What a side said to its server, after what it said to proxies.
+fn behind_proxies(dialogue: &[u8]) -> (&[u8], Option<ProxyFacts>) {
+    match proxy::client(dialogue) {
+        Parse::Done(preamble) => (dialogue.get(preamble.length_bytes..).unwrap_or_default(), preamble.facts),
         Parse::NeedMore | Parse::No => (dialogue, None),
-    };
-    (!request.starts_with(b"CONNECT ") && http1::looks_like_request(request)).then_some((request, facts))
+    }
+}
+
+fn is_request(bytes: &[u8]) -> bool {
+    !bytes.starts_with(b"CONNECT ") && http1::looks_like_request(bytes)
 }
 
 /// True where a request begins with what comes next, and `said` is neither a part of it nor anything said to a proxy.

@@ -326,6 +326,78 @@ fn misses_the_second_hello_after_a_retry_request() {
     assert_eq!(late.record().completeness, Completeness::Full);
 }
 
+/// Pages of refusal and tickets of Kerberos are long.
+#[test]
+fn finds_tls_behind_a_long_talk_with_a_proxy() {
+    const TARGET: &str = "dynamodb.eu-west-1.amazonaws.com:443";
+    let connect = |ticket: usize| {
+        let ticket = "A".repeat(ticket);
+        format!("CONNECT {TARGET} HTTP/1.1\r\nProxy-Authorization: Negotiate {ticket}\r\n\r\n")
+    };
+    for (page, ticket) in [(20_000, 0), (300, 64_000), (90_000, 48_000)] {
+        let page = format!("HTTP/1.1 407 No\r\nContent-Length: {page}\r\n\r\n{}", "x".repeat(page));
+        let mut wire = Wire::opened(PROXY);
+        for (from, text) in [(0, connect(0)), (1, page), (0, connect(ticket))] {
+            text.as_bytes().chunks(1_400).for_each(|piece| wire.send(from, ACK, piece));
+        }
+        wire = wire.server(b"HTTP/1.1 200 Connected\r\n\r\n").client(&client_hello());
+        let found = wire.server(&server_hello(1)).record();
+        assert_eq!(found.proxy.unwrap().target.as_deref(), Some(TARGET), "{ticket}");
+        assert!(found.tls.unwrap().server_hello.is_some());
+    }
+}
+
+#[test]
+fn finds_what_comes_behind_requests_to_others() {
+    let other = b"GET http://other.example/ HTTP/1.1\r\nHost: other.example\r\n\r\n";
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let opened = || Wire::opened(PROXY).client(other).server(ok);
+    // A tunnel, and TLS in it.
+    let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n";
+    let wire = opened().client(connect).server(b"HTTP/1.1 200 Connected\r\n\r\n");
+    let found = wire.client(&client_hello()).server(&server_hello(1)).record();
+    assert_eq!(found.proxy.unwrap().kind, ProxyKind::HttpConnect);
+    assert!(found.tls.unwrap().server_hello.is_some());
+    // Another protocol, as both agreed.
+    let wire = opened().server(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    let found = wire.client(&client_hello()).server(&server_hello(1)).record();
+    assert!(found.tls.unwrap().server_hello.is_some() && !found.is_from_beginning);
+    // DynamoDB's API, without a signature.
+    let request = b"POST / HTTP/1.1\r\nHost: 10.0.0.1:8000\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n";
+    let is_alive = b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8000\r\n\r\n";
+    let found = Wire::opened(PROXY).client(is_alive).server(ok).client(request).record();
+    assert_eq!(found.http.unwrap().target.as_deref(), Some("DynamoDB_20120810.Scan"));
+}
+
+#[test]
+fn finds_requests_behind_what_is_not_understood() {
+    let request = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\r\n";
+    let greeting = b"gJ7yne5G\x00\xf6\xa1iUserAgentfFooBar\x00";
+    let connect = b"CONNECT c.abc123.dax-clusters.eu-west-1.amazonaws.com:8111 HTTP/1.1\r\n\r\n";
+    for (before, answer) in [
+        // SOCKS5 with GSS-API [RFC 1961], and CONNECT without a port.
+        (&b"\x05\x01\x01"[..], &b"\x05\x01"[..]),
+        (b"CONNECT dynamodb.eu-west-1.amazonaws.com HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
+    ] {
+        let found = Wire::opened(PROXY).client(before).server(answer).client(request).record();
+        assert_eq!(found.outcome, Outcome::Plaintext, "{before:?}");
+        // Where the server is, is not known.
+        let rules: Vec<&str> =
+            found.policy.iter().flat_map(|facts| &facts.violations).map(|v| v.rule).collect();
+        assert!(rules.contains(&"plaintext_http") && !rules.contains(&"dns_override"), "{rules:?}");
+    }
+    let socks4 = b"\x04\x01\x00\x50\0\0\0\x01user\0dynamodb.eu-west-1.amazonaws.com\0";
+    assert!(!Wire::opened(PROXY).client(&[&socks4[..], request].concat()).record().is_from_beginning);
+    // DAX in clear, by whatever port and proxy.
+    for wire in [
+        Wire::opened(([10, 9, 9, 9], 18_111)).client(greeting),
+        Wire::opened(PROXY).client(connect).server(b"HTTP/1.1 200 OK\r\n\r\n").client(greeting),
+        Wire::opened(PROXY).client(b"PROXY TCP4 10.1.2.3 10.9.9.9 40000 8111\r\n").client(greeting),
+    ] {
+        assert!(wire.record().http.unwrap().is_dax);
+    }
+}
+
 /// Where the answer of a proxy ends is not where a segment does, if its client did not wait for it.
 #[test]
 fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {

@@ -30,9 +30,11 @@ pub enum Body {
     Length(u64),
     /// Chunks, up to an empty one.
     Chunked,
-    /// What follows is no HTTP/1.x, or cannot be told.
+    /// Cannot be told.
     #[default]
     Unknown,
+    /// What follows is no HTTP/1.x.
+    Other,
 }
 
 /// The client's side of a plaintext connection, after its first request.
@@ -123,6 +125,17 @@ impl Following {
     #[must_use]
     pub fn take_tunnel(&mut self) -> Option<Vec<u8>> {
         (self.state == State::Tunnel).then(|| mem::take(&mut self.pending))
+    }
+
+    /// True between requests, where nothing before mattered: what comes next may be another protocol.
+    #[must_use]
+    pub fn may_give_way(&self) -> bool {
+        let is_between = match self.state {
+            State::Head => self.pending.is_empty(),
+            State::Lost => true,
+            _ => false,
+        };
+        is_between && !is_dynamodb(&self.facts)
     }
 
     /// True once nothing more can be learned.
@@ -218,7 +231,9 @@ impl Following {
             Body::Length(0) => State::Head,
             Body::Length(bytes) => State::Body(bytes),
             Body::Chunked => State::Size,
-            Body::Unknown => State::Done,
+            // The next request may begin with a segment.
+            Body::Unknown => State::Lost,
+            Body::Other => State::Done,
         };
     }
 
