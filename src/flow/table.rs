@@ -218,6 +218,19 @@ impl<C: Consumer> Table<C> {
         }
     }
 
+    /// True where every flow with these addresses and ports is decided.
+    #[must_use]
+    pub fn is_decided(&self, place: &Place) -> bool {
+        self.find(&place.key, place.hash).is_some_and(|head| {
+            self.chain(head).all(|index| {
+                self.slots.get(index as usize).is_some_and(|slot| {
+                    matches!(slot.phase, Phase::Decided | Phase::Closed)
+                        || slot.active.as_ref().is_some_and(|active| active.lingering.is_some())
+                })
+            })
+        })
+    }
+
     #[inline]
     fn find(&self, key: &Key, hash: u64) -> Option<u32> {
         let slots = &self.slots;

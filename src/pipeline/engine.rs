@@ -340,8 +340,10 @@ impl Streams {
         match self.table.push_at(place, segment, &moment, &mut self.flows) {
             Taken::Inspected => Ok(()),
             Taken::Decided => {
+                // Told by addresses and ports, which another connection may have at the same time, behind another tunnel.
                 if let Some(settled) = &mut self.settled
                     && settled.len() < MAX_SETTLED
+                    && self.table.is_decided(place)
                 {
                     settled.push(FlowAddresses { source: segment.source, destination: segment.destination });
                 }

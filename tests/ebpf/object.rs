@@ -71,6 +71,8 @@ fn has_the_maps_and_programs_that_the_loader_asks_for() {
         "ring",
         "scratches",
         "flow_bytes",
+        "request_bytes",
+        "recents",
         "unparsed_per_second",
     ] {
         assert!(text.contains(name), "{name}");

@@ -375,6 +375,45 @@ fn passes_no_more_of_a_direction_than_its_budget() {
     });
 }
 
+/// Requests follow one another on a connection, and each is looked at.
+#[test]
+fn passes_more_of_a_direction_that_asks_in_text() {
+    namespace::run(|| {
+        let options = Options { flow_bytes: 10_000, request_bytes: 50_000, ..small() };
+        let (cable, mut source) = watching(&options);
+        for (port, first, expected) in [
+            (80, &b"POST / HTTP/1.1\r\n"[..], 50),
+            (8_080, b"HTTP/1.1 200 OK\r\n", 10),
+            (443, &[0x17, 3, 3], 10),
+        ] {
+            let mut said = BINARY;
+            said[..first.len()].copy_from_slice(first);
+            cable.send(&segment(port, 1, SYN, b""));
+            cable.send(&segment(port, 2, ACK, &said));
+            for number in 1..60 {
+                cable.send(&segment(port, 2 + number * 1_000, ACK, &BINARY));
+            }
+            assert_eq!(count(&mut source), 1 + expected, "{port} {first:?}");
+        }
+    });
+}
+
+/// On whatever port.
+#[test]
+fn lets_what_socks_carries_through() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        let mut request = vec![5, 1, 0, 3, 60];
+        request.extend([b'a'; 60]);
+        request.extend([1, 0xbb]);
+        cable.send(&segment(2_222, 1, SYN, b""));
+        cable.send(&segment(2_222, 2, ACK, &[5, 1, 0]));
+        cable.send(&segment(2_222, 5, ACK, &request));
+        cable.send(&segment(2_222, 5 + request.len() as u32, ACK, &BINARY));
+        assert_eq!(count(&mut source), 4);
+    });
+}
+
 #[test]
 fn counts_what_the_ring_has_no_room_for() {
     namespace::run(|| {

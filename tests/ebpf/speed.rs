@@ -23,7 +23,7 @@ pub fn measure(object: &[u8]) {
     }
     let mut ports: Array<_, u64> = loaded.take_map("ports").unwrap().try_into().unwrap();
     ports.set(443 >> 6, 1 << (443 & 63), 0).unwrap();
-    let mut flows: HashMap<_, [u64; 5], [u64; 5]> = loaded.take_map("flows").unwrap().try_into().unwrap();
+    let mut flows: HashMap<_, [u64; 5], [u64; 6]> = loaded.take_map("flows").unwrap().try_into().unwrap();
     let program: &mut SchedClassifier = loaded.program_mut("ddb_ingress").unwrap().try_into().unwrap();
     program.load().unwrap();
     println!("verified instructions: {:?}", program.info().unwrap().verified_instruction_count());

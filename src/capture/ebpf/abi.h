@@ -38,6 +38,9 @@ struct flow {
     u8 strange[2];
     // The direction was seen coming in.
     u8 came_in[2];
+    // The direction began with a request in text.
+    u8 is_asking[2];
+    u8 zero[6];
 };
 
 // Why a packet was left out, in the order of the names in abi.rs.

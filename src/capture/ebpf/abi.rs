@@ -32,6 +32,8 @@ struct Flow {
     recognised: [u8; 2],
     strange: [u8; 2],
     came_in: [u8; 2],
+    is_asking: [u8; 2],
+    zero: [u8; 6],
 }
 
 /// `struct event`
@@ -54,13 +56,14 @@ struct RawEvent {
 const _: () = {
     assert!(size_of::<Key>() == 40 && offset_of!(Key, address) == 0);
     assert!(offset_of!(Key, port) == 32 && offset_of!(Key, zero) == 36);
-    assert!(size_of::<Flow>() == 40 && offset_of!(Flow, started) == 0);
+    assert!(size_of::<Flow>() == 48 && offset_of!(Flow, started) == 0);
     assert!(offset_of!(Flow, base) == 8 && offset_of!(Flow, bytes) == 16 && offset_of!(Flow, packets) == 20);
     assert!(offset_of!(Flow, peek_second) == 24 && offset_of!(Flow, peeks) == 28);
     assert!(offset_of!(Flow, settled) == SETTLED_AT && offset_of!(Flow, is_candidate) == 30);
     assert!(offset_of!(Flow, is_contested) == 31 && offset_of!(Flow, known) == 32);
     assert!(offset_of!(Flow, recognised) == 34 && offset_of!(Flow, strange) == 36);
-    assert!(offset_of!(Flow, came_in) == 38);
+    assert!(offset_of!(Flow, came_in) == 38 && offset_of!(Flow, is_asking) == 40);
+    assert!(offset_of!(Flow, zero) == 42);
     assert!(size_of::<RawEvent>() == EVENT_BYTES && offset_of!(RawEvent, nanoseconds) == 0);
     assert!(offset_of!(RawEvent, slot) == 8 && offset_of!(RawEvent, ifindex) == 12);
     assert!(offset_of!(RawEvent, wire_bytes) == 16 && offset_of!(RawEvent, captured_bytes) == 20);
@@ -78,7 +81,7 @@ pub(super) const EVENT_BYTES: usize = 40;
 
 /// A flow's key and state, as they cross the border.
 pub(super) type KeyWords = [u64; 5];
-pub(super) type FlowWords = [u64; 5];
+pub(super) type FlowWords = [u64; 6];
 
 /// `struct slot`: number, whether frames begin with an IP header.
 pub(super) type SlotWords = [u32; 2];

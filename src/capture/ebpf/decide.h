@@ -91,6 +91,9 @@ ALWAYS_INLINE int is_recognised(const u8 *head, u32 have)
     // A record of TLS.
     if (head[0] >= 20 && head[0] <= 24 && (have < 2 || head[1] == 3))
         return 1;
+    // SOCKS 4 and 5.
+    if ((head[0] == 4 || head[0] == 5) && (have < 2 || (head[1] >= 1 && head[1] <= 8)))
+        return 1;
     // A hello of SSL 2.
     if (head[0] & 0x80 && have >= 3 && (head[2] == 1 || head[2] == 4))
         return 1;
@@ -108,6 +111,16 @@ ALWAYS_INLINE int is_recognised(const u8 *head, u32 have)
         return 1;
     // The greetings of servers of MySQL, and TPKT of remote desktops: TLS comes in their dialogue.
     return have >= 5 && ((head[3] == 0 && head[4] == 0x0a) || (head[0] == 3 && head[1] == 0));
+}
+
+// Whether bytes begin what a client asks in text, as HTTP: requests follow one another, and each is looked at.
+ALWAYS_INLINE int is_asking(const u8 *head)
+{
+    int is_word = 1;
+#pragma unroll
+    for (int i = 0; i < 3; i++)
+        is_word = is_word && head[i] >= 'A' && head[i] <= 'Z';
+    return is_word && !(head[0] == 'H' && head[1] == 'T' && head[2] == 'T' && head[3] == 'P');
 }
 
 ALWAYS_INLINE int is_hello(const u8 *head)
@@ -248,22 +261,19 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
         return PASS;
     }
     s32 offset = segment->sequence - flow->base[side];
-    if (flow->bytes >= 2 * MAX_SIGHTINGS * flow_bytes)
-        return peek(skb, segment);
-    // Too late, or of another connection.
-    if (!flow->is_contested && (offset >= (s32)flow_bytes || offset < -(s32)flow_bytes))
-        return peek(skb, segment);
-    if (!flow->is_candidate && !flow->recognised[side] && !flow->recognised[!side]
-        && (offset == 0 || flow->known[side] == 2 || flow->strange[side])) {
+    u32 is_beginning = offset == 0 || flow->known[side] == 2;
+    u32 is_unknown = !flow->is_candidate && !flow->recognised[side] && !flow->recognised[!side];
+    if ((is_beginning && !flow->is_asking[side]) || (is_unknown && flow->strange[side])) {
         u8 head[8] = {};
         u32 have = payload < 8 ? payload : 8;
         // Two lengths, because the verifier wants to know them.
         long failed = have == 8 ? bpf_skb_load_bytes(skb, segment->payload_at, head, 8)
                                 : bpf_skb_load_bytes(skb, segment->payload_at, head, 1);
         if (failed == 0) {
+            flow->is_asking[side] = have == 8 && is_asking(head);
             if (is_recognised(head, have == 8 ? 8 : 1)) {
                 flow->recognised[side] = 1;
-            } else {
+            } else if (is_unknown) {
                 flow->strange[side] += payload > SHORT_MESSAGE_BYTES ? STRANGE_LIMIT : 1;
                 if (flow->strange[side] >= STRANGE_LIMIT) {
                     flow->settled = SETTLED_BY_KERNEL;
@@ -272,6 +282,12 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
             }
         }
     }
+    u32 most = flow->is_asking[side] ? request_bytes : flow_bytes;
+    if (flow->bytes >= 2 * MAX_SIGHTINGS * most)
+        return peek(skb, segment);
+    // Too late, or of another connection.
+    if (!flow->is_contested && (offset >= (s32)most || offset < -(s32)most))
+        return peek(skb, segment);
     flow->bytes += payload;
     flow->packets++;
     return PASS;

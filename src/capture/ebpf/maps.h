@@ -5,6 +5,7 @@
 
 // Set by the loader before the kernel sees the program.
 const volatile u32 flow_bytes = 65536;
+const volatile u32 request_bytes = 1 << 20;
 const volatile u32 unparsed_per_second = 50000;
 
 struct {

@@ -42,8 +42,11 @@ pub const PORTS: [u16; 35] = [
 pub struct Options {
     /// Flows remembered in the kernel; beyond, the one not seen for longest is forgotten.
     pub flows: u32,
-    /// Bytes of payload per direction of a flow that go up: as much as the engine looks at.
+    /// Bytes of payload per direction of a flow that go up, where nothing says before that it is decided: more than any
+    /// handshake has.
     pub flow_bytes: u32,
+    /// The same of a direction that begins with a request in text.
+    pub request_bytes: u32,
     /// Memory of the ring; rounded up to a power of two.
     pub ring_mib: u32,
     /// Ports of interest.
@@ -74,6 +77,7 @@ impl Default for Options {
         Self {
             flows: 262_144,
             flow_bytes: 65_536,
+            request_bytes: (1 << 20) + 65_536,
             ring_mib: 64,
             ports: PORTS.to_vec(),
             prefixes: Vec::new(),

@@ -32,6 +32,7 @@ pub(super) fn load(options: &Options, ring_bytes: u32) -> Result<aya::Ebpf, Live
         .map_max_entries("scratches", u32::try_from(processors).unwrap_or(1))
         .map_max_entries("ring", ring_bytes)
         .override_global("flow_bytes", &options.flow_bytes, true)
+        .override_global("request_bytes", &options.request_bytes, true)
         .override_global("unparsed_per_second", &options.unparsed_per_second, true);
     loader.load(OBJECT).map_err(|error| match error {
         EbpfError::ProgramError(error) => of_program("loading the eBPF program", error),

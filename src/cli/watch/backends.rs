@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use crate::app::http1::MAX_FOLLOWED_BYTES;
 use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
 use crate::capture::unwanted::Unwanted;
@@ -293,11 +294,17 @@ fn selection(config: &Resolved) -> Result<Box<dyn SocketSelection>, LiveError> {
 
 #[cfg(target_endian = "little")]
 fn ebpf_options(config: &Resolved) -> crate::capture::ebpf::Options {
+    let options = crate::capture::ebpf::Options::default();
+    // What the engine may hold of a direction says nothing of how much it looks at.
+    let flow_bytes = u32::try_from(config.limits.flow_bytes).unwrap_or(u32::MAX).max(options.flow_bytes);
+    // A little more than the engine follows, so that it learns that there is more.
+    let followed = u32::try_from(MAX_FOLLOWED_BYTES).unwrap_or(u32::MAX).saturating_add(options.flow_bytes);
     crate::capture::ebpf::Options {
         ring_mib: config.capture.ring_mib,
-        flow_bytes: u32::try_from(config.limits.flow_bytes).unwrap_or(u32::MAX),
+        flow_bytes,
+        request_bytes: flow_bytes.max(followed),
         prefixes: config.endpoint.prefixes.networks().collect(),
-        ..crate::capture::ebpf::Options::default()
+        ..options
     }
 }
 

@@ -10,8 +10,8 @@ use crate::flow::stream::{WINDOW, distance};
 use crate::flow::{Consumer, Ending, Key, Moment};
 use crate::model::Side;
 
-/// The most instances that share addresses and ports at once.
-const MAX_INSTANCES: usize = 8;
+/// The most instances that share addresses and ports at once: each is looked at for each packet of one of them.
+const MAX_INSTANCES: usize = 32;
 
 /// Where a segment goes.
 pub(super) enum Choice {
