@@ -111,6 +111,8 @@ pub struct LaterRequests {
     pub unsigned: Option<String>,
     /// One was signed with a long-term access key.
     pub has_long_term_key: bool,
+    /// There may have been others that were not read.
+    pub is_incomplete: bool,
 }
 
 closed_set! {

@@ -37,7 +37,7 @@ pub(super) fn record(
     match finding {
         Finding::Dns => return Err(Eviction::Dns),
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
-        Finding::Http(facts, proxy) => parts.take_http(facts, proxy),
+        Finding::Http(facts, proxy) => parts.take_http(facts, proxy, &view, ending),
         Finding::MidStream { is_established } => parts.take_mid_stream(is_established),
         Finding::Proxy(facts) => {
             parts.proxy = Some(facts);
@@ -145,7 +145,16 @@ impl Parts {
         self.outcome = Some(Outcome::NotSeen);
     }
 
-    fn take_http(&mut self, facts: Box<HttpFacts>, proxy: Option<ProxyFacts>) {
+    fn take_http(
+        &mut self,
+        mut facts: Box<HttpFacts>,
+        proxy: Option<ProxyFacts>,
+        view: &FlowView,
+        ending: Ending,
+    ) {
+        // Requests before the capture began, and what a connection is used for after it was silent for long.
+        facts.later.is_incomplete |=
+            view.originator.is_none() || ending == Ending::TimedOut || view.lost_bytes;
         self.http = Some(facts);
         self.proxy = proxy;
         self.outcome = Some(Outcome::Plaintext);

@@ -108,7 +108,8 @@ impl Following {
             };
         }
         // Checked between pieces: a piece is a segment, so the bound is passed by one at the most.
-        if self.seen_bytes > MAX_FOLLOWED_BYTES {
+        if self.seen_bytes > MAX_FOLLOWED_BYTES && self.state != State::Done {
+            self.miss();
             self.stop();
         }
     }
@@ -117,8 +118,19 @@ impl Following {
     pub fn gap(&mut self) {
         if self.state != State::Done {
             self.pending.clear();
-            self.state = State::Lost;
+            self.lose();
         }
+    }
+
+    /// Learns that there may be requests that are not seen.
+    pub fn miss(&mut self) {
+        self.facts.later.is_incomplete = true;
+    }
+
+    /// Where the next request begins is not known.
+    fn lose(&mut self) {
+        self.state = State::Lost;
+        self.miss();
     }
 
     /// What the client says from the CONNECT on that made a tunnel of the connection, once.
@@ -153,6 +165,9 @@ impl Following {
     /// What is known at the end of the connection.
     #[must_use]
     pub fn finish(mut self) -> Box<HttpFacts> {
+        if self.state == State::Head && !self.pending.is_empty() {
+            self.miss();
+        }
         if self.state == State::Head && looks_like_request(&self.pending) {
             let facts = parse_truncated(&self.pending);
             self.judge(facts);
@@ -219,7 +234,10 @@ impl Following {
                 Some(0) => State::Trailers,
                 // With the line end behind the chunk: CR LF.
                 Some(size) => State::Chunk(size.saturating_add(2)),
-                None => State::Lost,
+                None => {
+                    self.miss();
+                    State::Lost
+                }
             },
         };
         rest
@@ -232,8 +250,11 @@ impl Following {
             Body::Length(bytes) => State::Body(bytes),
             Body::Chunked => State::Size,
             // The next request may begin with a segment.
-            Body::Unknown => State::Lost,
-            Body::Other => State::Done,
+            Body::Unknown => return self.lose(),
+            Body::Other => {
+                self.miss();
+                State::Done
+            }
         };
     }
 
@@ -259,6 +280,9 @@ impl Following {
         let has_unsigned = later.unsigned.is_some() || *signature == Some(Signature::None);
         let has_long_term_key = later.has_long_term_key || *credential == Some(SigningCredential::LongTerm);
         let is_worst = has_unsigned && has_long_term_key && is_dynamodb(&self.facts);
+        if count + 1 >= MAX_REQUESTS {
+            self.miss();
+        }
         if is_worst || count + 1 >= MAX_REQUESTS {
             self.stop();
         }

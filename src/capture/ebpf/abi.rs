@@ -258,8 +258,8 @@ mod tests {
 
     #[test]
     fn tells_open_flows_from_settled_ones() {
-        assert_eq!(started_if_open(&[5, 0, 0, 0, 0]), Some(5));
-        let mut words = [5, 0, 0, 0, 0];
+        assert_eq!(started_if_open(&[5, 0, 0, 0, 0, 0]), Some(5));
+        let mut words = [5, 0, 0, 0, 0, 0];
         words[3] = u64::from_ne_bytes([0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(started_if_open(&words), None);
     }

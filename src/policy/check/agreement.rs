@@ -1,5 +1,7 @@
 //! Rules on what the two ends agreed on, and on who answers.
 
+use std::time::Duration;
+
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
 use crate::model::{
@@ -7,6 +9,9 @@ use crate::model::{
 };
 use crate::policy::certificate;
 use crate::policy::profile::version_text;
+
+/// How far the clock of a capture may be behind that of an issuer.
+const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
 /// What was agreed on.
 impl Case<'_> {
@@ -198,6 +203,12 @@ impl Case<'_> {
         let Some(version) = self.version() else { return Finding::Unknown };
         let offending = match self.key_exchange() {
             KeyExchange::Group(group) if group.is_ml_kem() => return Finding::Kept,
+            // Nothing is known of a number without a name.
+            KeyExchange::Group(group)
+                if group.name().is_none() && version.rank() > TlsVersion::TLS12.rank() =>
+            {
+                return Finding::Unknown;
+            }
             KeyExchange::Group(group) => group.to_string(),
             // Before TLS 1.3 there is no group with ML-KEM.
             _ if version.rank() <= TlsVersion::TLS12.rank() => version_text(version).into_owned(),
@@ -278,7 +289,10 @@ impl Case<'_> {
     pub(super) fn certificate_expired(&self) -> Finding {
         let Some(facts) = self.certificate() else { return self.without_certificate() };
         if facts.not_after >= self.record.timestamp {
-            return if self.record.timestamp.is_date() { Finding::Kept } else { Finding::Unknown };
+            // Before it was made it is not valid either [RFC 5280 section 4.1.2.5], or the clock of the capture is wrong.
+            let is_made = facts.not_before <= self.record.timestamp.after(CLOCK_SKEW);
+            let is_within = is_made && self.record.timestamp.is_date();
+            return if is_within { Finding::Kept } else { Finding::Unknown };
         }
         let end = day(facts.not_after);
         let message =

@@ -33,8 +33,8 @@ impl Case<'_> {
             _ if http.later.unsigned.is_some() => {
                 self.unsigned(http.later.unsigned.as_deref().unwrap_or_default(), "later ")
             }
-            Some(_) => Finding::Kept,
-            None => Finding::Unknown,
+            Some(_) if !http.later.is_incomplete => Finding::Kept,
+            Some(_) | None => Finding::Unknown,
         }
     }
 
@@ -64,6 +64,8 @@ impl Case<'_> {
                 );
                 broken(SigningCredential::LongTerm.as_str(), message)
             }
+            // Others may have been signed otherwise.
+            _ if http.later.is_incomplete => Finding::Unknown,
             Some(SigningCredential::Temporary) => Finding::Kept,
             None if http.is_dax || http.signature == Some(Signature::None) => Finding::Kept,
             None => Finding::Unknown,

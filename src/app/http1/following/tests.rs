@@ -56,7 +56,10 @@ fn finds_what_hides_behind_a_signed_request_whatever_the_cut() {
         assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
         assert_eq!(facts.signature, Some(Signature::Sigv4));
         let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
-        assert_eq!(facts.later, crate::model::LaterRequests { count: 5, unsigned, has_long_term_key: true });
+        assert_eq!(
+            facts.later,
+            crate::model::LaterRequests { count: 5, unsigned, has_long_term_key: true, is_incomplete: false }
+        );
     }
 }
 
@@ -186,7 +189,15 @@ fn names_the_first_request_to_dynamodb_behind_those_to_others() {
         assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.Query"));
         assert_eq!(facts.signature, Some(Signature::Sigv4));
         let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
-        assert_eq!(facts.later, crate::model::LaterRequests { count: 4, unsigned, has_long_term_key: false });
+        assert_eq!(
+            facts.later,
+            crate::model::LaterRequests {
+                count: 4,
+                unsigned,
+                has_long_term_key: false,
+                is_incomplete: false
+            }
+        );
     }
     // To an emulator, which is asked first whether it is there.
     let is_there = b"GET / HTTP/1.1\r\nHost: db.example:8000\r\n\r\n";
@@ -219,4 +230,35 @@ fn gives_back_what_becomes_a_tunnel() {
     let mut following = follow(&stream, 1_000);
     assert_eq!(following.take_tunnel(), None);
     assert_eq!(following.finish().target.as_deref(), Some("DynamoDB_20120810.Query"));
+}
+
+#[test]
+fn says_where_requests_may_have_been_missed() {
+    let signed = || request(TEMPORARY, "GetItem");
+    let odd = |fields: &str| {
+        let text = String::from_utf8(signed()).unwrap();
+        text.replacen("Content-Length: 20\r\n", fields, 1).into_bytes()
+    };
+    let cut = signed().len() - 30;
+    for (stream, is_incomplete) in [
+        ([signed(), signed()].concat(), false),
+        ([odd("Content-Length: 20, 20\r\n"), signed()].concat(), false),
+        (odd("Content-Length: 20\r\nContent-Length: 21\r\n"), true),
+        (odd("Content-Length: x\r\n"), true),
+        (odd("Transfer-Encoding: identity\r\n"), true),
+        (odd("Transfer-Encoding: xchunked\r\n"), true),
+        ([signed(), signed()[..cut].to_vec()].concat(), true),
+        (signed().repeat(MAX_REQUESTS as usize), true),
+        (signed().repeat(MAX_REQUESTS as usize - 1), false),
+    ] {
+        let facts = follow(&stream, 1_000).finish();
+        assert_eq!(facts.later.is_incomplete, is_incomplete, "{}", String::from_utf8_lossy(&stream));
+    }
+    let mut with_gap = follow(&signed(), 1_000);
+    with_gap.gap();
+    assert!(with_gap.finish().later.is_incomplete);
+    // One of odd length hides none that begins with a segment.
+    let mut following = follow(&odd("Content-Length: 20\r\nContent-Length: 21\r\n"), 1_000);
+    following.push(&request(None, "Scan"));
+    assert!(following.finish().later.unsigned.is_some());
 }

@@ -259,3 +259,14 @@ fn an_address_alone_may_be_that_of_another_service_of_dynamodb() {
     assert_eq!(holds(Service::DynamodbStreams), None);
     assert_eq!(holds(Service::Dax), Some(false));
 }
+
+/// A request that was not read may have been without a signature.
+#[test]
+fn requests_that_were_not_read_may_be_worse() {
+    let mut record = plaintext();
+    record.http.as_mut().unwrap().later.is_incomplete = true;
+    let open = ["unsigned_request", "long_term_credential"];
+    assert_eq!(evaluate(&record, &Options::default()).not_assessed, open);
+    record.http.as_mut().unwrap().later.has_long_term_key = true;
+    assert_eq!(evaluate(&record, &Options::default()).not_assessed, open[..1]);
+}

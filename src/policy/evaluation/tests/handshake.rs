@@ -423,3 +423,24 @@ fn reads_certificates() {
         assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::NotAssessable, "{reason}");
     }
 }
+
+/// Either the certificate or the clock of the capture is wrong.
+#[test]
+fn a_certificate_from_later_proves_nothing() {
+    let mut record = good12();
+    let mut facts = certificate();
+    for (days, verdict) in [(0, Verdict::Pass), (1, Verdict::Pass), (2, Verdict::NotAssessable)] {
+        facts.not_before = NOW.after(std::time::Duration::from_secs(days * 86_400));
+        tls(&mut record).certificate = Some(std::sync::Arc::new(facts.clone()));
+        assert_eq!(evaluate(&record, &Options::default()).verdict, verdict, "{days}");
+    }
+}
+
+#[test]
+fn a_group_without_a_name_may_be_post_quantum() {
+    let mut record = good();
+    server_hello(&mut record).key_share = Some(NamedGroup(0x1234));
+    client_hello(&mut record).key_shares = vec![NamedGroup(0x1234)];
+    let facts = evaluate(&record, &options("pq-ready"));
+    assert!(facts.not_assessed.contains(&"not_post_quantum"), "{facts:?}");
+}
