@@ -190,6 +190,15 @@ impl FileSource {
         }
     }
 
+    /// Packets and captured bytes of interfaces that the capture does not describe, which are no frames.
+    #[must_use]
+    pub const fn undescribed(&self) -> (u64, u64) {
+        match &self.format {
+            Format::Pcap(_) => (0, 0),
+            Format::Pcapng(pcapng) => pcapng.undescribed(),
+        }
+    }
+
     /// The next frames, at most [`MOST_TOGETHER`]: as many as are in memory already, at least one. `None`
     /// at the end.
     ///

@@ -41,7 +41,7 @@ pub struct RecordedDrops {
     pub by_interface: u64,
     /// Dropped by the operating system (`isb_osdrop`).
     pub by_system: u64,
-    /// Lost in front of single packets, as the obsolete Packet Block counts them.
+    /// Lost in front of single packets (`epb_dropcount`, and the same in the obsolete Packet Block).
     pub between_packets: u64,
 }
 
@@ -69,6 +69,8 @@ pub(super) struct Pcapng {
     /// The newest time given to a packet, for packets without one.
     last: Timestamp,
     untimed: u64,
+    /// Packets and captured bytes of interfaces that nothing describes.
+    undescribed: (u64, u64),
 }
 
 /// How an interface counts time, and how much it takes of a packet.
@@ -165,6 +167,7 @@ impl Pcapng {
             is_known_version: true,
             last: Timestamp::default(),
             untimed: 0,
+            undescribed: (0, 0),
         })
     }
 
@@ -178,6 +181,11 @@ impl Pcapng {
 
     pub(super) const fn untimed(&self) -> u64 {
         self.untimed
+    }
+
+    /// Packets and captured bytes of interfaces that nothing describes.
+    pub(super) const fn undescribed(&self) -> (u64, u64) {
+        self.undescribed
     }
 
     /// The next packet, where the next block is a usual one that lies whole in the buffer.
@@ -377,16 +385,25 @@ impl Pcapng {
         let interface = self.section_start.saturating_add(number as usize);
         let Some(clock) = self.clocks.get(interface) else {
             damage.note(block.offset, DamageKind::UnknownInterface { interface: number, packets: 1 });
+            self.undescribed.0 += 1;
+            self.undescribed.1 += u64::from(captured);
             return None;
         };
         let timestamp = clock.timestamp(word(12), word(16));
         self.last = timestamp;
-        // 0xffff: the writer did not know.
+        // 0xffff: the writer of an obsolete block did not know.
+        let mut drops = if drops == 0xffff { 0 } else { u64::from(drops) };
+        let data_end = PACKET_HEADER_BYTES + (captured as usize).next_multiple_of(4);
+        if block.block_type == ENHANCED_PACKET
+            && let Some(options) = buffer.available().get(data_end..block.bytes - 4)
+            && !options.is_empty()
+        {
+            drops = dropped_before(options, is_big_endian);
+        }
         if drops != 0
-            && drops != 0xffff
             && let Some(counts) = self.drops.get_mut(interface)
         {
-            counts.between_packets = counts.between_packets.saturating_add(drops.into());
+            counts.between_packets = counts.between_packets.saturating_add(drops);
         }
         Some(Located {
             timestamp,
@@ -411,6 +428,8 @@ impl Pcapng {
         }
         let Some(clock) = self.clocks.get(self.section_start) else {
             damage.note(block.offset, DamageKind::UnknownInterface { interface: 0, packets: 1 });
+            self.undescribed.0 += 1;
+            self.undescribed.1 += (block.bytes - HEADER_BYTES - 4) as u64;
             return None;
         };
         let wire = word_at(buffer.available(), 8, self.is_big_endian);
@@ -575,6 +594,19 @@ fn for_each_option(mut options: &[u8], is_big_endian: bool, mut take: impl FnMut
             _ => return,
         }
     }
+}
+
+/// `epb_dropcount` among the options of a packet.
+#[cold]
+fn dropped_before(options: &[u8], is_big_endian: bool) -> u64 {
+    const EPB_DROPCOUNT: OptionCode = OptionCode(4);
+    let mut dropped = 0;
+    for_each_option(options, is_big_endian, |option| {
+        if option.code == EPB_DROPCOUNT {
+            dropped = option.as_bytes().ok().and_then(|value| long(value, is_big_endian)).unwrap_or_default();
+        }
+    });
+    dropped
 }
 
 /// The 64-bit number of an option; pcap-parser's own accessors read little-endian only.

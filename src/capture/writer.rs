@@ -118,14 +118,26 @@ impl Pcapng {
     }
 
     pub(super) fn packet(&mut self, interface: u32, time: u64, wire_bytes: u32, data: &[u8]) {
+        // A comment, as capture tools may add one.
+        let options = self.options(&[(1, b"note")]);
+        self.packet_with(interface, time, wire_bytes, data, &options);
+    }
+
+    pub(super) fn packet_with(
+        &mut self,
+        interface: u32,
+        time: u64,
+        wire_bytes: u32,
+        data: &[u8],
+        options: &[u8],
+    ) {
         let mut body = Vec::new();
         for word in [interface, (time >> 32) as u32, time as u32, data.len() as u32, wire_bytes] {
             body.extend(self.order.u32(word));
         }
         body.extend_from_slice(data);
         body.resize(body.len().next_multiple_of(4), 0);
-        // A comment, as capture tools may add one.
-        body.extend(self.options(&[(1, b"note")]));
+        body.extend_from_slice(options);
         self.block(6, &body);
     }
 

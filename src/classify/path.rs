@@ -262,11 +262,15 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
 
 /// True where all are, false where one is not.
 fn all(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    answers.into_iter().fold(Some(true), |so_far, answer| match (so_far, answer) {
-        (Some(false), _) | (_, Some(false)) => Some(false),
-        (Some(true), Some(true)) => Some(true),
-        _ => None,
-    })
+    let mut so_far = Some(true);
+    for answer in answers {
+        match answer {
+            Some(false) => return answer,
+            Some(true) => {}
+            None => so_far = None,
+        }
+    }
+    so_far
 }
 
 /// True where one is, false where none is.

@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use foldhash::fast::RandomState;
 
-use super::counts::NO_TIMESTAMP;
+use super::counts::{NO_TIMESTAMP, UNKNOWN_INTERFACE};
 use super::earlier::EarlierFlows;
 use super::engine::Engine;
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
 use crate::config::Resolved;
 use crate::flow::Identity;
 use crate::model::Record;
-use crate::telemetry::{Accounts, DamageNote};
+use crate::telemetry::{Accounts, DamageNote, StageCounts};
 
 /// Records handed over at once, and how many such batches may wait per file: enough to keep both
 /// sides busy, little enough to keep memory flat.
@@ -306,7 +306,12 @@ pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
         for (stage, reason, count) in [
             ("nic", "recorded_by_interface", drops.by_interface),
             ("kernel", "recorded_by_system", drops.by_system),
-            ("kernel", "recorded_between_packets", drops.between_packets),
+            // The counts of the whole capture hold them, too.
+            (
+                "kernel",
+                "recorded_between_packets",
+                drops.between_packets.saturating_sub(drops.by_interface.saturating_add(drops.by_system)),
+            ),
         ] {
             if count > 0 {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += count;
@@ -315,6 +320,13 @@ pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
     }
     if source.untimed_frames() > 0 {
         *accounts.decode_errors.entry(NO_TIMESTAMP).or_default() += source.untimed_frames();
+    }
+    let (packets, bytes) = source.undescribed();
+    if packets > 0 {
+        *accounts.decode_errors.entry(UNKNOWN_INTERFACE).or_default() += packets;
+        let counts = accounts.interfaces.entry(input.name()).or_default();
+        counts.seen = StageCounts { packets, bytes };
+        counts.skipped = counts.seen;
     }
     accounts
 }

@@ -38,7 +38,9 @@ pub(super) fn record(
         Finding::Dns => return Err(Eviction::Dns),
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
         Finding::Http(facts, proxy) => parts.take_http(facts, proxy, &view, ending),
-        Finding::MidStream { is_established } => parts.take_mid_stream(is_established),
+        Finding::MidStream { is_established } => {
+            parts.take_mid_stream(is_established, view.originator.is_some());
+        }
         Finding::Proxy(facts) => {
             parts.proxy = Some(facts);
             parts.outcome = plain_outcome(ending);
@@ -138,10 +140,11 @@ impl Parts {
         self.tls = Some(facts);
     }
 
-    /// TLS of which nothing is known but that it runs.
-    fn take_mid_stream(&mut self, is_established: bool) {
+    /// TLS of which nothing is known but that it runs. Where the connection was seen to open, its hellos were lost or cut.
+    fn take_mid_stream(&mut self, is_established: bool, is_truncated: bool) {
         self.is_mid_stream = true;
-        self.tls = Some(Box::new(TlsFacts { established: is_established, ..TlsFacts::default() }));
+        let facts = TlsFacts { established: is_established, is_truncated, ..TlsFacts::default() };
+        self.tls = Some(Box::new(facts));
         self.outcome = Some(Outcome::NotSeen);
     }
 
@@ -183,6 +186,7 @@ impl Parts {
         }
         match &self.http {
             Some(facts) if facts.is_truncated => Completeness::Truncated,
+            Some(_) if !view.has_packets.iter().all(|has| *has) => Completeness::ClientOnly,
             Some(_) => Completeness::Full,
             None => Completeness::MidStream,
         }

@@ -17,6 +17,12 @@ pub(super) const SEGMENTS_DISAGREE: (&str, &str) = ("tcp", "segments_disagree");
 /// Frames of a capture that does not say when they were seen.
 pub(super) const NO_TIMESTAMP: (&str, &str) = ("capture", "no_timestamp");
 
+/// Packets of an interface that the capture does not describe: nobody knows how they begin.
+pub(super) const UNKNOWN_INTERFACE: (&str, &str) = ("capture", "unknown_interface");
+
+/// Packets of which the capture holds the beginning alone.
+pub(super) const CUT_SHORT: (&str, &str) = ("capture", "cut_short");
+
 /// Counts by reason; few reasons, so a list is searched faster than a map.
 #[derive(Default)]
 pub(super) struct Reasons(Vec<(&'static str, u64)>);
@@ -53,7 +59,11 @@ pub fn known_errors() -> Vec<(&'static str, &'static str)> {
     let frames = DecodeError::all().map(|error| (error.layer(), error.reason()));
     let tls = TlsError::ALL.iter().map(|error| ("tls", error.reason()));
     let dns = DnsError::COUNTED.iter().map(|error| ("dns", error.reason()));
-    frames.chain(tls).chain(dns).chain([SEGMENTS_DISAGREE, NO_TIMESTAMP]).collect()
+    frames
+        .chain(tls)
+        .chain(dns)
+        .chain([SEGMENTS_DISAGREE, NO_TIMESTAMP, UNKNOWN_INTERFACE, CUT_SHORT])
+        .collect()
 }
 
 /// Counts of all frames of one input: each is seen, and then parsed, skipped or refused.
@@ -62,6 +72,8 @@ pub(super) struct FrameCounts {
     interfaces: Vec<InterfaceTally>,
     skipped: Reasons,
     errors: BTreeMap<(&'static str, &'static str), u64>,
+    /// Frames that were longer than what is there of them.
+    pub cut_short: u64,
     first_packet: Option<Timestamp>,
     last_packet: Option<Timestamp>,
     /// Of interfaces whose numbers stand for others now.
@@ -129,6 +141,7 @@ impl FrameCounts {
             tally.seen.bytes += frame.data.len() as u64;
             tally.last = tally.last.max(frame.timestamp);
         }
+        self.cut_short += u64::from(frame.data.len() < frame.wire_bytes as usize);
         if self.first_packet.is_none_or(|first| frame.timestamp < first) {
             self.first_packet = Some(frame.timestamp);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::counts::{FrameCounts, SEGMENTS_DISAGREE};
+use super::counts::{CUT_SHORT, FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::Flows;
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
@@ -264,6 +264,10 @@ impl Engine {
             ..Accounts::default()
         };
         self.counts.add_to(&mut accounts, flows.interface_names());
+        // Live, no more is asked for than is looked at.
+        if self.counts.cut_short > 0 && !flows.is_live() {
+            accounts.decode_errors.insert(CUT_SHORT, self.counts.cut_short);
+        }
         flows.add_to(&mut accounts);
         if counts.segments_disagreeing > 0 {
             *accounts.decode_errors.entry(SEGMENTS_DISAGREE).or_default() += counts.segments_disagreeing;

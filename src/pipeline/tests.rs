@@ -213,6 +213,28 @@ fn calls_a_hello_cut_by_the_capture_truncated() {
     assert_eq!(records[0].completeness, Completeness::Truncated);
 }
 
+/// So little of each packet that no hello is seen, and the connection was seen to open.
+#[test]
+fn calls_a_handshake_that_was_cut_away_truncated() {
+    for (wire, expected) in
+        [(Wire::opened(DYNAMODB), Completeness::Truncated), (Wire::joined(DYNAMODB), Completeness::MidStream)]
+    {
+        let data = record(23, &[0xe1; 200]);
+        let wire = wire.client(&client_hello()).server(&server_hello(3)).client(&data).server(&data);
+        let found = wire.client(&data).records_cut(46, true);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].completeness, expected);
+    }
+}
+
+#[test]
+fn one_side_of_requests_in_clear_is_not_the_whole() {
+    let request = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\r\n";
+    let asked = || Wire::joined(DYNAMODB).client(request);
+    assert_eq!(asked().record().completeness, Completeness::ClientOnly);
+    assert_eq!(asked().server(b"HTTP/1.1 200 OK\r\n\r\n").record().completeness, Completeness::Full);
+}
+
 #[test]
 fn sees_tls_of_which_the_handshake_is_missing() {
     let data = record(23, &[9; 100]);

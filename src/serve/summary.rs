@@ -337,7 +337,7 @@ fn packets(accounts: &Accounts) -> Packets {
     }
     let lost = accounts.dropped.iter().filter(|((_, stage, _), _)| is_loss_of_packets(stage));
     packets.lost = lost.map(|(_, count)| count).sum();
-    packets.decode_errors = accounts.decode_errors.values().sum();
+    packets.decode_errors = accounts.unreadable();
     packets.seen_percent = percent(packets.seen, packets.seen + packets.lost);
     packets
 }

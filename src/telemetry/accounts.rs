@@ -96,6 +96,16 @@ impl InterfaceCounts {
 }
 
 impl Accounts {
+    /// Packets and messages that could not be read. Those that were read as far as the capture goes, and those whose time
+    /// it does not tell, are told apart from them.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        let is_read = |&(layer, reason): &(&str, &str)| {
+            layer == "capture" && matches!(reason, "cut_short" | "no_timestamp")
+        };
+        self.decode_errors.iter().filter(|(kind, _)| !is_read(kind)).map(|(_, count)| count).sum()
+    }
+
     /// Adds the counts of another run (another file).
     pub fn merge(&mut self, other: Self) {
         for (name, counts) in other.interfaces {

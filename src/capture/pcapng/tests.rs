@@ -235,6 +235,30 @@ fn goes_over_packets_that_are_longer_than_their_block_or_of_no_interface() {
         ]
     );
     assert_eq!(read.damage[0].kind, DamageKind::UnknownInterface { interface: 0, packets: 3 });
+    // "too early" and twice "b".
+    assert_eq!(read.file.undescribed(), (3, 11));
+}
+
+#[test]
+fn counts_what_was_lost_in_front_of_single_packets() {
+    for order in [Order::Little, Order::Big] {
+        let mut file = Writer::new(order);
+        file.interface(1, 0, &[]);
+        file.interface(1, 0, &[]);
+        for (interface, drops, data) in [(0, 5_u64, &b"abc"[..]), (1, 1 << 33, b"abcd"), (0, 2, b"")] {
+            let drops = order.u64(drops);
+            let options = file.options(&[(2, &[0, 0, 0, 1]), (4, &drops)]);
+            file.packet_with(interface, 1, 9, data, &options);
+        }
+        // Cut within the option, and none.
+        file.packet_with(0, 1, 9, b"ab", &[0, 4, 0, 8]);
+        file.packet(0, 1, 9, b"abc");
+        let read = read(&file.bytes);
+        assert_eq!(read.packets.len(), 5);
+        let lost: Vec<(u32, u64)> =
+            read.file.drops().map(|drops| (drops.interface, drops.between_packets)).collect();
+        assert_eq!(lost, [(0, 7), (1, 1 << 33)]);
+    }
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
         );
     }
     let dropped: u64 = accounts.dropped.values().sum();
-    let undecoded: u64 = accounts.decode_errors.values().sum();
+    let undecoded = accounts.unreadable();
     let full: u64 =
         Eviction::LOSSES.iter().filter_map(|reason| accounts.evictions.get(reason.as_str())).sum();
     if dropped > 0 {
