@@ -57,11 +57,17 @@ pub enum DnsError {
     /// More answers than are looked at.
     #[error("more than {MAX_ANSWERS} answers")]
     TooManyAnswers,
+    /// Over TCP: longer than what is looked at.
+    #[error("longer than {MAX_TCP_MESSAGE_BYTES} bytes")]
+    TooLong,
+    /// Over TCP: bytes are missing, so that nobody knows where the next message begins.
+    #[error("bytes are missing")]
+    Gap,
 }
 
 impl DnsError {
     /// Those that are errors indeed, for accounts that start at zero.
-    pub const COUNTED: [Self; 2] = [Self::Malformed, Self::TooManyAnswers];
+    pub const COUNTED: [Self; 4] = [Self::Malformed, Self::TooManyAnswers, Self::TooLong, Self::Gap];
 
     /// The metric label.
     #[must_use]
@@ -70,6 +76,8 @@ impl DnsError {
             Self::NotResponse => "not_response",
             Self::Malformed => "malformed",
             Self::TooManyAnswers => "too_many_answers",
+            Self::TooLong => "message_too_long",
+            Self::Gap => "gap",
         }
     }
 }
@@ -299,12 +307,16 @@ pub struct TcpMessages {
     skip_bytes: usize,
     /// Where a message begins is no longer known.
     is_lost: bool,
-    skipped: u64,
+    /// That it is not known was not told yet.
+    is_loss_untold: bool,
 }
 
 impl TcpMessages {
-    /// Takes the next bytes and gives each whole message to `message`.
-    pub fn push(&mut self, bytes: &[u8], message: &mut dyn FnMut(&[u8])) {
+    /// Takes the next bytes and gives each whole message to `message`, or why one is not read.
+    pub fn push(&mut self, bytes: &[u8], message: &mut dyn FnMut(Result<&[u8], DnsError>)) {
+        if std::mem::take(&mut self.is_loss_untold) {
+            message(Err(DnsError::Gap));
+        }
         let mut rest = bytes;
         while !rest.is_empty() && !self.is_lost {
             if self.skip_bytes > 0 {
@@ -317,12 +329,12 @@ impl TcpMessages {
                 && let Some((length, after)) = rest.split_first_chunk::<2>()
             {
                 let length = usize::from(u16::from_be_bytes(*length));
-                if !self.accept(length) {
+                if !self.accept(length, message) {
                     rest = after;
                     continue;
                 }
                 if let Some((whole, next)) = after.split_at_checked(length) {
-                    message(whole);
+                    message(Ok(whole));
                     rest = next;
                     continue;
                 }
@@ -338,12 +350,12 @@ impl TcpMessages {
             rest = next;
             if self.held.len() == 2 {
                 if let Some(length) = self.held.first_chunk::<2>()
-                    && !self.accept(usize::from(u16::from_be_bytes(*length)))
+                    && !self.accept(usize::from(u16::from_be_bytes(*length)), message)
                 {
                     self.held = Vec::new();
                 }
             } else if self.held.len() == wanted && wanted > 2 {
-                message(self.held.get(2..).unwrap_or_default());
+                message(Ok(self.held.get(2..).unwrap_or_default()));
                 self.held.clear();
             }
         }
@@ -351,6 +363,7 @@ impl TcpMessages {
 
     /// Learns that bytes are missing: where the next message begins is not known any more.
     pub fn gap(&mut self) {
+        self.is_loss_untold |= !self.is_lost;
         self.is_lost = true;
         self.held = Vec::new();
         self.skip_bytes = 0;
@@ -362,14 +375,8 @@ impl TcpMessages {
         self.held.capacity()
     }
 
-    /// Messages passed over because they are too long.
-    #[must_use]
-    pub const fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
     /// False where a message of this length is not wanted.
-    fn accept(&mut self, length: usize) -> bool {
+    fn accept(&mut self, length: usize, message: &mut dyn FnMut(Result<&[u8], DnsError>)) -> bool {
         if length < HEADER_BYTES {
             // No DNS.
             self.is_lost = true;
@@ -377,7 +384,7 @@ impl TcpMessages {
         }
         if length > MAX_TCP_MESSAGE_BYTES {
             self.skip_bytes = length;
-            self.skipped += 1;
+            message(Err(DnsError::TooLong));
             return false;
         }
         true
@@ -393,7 +400,7 @@ pub fn fuzz_dns(bytes: &[u8]) {
     let (front, back) = bytes.split_at_checked(middle).unwrap_or((bytes, &[]));
     for part in [front, back] {
         messages.push(part, &mut |message| {
-            let _ = parse_response(message);
+            let _ = message.and_then(parse_response);
         });
     }
 }

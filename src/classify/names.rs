@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::endpoint::{canonical, matches_host, recognise};
 use super::options::{EndpointOptions, HostRule};
 use crate::app::dns::Resolutions;
-use crate::model::Timestamp;
+use crate::model::{Tenant, Timestamp};
 
 /// (client, server) pairs remembered, in two generations of half as many: some 20 MB when full. Names of
 /// DynamoDB have a time to live of seconds, so that even a large site has few alive at once.
@@ -42,7 +42,7 @@ pub struct NameCache {
 struct Known {
     name: Arc<str>,
     /// The load balancer's endpoint that the answer came through, where it came through one.
-    gateway: Option<u64>,
+    tenant: Option<Tenant>,
     /// The name is good from the answer, `from`, until `until`, exclusively.
     from: Timestamp,
     until: Timestamp,
@@ -71,12 +71,12 @@ impl NameCache {
         self.learned.iter_mut().flat_map(|learned| learned.drain(..))
     }
 
-    /// Takes the answers that `client`, behind the Gateway Load Balancer endpoint `gateway` if it is behind one, got at
+    /// Takes the answers that `client`, in the network of `tenant` if there are several, got at
     /// packet time `at`.
     pub fn observe(
         &mut self,
         client: IpAddr,
-        gateway: Option<u64>,
+        tenant: Option<Tenant>,
         resolutions: &Resolutions,
         at: Timestamp,
     ) {
@@ -89,7 +89,7 @@ impl NameCache {
             let Some(name) = canonical(&resolution.name) else { continue };
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
-            self.insert((client, address), &name, gateway, at, until);
+            self.insert((client, address), &name, tenant, at, until);
             if let Some(learned) = &mut self.learned
                 && learned.len() < MAX_LEARNED
                 && !learned.contains(&address)
@@ -97,29 +97,25 @@ impl NameCache {
                 learned.push(address);
             }
             if client.is_ipv4() != address.is_ipv4() {
-                self.insert((any_client(client.is_ipv4()), address), &name, gateway, at, until);
+                self.insert((any_client(client.is_ipv4()), address), &name, tenant, at, until);
             }
         }
     }
 
     /// The names `client` had been told for the address of `server` and that were still good at `at`, in
-    /// alphabetical order; not those that were told to a client of this address behind another endpoint than `gateway`.
+    /// alphabetical order; not those that were told to a client of this address in another network than `tenants`, the
+    /// ones that the flow was seen in; none where it was seen outside of all.
     #[must_use]
-    pub fn names(
-        &self,
-        client: IpAddr,
-        server: IpAddr,
-        gateway: Option<u64>,
-        at: Timestamp,
-    ) -> Vec<Arc<str>> {
-        let is_other =
-            |known: Option<u64>| matches!((known, gateway), (Some(known), Some(gateway)) if known != gateway);
+    pub fn names(&self, client: IpAddr, server: IpAddr, tenants: &[Tenant], at: Timestamp) -> Vec<Arc<str>> {
+        let is_other = |known: Option<Tenant>| {
+            known.is_some_and(|known| !tenants.is_empty() && !tenants.contains(&known))
+        };
         let key = (client.to_canonical(), server.to_canonical());
         let mut names: Vec<Arc<str>> = [&self.young, &self.old]
             .into_iter()
             .filter_map(|generation| generation.get(&key))
             .flatten()
-            .filter(|known| known.from <= at && at < known.until && !is_other(known.gateway))
+            .filter(|known| known.from <= at && at < known.until && !is_other(known.tenant))
             .map(|known| Arc::clone(&known.name))
             .collect();
         names.sort_unstable();
@@ -135,10 +131,10 @@ impl NameCache {
         &self,
         client: IpAddr,
         server: IpAddr,
-        gateway: Option<u64>,
+        tenants: &[Tenant],
         at: Timestamp,
     ) -> Vec<Arc<str>> {
-        self.names(any_client(!client.to_canonical().is_ipv4()), server, gateway, at)
+        self.names(any_client(!client.to_canonical().is_ipv4()), server, tenants, at)
     }
 
     /// Names forgotten for want of room, before anybody knew whether they were still needed.
@@ -151,7 +147,7 @@ impl NameCache {
         &mut self,
         key: (IpAddr, IpAddr),
         name: &str,
-        gateway: Option<u64>,
+        tenant: Option<Tenant>,
         from: Timestamp,
         until: Timestamp,
     ) {
@@ -168,7 +164,7 @@ impl NameCache {
         // An answer that comes while an earlier one still holds prolongs it; the flow that is
         // asked about may have begun before.
         let is_same = |known: &&mut Known| {
-            &*known.name == name && known.gateway == gateway && known.from <= until && from <= known.until
+            &*known.name == name && known.tenant == tenant && known.from <= until && from <= known.until
         };
         if let Some(known) = names.iter_mut().find(is_same) {
             known.from = known.from.min(from);
@@ -182,7 +178,7 @@ impl NameCache {
             names.swap_remove(oldest);
             self.evictions += 1;
         }
-        names.push(Known { name: Arc::from(name), gateway, from, until });
+        names.push(Known { name: Arc::from(name), tenant, from, until });
     }
 }
 
@@ -212,7 +208,7 @@ mod tests {
     }
 
     fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
-        cache.names(ip(client), ip("52.94.5.1"), None, at(seconds)).iter().map(ToString::to_string).collect()
+        cache.names(ip(client), ip("52.94.5.1"), &[], at(seconds)).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -251,31 +247,34 @@ mod tests {
         let mut cache = NameCache::default();
         let (host, server) = (ip("2001:db8::3"), ip("2a05:d018:5::10"));
         cache.observe(ip("10.0.0.1"), None, &answer(NAME, "2a05:d018:5::10", 5), at(100));
-        assert!(cache.names(host, server, None, at(101)).is_empty());
-        assert_eq!(cache.names_of_other_family(host, server, None, at(101)), [Arc::from(NAME)]);
-        assert!(cache.names_of_other_family(host, server, None, at(105)).is_empty());
-        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), None, at(101)).is_empty());
+        assert!(cache.names(host, server, &[], at(101)).is_empty());
+        assert_eq!(cache.names_of_other_family(host, server, &[], at(101)), [Arc::from(NAME)]);
+        assert!(cache.names_of_other_family(host, server, &[], at(105)).is_empty());
+        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), &[], at(101)).is_empty());
         // An answer over the same family is another host's.
         cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), None, at(101)).is_empty());
+        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), &[], at(101)).is_empty());
         cache.observe(host, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), None, at(101)).len(), 1);
+        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), &[], at(101)).len(), 1);
     }
 
     #[test]
-    fn an_address_behind_another_endpoint_is_another_host() {
-        let mut cache = NameCache::default();
+    fn an_address_in_another_network_is_another_host() {
         let (client, server) = (ip("10.0.0.1"), ip("52.94.5.1"));
-        cache.observe(client, Some(0xa), &answer(NAME, "52.94.5.1", 5), at(100));
-        for (gateway, names) in [(Some(0xa), 1), (Some(0xb), 0), (None, 1)] {
-            assert_eq!(cache.names(client, server, gateway, at(101)).len(), names, "{gateway:?}");
+        for tenant in [Tenant::GatewayEndpoint as fn(u64) -> Tenant, |vni| Tenant::Vni(vni as u32)] {
+            let mut cache = NameCache::default();
+            let (one, other) = (tenant(0xa), tenant(0xb));
+            cache.observe(client, Some(one), &answer(NAME, "52.94.5.1", 5), at(100));
+            for (seen_in, names) in [(&[one][..], 1), (&[other], 0), (&[other, one], 1), (&[], 1)] {
+                assert_eq!(cache.names(client, server, seen_in, at(101)).len(), names, "{seen_in:?}");
+            }
+            // What came outside of all may be of each.
+            cache.observe(client, None, &answer(NAME, "52.94.5.2", 5), at(100));
+            assert_eq!(cache.names(client, ip("52.94.5.2"), &[other], at(101)).len(), 1);
+            cache.observe(client, Some(other), &answer(NAME, "52.94.5.1", 5), at(103));
+            assert_eq!(cache.names(client, server, &[one], at(106)).len(), 0);
+            assert_eq!(cache.names(client, server, &[other], at(106)).len(), 1);
         }
-        // What came by no endpoint may be of either.
-        cache.observe(client, None, &answer(NAME, "52.94.5.2", 5), at(100));
-        assert_eq!(cache.names(client, ip("52.94.5.2"), Some(0xb), at(101)).len(), 1);
-        cache.observe(client, Some(0xb), &answer(NAME, "52.94.5.1", 5), at(103));
-        assert_eq!(cache.names(client, server, Some(0xa), at(106)).len(), 0);
-        assert_eq!(cache.names(client, server, Some(0xb), at(106)).len(), 1);
     }
 
     #[test]
@@ -301,10 +300,10 @@ mod tests {
         assert!(cache.young.len() + cache.old.len() <= MAX_PAIRS);
         assert_eq!(cache.evictions() as usize, 200_000 - cache.young.len() - cache.old.len());
         let last = IpAddr::V4(std::net::Ipv4Addr::from(199_999));
-        assert_eq!(cache.names(last, ip("52.94.5.1"), None, at(100)).len(), 1);
+        assert_eq!(cache.names(last, ip("52.94.5.1"), &[], at(100)).len(), 1);
         for number in 0..50 {
             cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
         }
-        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), None, at(1_490)).len(), 1);
+        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), &[], at(1_490)).len(), 1);
     }
 }

@@ -90,6 +90,8 @@ pub struct Metrics {
     durations: Family<Histogram>,
     coverage: Family<IntCounter>,
     packets: Family<IntCounter>,
+    /// Those that share the series of others.
+    folded_interfaces: BTreeSet<String>,
     bytes: Family<IntCounter>,
     dropped: Family<IntCounter>,
     decode_errors: Family<IntCounter>,
@@ -140,6 +142,7 @@ impl Metrics {
             durations: Family::histogram(&registry, &metrics::HANDSHAKE_DURATION)?,
             coverage: Family::counter(&registry, &metrics::COVERAGE)?,
             packets: Family::counter(&registry, &metrics::PACKETS)?,
+            folded_interfaces: BTreeSet::new(),
             bytes: Family::counter(&registry, &metrics::BYTES)?,
             dropped: Family::counter(&registry, &metrics::DROPPED)?,
             decode_errors: Family::counter(&registry, &metrics::DECODE_ERRORS)?,
@@ -272,8 +275,11 @@ impl Metrics {
         let mut folded = BTreeSet::new();
         for (interface, counts) in &accounts.interfaces {
             let name = self.packets.name_of(interface, budget);
-            if name == OTHER {
+            if name == OTHER && interface != OTHER {
                 folded.insert(interface.as_str());
+                if self.folded_interfaces.insert(interface.clone()) {
+                    budget.folded.with_label_values(&[metrics::PACKETS.name]).inc();
+                }
             }
             let interface = name;
             for (stage, StageCounts { packets, bytes }) in
@@ -283,7 +289,7 @@ impl Metrics {
                 self.bytes.set(&[interface, stage], bytes, budget);
             }
             if let Some(time) = counts.last_packet
-                && let Some(gauge) = self.last_packet.child(&[interface], budget)
+                && let Some(gauge) = self.last_packet.mirror(&[interface], budget)
             {
                 // Several interfaces may share a folded series; time only goes on.
                 gauge.set(seconds(time).max(gauge.get()));
@@ -296,6 +302,7 @@ impl Metrics {
             },
             budget,
         );
+        self.folded_interfaces.retain(|name| folded.contains(name.as_str()));
         for ((interface, stage, reason), count) in &accounts.dropped {
             // Where its packets are, so that both add up.
             let interface = if folded.contains(interface.as_str()) { OTHER } else { interface };

@@ -103,10 +103,10 @@ impl Encapsulation {
         &self.layers
     }
 
-    /// As [`Layers::gwlb_endpoint`].
+    /// As [`Layers::tenant`].
     #[must_use]
-    pub fn gwlb_endpoint(&self) -> Option<u64> {
-        gwlb_endpoint(&self.layers)
+    pub fn tenant(&self) -> Option<Tenant> {
+        tenant(&self.layers)
     }
 
     /// Forgets all layers, for reuse.
@@ -131,6 +131,21 @@ impl Layers {
     pub fn gwlb_endpoint(&self) -> Option<u64> {
         gwlb_endpoint(self)
     }
+
+    /// Whose network the packets are of, where the outermost tunnel tells.
+    #[must_use]
+    pub fn tenant(&self) -> Option<Tenant> {
+        tenant(self)
+    }
+}
+
+/// One of several networks whose address ranges may overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenant {
+    /// Behind a Gateway Load Balancer endpoint.
+    GatewayEndpoint(u64),
+    /// A network of VXLAN or GENEVE, such as a traffic mirror session.
+    Vni(u32),
 }
 
 fn gwlb_endpoint(layers: &[Layer]) -> Option<u64> {
@@ -138,6 +153,16 @@ fn gwlb_endpoint(layers: &[Layer]) -> Option<u64> {
         Layer::Geneve { endpoint_id, .. } => *endpoint_id,
         _ => None,
     })
+}
+
+fn tenant(layers: &[Layer]) -> Option<Tenant> {
+    let by_number = || {
+        layers.iter().find_map(|layer| match layer {
+            Layer::Vxlan(vni) | Layer::Geneve { vni, .. } => Some(Tenant::Vni(*vni)),
+            _ => None,
+        })
+    };
+    gwlb_endpoint(layers).map(Tenant::GatewayEndpoint).or_else(by_number)
 }
 
 impl Deref for Layers {

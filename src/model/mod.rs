@@ -20,7 +20,7 @@ pub use address::{FlowKey, Side, embedded, is_private};
 pub use dynamodb::{
     AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
 };
-pub use encapsulation::{Encapsulation, Layer, Layers, MAX_LAYERS, Tunnel};
+pub use encapsulation::{Encapsulation, Layer, Layers, MAX_LAYERS, Tenant, Tunnel};
 pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};
 pub use kind::TlsKind;
 pub use memo::Memo;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -18,9 +19,9 @@ use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
-use crate::flow::{Consumer, Ending, FlowView, Identity, Moment};
+use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layers, Record, Shared, Side, Sighting,
+    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Record, Shared, Side, Sighting, Tenant,
     Timestamp, TlsFacts,
 };
 use crate::telemetry::Accounts;
@@ -154,7 +155,7 @@ impl Flows {
     ) -> Result<(), &'static str> {
         match decoded {
             Decoded::Udp(datagram) if datagram.source.port() == 53 => {
-                self.observe_dns(datagram, encapsulation.gwlb_endpoint(), frame.timestamp)
+                self.observe_dns(datagram, encapsulation.tenant(), frame.timestamp)
             }
             Decoded::Esp { source, destination } => {
                 self.observe_esp(*source, *destination, frame, encapsulation);
@@ -170,13 +171,13 @@ impl Flows {
     fn observe_dns(
         &mut self,
         datagram: &Datagram<'_>,
-        gateway: Option<u64>,
+        tenant: Option<Tenant>,
         at: Timestamp,
     ) -> Result<(), &'static str> {
         let parse = if datagram.is_whole { dns::parse_response } else { dns::parse_cut_response };
         match parse(datagram.payload) {
             Ok(resolutions) => {
-                self.names.observe(datagram.destination.ip(), gateway, &resolutions, at);
+                self.names.observe(datagram.destination.ip(), tenant, &resolutions, at);
                 return Ok(());
             }
             // A query on its way to a resolver that also asks from port 53: right, but nothing to learn.
@@ -306,17 +307,18 @@ impl Flows {
     /// The names a server was resolved by; true where it was an address of the other family that was told.
     pub fn names_of(&self, client: IpAddr, server: IpAddr, view: &FlowView) -> (Vec<Arc<str>>, bool) {
         let at = view.first_seen;
-        let layers = view.contexts.iter().filter_map(|&context| Some(self.contexts.get(context)?.1));
-        let gateway = layers.filter_map(Layers::gwlb_endpoint).next();
+        let tenants: Option<ArrayVec<Tenant, MAX_CONTEXTS>> =
+            view.contexts.iter().map(|&context| self.contexts.get(context)?.1.tenant()).collect();
+        let tenants = tenants.unwrap_or_default();
         let views = std::iter::once((client, server))
             .chain(view.translated.iter().map(|(client, server)| (client.ip(), server.ip())));
         for (client, server) in views {
-            let own = self.names.names(client, server, gateway, at);
+            let own = self.names.names(client, server, &tenants, at);
             if !own.is_empty() {
                 return (own, false);
             }
         }
-        (self.names.names_of_other_family(client, server, gateway, at), true)
+        (self.names.names_of_other_family(client, server, &tenants, at), true)
     }
 }
 
@@ -335,10 +337,11 @@ impl Consumer for Flows {
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
         let Self { names, dns_errors, repeated, contexts, .. } = self;
-        let mut answers = |message: &[u8]| match dns::parse_response(message) {
+        let mut answers = |message: Result<&[u8], dns::DnsError>| match message.and_then(dns::parse_response)
+        {
             Ok(resolutions) => {
-                let gateway = contexts.get(moment.context).and_then(|(_, layers)| layers.gwlb_endpoint());
-                names.observe(view.key.end(side.other()).ip(), gateway, &resolutions, moment.at);
+                let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
+                names.observe(view.key.end(side.other()).ip(), tenant, &resolutions, moment.at);
             }
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),

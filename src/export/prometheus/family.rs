@@ -113,22 +113,29 @@ impl<M> Family<M> {
         });
     }
 
-    /// The series of these labels, or the one that stands for all that found no room.
+    /// The series of these labels for an observation, or the one that stands for all that found no room: then it is
+    /// counted as folded.
     pub fn child(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
+        let has_room = self.resolve(labels, budget);
+        if !has_room || labels.contains(&OTHER) {
+            budget.folded.with_label_values(&[self.metric.name]).inc();
+        }
+        Some(&self.children.get(&self.key)?.series)
+    }
+
+    /// The same for what mirrors a count kept elsewhere, at any time and as often as somebody asks: nothing is observed.
+    pub fn mirror(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
         self.resolve(labels, budget);
         Some(&self.children.get(&self.key)?.series)
     }
 
-    /// Leaves in `key` the series to use, which exists afterwards.
-    fn resolve(&mut self, labels: &[&str], budget: &mut Budget) {
+    /// Leaves in `key` the series to use, which exists afterwards; false where it stands for others.
+    fn resolve(&mut self, labels: &[&str], budget: &mut Budget) -> bool {
         join(labels, &mut self.key);
         let is_known = self.children.contains_key(&self.key);
         let has_room = is_known || budget.has_room(self.weight, self.is_of_capture);
-        if !has_room || labels.contains(&OTHER) {
-            budget.folded.with_label_values(&[self.metric.name]).inc();
-        }
         if is_known {
-            return;
+            return true;
         }
         let folded: Vec<&str> =
             labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
@@ -136,7 +143,7 @@ impl<M> Family<M> {
         if !has_room {
             join(labels, &mut self.key);
             if self.children.contains_key(&self.key) {
-                return;
+                return false;
             }
         }
         if let Some(series) = (self.make)(labels) {
@@ -145,6 +152,7 @@ impl<M> Family<M> {
             }
             self.children.insert(self.key.clone(), Child { series, is_counted: has_room });
         }
+        has_room
     }
 }
 

@@ -233,6 +233,38 @@ fn shows_only_so_many_regions() {
     assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 36.0);
 }
 
+/// A scrape observes nothing.
+#[test]
+fn counts_an_interface_that_shares_a_series_once() {
+    let mut metrics = Metrics::new(MetricsOptions { max_series: 60, ..options() }).unwrap();
+    let mut accounts = Accounts::default();
+    let counts =
+        InterfaceCounts { last_packet: Some(Timestamp::from_seconds(9)), ..InterfaceCounts::default() };
+    // One that is called so has a series of its own.
+    accounts.interfaces.insert("other".to_owned(), counts.clone());
+    for number in 0..100 {
+        accounts.interfaces.insert(format!("veth{number}"), counts.clone());
+    }
+    let folded = |metrics: &Metrics| {
+        let text = metrics.encode().unwrap();
+        let samples = samples(&text);
+        let of_all = samples.iter().filter(|(series, _)| series.starts_with("ddbwatch_series_folded_total"));
+        of_all.map(|(_, value)| *value as usize).sum::<usize>()
+    };
+    metrics.set_accounts(&accounts);
+    let text = metrics.encode().unwrap();
+    let shown = samples(&text);
+    let own =
+        shown.keys().filter(|series| series.starts_with("ddbwatch_packets_total{interface=\"veth")).count()
+            / 3;
+    assert!(own > 0 && own < 100, "{own}");
+    assert_eq!(folded(&metrics), 100 - own);
+    for _ in 0..3 {
+        metrics.set_accounts(&accounts);
+    }
+    assert_eq!(folded(&metrics), 100 - own);
+}
+
 #[test]
 fn takes_no_malformed_region_for_a_label() {
     for name in

@@ -9,7 +9,7 @@ use super::{BATCHES, Batch, ToEngine, is_set};
 use crate::capture::{self, FrameSource, Input};
 use crate::model::Timestamp;
 use crate::pipeline::analyze::accounts_of_file;
-use crate::telemetry::Accounts;
+use crate::telemetry::{Accounts, DamageNote};
 
 /// From the last packet of a round to the first of the next.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(1);
@@ -58,6 +58,8 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
         shift: Duration::ZERO,
         span: None,
         pace: None,
+        opened: 0,
+        failure: None,
     };
     shared.set_state(State::Capturing);
     while let Some(frames) = player.play_round() {
@@ -66,6 +68,11 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
             shared.set_state(State::Over);
             break;
         }
+        // One of several that cannot be read is damage; where there is nothing to play, nothing is captured.
+        shared.set_state(match player.failure.take() {
+            Some(failure) if player.opened == 0 => State::Failing(failure),
+            _ => State::Capturing,
+        });
         if frames == 0 {
             shared.sleep(EMPTY_ROUND);
         }
@@ -90,6 +97,9 @@ struct Player<'a, A> {
     /// First and last time of the first round.
     span: Option<(Timestamp, Timestamp)>,
     pace: Option<Pace>,
+    /// Inputs of this round that could be opened, and why another could not.
+    opened: usize,
+    failure: Option<String>,
 }
 
 /// What time of the capture it is now.
@@ -128,6 +138,7 @@ impl<A> Player<'_, A> {
 
     fn begin_round(&mut self) {
         self.round += 1;
+        self.opened = 0;
         if let Some((first, last)) = self.span {
             self.shift += last.since(first) + BETWEEN_ROUNDS;
         }
@@ -137,10 +148,14 @@ impl<A> Player<'_, A> {
         let mut source = match capture::open_input(input) {
             Ok(source) => source,
             Err(error) => {
-                self.shared.set_state(State::Failing(format!("{}: {error}", input.path().display())));
-                return Some((0, Accounts::default()));
+                let file = input.path().display().to_string();
+                self.failure = Some(format!("{file}: {error}"));
+                let what = format!("it cannot be read: {error}");
+                let damage = vec![DamageNote { file, offset: 0, what }];
+                return Some((0, Accounts { damage, ..Accounts::default() }));
             }
         };
+        self.opened += 1;
         let mut batch = self.empty_batch()?;
         batch.interfaces = source.interfaces().into();
         let mut frames = 0;

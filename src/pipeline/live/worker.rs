@@ -179,10 +179,10 @@ impl<A> Worker<A> {
         if self.round == 0 {
             note_unsupported(&self.engine, &self.source, &mut accounts);
         } else {
-            // Said once; a replay may go on for months.
-            counted.damage.clear();
             counted.files = 0;
         }
+        // Said once; a replay may go on for months.
+        counted.damage.retain(|note| !self.past.damage.contains(note));
         self.past.merge(accounts);
         self.past.merge(counted);
         self.past.flows_open = 0;
