@@ -127,6 +127,9 @@ impl<A> Player<'_, A> {
     fn play_round(&mut self) -> Option<u64> {
         let mut frames = 0;
         for input in &self.replay.inputs {
+            if is_set(&self.shared.stop) {
+                return None;
+            }
             let name = Arc::from(input.name());
             self.engine.send(ToEngine::Input { name, round: self.round }).ok()?;
             let (read, accounts) = self.play(input)?;

@@ -130,6 +130,26 @@ fn plays_endlessly_with_time_going_on() {
     }
 }
 
+/// One file that cannot be read any more is damage, told once; where there is no other, nothing is captured.
+#[test]
+fn goes_on_without_a_file_that_vanished() {
+    let folder = tempfile::tempdir().unwrap();
+    let vanished = folder.path().join("vanished.pcap");
+    std::fs::copy(some_capture().path(), &vanished).unwrap();
+    let gone = capture::expand([&vanished]).unwrap().inputs.remove(0);
+    std::fs::remove_file(&vanished).unwrap();
+    let (live, outputs) = replay(vec![gone.clone(), some_capture()], Speed::Max, true);
+    let (records, accounts) = drain(live, &outputs, |health, _| {
+        assert_eq!(health.state, State::Capturing);
+        health.rounds >= 3
+    });
+    assert!(!records.is_empty());
+    let notes: Vec<_> = accounts.damage.iter().map(|note| (&*note.file, note.offset)).collect();
+    assert_eq!(notes, [(vanished.to_str().unwrap(), 0)]);
+    let (live, outputs) = replay(vec![gone], Speed::Max, true);
+    drain(live, &outputs, |health, _| matches!(health.state, State::Failing(_)));
+}
+
 #[test]
 fn keeps_the_recorded_pace_or_a_multiple() {
     let mut source = capture::open_input(&some_capture()).unwrap();
