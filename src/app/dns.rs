@@ -297,6 +297,9 @@ fn text(name: &Name<'_>) -> String {
     text
 }
 
+/// A whole message, or why one is not read.
+pub type Message<'a> = Result<&'a [u8], DnsError>;
+
 /// The messages of one direction of a DNS conversation over TCP: each follows its length in two
 /// bytes [RFC 1035 section 4.2.2].
 #[derive(Debug, Default)]
@@ -313,7 +316,7 @@ pub struct TcpMessages {
 
 impl TcpMessages {
     /// Takes the next bytes and gives each whole message to `message`, or why one is not read.
-    pub fn push(&mut self, bytes: &[u8], message: &mut dyn FnMut(Result<&[u8], DnsError>)) {
+    pub fn push(&mut self, bytes: &[u8], message: &mut dyn FnMut(Message<'_>)) {
         if std::mem::take(&mut self.is_loss_untold) {
             message(Err(DnsError::Gap));
         }
@@ -376,7 +379,7 @@ impl TcpMessages {
     }
 
     /// False where a message of this length is not wanted.
-    fn accept(&mut self, length: usize, message: &mut dyn FnMut(Result<&[u8], DnsError>)) -> bool {
+    fn accept(&mut self, length: usize, message: &mut dyn FnMut(Message<'_>)) -> bool {
         if length < HEADER_BYTES {
             // No DNS.
             self.is_lost = true;

@@ -55,6 +55,8 @@ pub struct ClientHello {
     pub extensions: Vec<ExtensionId>,
     /// The server_name as sent; `None` where the extension is missing or empty.
     pub server_name: Option<String>,
+    /// It was sent twice, which no hello may [RFC 8446 section 4.2, RFC 6066 section 3]: nobody knows which one counts.
+    pub has_two_names: bool,
     /// supported_versions, empty where not sent.
     pub supported_versions: Vec<TlsVersion>,
     pub supported_groups: Vec<NamedGroup>,
@@ -363,6 +365,7 @@ impl TlsFacts {
         };
         let is_psk_offered = client.offers_psk || !server.selected_psk;
         !self.is_contradicted
+            && !client.has_two_names
             && is_version_offered(client, server)
             && is_suite_offered
             && is_group_offered

@@ -155,9 +155,8 @@ impl Parts {
         view: &FlowView,
         ending: Ending,
     ) {
-        // Requests before the capture began, and what a connection is used for after it was silent for long.
-        facts.later.is_incomplete |=
-            view.originator.is_none() || ending == Ending::TimedOut || view.lost_bytes;
+        // What a connection is used for after it was silent for long is not looked at.
+        facts.later.is_incomplete |= ending == Ending::TimedOut || view.lost_bytes;
         self.http = Some(facts);
         self.proxy = proxy;
         self.outcome = Some(Outcome::Plaintext);

@@ -337,8 +337,7 @@ impl Consumer for Flows {
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
         let Self { names, dns_errors, repeated, contexts, .. } = self;
-        let mut answers = |message: Result<&[u8], dns::DnsError>| match message.and_then(dns::parse_response)
-        {
+        let mut answers = |message: dns::Message<'_>| match message.and_then(dns::parse_response) {
             Ok(resolutions) => {
                 let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
                 names.observe(view.key.end(side.other()).ip(), tenant, &resolutions, moment.at);

@@ -207,7 +207,7 @@ impl Inspection {
         bytes: &[u8],
         moment: &Moment,
         hellos: &mut Hellos,
-        answers: &mut dyn FnMut(Result<&[u8], dns::DnsError>),
+        answers: &mut dyn FnMut(dns::Message<'_>),
     ) {
         match &mut self.stage {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
@@ -279,7 +279,7 @@ impl Inspection {
         bytes: &[u8],
         moment: &Moment,
         hellos: &mut Hellos,
-        answers: &mut dyn FnMut(Result<&[u8], dns::DnsError>),
+        answers: &mut dyn FnMut(dns::Message<'_>),
     ) {
         let mine = side.index();
         if said(self.dialogue.as_deref(), side).is_empty() {

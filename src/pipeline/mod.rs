@@ -18,6 +18,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+pub use crate::app::http1::MAX_FOLLOWED_BYTES;
 pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};
 pub use counts::known_errors;
 pub use engine::Engine;

@@ -72,6 +72,8 @@ const BASE: BuiltIn = BuiltIn {
 const NOT_REREAD_CURRENT_BSI: &str =
     "The lists are those of edition 2023-01; the current edition (2026-01) was not re-read at the source.";
 
+const NO_CERTIFICATE_SIZES: &str = "Not checked: sizes of certificate keys.";
+
 static BUILT_IN: &[BuiltIn] = &[
     BASE,
     BuiltIn {
@@ -107,7 +109,8 @@ static BUILT_IN: &[BuiltIn] = &[
         title: "PCI DSS 4: strong cryptography, no SSL and early TLS",
         severities: &[(Rule::NoForwardSecrecy, Severity::Info)],
         notes: &[
-            "The standard has no list of suites: broken ones are found by weak_cipher, small keys by weak_key_exchange.",
+            "The standard has no list of suites: broken ones are found by weak_cipher, small groups by weak_key_exchange.",
+            NO_CERTIFICATE_SIZES,
             "Requirement 12.3.3 asks for an inventory of all cipher suites and protocols in use, 4.2.1.1 for one of keys and certificates: the records are evidence for both, not the inventory.",
             "The exemption of payment terminals (appendix A2) is not applied.",
             "The requirements were taken from reproductions; that strong cryptography means 112 bits was not re-read at the source.",
@@ -130,6 +133,7 @@ static BUILT_IN: &[BuiltIn] = &[
         severities: &[(Rule::FipsEndpointRequired, Severity::Critical)],
         notes: &[
             "Algorithms can be seen, validation cannot: nothing here says that a module is validated.",
+            NO_CERTIFICATE_SIZES,
             "The suites are those of nist-800-52r2 without CCM_8; the groups are those of s2n-tls's FIPS policy.",
         ],
         sources: &[

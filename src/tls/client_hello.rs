@@ -109,7 +109,11 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
     }
     let mut body = Reader::new(extension.body);
     match extension.id {
-        id::SERVER_NAME => hello.server_name = server_name(body, errors),
+        id::SERVER_NAME => {
+            let (name, has_more) = server_name(body, errors);
+            hello.has_two_names |= has_more || hello.server_name.is_some();
+            hello.server_name = name;
+        }
         id::SUPPORTED_GROUPS => {
             hello.supported_groups = list16(&mut body).map(NamedGroup).collect();
         }
@@ -162,20 +166,22 @@ fn key_shares(mut body: Reader<'_>) -> Vec<NamedGroup> {
     .collect()
 }
 
-/// The first host_name of the list [RFC 6066 section 3].
-fn server_name(mut body: Reader<'_>, errors: &mut TlsErrors) -> Option<String> {
-    let mut entries = Reader::new(body.vector16()?);
-    loop {
+/// The first host_name of the list, and whether there is another one, of which there may be one alone [RFC 6066 section 3].
+fn server_name(mut body: Reader<'_>, errors: &mut TlsErrors) -> (Option<String>, bool) {
+    let mut entries = Reader::new(body.vector16().unwrap_or_default());
+    let mut next = || loop {
         let kind = entries.u8()?;
         let name = entries.vector16()?;
         if kind == 0 {
-            if name.len() > MAX_SERVER_NAME_BYTES {
-                errors.insert(TlsError::ServerNameTooLong);
-            }
-            let name = Reader::new(name).take_at_most(MAX_SERVER_NAME_BYTES);
-            return (!name.is_empty()).then(|| escape(name));
+            return Some(name);
         }
+    };
+    let Some(name) = next() else { return (None, false) };
+    if name.len() > MAX_SERVER_NAME_BYTES {
+        errors.insert(TlsError::ServerNameTooLong);
     }
+    let name = Reader::new(name).take_at_most(MAX_SERVER_NAME_BYTES);
+    ((!name.is_empty()).then(|| escape(name)), next().is_some())
 }
 
 /// As sent; control bytes and bytes that are no UTF-8 as `\xNN`.

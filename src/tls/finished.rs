@@ -7,13 +7,32 @@ const HEADER_BYTES: usize = 4;
 /// The content type inside an encrypted record [RFC 8446 section 5.2].
 const TYPE_BYTES: usize = 1;
 
-/// The least payload of a record that can hold an encrypted Finished: header 4, verify data 32, content type 1,
-/// the shortest tag 8. An encrypted alert is shorter.
-const MIN_FINISHED_BYTES: usize = 45;
+/// The payload of a record that holds a Finished alone and unpadded: header, verify
+/// data, content type, tag. Without a suite the shortest there is, which an encrypted alert is shorter than.
+const fn alone_bytes(suite: Option<CipherSuite>) -> usize {
+    HEADER_BYTES + hash_bytes(suite) + TYPE_BYTES + tag_bytes(suite)
+}
 
-/// True for the length of a record that can hold a Finished, alone or behind other messages.
-pub const fn may_hold(record_bytes: usize) -> bool {
-    record_bytes >= MIN_FINISHED_BYTES
+/// Of the hash of a suite of TLS 1.3 [RFC 8446 appendix B.4].
+const fn hash_bytes(suite: Option<CipherSuite>) -> usize {
+    match suite {
+        Some(CipherSuite(0x1302)) => 48,
+        _ => 32,
+    }
+}
+
+/// Of its authentication tag: shorter in AES_128_CCM_8.
+const fn tag_bytes(suite: Option<CipherSuite>) -> usize {
+    match suite {
+        Some(CipherSuite(0x1305)) | None => 8,
+        Some(_) => 16,
+    }
+}
+
+/// True for the length of a record that can hold a Finished, alone or behind other messages, under the suite the server
+/// chose, if that is known.
+pub const fn may_hold(record_bytes: usize, suite: Option<CipherSuite>) -> bool {
+    record_bytes >= alone_bytes(suite)
 }
 
 /// Tells the Finished of a client from its early data, which is encrypted as well and may come behind the server's
@@ -29,18 +48,14 @@ impl BehindEarlyData {
     /// hello was not seen), and says whether it holds the Finished: it has the size of one alone and without padding, or
     /// comes behind an EndOfEarlyData [RFC 8446 section 4.5], and then it may share its record.
     pub const fn is_finished(&mut self, record_bytes: usize, suite: Option<CipherSuite>) -> bool {
-        let tag_bytes = match suite {
-            // AES_128_CCM_8 [RFC 8446 appendix B.4].
-            Some(CipherSuite(0x1305)) => 8,
-            _ => 16,
+        // Of a suite that is not known, what most suites have.
+        let suite = match suite {
+            None => Some(CipherSuite(0x1301)),
+            known => known,
         };
-        let hash_bytes = match suite {
-            Some(CipherSuite(0x1302)) => 48,
-            _ => 32,
-        };
-        let around = HEADER_BYTES + TYPE_BYTES + tag_bytes;
-        let is_finished = record_bytes == around + hash_bytes || self.is_over && may_hold(record_bytes);
-        self.is_over = record_bytes == around;
+        let is_alone = record_bytes == alone_bytes(suite);
+        let is_finished = is_alone || self.is_over && may_hold(record_bytes, suite);
+        self.is_over = record_bytes == HEADER_BYTES + TYPE_BYTES + tag_bytes(suite);
         is_finished
     }
 }
@@ -69,6 +84,16 @@ mod tests {
                 !records.is_finished(end, suite) && !records.is_finished(19, suite),
                 "an alert: {suite:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_finished_has_the_size_of_its_hash() {
+        for (suite, least) in
+            [(Some(0x1301), 53), (Some(0x1302), 69), (Some(0x1303), 53), (Some(0x1305), 45), (None, 45)]
+        {
+            let suite = suite.map(CipherSuite);
+            assert!(!may_hold(least - 1, suite) && may_hold(least, suite), "{suite:?}");
         }
     }
 }

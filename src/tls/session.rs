@@ -416,7 +416,7 @@ impl Session {
     fn application_data(&mut self, sender: Sender, length: usize) {
         self.direction(sender).has_application_data = true;
         let is_finished = match sender {
-            Sender::Server => finished::may_hold(length),
+            Sender::Server => finished::may_hold(length, self.facts.cipher_suite()),
             Sender::Client => self.is_client_finished(length),
         };
         self.direction(sender).has_finished_size |= is_finished;
@@ -430,11 +430,11 @@ impl Session {
             self.server.has_application_data && (is_second_hello || self.facts.hello_retry_request.is_none());
         match &self.facts.client_hello {
             Some(hello) if hello.offers_early_data && !is_second_hello => {
-                let suite = self.facts.server_hello.as_ref().map(|hello| hello.cipher_suite);
+                let suite = self.facts.cipher_suite();
                 self.behind_early_data.is_finished(length, suite) && is_answer
             }
-            Some(_) => finished::may_hold(length),
-            None => finished::may_hold(length) && is_answer,
+            Some(_) => finished::may_hold(length, self.facts.cipher_suite()),
+            None => finished::may_hold(length, self.facts.cipher_suite()) && is_answer,
         }
     }
 

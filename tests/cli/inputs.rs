@@ -80,7 +80,13 @@ fn flow_that_a_file_shows_again_much_later_is_one_record() {
     let frames = read_pcap(&fs::read(support::capture(CLEAN)).unwrap()).unwrap();
     for (minutes, file) in [(0, "joined.pcap"), (2, "later.pcap"), (600, "much-later.pcap")] {
         let mut all = frames.clone();
-        // Between the two the table has forgotten the flow.
+        // Between the two the table has forgotten the flow, as packets of no flow tell it.
+        for _ in 0..2 {
+            let mut other = frames[0].clone();
+            other.time_micros += minutes * 60_000_000;
+            (other.data[35], other.data[47]) = (other.data[35] ^ 1, 0x10);
+            all.push(other);
+        }
         all.extend(
             frames.iter().map(|frame| Frame {
                 time_micros: frame.time_micros + minutes * 60_000_000,

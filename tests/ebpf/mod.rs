@@ -6,4 +6,5 @@ mod namespace;
 mod object;
 mod replay;
 mod selection;
+mod settled;
 mod speed;

@@ -1,28 +1,25 @@
 //! Which packets go up, which are left out, and that each is counted.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ddbwatch::capture::LinkType;
 use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
 use ddbwatch::capture::live::LiveSource;
-use ddbwatch::capture::{FlowAddresses, LinkType};
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
-use nix::unistd::Pid;
 
 use super::frames::{ACK, SYN, addresses, ethernet, hello, ipv4, ipv6, segment, tcp, udp};
 use super::namespace::{self, Cable, ip, link, load, small};
 use super::replay::check_counts;
 
 /// Bytes that nothing recognises.
-const BINARY: [u8; 1_000] = [0x9c; 1_000];
+pub const BINARY: [u8; 1_000] = [0x9c; 1_000];
 
-fn watching(options: &Options) -> (Cable, EbpfSource) {
+pub fn watching(options: &Options) -> (Cable, EbpfSource) {
     let cable = Cable::new("near", "far");
     let mut source = load(options);
     source.attach(&cable.far_link).unwrap();
@@ -30,14 +27,14 @@ fn watching(options: &Options) -> (Cable, EbpfSource) {
 }
 
 /// The frames that wait.
-fn frames(source: &mut EbpfSource) -> Vec<Vec<u8>> {
+pub fn frames(source: &mut EbpfSource) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     while source.poll(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap() > 0 {
     }
     frames
 }
 
-fn count(source: &mut EbpfSource) -> usize {
+pub fn count(source: &mut EbpfSource) -> usize {
     frames(source).len()
 }
 
@@ -64,98 +61,6 @@ fn leaves_out_what_is_settled_until_the_next_opening() {
         cable.send(&segment(443, 700_000, SYN, b""));
         cable.send(&segment(443, 700_001, ACK, &BINARY));
         assert_eq!(count(&mut source), 2);
-    });
-}
-
-/// Puts this thread, and what the kernel does in its name, onto a processor.
-fn move_to(processor: usize) {
-    let mut processors = CpuSet::new();
-    processors.set(processor).unwrap();
-    sched_setaffinity(Pid::from_raw(0), &processors).unwrap();
-}
-
-#[test]
-fn knows_an_opening_that_another_processor_took() {
-    namespace::run(|| {
-        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap();
-        let mut processors = (0..CpuSet::count()).filter(|number| allowed.is_set(*number).unwrap());
-        let (Some(one), Some(other)) = (processors.next(), processors.next()) else {
-            return crate::support::skip("there is one processor only");
-        };
-        let (cable, mut source) = watching(&small());
-        move_to(one);
-        cable.send(&segment(443, 1, SYN, b""));
-        cable.send(&segment(443, 2, ACK, &BINARY));
-        assert_eq!(count(&mut source), 2);
-        source.settle(&addresses(443));
-        for again in 1..10 {
-            move_to(one);
-            for _ in 0..10 {
-                cable.send(&segment(443, 5_000, ACK, &BINARY));
-            }
-            assert_eq!(count(&mut source), 0);
-            move_to(other);
-            cable.send(&segment(443, again * 100_000, SYN, b""));
-            move_to(one);
-            cable.send(&segment(443, again * 100_000 + 1, ACK, &BINARY));
-            assert_eq!(count(&mut source), 2);
-            source.settle(&addresses(443));
-            for _ in 0..10 {
-                cable.send(&segment(443, again * 100_000 + 2_000, ACK, &BINARY));
-            }
-            assert_eq!(count(&mut source), 0);
-            move_to(other);
-            // A hello of a connection whose SYN was not seen.
-            cable.send(&segment(443, again * 100_000 + 50_000, ACK, &hello()));
-            move_to(one);
-            cable.send(&segment(443, again * 100_000 + 50_517, ACK, &BINARY));
-            assert_eq!(count(&mut source), 2);
-            source.settle(&addresses(443));
-            // The program allows few of them in a second.
-            std::thread::sleep(Duration::from_millis(300));
-        }
-    });
-}
-
-#[test]
-fn takes_no_flow_for_a_settled_one_that_is_like_it() {
-    /// Last bytes of both addresses, and both ports.
-    type Ends = (u8, u8, u16, u16);
-    const SETTLED: Ends = (1, 180, 40_000, 443);
-    fn frame((client, server, from, to): Ends, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
-        let mut frame = segment(to, sequence, flags, payload);
-        (frame[29], frame[33]) = (client, server);
-        frame[34..36].copy_from_slice(&from.to_be_bytes());
-        frame
-    }
-    namespace::run(|| {
-        let (cable, mut source) = watching(&small());
-        let others = || {
-            let (client, server, from, to) = SETTLED;
-            (1..=70).flat_map(move |n| {
-                let (byte, number) = (n as u8, n);
-                [
-                    (client + byte, server, from, to),
-                    (client, server + byte, from, to),
-                    (client, server, from + number, to),
-                    (client, server, from, to + number),
-                ]
-            })
-        };
-        for ends in others().chain([SETTLED]) {
-            cable.send(&frame(ends, 1, SYN, b""));
-        }
-        frames(&mut source);
-        let end = |address: [u8; 4], port| SocketAddr::from((address, port));
-        source.settle(&FlowAddresses {
-            source: end([10, 0, 0, SETTLED.0], SETTLED.2),
-            destination: end([198, 51, 100, SETTLED.1], SETTLED.3),
-        });
-        for ends in others() {
-            cable.send(&frame(SETTLED, 5_000, ACK, &BINARY));
-            cable.send(&frame(ends, 2, ACK, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"));
-            assert_eq!(count(&mut source), 1, "{ends:?}");
-        }
     });
 }
 
@@ -372,45 +277,6 @@ fn passes_no_more_of_a_direction_than_its_budget() {
             cable.send(&segment(8_443, 1, ACK, b""));
         }
         assert_eq!((count(&mut source), skipped(&mut source, "over_budget")), (4_096, 180 + 1_904));
-    });
-}
-
-/// Requests follow one another on a connection, and each is looked at.
-#[test]
-fn passes_more_of_a_direction_that_asks_in_text() {
-    namespace::run(|| {
-        let options = Options { flow_bytes: 10_000, request_bytes: 50_000, ..small() };
-        let (cable, mut source) = watching(&options);
-        for (port, first, expected) in [
-            (80, &b"POST / HTTP/1.1\r\n"[..], 50),
-            (8_080, b"HTTP/1.1 200 OK\r\n", 10),
-            (443, &[0x17, 3, 3], 10),
-        ] {
-            let mut said = BINARY;
-            said[..first.len()].copy_from_slice(first);
-            cable.send(&segment(port, 1, SYN, b""));
-            cable.send(&segment(port, 2, ACK, &said));
-            for number in 1..60 {
-                cable.send(&segment(port, 2 + number * 1_000, ACK, &BINARY));
-            }
-            assert_eq!(count(&mut source), 1 + expected, "{port} {first:?}");
-        }
-    });
-}
-
-/// On whatever port.
-#[test]
-fn lets_what_socks_carries_through() {
-    namespace::run(|| {
-        let (cable, mut source) = watching(&small());
-        let mut request = vec![5, 1, 0, 3, 60];
-        request.extend([b'a'; 60]);
-        request.extend([1, 0xbb]);
-        cable.send(&segment(2_222, 1, SYN, b""));
-        cable.send(&segment(2_222, 2, ACK, &[5, 1, 0]));
-        cable.send(&segment(2_222, 5, ACK, &request));
-        cable.send(&segment(2_222, 5 + request.len() as u32, ACK, &BINARY));
-        assert_eq!(count(&mut source), 4);
     });
 }
 
@@ -690,7 +556,15 @@ fn interfaces_come_and_go_under_other_names_without_growth() {
             }
             name = other;
             let there = link(&name);
-            source.attach(&there).unwrap();
+            // A process that another test starts has copies of all handles until it executes, also of that by which the
+            // program hung on the interface before.
+            let is_attached = (0..100).any(|_| {
+                source.attach(&there).is_ok() || {
+                    std::thread::sleep(Duration::from_millis(10));
+                    false
+                }
+            });
+            assert!(is_attached, "{name}");
             cable.send(&segment(443, 1, SYN, b""));
             let mut names = Vec::new();
             let take = &mut |frame: &ddbwatch::capture::Frame<'_>, all: &[ddbwatch::capture::Interface]| {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
-use crate::app::http1::MAX_FOLLOWED_BYTES;
 use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
 use crate::capture::unwanted::Unwanted;
@@ -18,6 +17,7 @@ use crate::host::links::{self, HostLink, LinkEvent, LinkWatch, Selection};
 use crate::host::privileges;
 use crate::host::process::Senders;
 use crate::host::statistics::{self, SinceStart};
+use crate::pipeline::MAX_FOLLOWED_BYTES;
 use crate::pipeline::live::{Change, Live, OpenSource};
 
 /// How often is looked whether interfaces came or went.

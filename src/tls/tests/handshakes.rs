@@ -41,6 +41,7 @@ fn reads_everything_a_modern_client_says() {
                 .map(ExtensionId)
                 .to_vec(),
             server_name: Some("dynamodb.eu-central-1.amazonaws.com".to_owned()),
+            has_two_names: false,
             supported_versions: [0x4a4a, 0x0304, 0x0303].map(TlsVersion).to_vec(),
             supported_groups: [0x2a2a, 0x11ec, 29, 23].map(NamedGroup).to_vec(),
             ec_point_formats: vec![0],
@@ -468,6 +469,20 @@ fn escapes_server_names_and_keeps_the_first() {
     assert_eq!(facts(&[(0, b"")]).sni(), Sni::NotSent);
     assert_eq!(facts(&[]).sni(), Sni::NotSent);
     assert_eq!(facts(&[(0, &[b'a'; 2000])]).sni(), Sni::Name(&"a".repeat(MAX_SERVER_NAME_BYTES)));
+}
+
+/// Nobody knows which of them the server took.
+#[test]
+fn two_server_names_prove_nothing() {
+    let entry = |name: &[u8]| [&[0][..], &vector16(name)].concat();
+    let in_one = extension(0, &vector16(&[entry(b"a"), entry(b"b")].concat()));
+    for (extensions, is_proof) in
+        [(vec![sni(b"a")], true), (vec![sni(b"a"), sni(b"b")], false), (vec![in_one], false)]
+    {
+        let client = record(22, &message(1, &client_body(0x0303, &[], &[0xc02f], &extensions)));
+        let server = record(22, &message(2, &server_body(0x0303, &[9; 32], &[], 0xc02f, &[])));
+        assert_eq!(run(&client, &server).is_choice_offered(), is_proof, "{extensions:?}");
+    }
 }
 
 #[test]
