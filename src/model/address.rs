@@ -1,8 +1,8 @@
 //! Addresses of one TCP connection.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
-/// One of the two ends of a flow, in the order of [`FlowKey`].
+/// One of the two ends of a flow, the same for both directions: whichever of the addresses sorts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The end that sorts first.
@@ -25,42 +25,6 @@ impl Side {
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
-    }
-}
-
-/// The inner addresses and ports of a TCP connection, the same for both directions.
-///
-/// Invariant: `a <= b`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FlowKey {
-    a: SocketAddr,
-    b: SocketAddr,
-}
-
-impl FlowKey {
-    /// The key of a segment from `source` to `destination`, and which end sent it.
-    #[must_use]
-    pub fn of(source: SocketAddr, destination: SocketAddr) -> (Self, Side) {
-        if source <= destination {
-            (Self { a: source, b: destination }, Side::A)
-        } else {
-            (Self { a: destination, b: source }, Side::B)
-        }
-    }
-
-    /// The address of one end.
-    #[must_use]
-    pub const fn end(&self, side: Side) -> SocketAddr {
-        match side {
-            Side::A => self.a,
-            Side::B => self.b,
-        }
-    }
-
-    /// The IP address of one end.
-    #[must_use]
-    pub const fn ip(&self, side: Side) -> IpAddr {
-        self.end(side).ip()
     }
 }
 

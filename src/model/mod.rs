@@ -16,7 +16,7 @@ mod time;
 mod tls;
 mod verdict;
 
-pub use address::{FlowKey, Side, embedded, is_private};
+pub use address::{Side, embedded, is_private};
 pub use dynamodb::{
     AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
 };
@@ -32,7 +32,7 @@ pub use record::{
 };
 pub use time::Timestamp;
 pub use tls::{
-    AlertFrom, CertificateFacts, ClientHello, Downgrade, Ends, ForwardSecrecy, KeyExchangeFacts, Resumption,
+    AlertFrom, CertificateFacts, ClientHello, Downgrade, ForwardSecrecy, KeyExchangeFacts, Resumption,
     ServerHello, Sni, TicketDigest, TlsFacts,
 };
 pub use verdict::{PolicyFacts, Severity, Verdict, Violation};

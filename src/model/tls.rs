@@ -1,7 +1,6 @@
 //! What the clear part of a TLS connection says, in the words of the RFCs.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -11,7 +10,7 @@ use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Hello, Shared, Side, Timestamp};
+use super::{Hello, Shared, Timestamp};
 
 /// The server name indication [RFC 6066 section 3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -408,12 +407,4 @@ impl TlsFacts {
             Some(hello) => hello.sni(),
         }
     }
-}
-
-/// Addresses of the two ends, once it is known who is the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    pub client: SocketAddr,
-    pub server: SocketAddr,
-    pub client_side: Side,
 }

@@ -9,29 +9,38 @@ use crate::model::CertificateFacts;
 /// The organisation in the issuer of certificates of Amazon Trust Services.
 const AMAZON: &str = "Amazon";
 
+/// The same of the root that Amazon Trust Services took over, and the beginning of its name.
+const STARFIELD: &str = "Starfield Technologies, Inc.";
+const STARFIELD_ROOT: &str = "CN=Starfield Services Root Certificate Authority";
+
 /// True where the certificate covers `name`, a host name or an IP address [RFC 9525 section 6].
 ///
-/// Older than that text: where there are no subject alternative names at all, the common names
-/// count [RFC 6125 section 6.4.4], because clients of that age accept them.
+/// Older than that text: where there are no DNS names among the subject alternative names, the common names count
+/// [RFC 6125 section 6.4.4], because clients of that age accept them.
 #[must_use]
 pub fn covers(facts: &CertificateFacts, name: &str) -> bool {
     if let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return facts.ip_addresses.iter().any(|covered| covered.to_canonical() == address.to_canonical());
     }
-    let has_names = !facts.dns_names.is_empty() || !facts.ip_addresses.is_empty();
-    let patterns = if has_names { &facts.dns_names } else { &facts.common_names };
+    let patterns = if facts.dns_names.is_empty() { &facts.common_names } else { &facts.dns_names };
     patterns.iter().any(|pattern| matches_name(pattern, name))
 }
 
-/// True where the issuer names Amazon's organisation and the certificate is not its own issuer.
+/// True where the issuer names the organisation of Amazon Trust Services, or the root of Starfield that it took over and
+/// that signed its own, and the certificate is not its own issuer.
 ///
 /// The leaf is all that is looked at: an issuer who lies about its name is not found out.
 #[must_use]
 pub fn is_amazon_issued(facts: &CertificateFacts) -> bool {
-    facts.issuer_organization.as_deref() == Some(AMAZON) && !facts.is_self_signed
+    let is_theirs = match facts.issuer_organization.as_deref() {
+        Some(AMAZON) => true,
+        Some(STARFIELD) => facts.issuer.contains(STARFIELD_ROOT),
+        _ => false,
+    };
+    is_theirs && !facts.is_self_signed
 }
 
-/// A wildcard is the whole left-most label and stands for exactly one label.
+/// A wildcard is the whole left-most label and stands for exactly one label; right below a top-level domain it is for no one.
 fn matches_name(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (without_dot(pattern), without_dot(name));
     if pattern.is_empty() || name.is_empty() {
@@ -39,7 +48,7 @@ fn matches_name(pattern: &str, name: &str) -> bool {
     }
     match pattern.strip_prefix("*.") {
         Some(parent) => name.split_once('.').is_some_and(|(label, rest)| {
-            !label.is_empty() && !parent.is_empty() && rest.eq_ignore_ascii_case(parent)
+            !label.is_empty() && parent.contains('.') && rest.eq_ignore_ascii_case(parent)
         }),
         None => pattern.eq_ignore_ascii_case(name),
     }
@@ -84,6 +93,7 @@ mod tests {
             ("db.*.example.com", "db.x.example.com", false),
             ("*", "localhost", false),
             ("*.", "a.", false),
+            ("*.example", "a.example", false),
             ("", "", false),
         ];
         for (pattern, name, expected) in cases {
@@ -95,7 +105,7 @@ mod tests {
     fn takes_common_names_only_where_there_are_no_others() {
         assert!(covers(&certificate(&[], &["db.example.com"], &[]), "db.example.com"));
         assert!(!covers(&certificate(&["other.example.com"], &["db.example.com"], &[]), "db.example.com"));
-        assert!(!covers(&certificate(&[], &["db.example.com"], &["192.0.2.1"]), "db.example.com"));
+        assert!(covers(&certificate(&[], &["db.example.com"], &["192.0.2.1"]), "db.example.com"));
     }
 
     #[test]
@@ -119,6 +129,13 @@ mod tests {
         for (organization, expected) in [("Amazon", true), ("Amazon Proxy", false), ("amazon", false)] {
             facts.issuer_organization = Some(organization.to_owned());
             assert_eq!(is_amazon_issued(&facts), expected, "{organization}");
+        }
+        facts.issuer_organization = Some(STARFIELD.to_owned());
+        for (issuer, expected) in
+            [("CN=Starfield Services Root Certificate Authority - G2", true), ("CN=Starfield Other", false)]
+        {
+            facts.issuer = issuer.to_owned();
+            assert_eq!(is_amazon_issued(&facts), expected, "{issuer}");
         }
         facts.issuer_organization = Some("Amazon".to_owned());
         facts.is_self_signed = true;

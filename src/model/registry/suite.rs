@@ -141,14 +141,6 @@ pub enum CipherMode {
     Stream,
 }
 
-impl CipherMode {
-    /// Encryption and integrity in one.
-    #[must_use]
-    pub const fn is_aead(self) -> bool {
-        matches!(self, Self::Aead | Self::Ccm | Self::Ccm8 | Self::Gcm | Self::Mgm | Self::Poly1305)
-    }
-}
-
 /// What protects integrity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mac {
@@ -248,15 +240,6 @@ impl SuiteInfo {
             _ => None,
         }
     }
-
-    /// Security of the cipher in bits: the key's length, and 112 for 3DES [NIST SP 800-57 part 1].
-    #[must_use]
-    pub const fn strength_bits(self) -> u16 {
-        match self.cipher {
-            Cipher::TripleDes => 112,
-            _ => self.key_bits,
-        }
-    }
 }
 
 pub(super) const fn info(
@@ -305,12 +288,6 @@ impl CipherSuite {
     #[must_use]
     pub const fn is_grease(self) -> bool {
         is_grease(self.0)
-    }
-
-    /// True for the values that are no suite but say something to the server [RFC 5746, RFC 7507].
-    #[must_use]
-    pub const fn is_signalling(self) -> bool {
-        matches!(self, Self::EMPTY_RENEGOTIATION_INFO_SCSV | Self::FALLBACK_SCSV)
     }
 
     /// What the suite is made of; `None` for signalling, reserved and unknown values.
