@@ -169,6 +169,13 @@ impl Stream {
         Some(distance(reference, sequence))
     }
 
+    /// Sequence number behind the last byte that was delivered, or held.
+    #[must_use]
+    pub fn end(&self) -> Option<u32> {
+        let behind = |held: &Held| held.sequence.wrapping_add(held.wire_bytes);
+        self.held().last().map(behind).or(self.next)
+    }
+
     /// True where a segment with these bytes is what the receiver waits for, as far as can be told.
     #[must_use]
     pub fn expects(&self, sequence: u32, wire_bytes: u32) -> bool {

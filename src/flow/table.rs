@@ -378,7 +378,7 @@ impl<C: Consumer> Table<C> {
             context: moment.context,
             interface: moment.interface,
             first_seen: moment.at,
-            first_frame: moment.frame,
+            frame_or_ends: moment.frame,
             view_hash: 0,
             has_base: [false; 2],
             phase: Phase::Opened,

@@ -13,6 +13,9 @@ use crate::model::Side;
 /// The most instances that share addresses and ports at once: each is looked at for each packet of one of them.
 const MAX_INSTANCES: usize = 32;
 
+/// What a record of the handshake begins with [RFC 8446 section 5.1].
+const HANDSHAKE: u8 = 22;
+
 /// Where a segment goes.
 pub(super) enum Choice {
     Instance(u32),
@@ -94,11 +97,7 @@ impl<C: Consumer> Table<C> {
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let Some(active) = slot.active.as_ref().filter(|active| active.lingering.is_none()) else {
-                let is_late_copy = !*is_start
-                    || !slot.has_base[mine]
-                    || ((0..65_536).contains(&distance(slot.base[mine], segment.sequence))
-                        && !self.conflicts(slot, mine, segment, moment));
-                if is_late_copy {
+                if !*is_start || self.is_late_copy(slot, mine, segment) {
                     if slot.context == moment.context && slot.has_base[mine] && !*is_start {
                         let offset = distance(slot.base[mine], segment.sequence);
                         if offset >= 0 && (offset as u32) < WINDOW {
@@ -155,6 +154,23 @@ impl<C: Consumer> Table<C> {
             None if *is_start => Choice::New,
             None => Choice::OutOfWindow,
         }
+    }
+
+    /// True where what may begin a stream is a copy of what a flow that has ended began with: at the place where that did,
+    /// and the same as far as it is known, or before the end of what that said.
+    fn is_late_copy(&self, slot: &Slot<C::State>, side: usize, segment: &Segment<'_>) -> bool {
+        if !slot.has_base[side] {
+            return true;
+        }
+        let offset = distance(slot.base[side], segment.sequence);
+        let is_other_head = || {
+            slot.head[side] != 0
+                && head_hash(&self.hasher, segment.payload).is_some_and(|hash| hash != slot.head[side])
+        };
+        // Requests follow one another on a connection; no second handshake is in clear.
+        let is_hello = segment.payload.first() == Some(&HANDSHAKE);
+        let is_behind = || is_hello && distance(slot.ends()[side], segment.sequence) >= 0;
+        (0..65_536).contains(&offset) && if offset == 0 { !is_other_head() } else { !is_behind() }
     }
 
     /// Another connection's first bytes at the same place in the sequence space, seen elsewhere.

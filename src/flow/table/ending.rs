@@ -63,7 +63,7 @@ impl<C: Consumer> Table<C> {
             .zip(0_u32..)
             .filter_map(|(slot, index)| {
                 let rank = match (slot.phase, &slot.active) {
-                    (Phase::Opened, _) => (true, slot.first_frame),
+                    (Phase::Opened, _) => (true, slot.frame_or_ends),
                     (_, Some(active)) => active
                         .lingering
                         .map_or((true, active.view.first_frame), |(_, _, number)| (false, number)),
@@ -119,6 +119,7 @@ impl<C: Consumer> Table<C> {
         };
         let is_over = matches!(ending, Ending::Decided | Ending::Translated);
         slot.phase = if is_over { Phase::Decided } else { Phase::Closed };
+        slot.set_ends([Side::A, Side::B].map(|side| active.streams[side.index()].end().unwrap_or_default()));
         for side in [Side::A, Side::B] {
             // What was lost at the end leaves no gap in front of anything.
             if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {

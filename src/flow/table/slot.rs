@@ -39,8 +39,22 @@ pub(super) struct Slot<S> {
     pub context: u32,
     pub interface: u32,
     pub first_seen: Timestamp,
-    pub first_frame: u64,
+    /// Of an open flow the number of its first frame, of an ended one [`Slot::ends`]: neither needs the other.
+    pub frame_or_ends: u64,
     pub view_hash: u64,
+}
+
+impl<S> Slot<S> {
+    /// Sequence numbers behind the last byte that was delivered of each side, of a flow that has ended; 0 where
+    /// nothing is known of a side.
+    pub const fn ends(&self) -> [u32; 2] {
+        [self.frame_or_ends as u32, (self.frame_or_ends >> 32) as u32]
+    }
+
+    /// Keeps of a flow that ends how far its sides came.
+    pub fn set_ends(&mut self, [a, b]: [u32; 2]) {
+        self.frame_or_ends = u64::from(a) | u64::from(b) << 32;
+    }
 }
 
 /// What an open flow takes beside its slot.
@@ -71,7 +85,7 @@ impl<S: Default> Active<S> {
             view: FlowView {
                 key: slot.key,
                 first_seen: slot.first_seen,
-                first_frame: slot.first_frame,
+                first_frame: slot.frame_or_ends,
                 originator: None,
                 has_syn: false,
                 has_packets: [false; 2],

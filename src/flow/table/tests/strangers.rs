@@ -218,3 +218,40 @@ fn what_goes_on_was_not_reset() {
     wire.send(false, RST, 500_u32.wrapping_sub(100_000), 161, b"");
     assert_eq!(wire.finish()[0].ending, Ending::InputEnded);
 }
+
+/// Its SYN was not captured, and its numbers begin close to those of the one before, or at the very same.
+#[test]
+fn a_port_that_is_used_again_is_another_flow_by_what_it_says() {
+    let start = |number: u8| [b"\x16ELLO", &[number; 60][..]].concat();
+    for (offset, number, flows) in [
+        // Sent again, in part or whole, or beginning somewhere else in what was said.
+        (0, 1, 1),
+        (30, 1, 1),
+        (0, 2, 2),
+        (65, 2, 2),
+        (9_000, 2, 2),
+        (70_000, 2, 2),
+    ] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &start(1));
+        wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 501, 166, b"");
+        wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 166, 502, b"");
+        assert_eq!(wire.script.ended.len(), 1);
+        wire.at += 10_000_000_000;
+        wire.send(true, TcpFlags::ACK, 101 + offset, 7_501, &start(number));
+        assert_eq!(wire.finish().len(), flows, "{offset} {number}");
+    }
+}
+
+/// Requests follow one another, and what is decided of them stays so.
+#[test]
+fn a_later_request_is_no_flow_of_its_own() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 60;
+    wire.open(100, 500);
+    wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+    assert_eq!(wire.script.ended.len(), 1);
+    assert_eq!(wire.send(true, TcpFlags::ACK, 400, 501, &hello(2)), Taken::Decided);
+    assert_eq!(wire.finish().len(), 1);
+}
