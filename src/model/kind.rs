@@ -24,6 +24,7 @@ pub struct TlsKind {
     second_client_hello: usize,
     hello_retry_request: usize,
     certificate: usize,
+    session_certificate: usize,
     fingerprints: [usize; 3],
     certificate_error: Option<&'static str>,
     ssl2_cipher_kind: Option<Ssl2CipherKind>,
@@ -58,6 +59,7 @@ impl TlsKind {
             key_exchange,
             session_key_exchange,
             certificate,
+            session_certificate,
             certificate_error,
             resumed,
             resumption,
@@ -89,6 +91,9 @@ impl TlsKind {
             second_client_hello: place(second_client_hello.as_ref())?,
             hello_retry_request: place(hello_retry_request.as_ref())?,
             certificate: certificate.as_ref().map_or(0, |certificate| Arc::as_ptr(certificate).addr()),
+            session_certificate: session_certificate
+                .as_ref()
+                .map_or(0, |certificate| Arc::as_ptr(certificate).addr()),
             fingerprints: [ja3, ja4, ja3s]
                 .map(|text| text.as_ref().map_or(0, |text| Arc::as_ptr(text).addr())),
             certificate_error: *certificate_error,

@@ -281,6 +281,8 @@ pub struct TlsFacts {
     pub session_key_exchange: Option<KeyExchangeFacts>,
     /// Shared, because many connections show the same one.
     pub certificate: Option<Arc<CertificateFacts>>,
+    /// That of the full handshake that a resumed session continues, where that was seen: who answered then still does.
+    pub session_certificate: Option<Arc<CertificateFacts>>,
     /// The certificate message was seen but could not be read (counted by reason), or had to be there and was not.
     pub certificate_error: Option<&'static str>,
     /// TLS <= 1.2: `Some(true)` id echoed and ChangeCipherSpec before Certificate, ServerKeyExchange

@@ -125,12 +125,12 @@ impl Parts {
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();
-        flows.complete_resumed(&mut facts, view.key.end(stage.client.other()).ip());
         match certificate {
             Some(Ok(certificate)) => facts.certificate = Some(certificate),
             Some(Err(error)) => facts.certificate_error = Some(error.reason()),
             None => {}
         }
+        flows.complete_resumed(&mut facts, view.key.end(stage.client.other()).ip());
         self.client = Some(stage.client);
         self.proxy = stage.proxy;
         self.client_hello_frame = stage.client_hello_frame;

@@ -6,14 +6,17 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::model::registry::{CipherSuite, TlsVersion};
-use crate::model::{ForwardSecrecy, KeyExchangeFacts, Resumption, Sni, TicketDigest, TlsFacts};
+use crate::model::{
+    CertificateFacts, ForwardSecrecy, KeyExchangeFacts, Resumption, Sni, TicketDigest, TlsFacts,
+};
 
-/// Sessions remembered; servers keep them for hours, clients reuse the newest. 48 bytes each.
+/// Sessions remembered; servers keep them for hours, clients reuse the newest. Some 64 bytes each.
 const MAX_SESSIONS: usize = 65_536;
 
 /// Why a resumed session's forward secrecy is known: that of its full handshake, which was seen.
@@ -38,12 +41,14 @@ enum Server<'a> {
 
 /// What a session has of its full handshake. Version and suite stay as they are [RFC 5246 section 7.4.1.3, RFC 5077
 /// section 3.4]; what has others continues something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Session {
     version: TlsVersion,
     suite: CipherSuite,
     secrecy: ForwardSecrecy,
     exchange: Option<KeyExchangeFacts>,
+    /// Who answered.
+    certificate: Option<Arc<CertificateFacts>>,
 }
 
 /// The sessions seen begin, the oldest forgotten first.
@@ -82,7 +87,7 @@ impl Sessions {
                 } else {
                     by_id.map(|id| name(Name::Id(id)))
                 };
-                let session = name.and_then(|name| self.known.get(&name).copied());
+                let session = name.and_then(|name| self.known.get(&name).cloned());
                 let Some(session) =
                     session.filter(|session| (session.version, session.suite) == (version, suite))
                 else {
@@ -93,6 +98,7 @@ impl Sessions {
                     facts.forward_secrecy_reason = Some(INHERITED);
                     facts.session_key_exchange = session.exchange;
                 }
+                facts.session_certificate.clone_from(&session.certificate);
                 // A resumed session may be given a new ticket for the same secrets.
                 if let Some(issued) = issued {
                     self.remember(issued, session);
@@ -100,12 +106,13 @@ impl Sessions {
             }
             // Only a handshake that was completed leaves a session to resume.
             (Some(false), _) if facts.established && secrecy != ForwardSecrecy::Unknown => {
-                let session = Session { version, suite, secrecy, exchange: facts.key_exchange };
+                let (exchange, certificate) = (facts.key_exchange, facts.certificate.clone());
+                let session = Session { version, suite, secrecy, exchange, certificate };
                 // The client's own, sent back, names what it was before.
                 let own = client.map(|hello| &hello.session_id);
                 let given = by_id.filter(|id| own != Some(id)).map(|id| name(Name::Id(id)));
                 for name in [given, issued].into_iter().flatten() {
-                    self.remember(name, session);
+                    self.remember(name, session.clone());
                 }
             }
             _ => {}
@@ -128,7 +135,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientHello, Hello, ServerHello};
+    use crate::model::{ClientHello, Hello, ServerHello, Timestamp};
 
     const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
     const OTHER_HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 8));
@@ -192,13 +199,27 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_session_has_the_key_exchange_of_its_full_handshake() {
+    fn a_resumed_session_has_what_its_full_handshake_had() {
         let mut sessions = Sessions::default();
-        sessions.complete(&mut facts(false, b"one"), HOST);
+        let shown = Arc::new(CertificateFacts {
+            subject: String::new(),
+            issuer: String::new(),
+            common_names: Vec::new(),
+            issuer_organization: Some("Somebody".to_owned()),
+            dns_names: Vec::new(),
+            ip_addresses: Vec::new(),
+            not_before: Timestamp::default(),
+            not_after: Timestamp::MAX,
+            key_bits: None,
+            is_self_signed: false,
+        });
+        let mut full = TlsFacts { certificate: Some(Arc::clone(&shown)), ..facts(false, b"one") };
+        sessions.complete(&mut full, HOST);
         let mut resumed = facts(true, b"one");
         sessions.complete(&mut resumed, HOST);
         assert_eq!(resumed.session_key_exchange, Some(KeyExchangeFacts::Dhe { bits: 1_024, group: None }));
-        assert_eq!(resumed.key_exchange, None);
+        assert_eq!(resumed.session_certificate, Some(shown));
+        assert_eq!((resumed.key_exchange, resumed.certificate), (None, None));
     }
 
     #[test]

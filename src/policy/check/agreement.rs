@@ -273,8 +273,10 @@ impl Case<'_> {
 
 /// Who answers.
 impl Case<'_> {
+    /// The one that was shown, here or in the handshake that this one resumes.
     fn certificate(&self) -> Option<&CertificateFacts> {
-        self.tls()?.certificate.as_deref()
+        let tls = self.tls()?;
+        tls.certificate.as_deref().or(tls.session_certificate.as_deref())
     }
 
     /// A certificate that was shown and could not be read may be anybody's, and a handshake without the one it has to

@@ -444,3 +444,15 @@ fn a_group_without_a_name_may_be_post_quantum() {
     let facts = evaluate(&record, &options("pq-ready"));
     assert!(facts.not_assessed.contains(&"not_post_quantum"), "{facts:?}");
 }
+
+/// Who answered in the handshake that is resumed answers still.
+#[test]
+fn a_resumed_session_is_with_whom_its_certificate_says() {
+    let mut record = good12();
+    let mut facts = certificate();
+    facts.issuer_organization = Some("Corporate Proxy".to_owned());
+    tls(&mut record).resumed = Some(true);
+    tls(&mut record).session_certificate = Some(std::sync::Arc::new(facts));
+    let found = evaluate(&record, &Options::default());
+    assert!(found.violations.iter().any(|violation| violation.rule == "suspected_interception"), "{found:?}");
+}
