@@ -379,11 +379,12 @@ impl TlsFacts {
                 .is_none_or(|retry| server.keeps_to(retry) && self.is_retry_offered(client, retry))
     }
 
-    /// False for a HelloRetryRequest that asks for a group that the client does not have, and for an answer to it that
-    /// names another server [RFC 8446 sections 4.1.2 and 4.2.8].
+    /// False for a HelloRetryRequest that asks for a group that the client does not have, or has sent a share of already,
+    /// and for an answer to it that names another server [RFC 8446 sections 4.1.2 and 4.2.8].
     fn is_retry_offered(&self, client: &ClientHello, retry: &ServerHello) -> bool {
         let is_group_offered = retry.key_share.is_none_or(|group| {
-            client.supported_groups.is_empty() || client.supported_groups.contains(&group)
+            let is_known = client.supported_groups.is_empty() || client.supported_groups.contains(&group);
+            is_known && !client.key_shares.contains(&group)
         });
         let is_same_name = self
             .second_client_hello

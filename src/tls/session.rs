@@ -552,6 +552,9 @@ impl Session {
                     Some((hello, ..)) if hello.is_hello_retry_request => {
                         if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
                             self.facts.hello_retry_request = Some(hello.kind);
+                        } else {
+                            // No client takes a second one [RFC 8446 section 4.1.4].
+                            self.facts.is_contradicted = true;
                         }
                     }
                     Some((hello, kind, _)) => self.take_server_hello(hello, kind.ja3s),

@@ -271,6 +271,34 @@ fn keeps_both_hellos_of_a_retry() {
     assert_eq!(facts.established_at, Some(at(5)));
 }
 
+/// No client takes a second one, nor one for a group that it has sent a share of [RFC 8446 sections 4.1.4 and 4.2.8].
+#[test]
+fn a_retry_that_no_client_takes_proves_nothing() {
+    let retry = |group: u8| {
+        let extensions = [extension(43, &[3, 4]), extension(51, &[0, group])];
+        record(
+            22,
+            &message(2, &server_body(0x0303, &server_hello::RETRY_RANDOM, &[3; 32], 0x1301, &extensions)),
+        )
+    };
+    let chosen = server_body(
+        0x0303,
+        &[9; 32],
+        &[],
+        0x1301,
+        &[extension(43, &[3, 4]), extension(51, &[0, 23, 0, 1, 9])],
+    );
+    let (client, chosen) = (record(22, &message(1, &modern_body())), record(22, &message(2, &chosen)));
+    // The client has sent a share of 29 and offers 23, too.
+    for (retries, is_proof) in
+        [(vec![retry(23)], true), (vec![retry(29)], false), (vec![retry(23), retry(23)], false)]
+    {
+        let facts = run(&client, &[retries.concat(), chosen.clone()].concat());
+        assert!(facts.server_hello.is_some());
+        assert_eq!(facts.is_choice_offered(), is_proof, "{}", retries.len());
+    }
+}
+
 #[test]
 fn takes_a_change_of_cipher_before_the_hello_for_show() {
     let (client, server) = full_tls13();
