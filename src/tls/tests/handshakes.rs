@@ -281,21 +281,16 @@ fn a_retry_that_no_client_takes_proves_nothing() {
             &message(2, &server_body(0x0303, &server_hello::RETRY_RANDOM, &[3; 32], 0x1301, &extensions)),
         )
     };
-    let chosen = server_body(
-        0x0303,
-        &[9; 32],
-        &[],
-        0x1301,
-        &[extension(43, &[3, 4]), extension(51, &[0, 23, 0, 1, 9])],
-    );
-    let (client, chosen) = (record(22, &message(1, &modern_body())), record(22, &message(2, &chosen)));
+    let chosen = |group: u8| {
+        let extensions = [extension(43, &[3, 4]), extension(51, &[0, group, 0, 1, 9])];
+        record(22, &message(2, &server_body(0x0303, &[9; 32], &[3; 32], 0x1301, &extensions)))
+    };
+    let client = record(22, &message(1, &modern_body()));
     // The client has sent a share of 29 and offers 23, too.
-    for (retries, is_proof) in
-        [(vec![retry(23)], true), (vec![retry(29)], false), (vec![retry(23), retry(23)], false)]
-    {
-        let facts = run(&client, &[retries.concat(), chosen.clone()].concat());
+    for (group, retries, is_proof) in [(23, 1, true), (29, 1, false), (23, 2, false)] {
+        let facts = run(&client, &[retry(group).repeat(retries), chosen(group)].concat());
         assert!(facts.server_hello.is_some());
-        assert_eq!(facts.is_choice_offered(), is_proof, "{}", retries.len());
+        assert_eq!(facts.is_choice_offered(), is_proof, "{group} {retries}");
     }
 }
 
