@@ -27,7 +27,7 @@ impl Case<'_> {
         let Some(http) = self.http() else { return Finding::Kept };
         match http.signature {
             // DAX has no signature of this kind.
-            _ if http.is_dax => Finding::Kept,
+            _ if http.is_dax || self.record.endpoint.service == Some(Service::Dax) => Finding::Kept,
             Some(Signature::None) => self.unsigned(http.target.as_deref().unwrap_or_default(), ""),
             // What comes later on the connection counts as much as what comes first.
             _ if http.later.unsigned.is_some() => {

@@ -270,3 +270,16 @@ fn requests_that_were_not_read_may_be_worse() {
     record.http.as_mut().unwrap().later.has_long_term_key = true;
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, open[..1]);
 }
+
+/// Its own protocol is signed in another way, and what speaks HTTP to it is not its client.
+#[test]
+fn nothing_unsigned_is_found_at_dax() {
+    let mut record = plaintext();
+    record.http.as_mut().unwrap().signature = Some(Signature::None);
+    let is_found = |record: &Record| {
+        evaluate(record, &Options::default()).violations.iter().any(|found| found.rule == "unsigned_request")
+    };
+    assert!(is_found(&record));
+    record.endpoint.service = Some(Service::Dax);
+    assert!(!is_found(&record));
+}
