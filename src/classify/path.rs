@@ -54,7 +54,6 @@ impl PathOptions {
 /// Decides the path of a flow.
 #[must_use]
 pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
-    let mut finding = Finding::default();
     // Rules of which nobody knows whether they are those of the flow, before the first that is.
     let mut open = Vec::new();
     let found = options.rules.iter().find(|rule| {
@@ -64,20 +63,26 @@ pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         }
         holds == Some(true)
     });
-    if let Some(rule) = found {
-        finding.take_rule(rule);
-        finding.name = Some(rule.name.clone());
-        match rule.entry {
-            None => finding.enter(input, options),
-            // What the rule says of many flows is not so of this one.
-            Some(entry) if is_disproved(entry, input) => finding.entry = None,
-            Some(_) => {}
+    let finding = match found {
+        Some(rule) => Finding::by_rule(rule, input, options),
+        None => {
+            let mut finding = Finding::default();
+            finding.access(input, options);
+            finding.enter(input, options);
+            finding
         }
-    } else {
-        finding.access(input, options);
-        finding.enter(input, options);
+    };
+    let mut facts = finding.into_facts();
+    for rule in &open {
+        let otherwise = Finding::by_rule(rule, input, options).into_facts();
+        let at_most = |confidence: &mut Option<Confidence>, is_same: bool| {
+            *confidence = confidence.map(|known| if is_same { known } else { Confidence::Possible });
+        };
+        at_most(&mut facts.access_confidence, otherwise.access == facts.access);
+        at_most(&mut facts.entry_confidence, otherwise.entry == facts.entry);
     }
-    finding.into_facts(&open)
+    facts.has_open_rules = !open.is_empty();
+    facts
 }
 
 /// What was found so far, with the certainty of each half.
@@ -90,6 +95,19 @@ struct Finding {
 }
 
 impl Finding {
+    /// What is so where `rule` is that of the flow.
+    fn by_rule(rule: &PathRule, input: &PathInput<'_>, options: &PathOptions) -> Self {
+        let mut finding = Self { name: Some(rule.name.clone()), ..Self::default() };
+        finding.take_rule(rule);
+        match rule.entry {
+            None => finding.enter(input, options),
+            // What the rule says of many flows is not so of this one.
+            Some(entry) if is_disproved(entry, input) => finding.entry = None,
+            Some(_) => {}
+        }
+        finding
+    }
+
     /// A rule is as good as the configuration.
     fn take_rule(&mut self, rule: &PathRule) {
         self.access = Some((rule.access, Confidence::Certain));
@@ -165,31 +183,19 @@ impl Finding {
         }
     }
 
-    /// `open` may be the flow's, before what was found.
-    fn into_facts(mut self, open: &[&PathRule]) -> PathFacts {
+    fn into_facts(mut self) -> PathFacts {
         self.evidence.sort_unstable();
         self.evidence.dedup();
         let access = self.access.filter(|(access, _)| *access != Access::Unknown);
         let entry = self.entry.filter(|(entry, _)| *entry != Entry::Unknown);
-        let (access_confidence, entry_confidence) = (access.map(|half| half.1), entry.map(|half| half.1));
-        let access = access.map_or(Access::Unknown, |half| half.0);
-        let entry = entry.map_or(Entry::Unknown, |half| half.0);
-        let is_open =
-            |says_otherwise: &dyn Fn(&PathRule) -> bool| open.iter().any(|rule| says_otherwise(rule));
-        let at_most = |confidence: Option<Confidence>, is_open: bool| {
-            confidence.map(|confidence| if is_open { Confidence::Possible } else { confidence })
-        };
         PathFacts {
-            access,
-            entry,
+            access: access.map_or(Access::Unknown, |half| half.0),
+            entry: entry.map_or(Entry::Unknown, |half| half.0),
             name: self.name,
             evidence: self.evidence,
-            access_confidence: at_most(access_confidence, is_open(&|rule| rule.access != access)),
-            entry_confidence: at_most(
-                entry_confidence,
-                is_open(&|rule| rule.entry.is_some_and(|of_rule| of_rule != entry)),
-            ),
-            has_open_rules: !open.is_empty(),
+            access_confidence: access.map(|half| half.1),
+            entry_confidence: entry.map(|half| half.1),
+            has_open_rules: false,
         }
     }
 }

@@ -393,6 +393,12 @@ impl TlsFacts {
         is_group_offered && is_same_name
     }
 
+    /// The certificate of who answers: that shown here, or in the handshake that this one resumes.
+    #[must_use]
+    pub fn peer_certificate(&self) -> Option<&CertificateFacts> {
+        self.certificate.as_deref().or(self.session_certificate.as_deref())
+    }
+
     /// The group of the key exchange: key_share in TLS 1.3, ServerKeyExchange before.
     #[must_use]
     pub fn group(&self) -> Option<NamedGroup> {

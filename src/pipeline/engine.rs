@@ -79,6 +79,13 @@ impl Engine {
         self
     }
 
+    /// An engine whose packets come from interfaces of this host, not from a file.
+    #[must_use]
+    pub fn of_interfaces(mut self) -> Self {
+        self.streams.flows.set_live();
+        self
+    }
+
     /// An engine that keeps nothing from one flow to the next but what the flows themselves bring.
     #[cfg(test)]
     pub(super) fn forgetful(mut self) -> Self {

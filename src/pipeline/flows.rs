@@ -31,9 +31,6 @@ use crate::tls::TlsErrors;
 /// peer detection and the tunnels' own keep-alives are more frequent.
 const ESP_WINDOW: Duration = Duration::from_secs(60);
 
-/// What stands in the place of a file's name where packets come from interfaces.
-pub const LIVE: &str = "live";
-
 /// The most ways that ESP is remembered of; a VPN takes a few.
 const MAX_ESP_WAYS: usize = 4_096;
 
@@ -43,6 +40,7 @@ pub(super) struct Flows {
     all_services: bool,
     names: NameCache,
     source: Arc<str>,
+    is_live: bool,
     /// What each interface number stands for; `None` where packets name one that nothing describes.
     interfaces: Vec<Option<Interface>>,
     pub contexts: Contexts,
@@ -73,6 +71,7 @@ impl Flows {
             all_services,
             names,
             source,
+            is_live: false,
             interfaces: Vec::new(),
             contexts: Contexts::default(),
             esp: HashMap::default(),
@@ -279,8 +278,13 @@ impl Flows {
     }
 
     /// True where packets come from interfaces, whose kinds the system tells.
-    pub fn is_live(&self) -> bool {
-        &*self.source == LIVE
+    pub const fn is_live(&self) -> bool {
+        self.is_live
+    }
+
+    /// Learns that packets come from interfaces.
+    pub const fn set_live(&mut self) {
+        self.is_live = true;
     }
 
     fn interface(&self, number: u32) -> Option<&Interface> {

@@ -3,8 +3,9 @@
 //! Only facts are looked at; no signature is verified.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use crate::model::CertificateFacts;
+use crate::model::{CertificateFacts, Timestamp};
 
 /// The organisation in the issuer of certificates of Amazon Trust Services.
 const AMAZON: &str = "Amazon";
@@ -40,6 +41,34 @@ pub fn is_amazon_issued(facts: &CertificateFacts) -> bool {
     is_theirs && !facts.is_self_signed
 }
 
+/// What the dates of a certificate say of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Validity {
+    Within,
+    Over,
+    /// It was made later than that, or the clock of the capture is wrong [RFC 5280 section 4.1.2.5].
+    NotYet,
+    /// The capture tells no date.
+    Undated,
+}
+
+/// How far the clock of a capture may be behind that of an issuer.
+const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
+
+/// What the dates of a certificate say of the time of a packet.
+#[must_use]
+pub fn validity(facts: &CertificateFacts, at: Timestamp) -> Validity {
+    if facts.not_after < at {
+        Validity::Over
+    } else if !at.is_date() {
+        Validity::Undated
+    } else if facts.not_before > at.after(CLOCK_SKEW) {
+        Validity::NotYet
+    } else {
+        Validity::Within
+    }
+}
+
 /// A wildcard is the whole left-most label and stands for exactly one label; right below a top-level domain it is for no one.
 fn matches_name(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (without_dot(pattern), without_dot(name));
@@ -62,7 +91,6 @@ fn without_dot(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
 
     fn certificate(dns_names: &[&str], common_names: &[&str], addresses: &[&str]) -> CertificateFacts {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

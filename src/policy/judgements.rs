@@ -9,6 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::certificate::{Validity, validity};
 use super::check::address_text;
 use super::evaluation::{evaluate, evaluate_for};
 use super::options::Options;
@@ -37,13 +38,14 @@ pub struct Judgements {
 struct Question {
     endpoint: usize,
     tls: Option<TlsKind>,
-    is_certificate_over: bool,
+    validity: Option<Validity>,
     is_dated: bool,
     server: IpAddr,
     is_client_private: bool,
     access: Access,
     entry: Entry,
     possible_halves: [bool; 2],
+    has_open_rules: bool,
     completeness: Completeness,
     outcome: Outcome,
     is_from_beginning: bool,
@@ -126,7 +128,7 @@ impl Question {
                     evidence: _,
                     access_confidence,
                     entry_confidence,
-                    has_open_rules: _,
+                    has_open_rules,
                 },
             // Asked by overrides and exceptions only, as name and evidence of the path.
             translated: _,
@@ -137,14 +139,14 @@ impl Question {
         if !is_for_all || http.is_some() || proxy.is_some() || !endpoint.is_shared() {
             return None;
         }
-        let certificate = tls.as_ref().and_then(|tls| tls.certificate.as_ref());
+        let certificate = tls.as_ref().and_then(|tls| tls.peer_certificate());
         Some(Self {
             endpoint: endpoint.address(),
             tls: match tls {
                 Some(tls) => Some(TlsKind::of(tls)?),
                 None => None,
             },
-            is_certificate_over: certificate.is_some_and(|certificate| certificate.not_after < *timestamp),
+            validity: certificate.map(|certificate| validity(certificate, *timestamp)),
             is_dated: timestamp.is_date(),
             server: server.ip(),
             is_client_private: is_private(client.ip()),
@@ -152,6 +154,7 @@ impl Question {
             entry: *entry,
             possible_halves: [*access_confidence, *entry_confidence]
                 .map(|of| of == Some(Confidence::Possible)),
+            has_open_rules: *has_open_rules,
             completeness: *completeness,
             outcome: *outcome,
             is_from_beginning: *is_from_beginning,
@@ -217,6 +220,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
     use crate::policy::evaluation::tests::good;
 
     #[test]
@@ -241,6 +245,42 @@ mod tests {
         record.outcome = Outcome::Reset;
         assert_eq!(judgements.evaluate(&record, &options), evaluate(&record, &options));
         assert_eq!(judgements.kept.len(), 3);
+    }
+
+    /// Everything that rules ask of one flow and not of the next must be in the question.
+    #[test]
+    fn says_the_same_whatever_came_before() {
+        use crate::policy::evaluation::tests::{certificate, tls};
+        let mut options = Options::default();
+        options.site.egress_hop = Some("NAT hop");
+        options.site.region = Some("eu-central-1".to_owned());
+        let day = |number: u64| Timestamp::from_seconds(1_772_323_200 + number * 86_400);
+        let mut facts = certificate();
+        (facts.not_before, facts.not_after) = (day(10), day(20));
+        let mut base = good();
+        let shown = Arc::new(facts);
+        for is_session in [false, true] {
+            let slot = Some(Arc::clone(&shown));
+            let of = tls(&mut base);
+            (of.certificate, of.session_certificate) = if is_session { (None, slot) } else { (slot, None) };
+            let _held = (
+                base.endpoint.clone(),
+                base.tls.as_ref().map(|tls| (tls.client_hello.clone(), tls.server_hello.clone())),
+            );
+            let mut judgements = Judgements::default();
+            let mut verdicts = std::collections::BTreeSet::new();
+            for number in [15, 1, 25, 15, 9, 21, 0] {
+                for has_open_rules in [false, true] {
+                    let mut record = base.clone();
+                    record.timestamp = day(number);
+                    record.path.has_open_rules = has_open_rules;
+                    let answer = judgements.evaluate(&record, &options);
+                    assert_eq!(answer, evaluate(&record, &options), "{number} {has_open_rules}");
+                    verdicts.insert(answer.verdict.as_str());
+                }
+            }
+            assert_eq!(verdicts.len(), 2, "{verdicts:?}");
+        }
     }
 
     #[test]

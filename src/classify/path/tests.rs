@@ -442,6 +442,21 @@ fn what_the_capture_does_not_tell_keeps_later_rules_from_proving_anything() {
     assert_eq!(decide(&nat(vec![asks_interface])), "internet public_endpoint possible - address,prefix");
 }
 
+/// A rule that names no entry leaves it to what name and address say, which is not what a later rule says.
+#[test]
+fn an_open_rule_without_an_entry_may_mean_another_one() {
+    let open = PathRule { interface: vec!["eth9".into()], ..rule("open", Access::InVpc) };
+    let later = PathRule { entry: Some(Entry::GatewayEndpoint), ..rule("later", Access::InVpc) };
+    let facts = |rules| {
+        let sightings = vec![Sighting { interface: None, encapsulation: crate::model::Layers::default() }];
+        classify_case(&Case { sightings, options: with_rules(rules), ..Case::default() })
+    };
+    let doubted = facts(vec![open, later.clone()]);
+    assert_eq!((doubted.known_access(), doubted.known_entry()), (Some(Access::InVpc), None));
+    let sure = facts(vec![later]);
+    assert_eq!(sure.known_entry(), Some(Entry::GatewayEndpoint));
+}
+
 /// The other half of the path may be less certain.
 #[test]
 fn what_is_certain_of_one_half_stays_so() {

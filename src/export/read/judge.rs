@@ -53,7 +53,10 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         let mut found_before =
             before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
         let was_open = before.iter().any(|facts| facts.not_assessed.contains(&name));
-        let (found, is_open): (Vec<Violation>, bool) = if AS_RECORDED.contains(&rule) {
+        let is_of_unknown_certificate = rule == Rule::CertificateExpired
+            && record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
+        let is_as_recorded = AS_RECORDED.contains(&rule) || is_of_unknown_certificate;
+        let (found, is_open): (Vec<Violation>, bool) = if is_as_recorded {
             let found = found_before.filter_map(|found| policy::carried_over(found, record, options));
             // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
             // Nor is a record without findings.
@@ -162,6 +165,25 @@ mod tests {
     }
 
     /// Drafts are offered by numbers that a record does not hold.
+    /// Of a resumed session the record does not hold the certificate that was shown before.
+    #[test]
+    fn a_certificate_that_is_not_in_the_record_stays_expired() {
+        let mut record = crate::export::sample::tls12();
+        let tls = record.tls.as_mut().unwrap();
+        tls.resumed = Some(true);
+        tls.session_certificate = tls.certificate.take();
+        let mut expired = (**tls.session_certificate.as_ref().unwrap()).clone();
+        expired.not_after = crate::model::Timestamp::from_seconds(1_600_000_000);
+        tls.session_certificate = Some(expired.into());
+        record.policy = Some(policy::evaluate(&record, &Options::default()));
+        let mut text = Vec::new();
+        crate::export::jsonl::write_record(&record, &mut text);
+        let (mut read, _) = parse(text.trim_ascii_end()).unwrap();
+        judge_anew(&mut read, &Options::default());
+        let facts = read.policy.unwrap();
+        assert!(facts.violations.iter().any(|found| found.rule == "certificate_expired"), "{facts:?}");
+    }
+
     #[test]
     fn a_draft_that_was_offered_is_judged_as_before() {
         let mut record = crate::export::sample::tls13();

@@ -15,7 +15,6 @@ use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
 use crate::pipeline::analyze::note_unsupported;
 use crate::pipeline::earlier::EarlierFlows;
-use crate::pipeline::flows::LIVE;
 use crate::telemetry::Accounts;
 
 /// The engine looks at the clock when nothing came for so long.
@@ -65,13 +64,13 @@ impl<A> Worker<A> {
         is_one_of_many: bool,
     ) -> Self {
         let hasher = RandomState::default();
-        let source: Arc<str> = Arc::from(if is_replay { MANY_FILES } else { LIVE });
+        let source: Arc<str> = Arc::from(if is_replay { MANY_FILES } else { "live" });
         let engine = Engine::new(Arc::clone(&config), false, Arc::clone(&source), hasher.clone());
         Self {
             config,
             shared,
             outbox,
-            engine: if is_replay { engine } else { engine.telling_settled() },
+            engine: if is_replay { engine } else { engine.of_interfaces().telling_settled() },
             hasher,
             is_replay,
             is_one_of_many,

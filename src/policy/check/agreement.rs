@@ -1,17 +1,12 @@
 //! Rules on what the two ends agreed on, and on who answers.
 
-use std::time::Duration;
-
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
 use crate::model::{
     AlertFrom, CertificateFacts, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp, TlsFacts,
 };
-use crate::policy::certificate;
+use crate::policy::certificate::{self, Validity};
 use crate::policy::profile::version_text;
-
-/// How far the clock of a capture may be behind that of an issuer.
-const CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
 /// What was agreed on.
 impl Case<'_> {
@@ -273,10 +268,8 @@ impl Case<'_> {
 
 /// Who answers.
 impl Case<'_> {
-    /// The one that was shown, here or in the handshake that this one resumes.
     fn certificate(&self) -> Option<&CertificateFacts> {
-        let tls = self.tls()?;
-        tls.certificate.as_deref().or(tls.session_certificate.as_deref())
+        self.tls()?.peer_certificate()
     }
 
     /// A certificate that was shown and could not be read may be anybody's, and a handshake without the one it has to
@@ -290,11 +283,10 @@ impl Case<'_> {
 
     pub(super) fn certificate_expired(&self) -> Finding {
         let Some(facts) = self.certificate() else { return self.without_certificate() };
-        if facts.not_after >= self.record.timestamp {
-            // Before it was made it is not valid either [RFC 5280 section 4.1.2.5], or the clock of the capture is wrong.
-            let is_made = facts.not_before <= self.record.timestamp.after(CLOCK_SKEW);
-            let is_within = is_made && self.record.timestamp.is_date();
-            return if is_within { Finding::Kept } else { Finding::Unknown };
+        match certificate::validity(facts, self.record.timestamp) {
+            Validity::Within => return Finding::Kept,
+            Validity::NotYet | Validity::Undated => return Finding::Unknown,
+            Validity::Over => {}
         }
         let end = day(facts.not_after);
         let message =

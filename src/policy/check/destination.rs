@@ -159,8 +159,8 @@ impl Case<'_> {
         {
             return Finding::Kept;
         }
-        if is_elsewhere || is_entered {
-            // It is possible, no more.
+        if is_elsewhere || is_entered || record.path.has_open_rules {
+            // It is possible, no more; or a rule that may be the flow's says so.
             return Finding::Unknown;
         }
         // A private address alone may be that of a client on premises, whose way happens to lead through here.

@@ -110,7 +110,7 @@ fn plaintext() -> Record {
     record
 }
 
-fn tls(record: &mut Record) -> &mut TlsFacts {
+pub(in crate::policy) fn tls(record: &mut Record) -> &mut TlsFacts {
     record.tls.as_mut().unwrap()
 }
 
@@ -122,7 +122,7 @@ fn server_hello(record: &mut Record) -> &mut ServerHello {
     tls(record).server_hello.as_mut().unwrap()
 }
 
-fn certificate() -> CertificateFacts {
+pub(in crate::policy) fn certificate() -> CertificateFacts {
     CertificateFacts {
         subject: format!("CN={HOST}"),
         issuer: "CN=Amazon RSA 2048 M02,O=Amazon,C=US".to_owned(),

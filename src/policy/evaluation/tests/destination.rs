@@ -115,6 +115,10 @@ fn finds_missing_gateway_endpoints_only_where_the_hop_is_known() {
     ] {
         check_with(&hop, good(), change, &[]);
     }
+    // A rule that may be the flow's may say that it comes from elsewhere.
+    let mut record = good();
+    record.path.has_open_rules = true;
+    assert_eq!(evaluate(&record, &hop).not_assessed, rule);
     // Where the client is, a private address does not tell.
     for (access, words) in
         [(Access::Unknown, ": if it is in a VPC, its subnet"), (Access::InVpc, ": its subnet")]
