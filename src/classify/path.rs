@@ -81,7 +81,7 @@ pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         at_most(&mut facts.access_confidence, otherwise.access == facts.access);
         at_most(&mut facts.entry_confidence, otherwise.entry == facts.entry);
     }
-    facts.has_open_rules = !open.is_empty();
+    facts.open_rules = open.into_iter().map(|rule| rule.name.clone()).collect();
     facts
 }
 
@@ -195,7 +195,7 @@ impl Finding {
             evidence: self.evidence,
             access_confidence: access.map(|half| half.1),
             entry_confidence: entry.map(|half| half.1),
-            has_open_rules: false,
+            open_rules: Vec::new(),
         }
     }
 }

@@ -312,6 +312,7 @@ pub fn visit_path(path: &PathFacts, fields: &mut impl Fields) {
     fields.text(Key::PathEntry, Text::Word(path.entry.as_str()));
     given(fields, Key::PathName, path.name.as_deref());
     list(fields, Key::PathEvidence, path.evidence.iter().map(|word| Text::Word(word.as_str())));
+    list(fields, Key::PathOpenRules, path.open_rules.iter().map(|name| Text::Given(name)));
     word(fields, Key::PathConfidence, path.confidence().map(|word| word.as_str()));
 }
 

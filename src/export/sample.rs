@@ -120,7 +120,7 @@ pub(crate) fn tls12() -> Record {
             evidence: vec![PathEvidence::Rule, PathEvidence::Vlan],
             access_confidence: Some(Confidence::Certain),
             entry_confidence: Some(Confidence::Certain),
-            has_open_rules: false,
+            open_rules: Vec::new(),
         },
         translated: Vec::new(),
         host: None,
@@ -258,6 +258,7 @@ pub(crate) fn mirrored() -> Record {
     let group = Some(NamedGroup(256));
     tls.session_key_exchange = Some(KeyExchangeFacts::Dhe { bits: 2048, group });
     tls.is_contradicted = true;
+    record.path.open_rules = vec!["vpn".into()];
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
     record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];
     record

@@ -163,6 +163,7 @@ keys! {
     PathEntry Text "path.entry" "How DynamoDB is entered: gateway_endpoint, interface_endpoint, public_endpoint, unknown." "\"public_endpoint\"";
     PathName Text "path.name" "Name of the configured rule that matched." "\"dx-frankfurt\"";
     PathEvidence List "path.evidence" "What showed it: rule, sni, address, prefix, tunnel, vlan, gwlb_endpoint, link_kind, inside_address, esp." "[\"rule\",\"vlan\"]";
+    PathOpenRules List "path.open_rules" "Configured rules that ask what the capture does not tell: one of them may be the flow's." "[\"vpn\"]";
     PathConfidence Text "path.confidence" "certain, likely, possible; absent where nothing is known." "\"certain\"";
     ProcessPid Integer "process.pid" "Process of this host that holds the flow's socket; live only, like the next four." "4711";
     ProcessName Text "process.name" "Its short name." "\"python3\"";

@@ -77,6 +77,8 @@ pub struct FlowView {
     pub has_disagreement: bool,
     /// It ended by an RST that its receiver may not have believed.
     pub is_end_doubtful: bool,
+    /// Who closed it first had received all that was seen of the other side by then.
+    pub is_closed_knowingly: bool,
 }
 
 /// What stands for a flow outside its table: equal in tables with the same hasher.

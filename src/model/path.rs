@@ -57,8 +57,9 @@ pub struct PathFacts {
     pub access_confidence: Option<Confidence>,
     /// Absent where the entry is unknown.
     pub entry_confidence: Option<Confidence>,
-    /// A configured rule asks what the capture does not tell, and may be that of the flow.
-    pub has_open_rules: bool,
+    /// Names of configured rules that ask what the capture does not tell: one of them may be that of the flow, before
+    /// the one that matched.
+    pub open_rules: Vec<String>,
 }
 
 impl Default for PathFacts {
@@ -70,7 +71,7 @@ impl Default for PathFacts {
             evidence: Vec::new(),
             access_confidence: None,
             entry_confidence: None,
-            has_open_rules: false,
+            open_rules: Vec::new(),
         }
     }
 }

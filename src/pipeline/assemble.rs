@@ -135,7 +135,10 @@ impl Parts {
         self.proxy = stage.proxy;
         self.client_hello_frame = stage.client_hello_frame;
         self.server_hello_frame = stage.server_hello_frame;
-        let is_silent = !stage.has_server_bytes && ending == Ending::Closed(stage.client.other());
+        // It closed without a word, and what the client said then came too late.
+        let is_silent = !stage.has_server_bytes
+            && !view.is_closed_knowingly
+            && ending == Ending::Closed(stage.client.other());
         self.outcome = Some(tls_outcome(&facts, view, ending, is_silent));
         self.tls = Some(facts);
     }

@@ -201,6 +201,11 @@ fn takes_an_alert_after_the_servers_end_for_no_refusal() {
     let rules: Vec<&str> =
         found.policy.iter().flat_map(|facts| &facts.violations).map(|violation| violation.rule).collect();
     assert!(rules.contains(&"legacy_client_refused"), "{rules:?}");
+    // The server heard it before it closed.
+    let found = wire().client(&alert).flag(1, FIN).flag(0, FIN).record();
+    assert_eq!(found.outcome, Outcome::RefusedByClient);
+    let is_refusal = |violation: &crate::model::Violation| violation.rule == "legacy_client_refused";
+    assert!(!found.policy.unwrap().violations.iter().any(is_refusal));
     let found = wire().server(b"220 hello\r\n").client(&alert).flag(1, FIN).flag(0, FIN).record();
     assert_eq!(found.outcome, Outcome::RefusedByClient);
 }

@@ -121,15 +121,7 @@ impl Question {
             tcp_rtt: _,
             endpoint,
             path:
-                PathFacts {
-                    access,
-                    entry,
-                    name: _,
-                    evidence: _,
-                    access_confidence,
-                    entry_confidence,
-                    has_open_rules,
-                },
+                PathFacts { access, entry, name: _, evidence: _, access_confidence, entry_confidence, open_rules },
             // Asked by overrides and exceptions only, as name and evidence of the path.
             translated: _,
             host: _,
@@ -154,7 +146,7 @@ impl Question {
             entry: *entry,
             possible_halves: [*access_confidence, *entry_confidence]
                 .map(|of| of == Some(Confidence::Possible)),
-            has_open_rules: *has_open_rules,
+            has_open_rules: !open_rules.is_empty(),
             completeness: *completeness,
             outcome: *outcome,
             is_from_beginning: *is_from_beginning,
@@ -273,7 +265,7 @@ mod tests {
                 for has_open_rules in [false, true] {
                     let mut record = base.clone();
                     record.timestamp = day(number);
-                    record.path.has_open_rules = has_open_rules;
+                    record.path.open_rules.extend(has_open_rules.then(|| "open".to_owned()));
                     let answer = judgements.evaluate(&record, &options);
                     assert_eq!(answer, evaluate(&record, &options), "{number} {has_open_rules}");
                     verdicts.insert(answer.verdict.as_str());

@@ -11,9 +11,7 @@ use jiff::tz::Offset;
 use super::profile;
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
-use crate::model::{
-    Access, Confidence, EndpointEvidence, EndpointKind, Entry, Record, Service, Severity, Timestamp,
-};
+use crate::model::{Access, EndpointEvidence, EndpointKind, Entry, Record, Service, Severity, Timestamp};
 
 /// Options of the evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,12 +227,14 @@ impl Match {
             Entry::Unknown => is_one_of(&self.entry, Some(&Entry::Unknown)).then_some(true),
             _ => is_one_of_known(&self.entry, path.known_entry().as_ref()),
         };
-        // Where a rule of another name may be the flow's, a name is no more than possible.
+        // A rule before the one that matched may be the flow's.
         let is_named = is_one_of(&self.path, path.name.as_ref());
-        let is_name_open = !self.path.is_empty()
-            && (path.has_open_rules
-                || path.name.is_some() && path.confidence() == Some(Confidence::Possible));
-        let path_name = (!is_name_open).then_some(is_named);
+        let may_be_named = path.open_rules.iter().any(|name| self.path.contains(name));
+        let path_name = match (is_named, self.path.is_empty()) {
+            (_, true) => Some(true),
+            (true, _) => path.open_rules.is_empty().then_some(true),
+            (false, _) => (!may_be_named).then_some(false),
+        };
         let is_service = is_one_of(&self.service, endpoint.service.as_ref());
         // The addresses of DynamoDB may be those of its other services, too.
         let is_service_open = endpoint.evidence == [EndpointEvidence::Prefix]

@@ -465,7 +465,7 @@ fn path(object: &mut Object) -> Read<PathFacts> {
         entry_confidence: confidence.filter(|_| entry != Entry::Unknown),
         name: object.text(Key::PathName)?,
         evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
-        has_open_rules: false,
+        open_rules: object.list(Key::PathOpenRules, |name| Some(name.to_owned()))?,
     })
 }
 

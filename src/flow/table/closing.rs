@@ -4,6 +4,7 @@
 use super::slot::Active;
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::Ending;
+use crate::flow::stream::distance;
 use crate::model::Side;
 
 impl<S> Active<S> {
@@ -66,6 +67,16 @@ impl<S> Active<S> {
         let is_new = !is_doubtful && !self.is_reset;
         self.is_reset |= is_new;
         is_new
+    }
+
+    /// True where the FIN that closed the connection acknowledges everything that the other side has said.
+    pub fn is_closed_knowingly(&self) -> bool {
+        let (Some(Ending::Closed(side)), Some(acknowledged)) = (self.closing, self.closing_acknowledges)
+        else {
+            return false;
+        };
+        let end = self.streams[side.other().index()].end();
+        end.is_some_and(|end| distance(end, acknowledged) >= 0)
     }
 
     /// Who closed first, where `side` ends the connection by this segment: the other one, where it acknowledges a FIN that

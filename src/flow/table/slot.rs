@@ -96,6 +96,7 @@ impl<S: Default> Active<S> {
                 lost_bytes: false,
                 has_disagreement: false,
                 is_end_doubtful: false,
+                is_closed_knowingly: false,
             },
             interfaces: ArrayVec::new(),
             streams: [Stream::default(), Stream::default()],

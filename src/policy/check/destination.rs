@@ -159,7 +159,7 @@ impl Case<'_> {
         {
             return Finding::Kept;
         }
-        if is_elsewhere || is_entered || record.path.has_open_rules {
+        if is_elsewhere || is_entered || !record.path.open_rules.is_empty() {
             // It is possible, no more; or a rule that may be the flow's says so.
             return Finding::Unknown;
         }

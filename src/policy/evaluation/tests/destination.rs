@@ -117,7 +117,7 @@ fn finds_missing_gateway_endpoints_only_where_the_hop_is_known() {
     }
     // A rule that may be the flow's may say that it comes from elsewhere.
     let mut record = good();
-    record.path.has_open_rules = true;
+    record.path.open_rules.push("vpn".to_owned());
     assert_eq!(evaluate(&record, &hop).not_assessed, rule);
     // Where the client is, a private address does not tell.
     for (access, words) in
@@ -286,4 +286,20 @@ fn nothing_unsigned_is_found_at_dax() {
     assert!(is_found(&record));
     record.endpoint.service = Some(Service::Dax);
     assert!(!is_found(&record));
+}
+
+/// Which path rule is that of the flow hangs on what the capture does not tell.
+#[test]
+fn a_path_rule_that_may_be_meant_leaves_open_what_asks_for_it() {
+    let mut record = good();
+    let holds =
+        |record: &Record, name: &str| Match { path: vec![name.to_owned()], ..Match::default() }.holds(record);
+    record.path.name = Some("dx".to_owned());
+    assert_eq!((holds(&record, "dx"), holds(&record, "vpn")), (Some(true), Some(false)));
+    record.path.open_rules.push("vpn".to_owned());
+    assert_eq!((holds(&record, "dx"), holds(&record, "vpn")), (None, None));
+    assert_eq!(holds(&record, "guest"), Some(false));
+    record.path.name = None;
+    assert_eq!((holds(&record, "dx"), holds(&record, "vpn")), (Some(false), None));
+    assert_eq!(Match::default().holds(&record), Some(true));
 }
