@@ -86,10 +86,8 @@ pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
         endpoints(&section, resolved);
         section.finish();
     }
-    let rules = root.sections("path", "[[path]]");
-    let count = rules.len();
-    for (index, section) in rules.into_iter().enumerate() {
-        path_rule(section, index + 1, count, resolved);
+    for (index, section) in root.sections("path", "[[path]]").into_iter().enumerate() {
+        path_rule(section, index + 1, resolved);
     }
     resolved.path.site = resolved.site.clone();
     if let Some(section) = root.section("output", "[output]") {
@@ -194,7 +192,7 @@ fn endpoints(section: &Section<'_>, resolved: &mut Resolved) {
     }
 }
 
-fn path_rule(section: Section<'_>, number: usize, count: usize, resolved: &mut Resolved) {
+fn path_rule(section: Section<'_>, number: usize, resolved: &mut Resolved) {
     let name = match section.get("name") {
         Some(value) => value.name(),
         None => Some(format!("path-{number}")),
@@ -218,21 +216,6 @@ fn path_rule(section: Section<'_>, number: usize, count: usize, resolved: &mut R
         access: access.and_then(|value| value.word("access", &words!(Access))).unwrap_or(Access::Unknown),
         entry: entry.and_then(|value| value.word("entry", &words!(Entry))),
     };
-    let is_catch_all = rule.interface.is_empty()
-        && rule.vlan.is_empty()
-        && rule.link_kind.is_empty()
-        && rule.vni.is_empty()
-        && rule.gwlb_endpoint.is_empty()
-        && rule.source.is_empty()
-        && rule.destination.is_empty()
-        && rule.next_hop_mac.is_empty()
-        && rule.tunnel.is_empty();
-    if is_catch_all && number < count {
-        resolved.warnings.push(format!(
-            "[[path]] `{}` has no condition and takes every flow: the rules after it are never reached.",
-            rule.name
-        ));
-    }
     resolved.path.rules.push(rule);
     section.finish();
 }

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::error::{ConfigError, Problem, nearest};
 use super::place::{Problems, Section, line_of};
 use super::resolved::{CommandLine, RedactionKey, Resolved};
-use super::{file, policy};
+use super::{doubts, file, policy};
 use crate::classify::PrefixList;
 
 /// A configuration of more than that is another file.
@@ -103,6 +103,8 @@ pub fn parse(text: &str, command_line: &CommandLine) -> Result<Resolved, ConfigE
     if let Some(redact) = command_line.redact {
         resolved.privacy.redact = redact;
     }
+    let doubts = doubts::of(&resolved);
+    resolved.warnings.extend(doubts);
     Ok(resolved)
 }
 

@@ -5,6 +5,7 @@
 //! an unknown key may have meant, looks for no file that was not named, and keeps no secret printable.
 
 mod describe;
+mod doubts;
 mod error;
 mod file;
 mod load;

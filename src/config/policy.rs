@@ -274,6 +274,12 @@ fn allowed_path(value: &Value<'_>) -> Option<AllowedPath> {
     if access.is_none() && entry.is_none() {
         section.problem("says neither `access` nor `entry`", None);
     }
+    for value in [&access, &entry].into_iter().flatten() {
+        if value.text() == Some("unknown") {
+            let hint = "a way that is not known is never in the list: its flows are not assessed".to_owned();
+            value.problem("cannot be `unknown`", Some(hint));
+        }
+    }
     let access = access.map(|value| value.word("access", &words!(Access)));
     let entry = entry.map(|value| value.word("entry", &words!(Entry)));
     section.finish();
@@ -348,9 +354,8 @@ fn exception(section: &Section<'_>, paths: &[PathRule]) -> Option<Exception> {
         }
         value
     };
-    let rules: Vec<Rule> = needed("rule").map_or_else(Vec::new, |value| {
-        value.one_or_more().iter().filter_map(|value| value.word("rule", &words!(Rule))).collect()
-    });
+    needed("rule");
+    let rules = condition(section, "rule", |value| value.word("rule", &words!(Rule)));
     let matching = matching(section, paths);
     let owner = needed("owner").and_then(|value| value.name());
     let reason = needed("reason").and_then(|value| value.name());

@@ -71,8 +71,11 @@ pub fn parse_leaf(der: &[u8]) -> Result<CertificateFacts, CertificateError> {
         }
     }
     if let Some(issuer) = &issuer_name {
-        let organization = issuer.iter_organization().next();
-        facts.issuer_organization = organization.and_then(|attribute| name::value(attribute.attr_value()));
+        // Of an issuer of several organisations none speaks for it.
+        let mut organizations = issuer.iter_organization();
+        if let (Some(only), None) = (organizations.next(), organizations.next()) {
+            facts.issuer_organization = name::value(only.attr_value());
+        }
     }
     if let Some(extensions) = fields.next_context(3) {
         read_extensions(extensions, &mut facts)?;

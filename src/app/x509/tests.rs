@@ -161,3 +161,17 @@ fn survives_any_change_of_one_byte() {
         }
     }
 }
+
+#[test]
+fn an_issuer_of_several_organisations_is_of_none() {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let organization = || DnType::CustomDnType(vec![2, 5, 4, 10]);
+    authority.distinguished_name =
+        name(&[(DnType::OrganizationName, "Amazon"), (organization(), "Corp"), (DnType::CommonName, "CA")]);
+    let issuer = Issuer::new(authority, KeyPair::generate().unwrap());
+    let key = KeyPair::generate().unwrap();
+    let facts = parse_leaf(params(SANS).signed_by(&key, &issuer).unwrap().der()).unwrap();
+    assert!(facts.issuer.contains("O=Amazon") && facts.issuer.contains("O=Corp"), "{}", facts.issuer);
+    assert_eq!(facts.issuer_organization, None);
+}

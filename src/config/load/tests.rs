@@ -201,6 +201,58 @@ fn takes_one_value_or_a_list() {
 }
 
 #[test]
+fn warns_of_what_does_nothing_or_not_what_was_meant() {
+    for (text, words) in [
+        (
+            "[policy]\nseverity = { group_not_allowed = \"critical\" }",
+            &["`group_not_allowed`", "no `allowed_groups`"][..],
+        ),
+        ("[policy]\nseverity = { cross_region_endpoint = \"critical\" }", &["no `region` of [site]"]),
+        ("[policy]\nseverity = { path_not_allowed = \"warning\" }", &["no `allowed_paths`"]),
+        (
+            "[[path]]\nname = \"a\"\naccess = \"internet\"\nentry = \"gateway_endpoint\"",
+            &["`a`", "its own VPC"],
+        ),
+        (
+            "[policy]\nallowed_paths = [{ access = \"internet\", entry = \"gateway_endpoint\" }]",
+            &["its own VPC"],
+        ),
+        (
+            "[[path]]\nname = \"a\"\naccess = \"internet\"\nsource = \"10.0.0.0/8\"\n\
+             [[path]]\nname = \"b\"\naccess = \"in_vpc\"\nsource = \"10.1.0.0/16\"\nvlan = 7",
+            &["`b` is never reached", "`a` takes"],
+        ),
+        (
+            "[[path]]\nname = \"a\"\naccess = \"internet\"\nvlan = 1\n[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nvlan = 2",
+            &["Several [[path]] are called `a`"],
+        ),
+        (
+            "[endpoints]\nhosts = [{ name = \"dynamodb.eu-west-1.amazonaws.com\", service = \"dax\" }]",
+            &["a name of AWS's own"],
+        ),
+        (
+            "[endpoints]\nhosts = [{ name = \"db.x\", service = \"dax\" }, { name = \"DB.x.\", service = \"dynamodb\" }]",
+            &["only the first counts"],
+        ),
+    ] {
+        let warnings = parsed(text).warnings;
+        assert!(
+            warnings.len() == 1 && words.iter().all(|word| warnings[0].contains(word)),
+            "{text}: {warnings:?}"
+        );
+    }
+    for text in [
+        "[policy]\nseverity = { group_not_allowed = \"critical\" }\nallowed_groups = [\"x25519\"]",
+        "[policy]\nseverity = { group_not_allowed = \"off\", cross_region_endpoint = \"off\" }",
+        "[policy]\nprofile = \"fips-140-3\"",
+        "[[path]]\naccess = \"internet\"\nvlan = [1, 2]\n[[path]]\naccess = \"in_vpc\"\nvlan = [2, 3]",
+        "[[path]]\naccess = \"internet\"\nsource = \"10.1.0.0/16\"\n[[path]]\naccess = \"in_vpc\"\nsource = \"10.0.0.0/8\"",
+    ] {
+        assert_eq!(parsed(text).warnings, [""; 0], "{text}");
+    }
+}
+
+#[test]
 fn warns_of_rules_that_are_never_reached() {
     let text = "[[path]]\naccess = \"internet\"\n[[path]]\naccess = \"in_vpc\"\nvlan = 3";
     assert_eq!(parsed(text).warnings.len(), 1);

@@ -1,0 +1,147 @@
+//! What is right by its letters and yet does nothing, or not what was meant: warned of, because its writer would believe
+//! in it.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::resolved::Resolved;
+use crate::classify::{self, PathRule};
+use crate::model::{Access, Entry, Severity};
+use crate::policy::{AllowedPath, Rule, Settings};
+
+/// All doubts about a configuration, in the order of its sections.
+pub(super) fn of(resolved: &Resolved) -> Vec<String> {
+    let mut doubts = Vec::new();
+    hosts(resolved, &mut doubts);
+    path_rules(&resolved.path.rules, &mut doubts);
+    let of_some = resolved.policy.overrides.iter().map(|taken| &taken.settings);
+    for settings in std::iter::once(&resolved.policy.settings).chain(of_some) {
+        rules_without_subject(settings, resolved, &mut doubts);
+        settings.allowed_paths.iter().for_each(|path| allowed_path(path, &mut doubts));
+    }
+    let mut told = BTreeSet::new();
+    doubts.retain(|doubt| told.insert(doubt.clone()));
+    doubts
+}
+
+fn hosts(resolved: &Resolved, doubts: &mut Vec<String>) {
+    let mut known = BTreeSet::new();
+    for host in &resolved.endpoint.hosts {
+        if classify::recognise(&host.name).endpoint.is_some() {
+            doubts.push(format!(
+                "[endpoints] hosts: `{}` is a name of AWS's own, which tells by itself what it is: the entry changes nothing.",
+                host.name
+            ));
+        }
+        if !known.insert(&host.name) {
+            doubts.push(format!(
+                "[endpoints] hosts: of the entries for `{}` only the first counts.",
+                host.name
+            ));
+        }
+    }
+}
+
+fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
+    let mut names = BTreeSet::new();
+    for (position, rule) in rules.iter().enumerate() {
+        if !names.insert(&rule.name) {
+            doubts.push(format!(
+                "Several [[path]] are called `{}`: what names it means all of them.",
+                rule.name
+            ));
+        }
+        if let Some(entry) = rule.entry
+            && is_impossible(rule.access, entry)
+        {
+            doubts.push(format!("[[path]] `{}` says {}", rule.name, impossible(rule.access, entry)));
+        }
+        let before = rules.get(..position).unwrap_or_default();
+        if let Some(wider) = before.iter().find(|before| takes_all_of(before, rule)) {
+            doubts.push(if has_condition(wider) {
+                format!("[[path]] `{}` is never reached: `{}` takes all its flows before.", rule.name, wider.name)
+            } else {
+                format!(
+                    "[[path]] `{}` has no condition and takes every flow: the rules after it are never reached.",
+                    wider.name
+                )
+            });
+        }
+    }
+}
+
+/// True where each flow that `rule` would take is taken by `before`.
+fn takes_all_of(before: &PathRule, rule: &PathRule) -> bool {
+    fn lists<T: PartialEq>(before: &[T], rule: &[T]) -> bool {
+        before.is_empty() || !rule.is_empty() && rule.iter().all(|value| before.contains(value))
+    }
+    let nets = |before: &[IpNet], rule: &[IpNet]| {
+        before.is_empty()
+            || !rule.is_empty() && rule.iter().all(|net| before.iter().any(|wider| wider.contains(net)))
+    };
+    lists(&before.interface, &rule.interface)
+        && lists(&before.vlan, &rule.vlan)
+        && lists(&before.link_kind, &rule.link_kind)
+        && lists(&before.vni, &rule.vni)
+        && lists(&before.gwlb_endpoint, &rule.gwlb_endpoint)
+        && nets(&before.source, &rule.source)
+        && nets(&before.destination, &rule.destination)
+        && lists(&before.next_hop_mac, &rule.next_hop_mac)
+        && lists(&before.tunnel, &rule.tunnel)
+}
+
+fn has_condition(rule: &PathRule) -> bool {
+    !(rule.interface.is_empty()
+        && rule.vlan.is_empty()
+        && rule.link_kind.is_empty()
+        && rule.vni.is_empty()
+        && rule.gwlb_endpoint.is_empty()
+        && rule.source.is_empty()
+        && rule.destination.is_empty()
+        && rule.next_hop_mac.is_empty()
+        && rule.tunnel.is_empty())
+}
+
+fn allowed_path(path: &AllowedPath, doubts: &mut Vec<String>) {
+    if let (Some(access), Some(entry)) = (path.access, path.entry)
+        && is_impossible(access, entry)
+    {
+        doubts.push(format!("allowed_paths says {}", impossible(access, entry)));
+    }
+}
+
+/// Gateway endpoints serve the VPC they are in, and nobody who comes from elsewhere (VPC user guide, "Gateway endpoints").
+fn is_impossible(access: Access, entry: Entry) -> bool {
+    entry == Entry::GatewayEndpoint && !matches!(access, Access::InVpc | Access::Unknown)
+}
+
+fn impossible(access: Access, entry: Entry) -> String {
+    format!("`{access}` with `{entry}`: a gateway endpoint takes only clients of its own VPC.")
+}
+
+/// Rules that were raised and have nothing to judge by.
+fn rules_without_subject(settings: &Settings, resolved: &Resolved, doubts: &mut Vec<String>) {
+    let site = &resolved.policy.site;
+    for (rule, has_subject, what) in [
+        (Rule::CipherNotAllowed, !settings.allowed_ciphers.is_empty(), "no `allowed_ciphers`"),
+        (Rule::GroupNotAllowed, !settings.allowed_groups.is_empty(), "no `allowed_groups`"),
+        (Rule::PathNotAllowed, !settings.allowed_paths.is_empty(), "no `allowed_paths`"),
+        (Rule::CrossRegionEndpoint, site.region.is_some(), "no `region` of [site]"),
+        (
+            Rule::GatewayEndpointMissing,
+            site.region.is_some() && site.egress_hop.is_some(),
+            "no `region`, or no `role` of [site] that such traffic passes",
+        ),
+    ] {
+        let severity = settings.severities.of(rule);
+        let is_raised = severity > Some(Severity::Info) && severity != rule.default_severity();
+        if is_raised && !has_subject {
+            doubts.push(format!(
+                "`{}` of the profile {} finds nothing: there is {what}.",
+                rule.as_str(),
+                settings.profile
+            ));
+        }
+    }
+}
