@@ -3,6 +3,8 @@
 //! `Sniffing` → `Tls`, `Http`, `Requests`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
+use std::borrow::Cow;
+
 use arrayvec::ArrayVec;
 use memchr::memchr_iter;
 
@@ -23,6 +25,12 @@ const MAX_PROXY_DIALOGUE_BYTES: usize = 128 * 1024;
 /// the header of the hello behind it.
 const MAX_PENDING_BYTES: usize = 2 * 1024;
 
+/// So many bytes tell whether a hello begins.
+const MIN_PROBED_BYTES: usize = 64;
+
+/// How often requests of one connection may end in a tunnel, or in the wish for one: as often as a client asks again.
+const MAX_TUNNELS: u8 = 16;
+
 /// Hardware addresses remembered per flow: both ends, before and after two hops.
 pub const MAX_LINKS: usize = 4;
 
@@ -36,6 +44,8 @@ pub struct Inspection {
     has_gap: bool,
     /// Before TLS the client said something that is not understood.
     has_preamble: bool,
+    /// Times that requests were followed, which may end in a tunnel each.
+    tunnels: u8,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
     /// Distinct hardware addresses, where they are wanted.
@@ -230,7 +240,10 @@ impl Inspection {
             }
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
-            Stage::Requests(all) if side == all.2 => all.0.gap(),
+            Stage::Requests(all) if side == all.2 => {
+                all.0.gap();
+                self.dialogue = None;
+            }
             Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
         }
     }
@@ -344,12 +357,24 @@ impl Inspection {
         if side != *client {
             return;
         }
-        if following.may_give_way() && tls::probe(bytes) == Probe::ClientHello {
-            // The server switched to TLS, or to a tunnel [RFC 9110 section 7.8].
-            self.has_preamble = true;
-            return self.begin(side, side, bytes, moment, hellos, None, None);
+        // The server may switch to TLS, or to a tunnel [RFC 9110 section 7.8].
+        let held = self.dialogue.as_deref_mut().map(|all| std::mem::take(&mut all.said[side.index()]));
+        let held = held.unwrap_or_default();
+        let whole = if held.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&held, bytes].concat()) };
+        if following.may_give_way() {
+            match tls::probe(&whole) {
+                Probe::ClientHello => {
+                    self.has_preamble = true;
+                    return self.begin(side, side, &whole, moment, hellos, None, None);
+                }
+                Probe::NeedMore if whole.len() < MIN_PROBED_BYTES => {
+                    self.dialogue.get_or_insert_default().said[side.index()] = whole.into_owned();
+                    return;
+                }
+                Probe::NeedMore | Probe::ServerHello | Probe::No => {}
+            }
         }
-        following.push(bytes);
+        following.push(&whole);
         if let Some(tunnel) = following.take_tunnel() {
             self.stage = Stage::Sniffing;
             self.dialogue.get_or_insert_default().said[side.index()] = tunnel;
@@ -378,15 +403,15 @@ impl Inspection {
                 let bytes = std::mem::take(&mut all.said[mine]);
                 return self.begin(side.other(), side, &bytes, moment, hellos, None, None);
             }
-            Probe::NeedMore if dialogue.len() < 64 => return,
+            Probe::NeedMore if dialogue.len() < MIN_PROBED_BYTES => return,
             Probe::NeedMore | Probe::No => {}
         }
         if let Some((bytes, proxy)) = request_of(dialogue) {
             self.has_preamble |= bytes.len() < dialogue.len() && proxy.is_none();
             if let Parse::Done(request) = http1::parse_request(bytes) {
                 let rest = bytes.get(request.head_bytes..).unwrap_or_default().to_vec();
-                // A second tunnel of one connection is not looked into.
-                self.stage = match http1::Following::after(&request, proxy.is_none()) {
+                self.tunnels += 1;
+                self.stage = match http1::Following::after(&request, self.tunnels < MAX_TUNNELS) {
                     Some(following) => Stage::Requests(Box::new((following, proxy, side))),
                     None => Stage::Http(Box::new((request.facts, proxy))),
                 };

@@ -385,10 +385,21 @@ fn finds_what_comes_behind_requests_to_others() {
     let found = wire.client(&client_hello()).server(&server_hello(1)).record();
     assert_eq!(found.proxy.unwrap().kind, ProxyKind::HttpConnect);
     assert!(found.tls.unwrap().server_hello.is_some());
-    // Another protocol, as both agreed.
-    let wire = opened().server(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    // Refused at first, and something else asked for in between.
+    let wire =
+        Wire::opened(PROXY).client(connect).server(b"HTTP/1.1 407 No\r\n\r\n").client(other).server(ok);
+    let wire = wire.client(connect).server(b"HTTP/1.1 200 Connected\r\n\r\n");
     let found = wire.client(&client_hello()).server(&server_hello(1)).record();
-    assert!(found.tls.unwrap().server_hello.is_some() && !found.is_from_beginning);
+    assert!(found.http.is_none() && found.tls.unwrap().server_hello.is_some());
+    // Another protocol, as both agreed, wherever a segment ends.
+    let hello = client_hello();
+    for cut in [0, 1, 5, 43] {
+        let wire = opened().server(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+        let (before, after) = hello.split_at(cut);
+        let wire = if cut > 0 { wire.client(before) } else { wire };
+        let found = wire.client(after).server(&server_hello(1)).record();
+        assert!(found.tls.unwrap().server_hello.is_some() && !found.is_from_beginning, "{cut}");
+    }
     // DynamoDB's API, without a signature.
     let request = b"POST / HTTP/1.1\r\nHost: 10.0.0.1:8000\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n";
     let is_alive = b"GET / HTTP/1.1\r\nHost: 10.0.0.1:8000\r\n\r\n";

@@ -182,10 +182,15 @@ impl Following {
         let taken =
             bytes.get(..bytes.len().min(MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES))).unwrap_or(bytes);
         self.pending.extend_from_slice(taken);
-        // A record is of one thing: what was seen of DynamoDB in clear stands.
-        if self.may_tunnel && is_connect(&self.pending) && !is_dynamodb(&self.facts) {
-            self.state = State::Tunnel;
-            self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
+        if is_connect(&self.pending) {
+            // It is no request of the API. A record is of one thing: what was seen of DynamoDB in clear stands.
+            if self.may_tunnel && !is_dynamodb(&self.facts) {
+                self.state = State::Tunnel;
+                self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
+            } else {
+                self.miss();
+                self.stop();
+            }
             return &[];
         }
         match parse_request(&self.pending) {

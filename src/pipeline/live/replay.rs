@@ -58,6 +58,7 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
         shift: Duration::ZERO,
         span: None,
         pace: None,
+        newest: Timestamp::default(),
         opened: 0,
         failure: None,
     };
@@ -97,6 +98,8 @@ struct Player<'a, A> {
     /// First and last time of the first round.
     span: Option<(Timestamp, Timestamp)>,
     pace: Option<Pace>,
+    /// Recorded time of the packet before.
+    newest: Timestamp,
     /// Inputs of this round that could be opened, and why another could not.
     opened: usize,
     failure: Option<String>,
@@ -185,6 +188,7 @@ impl<A> Player<'_, A> {
             };
             let is_new_interface = frame.interface as usize >= known;
             if is_due && !is_new_interface && batch.push(&frame, frame.interface, at) {
+                self.newest = recorded;
                 continue;
             }
             // Rare: the batch goes on its way, and the frame waits as a copy.
@@ -201,6 +205,7 @@ impl<A> Player<'_, A> {
             }
             let frame = capture::Frame { number: frames, timestamp: at, interface, wire_bytes, data: &data };
             batch.push(&frame, interface, at);
+            self.newest = recorded;
         }
         let mut batch = self.send(batch)?;
         // An empty batch goes with the end of each input, so that batches limit how many inputs wait, too.
@@ -226,7 +231,8 @@ impl<A> Player<'_, A> {
                 return Some(());
             }
             self.shared.sleep(left.min(TICK));
-            let now = pace.now().min(recorded);
+            // The next packet may have a wrong time: no flow ends by it that was not silent before.
+            let now = pace.now().min(recorded).min(self.newest.after(LONGEST_GAP));
             if left > TICK {
                 self.engine.send(ToEngine::Clock(now.after(self.shift))).ok()?;
             }

@@ -225,6 +225,13 @@ fn gives_back_what_becomes_a_tunnel() {
         }
         assert_eq!(tunnel, connect, "{size}");
     }
+    // It is no request, however the connection goes on.
+    let Parse::Done(first) = parse_request(&stream) else { panic!() };
+    let mut following = Following::after(&first, false).unwrap();
+    following.push(&stream[first.head_bytes..]);
+    assert!(following.take_tunnel().is_none() && following.is_done());
+    let facts = following.finish();
+    assert_eq!((facts.host.as_deref(), facts.later.is_incomplete), (Some("other.example"), true));
     // What was seen of DynamoDB stands.
     let stream = [&request(TEMPORARY, "Query")[..], connect].concat();
     let mut following = follow(&stream, 1_000);
