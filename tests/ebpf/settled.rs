@@ -143,3 +143,21 @@ fn lets_what_socks_carries_through() {
         assert_eq!(count(&mut source), 4);
     });
 }
+
+/// The flight behind a ServerHello is looked at, however much was said before it.
+#[test]
+fn passes_what_follows_a_late_server_hello() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&Options { flow_bytes: 10_000, ..small() });
+        let mut server_hello = hello();
+        server_hello[5] = 2;
+        cable.send(&segment(443, 1, SYN, b""));
+        for number in 0..30 {
+            cable.send(&segment(443, 2 + number * 1_000, ACK, &BINARY));
+        }
+        assert_eq!(count(&mut source), 11);
+        cable.send(&segment(443, 30_002, ACK, &server_hello));
+        cable.send(&segment(443, 30_519, ACK, &BINARY));
+        assert_eq!(count(&mut source), 2);
+    });
+}

@@ -170,6 +170,13 @@ LAYER u32 peek(struct __sk_buff *skb, struct segment *segment)
         flow->packets = 1;
         flow->settled = OPEN;
         __sync_fetch_and_add(&openings, 1);
+    } else if (flow->settled == OPEN) {
+        // A server's, behind a long talk with a proxy: what follows it belongs to the handshake.
+        u32 side = segment->side & 1;
+        flow->base[side] = segment->sequence;
+        flow->known[side] = 2;
+        flow->bytes = segment->payload_bytes;
+        flow->packets = 1;
     }
     return PASS;
 }
