@@ -28,6 +28,7 @@ pub fn options(config: &Resolved) -> ReportOptions {
         others: profile::all(),
         config: config.path_of_file.as_deref().map(fact),
         all_services: None,
+        are_recorded: false,
         is_redacted: Some(config.privacy.redact),
         facts: vec![prefix_list(config)],
     }

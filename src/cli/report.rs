@@ -51,6 +51,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let is_judged_anew = args.profile.is_some() || args.config.is_some();
     let mut options = evidence::options(&config);
     options.facts.clear();
+    options.are_recorded = true;
     if !is_judged_anew {
         (options.policy, options.profile) = (None, None);
     }

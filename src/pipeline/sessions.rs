@@ -47,8 +47,9 @@ struct Session {
     suite: CipherSuite,
     secrecy: ForwardSecrecy,
     exchange: Option<KeyExchangeFacts>,
-    /// Who answered.
+    /// Who answered, or why that is not known.
     certificate: Option<Arc<CertificateFacts>>,
+    certificate_error: Option<&'static str>,
 }
 
 /// The sessions seen begin, the oldest forgotten first.
@@ -99,6 +100,7 @@ impl Sessions {
                     facts.session_key_exchange = session.exchange;
                 }
                 facts.session_certificate.clone_from(&session.certificate);
+                facts.certificate_error = facts.certificate_error.or(session.certificate_error);
                 // A resumed session may be given a new ticket for the same secrets.
                 if let Some(issued) = issued {
                     self.remember(issued, session);
@@ -107,7 +109,8 @@ impl Sessions {
             // Only a handshake that was completed leaves a session to resume.
             (Some(false), _) if facts.established && secrecy != ForwardSecrecy::Unknown => {
                 let (exchange, certificate) = (facts.key_exchange, facts.certificate.clone());
-                let session = Session { version, suite, secrecy, exchange, certificate };
+                let certificate_error = facts.certificate_error;
+                let session = Session { version, suite, secrecy, exchange, certificate, certificate_error };
                 // The client's own, sent back, names what it was before.
                 let own = client.map(|hello| &hello.session_id);
                 let given = by_id.filter(|id| own != Some(id)).map(|id| name(Name::Id(id)));
@@ -220,6 +223,17 @@ mod tests {
         assert_eq!(resumed.session_key_exchange, Some(KeyExchangeFacts::Dhe { bits: 1_024, group: None }));
         assert_eq!(resumed.session_certificate, Some(shown));
         assert_eq!((resumed.key_exchange, resumed.certificate), (None, None));
+    }
+
+    /// Nothing unknown of the one is known of the other.
+    #[test]
+    fn what_could_not_be_read_is_not_known_of_the_resumed_session() {
+        let mut sessions = Sessions::default();
+        let mut full = TlsFacts { certificate_error: Some("truncated"), ..facts(false, b"one") };
+        sessions.complete(&mut full, HOST);
+        let mut resumed = facts(true, b"one");
+        sessions.complete(&mut resumed, HOST);
+        assert_eq!(resumed.certificate_error, Some("truncated"));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct ReportOptions {
     pub config: Option<InputFact>,
     /// Every TLS and plaintext-HTTP flow, or only those to DynamoDB; `None` where that is not known.
     pub all_services: Option<bool>,
+    /// The records were read back, and hold less than what was judged at the time.
+    pub are_recorded: bool,
     /// Whether account ids were replaced; `None` where that is not known.
     pub is_redacted: Option<bool>,
     /// Sentences on what the records rest on, such as the age of the address list.
@@ -89,7 +91,7 @@ pub struct Report<W> {
 impl<W: Write> Report<W> {
     /// A report to `output`, written at the end.
     pub fn new(options: ReportOptions, output: W) -> Self {
-        let what_if = WhatIf::new(options.policy.as_ref(), &options.others);
+        let what_if = WhatIf::new(options.policy.as_ref(), &options.others, options.are_recorded);
         let exceptions = options.policy.as_ref().map_or(0, |policy| policy.exceptions.len());
         Self {
             output,

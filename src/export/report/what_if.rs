@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::words;
+use crate::export::read::judge_anew;
 use crate::model::{Record, Severity, Verdict, Violation};
 use crate::policy::{self, Options, Profile, Rule, Settings};
 
@@ -52,19 +53,21 @@ pub(super) struct WhatIf {
     /// Today's settings, where they are known before the first record.
     today: Option<Options>,
     others: Vec<Profile>,
+    /// Records hold less than what was judged at the time.
+    are_recorded: bool,
     /// `None` until the first record.
     cases: Option<Vec<Case>>,
 }
 
 impl WhatIf {
-    pub(super) fn new(today: Option<&Options>, others: &[Profile]) -> Self {
-        Self { today: today.cloned(), others: others.to_vec(), cases: None }
+    pub(super) fn new(today: Option<&Options>, others: &[Profile], are_recorded: bool) -> Self {
+        Self { today: today.cloned(), others: others.to_vec(), are_recorded, cases: None }
     }
 
     pub(super) fn take(&mut self, record: &Record) {
         let (today, others) = (&self.today, &self.others);
         for case in self.cases.get_or_insert_with(|| cases(today.as_ref(), record, others)) {
-            case.take(record);
+            case.take(record, self.are_recorded);
         }
     }
 
@@ -126,8 +129,14 @@ fn grave(violations: &[Violation]) -> impl Iterator<Item = &'static str> + '_ {
 }
 
 impl Case {
-    fn take(&mut self, record: &Record) {
-        let facts = policy::evaluate(record, &self.options);
+    fn take(&mut self, record: &Record, is_recorded: bool) {
+        let facts = if is_recorded {
+            let mut judged = record.clone();
+            judge_anew(&mut judged, &self.options);
+            judged.policy.unwrap_or_else(|| policy::evaluate(record, &self.options))
+        } else {
+            policy::evaluate(record, &self.options)
+        };
         let today: BTreeSet<&str> =
             record.policy.iter().flat_map(|policy| grave(&policy.violations)).collect();
         let new: BTreeSet<&'static str> =
@@ -229,7 +238,7 @@ mod tests {
     }
 
     fn what_if(records: &[Record]) -> WhatIf {
-        let mut what_if = WhatIf::new(Some(&Options::default()), &policy::profile::all());
+        let mut what_if = WhatIf::new(Some(&Options::default()), &policy::profile::all(), false);
         records.iter().for_each(|record| what_if.take(record));
         what_if
     }
@@ -261,5 +270,30 @@ mod tests {
             let sum = case.breaking + case.broken_today + case.unclear + case.keeping;
             assert_eq!(sum, records.len() as u64, "{}", case.profile.name);
         }
+    }
+
+    /// What a record does not hold any more counts as it was found at the time.
+    #[test]
+    fn a_record_keeps_nothing_that_it_could_not_then() {
+        let mut record = sample::tls12();
+        let stricter = policy::profile::find("nist-800-52r2").unwrap();
+        let row = |record: &Record| {
+            let mut what_if = WhatIf::new(Some(&Options::default()), std::slice::from_ref(&stricter), true);
+            what_if.take(record);
+            let case = &what_if.cases()[0];
+            (case.breaking, case.unclear, case.keeping)
+        };
+        record.policy = Some(policy::evaluate(&record, &Options::default()));
+        assert_eq!(row(&record), (0, 0, 1));
+        record.policy.as_mut().unwrap().not_assessed = vec!["suspected_interception"];
+        record.policy.as_mut().unwrap().verdict = Verdict::NotAssessable;
+        assert_eq!(row(&record), (0, 1, 0));
+        // Whose it was, another issuer in the record does not tell.
+        let tls = record.tls.as_mut().unwrap();
+        let mut other = (**tls.certificate.as_ref().unwrap()).clone();
+        other.issuer_organization = None;
+        tls.certificate = Some(other.into());
+        record.policy.as_mut().unwrap().not_assessed.clear();
+        assert_eq!(row(&record).0, 0);
     }
 }
