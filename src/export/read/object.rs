@@ -382,12 +382,12 @@ fn client_hello(object: &mut Object) -> Read<Option<ClientHello>> {
 fn certificate(object: &mut Object) -> Read<Option<Arc<CertificateFacts>>> {
     let Some(subject) = object.text(Key::CertificateSubject)? else { return Ok(None) };
     let issuer = object.text(Key::CertificateIssuer)?.unwrap_or_default();
-    let part = |text: &str, kind: &str| {
-        text.split(',').find_map(|part| part.trim().strip_prefix(kind).map(str::to_owned))
-    };
     Ok(Some(Arc::new(CertificateFacts {
-        common_names: part(&subject, "CN=").into_iter().collect(),
-        issuer_organization: part(&issuer, "O="),
+        common_names: parts(&subject, "CN="),
+        // Of an issuer of several organisations none speaks for it.
+        issuer_organization: Some(parts(&issuer, "O="))
+            .filter(|all| all.len() == 1)
+            .and_then(|mut all| all.pop()),
         is_self_signed: subject == issuer,
         subject,
         issuer,
@@ -397,6 +397,21 @@ fn certificate(object: &mut Object) -> Read<Option<Arc<CertificateFacts>>> {
         not_after: object.word(Key::CertificateNotAfter, words::time)?.unwrap_or_default(),
         key_bits: object.small(Key::CertificateKeyBits)?,
     })))
+}
+
+/// The values of one kind in a distinguished name [RFC 4514 section 3].
+fn parts(name: &str, kind: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut characters = name.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            // Only what is written with a backslash as itself is read back so.
+            '\\' => parts.last_mut().into_iter().for_each(|part| part.extend(characters.next())),
+            ',' => parts.push(String::new()),
+            _ => parts.last_mut().into_iter().for_each(|part| part.push(character)),
+        }
+    }
+    parts.iter().filter_map(|part| part.strip_prefix(kind)).map(str::to_owned).collect()
 }
 
 fn http(
@@ -502,4 +517,19 @@ fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
         return Err(Refusal::Contradiction(name(Key::Verdict)));
     }
     Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations, not_assessed }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_names_apart() {
+        let name =
+            "CN=Starfield Services Root Certificate Authority - G2,O=Starfield Technologies\\, Inc.,C=US";
+        assert_eq!(parts(name, "O="), ["Starfield Technologies, Inc."]);
+        assert_eq!(parts("CN=a,O=Amazon,O=Corp", "O="), ["Amazon", "Corp"]);
+        assert_eq!(parts("CN=x\\,O=Amazon", "O="), [""; 0]);
+        assert_eq!(parts("\\", "O="), [""; 0]);
+    }
 }
