@@ -372,6 +372,12 @@ impl TcpMessages {
         self.skip_bytes = 0;
     }
 
+    /// A loss that nothing came behind.
+    #[must_use]
+    pub fn untold(&self) -> Option<DnsError> {
+        self.is_loss_untold.then_some(DnsError::Gap)
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -383,6 +389,7 @@ impl TcpMessages {
         if length < HEADER_BYTES {
             // No DNS.
             self.is_lost = true;
+            message(Err(DnsError::Malformed));
             return false;
         }
         if length > MAX_TCP_MESSAGE_BYTES {

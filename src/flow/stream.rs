@@ -135,6 +135,12 @@ impl Stream {
         }
     }
 
+    /// True where FIN was seen, delivered up to it or not.
+    #[must_use]
+    pub const fn has_fin(&self) -> bool {
+        self.fin.is_some()
+    }
+
     /// True where FIN, RST, or what the peer has acknowledged, says that more was sent than was seen.
     #[must_use]
     pub fn is_short(&self) -> bool {
@@ -174,6 +180,11 @@ impl Stream {
     pub fn end(&self) -> Option<u32> {
         let behind = |held: &Held| held.sequence.wrapping_add(held.wire_bytes);
         self.held().last().map(behind).or(self.next)
+    }
+
+    /// Forgets an RST ahead of what was seen: it was none of the sender's.
+    pub fn forget_reset_ahead(&mut self) {
+        self.reset_ahead = None;
     }
 
     /// True where a segment with these bytes is what the receiver waits for, as far as can be told.

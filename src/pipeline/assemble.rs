@@ -35,7 +35,10 @@ pub(super) fn record(
     };
     let finding = state.into_finding(&view);
     match finding {
-        Finding::Dns => return Err(Eviction::Dns),
+        Finding::Dns(untold) => {
+            flows.note_dns_errors(untold);
+            return Err(Eviction::Dns);
+        }
         Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
         Finding::Http(facts, proxy) => parts.take_http(facts, proxy, &view, ending),
         Finding::MidStream { is_established } => {

@@ -186,6 +186,13 @@ impl Flows {
         Err("dns_no_answer")
     }
 
+    /// Counts what was lost of one DNS conversation.
+    pub fn note_dns_errors(&mut self, errors: [Option<dns::DnsError>; 2]) {
+        for error in errors.into_iter().flatten() {
+            self.dns_errors.add(error.reason());
+        }
+    }
+
     /// Counts what was wrong with one TLS connection.
     pub fn note_tls_errors(&mut self, errors: TlsErrors) {
         for error in errors.iter() {

@@ -131,8 +131,8 @@ pub enum Finding {
     },
     /// A proxy was asked, TLS never began.
     Proxy(ProxyFacts),
-    /// A DNS conversation, whose answers were taken as they came.
-    Dns,
+    /// A DNS conversation, whose answers were taken as they came; what was lost of each side and not told yet.
+    Dns([Option<dns::DnsError>; 2]),
     /// Neither TLS nor HTTP, or the capture joined after the handshake.
     Unknown,
 }
@@ -265,7 +265,7 @@ impl Inspection {
                 let (following, proxy, _) = *all;
                 Finding::Http(following.finish(), proxy)
             }
-            Stage::Dns(_) => Finding::Dns,
+            Stage::Dns(messages) => Finding::Dns(messages.map(|messages| messages.untold())),
             Stage::Opaque => without_hello,
             Stage::Sniffing => {
                 // A request head that never ended is still a request.

@@ -111,8 +111,9 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
     match extension.id {
         id::SERVER_NAME => {
             let (name, has_more) = server_name(body, errors);
-            hello.has_two_names |= has_more || hello.server_name.is_some();
-            hello.server_name = name;
+            let is_first = hello.extensions.iter().filter(|id| id.0 == id::SERVER_NAME).count() == 1;
+            hello.has_two_names |= has_more || !is_first;
+            hello.server_name = hello.server_name.take().or(name);
         }
         id::SUPPORTED_GROUPS => {
             hello.supported_groups = list16(&mut body).map(NamedGroup).collect();

@@ -276,6 +276,10 @@ fn says_nothing_after_a_gap_or_bytes_that_are_no_dns() {
     let mut other = TcpMessages::default();
     push(&mut other, &[0, 3, 1, 2, 3]);
     push(&mut other, &framed());
-    // Once for each loss.
-    assert_eq!(found, [Err(DnsError::Gap)]);
+    // Once for each loss, and for what is no DNS.
+    assert_eq!(found, [Err(DnsError::Gap), Err(DnsError::Malformed)]);
+    messages = TcpMessages::default();
+    assert_eq!(messages.untold(), None);
+    messages.gap();
+    assert_eq!(messages.untold(), Some(DnsError::Gap));
 }

@@ -4,7 +4,7 @@
 use super::slot::Active;
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::Ending;
-use crate::flow::stream::distance;
+use crate::flow::stream::{Stream, distance};
 use crate::model::Side;
 
 impl<S> Active<S> {
@@ -23,6 +23,7 @@ impl<S> Active<S> {
             self.closing = None;
             self.is_reset = false;
             self.view.is_end_doubtful = false;
+            self.streams.iter_mut().for_each(Stream::forget_reset_ahead);
         }
     }
 
@@ -36,6 +37,7 @@ impl<S> Active<S> {
         if flags.has(TcpFlags::FIN) {
             let fin = sequence.wrapping_add(segment.payload_wire_bytes);
             self.streams[side.index()].finish_at(fin);
+            self.streams[side.index()].forget_reset_ahead();
             let first = self.first_to_close(side, segment);
             if self.closing.is_none() || self.view.is_end_doubtful {
                 self.closing = Some(Ending::Closed(first));
@@ -56,8 +58,12 @@ impl<S> Active<S> {
     fn hear_reset(&mut self, side: Side, segment: &Segment<'_>, sequence: u32) -> bool {
         let stream = &mut self.streams[side.index()];
         let is_doubtful = !stream.expects(sequence, segment.payload_wire_bytes);
-        if is_doubtful && !stream.note_reset_ahead(sequence) {
+        // Whoever forges them sends several, in the hope that one is believed.
+        if is_doubtful && (self.is_reset || stream.has_fin() || !stream.note_reset_ahead(sequence)) {
             return false;
+        }
+        if !is_doubtful {
+            stream.forget_reset_ahead();
         }
         if self.closing.is_none() || self.view.is_end_doubtful {
             let first = self.first_to_close(side, segment);

@@ -499,12 +499,18 @@ fn escapes_server_names_and_keeps_the_first() {
 fn two_server_names_prove_nothing() {
     let entry = |name: &[u8]| [&[0][..], &vector16(name)].concat();
     let in_one = extension(0, &vector16(&[entry(b"a"), entry(b"b")].concat()));
-    for (extensions, is_proof) in
-        [(vec![sni(b"a")], true), (vec![sni(b"a"), sni(b"b")], false), (vec![in_one], false)]
-    {
+    for (extensions, is_proof) in [
+        (vec![sni(b"a")], true),
+        (vec![sni(b"a"), sni(b"b")], false),
+        (vec![in_one], false),
+        (vec![extension(0, b""), sni(b"a")], false),
+        (vec![sni(b"a"), extension(0, b"")], false),
+    ] {
         let client = record(22, &message(1, &client_body(0x0303, &[], &[0xc02f], &extensions)));
         let server = record(22, &message(2, &server_body(0x0303, &[9; 32], &[], 0xc02f, &[])));
-        assert_eq!(run(&client, &server).is_choice_offered(), is_proof, "{extensions:?}");
+        let facts = run(&client, &server);
+        assert_eq!(facts.is_choice_offered(), is_proof, "{extensions:?}");
+        assert_eq!(facts.sni(), Sni::Name("a"));
     }
 }
 

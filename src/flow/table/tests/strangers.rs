@@ -255,3 +255,33 @@ fn a_later_request_is_no_flow_of_its_own() {
     assert_eq!(wire.send(true, TcpFlags::ACK, 400, 501, &hello(2)), Taken::Decided);
     assert_eq!(wire.finish().len(), 1);
 }
+
+/// A firewall forges several, further and further ahead, in the hope that one is believed.
+#[test]
+fn a_burst_of_resets_hides_nothing() {
+    for resets in [[501, 1_961, 4_881], [1_961, 4_881, 501], [1_961, 501, 4_881]] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+        for sequence in resets {
+            wire.send(false, RST, sequence, 161, b"");
+        }
+        let ended = wire.finish();
+        assert_eq!((ended[0].ending, ended[0].gaps), (Ending::Reset(Side::A), 0), "{resets:?}");
+    }
+    for is_before in [true, false] {
+        let mut wire = Wire::new(Limits::default());
+        wire.open(100, 500);
+        wire.send(true, TcpFlags::ACK, 101, 501, &hello(1));
+        let forged = |wire: &mut Wire| wire.send(false, RST, 1_961, 161, b"");
+        if is_before {
+            forged(&mut wire);
+        }
+        wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 501, 161, b"");
+        if !is_before {
+            forged(&mut wire);
+        }
+        let ended = wire.finish();
+        assert_eq!((ended[0].ending, ended[0].gaps), (Ending::Closed(Side::A), 0), "{is_before}");
+    }
+}
