@@ -45,8 +45,8 @@ pub struct TlsKind {
 }
 
 impl TlsKind {
-    /// The kind of `facts`; `None` where they have a hello of their own, so that no other is like them, or one too
-    /// large to be kept.
+    /// The kind of `facts`; `None` where they have a hello of their own, so that no other is like them, or one, or a
+    /// certificate, too large to be kept.
     #[must_use]
     pub fn of(facts: &TlsFacts) -> Option<Self> {
         // Every field is named, so that a new one is not forgotten.
@@ -83,6 +83,10 @@ impl TlsKind {
         let first = client_hello.as_ref().map(|hello| &*hello.kind);
         let is_too_large = |hello: &ClientHello| hello.size_bytes() > MAX_HELLO_BYTES;
         if first.is_some_and(is_too_large) || second_client_hello.as_deref().is_some_and(is_too_large) {
+            return None;
+        }
+        let mut certificates = [certificate, session_certificate].into_iter().flatten();
+        if certificates.any(|certificate| certificate.is_large()) {
             return None;
         }
         Some(Self {
@@ -141,8 +145,8 @@ fn place<T>(value: Option<&Shared<T>>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
     use crate::model::registry::CipherSuite;
+    use crate::model::{CertificateFacts, Timestamp};
 
     #[test]
     fn tells_what_matters_and_no_times() {
@@ -173,5 +177,16 @@ mod tests {
             TlsKind::of(&facts).is_some()
         };
         assert!(of(200) && !of(8_000));
+    }
+
+    #[test]
+    fn keeps_no_certificate_of_a_strangers_size() {
+        for (names, is_kept) in [(20, true), (1_000, false)] {
+            let dns_names = vec!["a.example".to_owned(); names];
+            let certificate = Some(Arc::new(CertificateFacts { dns_names, ..CertificateFacts::default() }));
+            let shown = TlsFacts { certificate: certificate.clone(), ..TlsFacts::default() };
+            let resumed = TlsFacts { session_certificate: certificate, ..TlsFacts::default() };
+            assert_eq!([shown, resumed].map(|facts| TlsKind::of(&facts).is_some()), [is_kept; 2]);
+        }
     }
 }

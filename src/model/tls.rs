@@ -244,8 +244,11 @@ impl KeyExchangeFacts {
     }
 }
 
+/// The most names of a certificate that answers are kept for: more than a service has, while a stranger's may carry a thousand.
+const MAX_KEPT_NAMES: usize = 64;
+
 /// The server's leaf certificate, TLS 1.2 and older (where it is in clear).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// RFC 4514 strings.
     pub subject: String,
@@ -263,6 +266,26 @@ pub struct CertificateFacts {
     /// Public key size: modulus bits for RSA and DSA, field bits for EC.
     pub key_bits: Option<u32>,
     pub is_self_signed: bool,
+}
+
+impl CertificateFacts {
+    /// It takes so much memory that no answer is kept with it, but for sessions, which have a limit of their own.
+    #[must_use]
+    pub const fn is_large(&self) -> bool {
+        self.common_names.len() + self.dns_names.len() + self.ip_addresses.len() > MAX_KEPT_NAMES
+    }
+
+    /// Bytes of memory that it takes, about, for the limits of those that keep it: a certificate may carry a thousand names.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let names = self.common_names.iter().chain(&self.dns_names);
+        size_of::<Self>()
+            + self.subject.capacity()
+            + self.issuer.capacity()
+            + self.issuer_organization.as_ref().map_or(0, String::capacity)
+            + names.map(|name| size_of::<String>() + name.capacity()).sum::<usize>()
+            + self.ip_addresses.capacity() * size_of::<std::net::IpAddr>()
+    }
 }
 
 /// Everything seen in clear of one TLS connection.

@@ -102,8 +102,9 @@ impl Repeated {
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
     ) -> Option<Shared<EndpointFacts>> {
-        if input.http.is_some() || input.proxy.is_some() {
-            // What was said in clear differs from flow to flow.
+        // What was said in clear differs from flow to flow.
+        let is_kept = input.http.is_none() && input.proxy.is_none();
+        if !is_kept || certificate.is_some_and(|certificate| certificate.is_large()) {
             return classify::endpoint(input, options).map(Shared::from);
         }
         let decide = || (classify::endpoint(input, options).map(Shared::from), certificate.map(Arc::clone));
@@ -137,5 +138,35 @@ impl Repeated {
             Sni::NotSeen => {}
         }
         self.endpoints.get_or_make(key, decide).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are thousands of decisions, and a certificate may carry a thousand names.
+    #[test]
+    fn a_large_certificate_is_not_kept_with_what_was_decided_by_it() {
+        for (names, is_kept) in [(10, true), (1_000, false)] {
+            let dns_names = vec!["dynamodb.us-east-1.amazonaws.com".to_owned(); names];
+            let certificate = Arc::new(CertificateFacts { dns_names, ..CertificateFacts::default() });
+            let input = EndpointInput {
+                sni: Sni::NotSent,
+                has_ech: false,
+                certificate: Some(&certificate),
+                http: None,
+                proxy: None,
+                has_preamble: false,
+                dns_names: &[],
+                is_dns_of_other_family: false,
+                client: "10.0.0.1:1".parse().unwrap(),
+                server: "10.0.0.2:443".parse().unwrap(),
+            };
+            let mut repeated = Repeated::default();
+            let decided = repeated.endpoint(&input, Some(&certificate), &EndpointOptions::default());
+            assert!(decided.is_some());
+            assert_eq!(Arc::strong_count(&certificate) > 1, is_kept, "{names}");
+        }
     }
 }

@@ -19,6 +19,10 @@ use crate::model::{
 /// Sessions remembered; servers keep them for hours, clients reuse the newest. Some 64 bytes each.
 const MAX_SESSIONS: usize = 65_536;
 
+/// What the certificates of all sessions may take together; where they would take more, the oldest sessions are forgotten.
+/// The sessions of a server share one.
+const MAX_CERTIFICATE_BYTES: usize = 16 << 20;
+
 /// Why a resumed session's forward secrecy is known: that of its full handshake, which was seen.
 const INHERITED: &str = "full_handshake_seen";
 
@@ -52,11 +56,40 @@ struct Session {
     certificate_error: Option<&'static str>,
 }
 
+/// Certificates that sessions have, each counted once.
+#[derive(Default)]
+struct Certificates {
+    /// How many sessions share it, by its place in memory, which nothing else can take while one has it.
+    sessions: HashMap<usize, usize, RandomState>,
+    bytes: usize,
+}
+
+impl Certificates {
+    fn take(&mut self, certificate: &Arc<CertificateFacts>) {
+        let sessions = self.sessions.entry(Arc::as_ptr(certificate).addr()).or_default();
+        if *sessions == 0 {
+            self.bytes += certificate.held_bytes();
+        }
+        *sessions += 1;
+    }
+
+    fn release(&mut self, certificate: &Arc<CertificateFacts>) {
+        let place = Arc::as_ptr(certificate).addr();
+        let Some(sessions) = self.sessions.get_mut(&place) else { return };
+        *sessions -= 1;
+        if *sessions == 0 {
+            self.sessions.remove(&place);
+            self.bytes -= certificate.held_bytes();
+        }
+    }
+}
+
 /// The sessions seen begin, the oldest forgotten first.
 #[derive(Default)]
 pub struct Sessions {
     known: HashMap<u64, Session, RandomState>,
     order: VecDeque<u64>,
+    certificates: Certificates,
     hasher: RandomState,
 }
 
@@ -124,13 +157,24 @@ impl Sessions {
 
     /// Remembers what a full handshake gave.
     fn remember(&mut self, name: u64, session: Session) {
-        if self.known.insert(name, session).is_none() {
-            self.order.push_back(name);
-            if self.order.len() > MAX_SESSIONS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
+        if let Some(certificate) = &session.certificate {
+            self.certificates.take(certificate);
+        }
+        match self.known.insert(name, session) {
+            Some(before) => self.release(&before),
+            None => self.order.push_back(name),
+        }
+        while self.order.len() > MAX_SESSIONS || self.certificates.bytes > MAX_CERTIFICATE_BYTES {
+            let Some(oldest) = self.order.pop_front() else { break };
+            if let Some(session) = self.known.remove(&oldest) {
+                self.release(&session);
             }
+        }
+    }
+
+    fn release(&mut self, session: &Session) {
+        if let Some(certificate) = &session.certificate {
+            self.certificates.release(certificate);
         }
     }
 }
@@ -138,7 +182,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientHello, Hello, ServerHello, Timestamp};
+    use crate::model::{ClientHello, Hello, ServerHello};
 
     const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
     const OTHER_HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 8));
@@ -178,6 +222,14 @@ mod tests {
         }
     }
 
+    fn certificate(names: usize) -> Arc<CertificateFacts> {
+        Arc::new(CertificateFacts {
+            issuer_organization: Some("Somebody".to_owned()),
+            dns_names: vec!["name.of.some.length.example".to_owned(); names],
+            ..CertificateFacts::default()
+        })
+    }
+
     /// What `then` is known of after `first`: forward secrecy and its reason.
     fn after(first: TlsFacts, then: TlsFacts) -> (Option<ForwardSecrecy>, Option<&'static str>) {
         let mut sessions = Sessions::default();
@@ -204,18 +256,7 @@ mod tests {
     #[test]
     fn a_resumed_session_has_what_its_full_handshake_had() {
         let mut sessions = Sessions::default();
-        let shown = Arc::new(CertificateFacts {
-            subject: String::new(),
-            issuer: String::new(),
-            common_names: Vec::new(),
-            issuer_organization: Some("Somebody".to_owned()),
-            dns_names: Vec::new(),
-            ip_addresses: Vec::new(),
-            not_before: Timestamp::default(),
-            not_after: Timestamp::MAX,
-            key_bits: None,
-            is_self_signed: false,
-        });
+        let shown = certificate(0);
         let mut full = TlsFacts { certificate: Some(Arc::clone(&shown)), ..facts(false, b"one") };
         sessions.complete(&mut full, HOST);
         let mut resumed = facts(true, b"one");
@@ -336,5 +377,32 @@ mod tests {
             assert_eq!((facts.forward_secrecy, facts.forward_secrecy_reason), expected);
         }
         assert_eq!(sessions.order.len(), MAX_SESSIONS);
+    }
+
+    /// Each has a limit of its own, and 65,536 of them would take gigabytes.
+    #[test]
+    fn certificates_of_sessions_are_bounded_together() {
+        let shared = certificate(1_000);
+        let most = MAX_CERTIFICATE_BYTES / shared.held_bytes();
+        for is_shared in [true, false] {
+            let mut sessions = Sessions::default();
+            for number in 0..2 * most {
+                let shown = if is_shared { Arc::clone(&shared) } else { certificate(1_000) };
+                let mut full = TlsFacts { certificate: Some(shown), ..facts(false, &number.to_be_bytes()) };
+                sessions.complete(&mut full, HOST);
+            }
+            let (kept, bytes) =
+                if is_shared { (2 * most, shared.held_bytes()) } else { (most, most * shared.held_bytes()) };
+            assert_eq!(
+                (sessions.order.len(), sessions.known.len(), sessions.certificates.bytes),
+                (kept, kept, bytes)
+            );
+            // What takes the place of another session lets go of its certificate.
+            let newest = 2 * most - 1;
+            let mut full = facts(false, &newest.to_be_bytes());
+            sessions.complete(&mut full, HOST);
+            let rest = bytes - if is_shared { 0 } else { shared.held_bytes() };
+            assert_eq!((sessions.order.len(), sessions.certificates.bytes), (kept, rest));
+        }
     }
 }
