@@ -7,8 +7,8 @@ const HEADER_BYTES: usize = 4;
 /// The content type inside an encrypted record [RFC 8446 section 5.2].
 const TYPE_BYTES: usize = 1;
 
-/// The payload of a record that holds a Finished alone and unpadded: header, verify
-/// data, content type, tag. Without a suite the shortest there is, which an encrypted alert is shorter than.
+/// The payload of a record that holds a Finished alone and unpadded: header, verify data, content type, tag. Without a
+/// suite the shortest there is, which an encrypted alert is shorter than.
 const fn alone_bytes(suite: Option<CipherSuite>) -> usize {
     HEADER_BYTES + hash_bytes(suite) + TYPE_BYTES + tag_bytes(suite)
 }
