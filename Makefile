@@ -74,7 +74,7 @@ kernels: ## The eBPF tests under Debian's own kernel, in software emulation (PAC
 
 bench: ## Cost per packet, against the floor and tshark, in one run
 	@packaging/setup.sh test
-	python3 benches/compare.py
+	target/python/bin/python benches/compare.py
 
 cost: ## What watching costs: throughput, CPU per packet, losses, memory, for each back-end and tcpdump (root, Linux)
 	@packaging/setup.sh test
@@ -82,7 +82,8 @@ cost: ## What watching costs: throughput, CPU per packet, losses, memory, for ea
 	python3 benches/cost.py --binary $(DDBWATCH)
 
 captures: ## Record the shipped captures again (root, Linux)
-	python3 captures/make.py
+	@packaging/setup.sh captures
+	target/python/bin/python captures/make.py
 
 ebpf: ## Compile the kept eBPF object again (clang, llvm-strip)
 	cd src/capture/ebpf && clang --target=bpfel -mcpu=v3 -O2 -g -Wall -Wextra -Wno-sign-compare -nostdinc \

@@ -20,7 +20,10 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy
+try:
+    import numpy
+except ModuleNotFoundError:
+    sys.exit("large.py: numpy is missing; `make bench` installs it into target/python, elsewhere: pip install numpy")
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))

@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# Installs what building (and with "test", testing) ddbwatch needs, on Debian and Ubuntu.
+# Installs what building ddbwatch needs, on Debian and Ubuntu; with "test" also what testing and measuring it
+# needs, with "captures" also what recording the shipped captures needs.
 # Elsewhere it says what to install. It changes nothing where everything is there already.
 set -euo pipefail
 
 purpose=${1:-build}
 minimum_rust=1.95
+# Whether more than building is wanted, and whether that includes recording.
+tests=false captures=false
+case "$purpose" in
+test) tests=true ;;
+captures) tests=true captures=true ;;
+esac
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -20,7 +27,7 @@ fi
 
 # command:Debian package
 wanted="cc:gcc python3:python3"
-if [ "$purpose" = test ]; then
+if $tests; then
     wanted="$wanted tshark:tshark ip:iproute2 promtool:prometheus prometheus-alertmanager:prometheus-alertmanager"
     wanted="$wanted openssl:openssl zstd:zstd gzip:gzip chromium:chromium"
     # The lab: its network, its observers, its clients.
@@ -42,28 +49,33 @@ for pair in $wanted; do
 done
 [ -f /usr/include/stdio.h ] || missing="$missing libc6-dev"
 [ -f /usr/include/pcap.h ] || missing="$missing libpcap-dev"
-if [ "$purpose" = test ] && ! cargo clippy --version >/dev/null 2>&1; then
+if $tests && ! cargo clippy --version >/dev/null 2>&1; then
     echo "clippy and rustfmt are needed for the tests: run 'rustup component add clippy rustfmt'." >&2
     exit 1
 fi
 
-# DuckDB and Spark read the Parquet files of the tests, boto3 and moto are client and server of the lab; they are kept apart
-# from the system's Python.
+# DuckDB and Spark read the Parquet files of the tests, boto3 and moto are client and server of the lab, numpy makes the
+# large captures; they are kept apart from the system's Python.
 make_python() {
-    [ "$purpose" = test ] || return 0
-    target/python/bin/python -c 'import boto3, cryptography, duckdb, moto.server, pyspark' 2>/dev/null && return 0
-    python3 -m venv target/python
-    target/python/bin/pip install --quiet duckdb 'pyspark>=3.5,<4' $(grep -E '^(boto3|cryptography|moto)' captures/requirements.txt)
+    $tests || return 0
+    if ! target/python/bin/python -c 'import boto3, cryptography, duckdb, moto.server, numpy, pyspark' 2>/dev/null; then
+        python3 -m venv target/python
+        target/python/bin/pip install --quiet duckdb 'pyspark>=3.5,<4' \
+            $(grep -E '^(boto3|cryptography|moto|numpy)' captures/requirements.txt)
+    fi
+    if $captures; then
+        target/python/bin/pip install --quiet -r captures/requirements.txt
+    fi
 }
 
 # The schema of the Prometheus Operator.
 make_node() {
-    [ "$purpose" = test ] || return 0
+    $tests || return 0
     [ -d target/node/node_modules/@kubernetes-models/prometheus-operator ] && return 0
     npm install --silent --no-audit --no-fund --prefix target/node @kubernetes-models/prometheus-operator@6.0.0 js-yaml@5.5.0
 }
 
-if [ "$purpose" = test ] && ! python3 -c 'import ensurepip' 2>/dev/null; then
+if $tests && ! python3 -c 'import ensurepip' 2>/dev/null; then
     missing="$missing python3-venv"
 fi
 if [ -z "$missing" ]; then

@@ -209,17 +209,18 @@ impl FileSource {
         self.together.clear();
         let Some(first) = self.locate()? else { return Ok(None) };
         self.together.push(first);
-        while self.together.len() < MOST_TOGETHER
-            && let Some(next) = self.locate_at_hand()
-        {
-            self.together.push(next);
+        // What lies whole in the buffer, without reading: what was located before stays where it is.
+        match &mut self.format {
+            Format::Pcap(pcap) => fill(&mut self.together, || pcap.next_at_hand(&mut self.buffer)),
+            Format::Pcapng(pcapng) => {
+                fill(&mut self.together, || pcapng.next_at_hand(&mut self.buffer, &mut self.damage));
+            }
         }
         let before = self.frames;
         self.frames += self.together.len() as u64;
         Ok(Some(Frames { source: self, before }))
     }
 
-    /// What lies whole in the buffer, without reading: what was located before stays where it is.
     #[inline]
     fn locate_at_hand(&mut self) -> Option<Located> {
         match &mut self.format {
@@ -242,6 +243,16 @@ impl FileSource {
         };
         self.is_done = !matches!(next, Ok(Some(_)));
         next
+    }
+}
+
+/// Fills up with what is found; a loop for each format, in which nothing found is copied on its way.
+#[inline(always)]
+fn fill(together: &mut ArrayVec<Located, MOST_TOGETHER>, mut next: impl FnMut() -> Option<Located>) {
+    while !together.is_full()
+        && let Some(located) = next()
+    {
+        together.push(located);
     }
 }
 

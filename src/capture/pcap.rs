@@ -106,7 +106,7 @@ impl Pcap {
     }
 
     /// The next record, where it lies whole in the buffer and has nothing to note: the way of nearly all.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_at_hand(&self, buffer: &mut Buffer) -> Option<Located> {
         let header_bytes = self.record_header_bytes;
         let available = buffer.available();
@@ -131,7 +131,7 @@ impl Pcap {
     }
 
     /// Goes over a record that is whole in the buffer.
-    #[inline]
+    #[inline(always)]
     fn locate(
         &self,
         buffer: &mut Buffer,

@@ -21,7 +21,9 @@ const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 
 /// The segment of a plain packet, as [`Decoder::decode`](super::Decoder::decode) gives it. Nothing is added to
 /// `encapsulation` where the answer is `None`.
-#[inline]
+///
+/// All of it is compiled into its caller, which keeps the segment: a call would hand it on through memory twice.
+#[inline(always)]
 pub fn read<'a>(link_type: u16, data: &'a [u8], encapsulation: &mut Encapsulation) -> Option<Segment<'a>> {
     if link_type != link::ETHERNET {
         return None;
@@ -44,7 +46,7 @@ pub fn read<'a>(link_type: u16, data: &'a [u8], encapsulation: &mut Encapsulatio
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_ipv4(packet: &[u8]) -> Option<Segment<'_>> {
     let header = packet.first_chunk::<IPV4_BYTES>()?;
     // Neither "more fragments" nor an offset.
@@ -74,7 +76,7 @@ fn read_ipv6(packet: &[u8]) -> Option<Segment<'_>> {
 }
 
 /// `wire_bytes` is what the IP header says.
-#[inline]
+#[inline(always)]
 fn read_tcp(bytes: &[u8], wire_bytes: usize, source: IpAddr, destination: IpAddr) -> Option<Segment<'_>> {
     let header = bytes.first_chunk::<TCP_BYTES>()?;
     let header_bytes = usize::from(header[12] >> 4) * 4;

@@ -91,7 +91,9 @@ impl Redactor {
         if self.mode == Redaction::Off {
             return;
         }
-        record.source = self.source_name(&record.source);
+        if has_id(&record.source) {
+            record.source = self.source_name(&record.source);
+        }
         for sighting in &mut record.sightings {
             if let Some(interface) = &mut sighting.interface
                 && has_id(interface)
@@ -152,7 +154,9 @@ impl Redactor {
 
     fn client_hello(&mut self, hello: &mut Shared<ClientHello>) {
         if let Some((_, known)) = self.hellos.get(&hello.address()) {
-            *hello = known.clone();
+            if known.address() != hello.address() {
+                *hello = known.clone();
+            }
             return;
         }
         let original = hello.is_shared().then(|| hello.clone());
@@ -173,7 +177,9 @@ impl Redactor {
 
     fn endpoint(&mut self, endpoint: &mut Shared<EndpointFacts>) {
         if let Some((_, known)) = self.endpoints.get(&endpoint.address()) {
-            *endpoint = known.clone();
+            if known.address() != endpoint.address() {
+                *endpoint = known.clone();
+            }
             return;
         }
         let original = endpoint.is_shared().then(|| endpoint.clone());
@@ -258,9 +264,6 @@ impl Redactor {
 
     fn source_name(&mut self, source: &Arc<str>) -> Arc<str> {
         // A date may turn out to be an account later, so only names without any run are kept.
-        if !has_id(source) {
-            return Arc::clone(source);
-        }
         if let Some((from, to)) = &self.source
             && Arc::ptr_eq(from, source)
             && !has_id(to)
@@ -282,7 +285,9 @@ impl Redactor {
     fn shared(&mut self, text: &mut Arc<str>) {
         let address = Arc::as_ptr(text).addr();
         if let Some((_, known)) = self.texts.get(&address) {
-            *text = Arc::clone(known);
+            if !Arc::ptr_eq(known, text) {
+                *text = Arc::clone(known);
+            }
             return;
         }
         let original = (Arc::strong_count(text) > 1).then(|| Arc::clone(text));

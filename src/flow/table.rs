@@ -99,12 +99,6 @@ pub struct Place {
     edition: u64,
 }
 
-impl Default for Place {
-    fn default() -> Self {
-        Self { key: Key::default(), side: Side::A, hash: 0, found: None, edition: 0 }
-    }
-}
-
 /// The flows.
 pub struct Table<C: Consumer> {
     limits: Limits,
@@ -191,17 +185,15 @@ impl<C: Consumer> Table<C> {
 
     /// Takes a segment.
     pub fn push(&mut self, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> Taken {
-        let mut place = Place::default();
-        self.place(segment, &mut place);
+        let place = self.place(segment);
         self.push_at(&place, segment, moment, consumer)
     }
 
     /// Tells where the flow of a segment is to be looked for.
-    #[inline]
-    pub fn place(&self, segment: &Segment<'_>, place: &mut Place) {
-        (place.key, place.side) = Key::of(segment.source, segment.destination);
-        place.hash = place.key.hash_with(&self.hasher);
-        place.edition = 0;
+    #[inline(always)]
+    pub fn place(&self, segment: &Segment<'_>) -> Place {
+        let (key, side) = Key::of(segment.source, segment.destination);
+        Place { key, side, hash: key.hash_with(&self.hasher), found: None, edition: 0 }
     }
 
     /// Looks for a flow ahead of time. Asked for several segments in a row, their flows come from memory at

@@ -109,29 +109,28 @@ impl Engine {
     ) {
         let mut frames = frames.into_iter();
         // The segments of plain packets, and where their flows are.
-        let mut segments = [const { None }; MOST_TOGETHER];
-        let mut places = [Place::default(); MOST_TOGETHER];
+        let mut plain = [const { None::<(Segment<'a>, Place)> }; MOST_TOGETHER];
         loop {
             let mut count = 0;
-            for (((frame, segment), place), encapsulation) in
-                frames.clone().zip(&mut segments).zip(&mut places).zip(&mut self.encapsulations)
+            for ((frame, plain), encapsulation) in
+                frames.clone().zip(&mut plain).zip(&mut self.encapsulations)
             {
                 encapsulation.clear();
-                *segment = decode::read_plain(link_type(&frame, interfaces).0, frame.data, encapsulation);
-                if let Some(segment) = segment {
-                    self.streams.table.place(segment, place);
-                }
+                *plain = decode::read_plain(link_type(&frame, interfaces).0, frame.data, encapsulation).map(
+                    |segment| {
+                        let place = self.streams.table.place(&segment);
+                        (segment, place)
+                    },
+                );
                 count += 1;
             }
             if count > 1 {
-                for place in places.iter_mut().take(count) {
+                for (_, place) in plain.iter_mut().take(count).flatten() {
                     self.streams.table.look_ahead(place);
                 }
             }
-            for (number, ((segment, place), frame)) in
-                segments.iter().zip(&places).take(count).zip(frames.by_ref()).enumerate()
-            {
-                self.take(number, segment.as_ref(), place, &frame, interfaces);
+            for (number, (plain, frame)) in plain.iter().take(count).zip(frames.by_ref()).enumerate() {
+                self.take(number, plain.as_ref(), &frame, interfaces);
             }
             if count < MOST_TOGETHER {
                 return;
@@ -139,13 +138,12 @@ impl Engine {
         }
     }
 
-    /// Takes the frame that is the how manieth of those together, with the segment of a plain packet.
+    /// Takes the frame that is the how manieth of those together, with the segment of a plain packet and its place.
     #[inline]
     fn take(
         &mut self,
         number: usize,
-        segment: Option<&Segment<'_>>,
-        place: &Place,
+        plain: Option<&(Segment<'_>, Place)>,
         frame: &Frame<'_>,
         interfaces: &[Interface],
     ) {
@@ -154,8 +152,8 @@ impl Engine {
         }
         self.counts.see(frame);
         let link_type = link_type(frame, interfaces);
-        let outcome = match (segment, self.encapsulations.get(number)) {
-            (Some(segment), Some(encapsulation)) => {
+        let outcome = match (plain, self.encapsulations.get(number)) {
+            (Some((segment, place)), Some(encapsulation)) => {
                 self.streams.take(segment, place, frame, link_type, encapsulation)
             }
             _ => match self.take_any(number, frame, link_type) {
@@ -187,8 +185,7 @@ impl Engine {
         )?;
         Ok(match &decoded {
             Decoded::Tcp(segment) => {
-                let mut place = Place::default();
-                self.streams.table.place(segment, &mut place);
+                let place = self.streams.table.place(segment);
                 self.streams.take(segment, &place, frame, link_type, encapsulation)
             }
             other => self.streams.flows.take_other(other, frame, encapsulation),
