@@ -1,0 +1,228 @@
+//! What the messages of a handshake say, each in clear.
+
+use std::sync::Arc;
+
+use super::{Sender, Session};
+use crate::model::registry::KeyExchange;
+use crate::model::{Hello, Resumption, ServerHello, TicketDigest};
+use crate::tls::certificate::{self, Leaf};
+use crate::tls::error::TlsError;
+use crate::tls::hellos::{Hellos, IsNew};
+use crate::tls::message::{End, Message};
+use crate::tls::numbers::{handshake, is_tls13};
+use crate::tls::reader::Reader;
+use crate::tls::{forward_secrecy, key_exchange, server_hello, ssl2};
+
+impl Session {
+    pub(super) fn handshake_payload(&mut self, sender: Sender, payload: &[u8], hellos: &mut Hellos) {
+        if self.is_encrypted(sender) {
+            return;
+        }
+        let mut rest = payload;
+        while let Some(message) = self.direction(sender).messages.next(&mut rest) {
+            match sender {
+                Sender::Client => self.client_message(&message, hellos),
+                Sender::Server => self.server_message(&message, hellos),
+            }
+        }
+    }
+
+    pub(super) fn client_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
+        match (message.kind, message.end) {
+            (_, End::Foreign) => self.client.has_finished |= self.client.has_changed_cipher,
+            (handshake::CLIENT_HELLO, end) => {
+                self.note_end(end);
+                let hello = hellos.client(&message.body, end == End::Whole, &mut self.errors);
+                if let Some((hello, _, IsNew(true))) = &hello {
+                    self.own_bytes += hello.size_bytes();
+                }
+                if self.facts.client_hello.is_none() {
+                    self.facts.is_truncated |= hello.is_none();
+                    if let Some((hello, kind, _)) = hello {
+                        self.facts.client_hello = Some(hello);
+                        // The fingerprints are those of the first hello, which this is not behind it.
+                        if !self.client.has_changed_cipher {
+                            (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+                        }
+                        self.note_abbreviated_handshake();
+                    }
+                } else if self.facts.second_client_hello.is_none()
+                    && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
+                {
+                    self.facts.second_client_hello = hello.map(|(hello, ..)| hello.kind);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn server_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
+        let is_whole = message.end == End::Whole;
+        match message.kind {
+            _ if message.end == End::Foreign => {}
+            handshake::SERVER_HELLO | handshake::HELLO_RETRY_REQUEST => {
+                self.note_end(message.end);
+                let hello = if message.kind == handshake::SERVER_HELLO {
+                    hellos.server(&message.body, is_whole, &mut self.errors)
+                } else {
+                    server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
+                        .map(|hello| (hello.clone(), hello.kind.into(), IsNew(true)))
+                };
+                if hello.is_some() && self.server.has_changed_cipher {
+                    self.forget_change_of_cipher();
+                }
+                match hello {
+                    None => {
+                        self.facts.is_truncated = true;
+                        if is_whole {
+                            self.errors.insert(TlsError::MalformedHello);
+                        }
+                    }
+                    Some((hello, ..)) if hello.is_hello_retry_request => {
+                        if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
+                            self.facts.hello_retry_request = Some(hello.kind);
+                        } else {
+                            // No client takes a second one [RFC 8446 section 4.1.4].
+                            self.facts.is_contradicted = true;
+                        }
+                    }
+                    Some((hello, kind, _)) => self.take_server_hello(hello, kind.ja3s),
+                }
+            }
+            handshake::CERTIFICATE => {
+                self.note_full_handshake();
+                if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
+                    match certificate::leaf(&message.body, message.end) {
+                        Ok(Leaf::Certificate(leaf)) => {
+                            self.leaf = Some(hellos.certificate(leaf));
+                            self.own_bytes += own_bytes(self.leaf.as_ref());
+                        }
+                        Ok(Leaf::RawPublicKey) => {
+                            self.facts.certificate_error = Some(certificate::RAW_PUBLIC_KEY);
+                        }
+                        Ok(Leaf::Empty) => {}
+                        Err(error) => self.errors.insert(error),
+                    }
+                }
+            }
+            handshake::SERVER_KEY_EXCHANGE => {
+                self.note_full_handshake();
+                self.has_server_key_exchange = true;
+                let exchange = self
+                    .facts
+                    .server_hello
+                    .as_ref()
+                    .and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
+                let read = key_exchange::read(&message.body, exchange);
+                if read.is_none() && exchange.is_some_and(KeyExchange::is_ephemeral) {
+                    self.errors.insert(TlsError::MalformedKeyExchange);
+                }
+                if self.facts.key_exchange.is_none() {
+                    self.facts.key_exchange = read;
+                }
+            }
+            handshake::NEW_SESSION_TICKET if is_whole => {
+                // A lifetime hint, then the ticket [RFC 5077 section 3.3].
+                let mut reader = Reader::new(&message.body);
+                let ticket = reader.take(4).and_then(|_| reader.vector16()).unwrap_or_default();
+                self.facts.issued_ticket = TicketDigest::of(ticket);
+            }
+            handshake::CERTIFICATE_REQUEST => self.facts.client_certificate_requested = true,
+            handshake::SERVER_HELLO_DONE => {
+                self.note_full_handshake();
+                self.is_flight_over = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn take_server_hello(&mut self, hello: Hello<ServerHello>, ja3s: Option<Arc<str>>) {
+        if let Some(first) = &self.facts.server_hello {
+            self.facts.is_contradicted |= *first != hello;
+            return;
+        }
+        if is_tls13(hello.version()) {
+            self.is_flight_over = true;
+            self.facts.resumed = (hello.selected_psk || !hello.is_truncated).then_some(hello.selected_psk);
+            self.facts.resumption = hello.selected_psk.then_some(Resumption::Psk);
+        }
+        self.facts.server_hello = Some(hello);
+        self.facts.ja3s = ja3s;
+        // What the client sent after ChangeCipherSpec is told apart only now.
+        self.client.has_finished |=
+            self.client.has_changed_cipher && self.client.messages.is_foreign() && self.is_tls12_or_older();
+    }
+
+    /// Certificate, ServerKeyExchange or ServerHelloDone: nothing was resumed.
+    fn note_full_handshake(&mut self) {
+        if self.is_tls12_or_older() && self.facts.resumed.is_none() {
+            self.facts.resumed = Some(false);
+        }
+    }
+
+    fn note_end(&mut self, end: End) {
+        match end {
+            End::TooLong => {
+                self.errors.insert(TlsError::HandshakeTooLong);
+                self.facts.is_truncated = true;
+            }
+            End::Cut => self.facts.is_truncated = true,
+            End::Whole | End::Foreign => {}
+        }
+    }
+
+    pub(super) fn ssl2_payload(&mut self, sender: Sender, bytes: &[u8], is_last: bool) {
+        let direction = self.direction(sender);
+        // Hello and master key are in clear, ciphertext is not kept.
+        let is_wanted = direction.ssl2_records <= if sender == Sender::Client { 2 } else { 1 };
+        if !is_wanted {
+            return;
+        }
+        if direction.ssl2_message.is_empty() && is_last {
+            return self.ssl2_message(sender, bytes, true);
+        }
+        let room = ssl2::MAX_RECORD_BYTES.saturating_sub(direction.ssl2_message.len());
+        direction.ssl2_message.extend(bytes.iter().take(room));
+        if is_last {
+            let message = std::mem::take(&mut self.direction(sender).ssl2_message);
+            self.ssl2_message(sender, &message, true);
+        }
+    }
+
+    pub(super) fn ssl2_message(&mut self, sender: Sender, body: &[u8], is_whole: bool) {
+        match sender {
+            Sender::Client if self.facts.client_hello.is_none() => match ssl2::client_hello(body, is_whole) {
+                Some(hello) => {
+                    self.facts.client_hello = Some(hello);
+                    self.note_abbreviated_handshake();
+                }
+                None => self.errors.insert(TlsError::MalformedSsl2),
+            },
+            Sender::Client => {
+                if self.facts.ssl2_cipher_kind.is_none() {
+                    self.facts.ssl2_cipher_kind = ssl2::master_key_kind(body);
+                }
+            }
+            Sender::Server if self.facts.server_hello.is_none() => match ssl2::server_hello(body, is_whole) {
+                Some(server) => {
+                    self.is_flight_over = true;
+                    self.is_ssl2_session_hit = server.is_session_hit;
+                    self.facts.resumed = Some(server.is_session_hit);
+                    self.facts.resumption = server.is_session_hit.then_some(Resumption::SessionId);
+                    if !server.certificate.is_empty() {
+                        self.leaf = Some(Arc::from(server.certificate));
+                        self.own_bytes += server.certificate.len();
+                    }
+                    self.facts.server_hello = Some(server.hello.into());
+                }
+                None => self.errors.insert(TlsError::MalformedSsl2),
+            },
+            Sender::Server => {}
+        }
+    }
+}
+
+/// Bytes of a certificate that nobody else keeps.
+fn own_bytes(leaf: Option<&Arc<[u8]>>) -> usize {
+    leaf.filter(|leaf| Arc::strong_count(leaf) == 1).map_or(0, |leaf| leaf.len())
+}
