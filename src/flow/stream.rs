@@ -14,8 +14,15 @@ struct Held {
     sequence: u32,
     /// Length on the wire; bytes beyond `bytes.len()` were cut by the capture.
     wire_bytes: u32,
-    frame: u64,
+    origin: Origin,
     bytes: Vec<u8>,
+}
+
+/// Frame and time of bytes that were held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub frame: u64,
+    pub at: Timestamp,
 }
 
 /// What [`Stream::push`] and its companions hand to their caller.
@@ -23,8 +30,8 @@ struct Held {
 pub enum Delivery<'a> {
     /// The next bytes of the stream.
     Bytes(&'a [u8]),
-    /// Bytes that come behind a gap, and the number of the frame they were held from.
-    Late(&'a [u8], u64),
+    /// Bytes that come behind a gap, and where they were held from.
+    Late(&'a [u8], Origin),
     /// Bytes are missing here and will not come.
     Gap,
 }
@@ -168,10 +175,12 @@ impl Stream {
         is_ahead
     }
 
-    /// Signed distance of `sequence` from what is expected next (or from what is known at all).
+    /// Signed distance of `sequence` from what is expected next, or from what is known at all: held, or acknowledged by the
+    /// peer.
     #[must_use]
     pub fn offset_of(&self, sequence: u32) -> Option<i32> {
-        let reference = self.next.or(self.base).or_else(|| self.held().first().map(|held| held.sequence))?;
+        let held = || self.held().first().map(|held| held.sequence);
+        let reference = self.next.or(self.base).or_else(held).or(self.acknowledged)?;
         Some(distance(reference, sequence))
     }
 
@@ -342,8 +351,8 @@ impl Stream {
             }
             // They came before what is acknowledged by now.
             self.compare(next, held.sequence, &held.bytes, None);
-            let frame = is_late.then_some(held.frame);
-            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, frame, deliver);
+            let late = is_late.then_some(held.origin);
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, late, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -436,7 +445,7 @@ impl Stream {
             Held {
                 sequence,
                 wire_bytes: wire_bytes.max(payload.len() as u32),
-                frame: moment.frame,
+                origin: Origin { frame: moment.frame, at: moment.at },
                 bytes: payload.to_vec(),
             },
         );
@@ -457,7 +466,7 @@ impl Stream {
         }
     }
 
-    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the frame of one that was held
+    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the origin of one that was held
     /// behind a gap.
     #[inline]
     fn deliver_from(
@@ -466,7 +475,7 @@ impl Stream {
         sequence: u32,
         payload: &[u8],
         wire_bytes: u32,
-        late: Option<u64>,
+        late: Option<Origin>,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> u32 {
         let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
@@ -478,7 +487,7 @@ impl Stream {
         if !fresh.is_empty() {
             let offset = self.base.map_or(0, |base| distance(base, next));
             self.unconfirmed.keep(offset.max(0) as usize, fresh);
-            deliver(late.map_or(Delivery::Bytes(fresh), |frame| Delivery::Late(fresh, frame)));
+            deliver(late.map_or(Delivery::Bytes(fresh), |origin| Delivery::Late(fresh, origin)));
         }
         if (payload.len() as u32) < wire_bytes {
             self.unconfirmed.clear();
@@ -601,7 +610,7 @@ mod tests {
         assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
         let mut seen = Vec::new();
         assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
-        assert_eq!(seen, ["Gap", "Late([101], 10)"]);
+        assert_eq!(seen, ["Gap", "Late([101], Origin { frame: 10, at: Timestamp(10000000000) })"]);
         assert_eq!(stream.held_bytes(), 0);
     }
 

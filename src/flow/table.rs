@@ -20,7 +20,7 @@ use hashbrown::{HashMap, HashTable};
 
 use super::consumer::{Consumer, Ending, FlowView, Moment};
 use super::key::Key;
-use super::stream::{Delivery, Stream};
+use super::stream::{Delivery, Origin, Stream};
 use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
@@ -215,9 +215,10 @@ impl<C: Consumer> Table<C> {
     pub fn is_decided(&self, place: &Place) -> bool {
         self.find(&place.key, place.hash).is_some_and(|head| {
             self.chain(head).all(|index| {
-                self.slots.get(index as usize).is_some_and(|slot| {
-                    matches!(slot.phase, Phase::Decided | Phase::Closed)
-                        || slot.active.as_ref().is_some_and(|active| active.lingering.is_some())
+                self.slots.get(index as usize).is_some_and(|slot| match (slot.translated, &slot.active) {
+                    (Some(there), _) => self.open_there(there).is_none(),
+                    (None, Some(active)) => active.lingering.is_some(),
+                    (None, None) => matches!(slot.phase, Phase::Decided | Phase::Closed),
                 })
             })
         })
@@ -252,7 +253,7 @@ impl<C: Consumer> Table<C> {
             return self.take(index, place.side, segment, moment, consumer);
         };
         if let Some(slot) = self.slots.get_mut(head as usize)
-            && matches!(slot.phase, Phase::Decided | Phase::Closed)
+            && slot.phase == Phase::Decided
             && slot.next == NONE
             && segment.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) == 0
             && segment.payload.first() != Some(&0x16)
@@ -372,6 +373,7 @@ impl<C: Consumer> Table<C> {
             first_seen: moment.at,
             frame_or_ends: moment.frame,
             view_hash: 0,
+            translated: None,
             has_base: [false; 2],
             phase: Phase::Opened,
         };
@@ -446,6 +448,14 @@ impl<C: Consumer> Table<C> {
                 // The SYN that opened it.
                 return Taken::Inspected;
             }
+            if let Some(there) = slot.translated {
+                // The same connection, under its other addresses.
+                return if self.open_there(there).is_some() {
+                    self.take(there.slot, there.side(side), segment, moment, consumer)
+                } else {
+                    Taken::Decided
+                };
+            }
             if segment.flags.0 & (TcpFlags::FIN | TcpFlags::RST) != 0 {
                 slot.phase = Phase::Closed;
             }
@@ -456,6 +466,7 @@ impl<C: Consumer> Table<C> {
         {
             self.counts.contexts_refused += 1;
         }
+        let is_elsewhere = slot.interface != moment.interface;
         if !active.interfaces.contains(&moment.interface) {
             // As many as contexts at most; a further interface is only not compared.
             let _ = active.interfaces.try_push(moment.interface);
@@ -540,10 +551,12 @@ impl<C: Consumer> Table<C> {
         if segment.payload_wire_bytes > 0 {
             has_changed = true;
             active.view.has_payload = true;
-            if slot.head[mine] == 0
+            // Once more where it came first on an interface that a flow it may be was seen on, too.
+            if (slot.head[mine] == 0 || slot.view_hash == 0 && is_elsewhere)
                 && slot.has_base[mine]
                 && slot.base[mine] == sequence
                 && let Some(hash) = head_hash(&self.hasher, segment.payload)
+                && (slot.head[mine] == 0 || slot.head[mine] == hash)
             {
                 slot.head[mine] = hash;
                 is_join_candidate = consumer.starts_stream(segment.payload) && slot.view_hash == 0;
@@ -667,8 +680,8 @@ fn hand_on<C: Consumer>(
 ) {
     match delivery {
         Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
-        Delivery::Late(bytes, frame) => {
-            consumer.data(state, view, side, bytes, &Moment { frame, ..*moment });
+        Delivery::Late(bytes, Origin { frame, at }) => {
+            consumer.data(state, view, side, bytes, &Moment { frame, at, ..*moment });
         }
         Delivery::Gap => consumer.gap(state, side),
     }

@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 
 use arrayvec::ArrayVec;
 
+use super::slot::{Active, Translated};
 use super::{NONE, Phase, Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
@@ -169,8 +170,35 @@ impl<C: Consumer> Table<C> {
         };
         // Requests follow one another on a connection; no second handshake is in clear.
         let is_hello = segment.payload.first() == Some(&HANDSHAKE);
-        let is_behind = || is_hello && distance(slot.ends()[side], segment.sequence) >= 0;
+        let is_behind =
+            || is_hello && self.end_of(slot, side).is_some_and(|end| distance(end, segment.sequence) >= 0);
         (0..65_536).contains(&offset) && if offset == 0 { !is_other_head() } else { !is_behind() }
+    }
+
+    /// Sequence number behind the last byte of one side of a flow that has ended, under whichever addresses it was followed;
+    /// `None` where it goes on there, or nobody knows any more.
+    fn end_of(&self, slot: &Slot<C::State>, side: usize) -> Option<u32> {
+        let there = match slot.translated {
+            Some(there) => {
+                self.slots.get(there.slot as usize).filter(|slot| slot.generation == there.generation)?
+            }
+            None => slot,
+        };
+        let side = match slot.translated {
+            Some(Translated { is_turned: true, .. }) => 1 - side,
+            _ => side,
+        };
+        match &there.active {
+            Some(active) if active.lingering.is_some() => active.streams[side].end(),
+            Some(_) => None,
+            None => Some(there.ends()[side]),
+        }
+    }
+
+    /// The flow that one under other addresses turned out to be, as long as that is open.
+    pub(super) fn open_there(&self, there: Translated) -> Option<&Active<C::State>> {
+        let slot = self.slots.get(there.slot as usize).filter(|slot| slot.generation == there.generation)?;
+        slot.active.as_deref()
     }
 
     /// Another connection's first bytes at the same place in the sequence space, seen elsewhere.
@@ -249,11 +277,15 @@ impl<C: Consumer> Table<C> {
     ) {
         let own = self.slots.get(index as usize);
         let key = own.map(|slot| slot.key);
+        let sides = |slot: &Slot<C::State>, head: Option<u32>| {
+            [Side::A, Side::B].into_iter().find(|side| Some(slot.head[side.index()]) == head)
+        };
         let begun = own.and_then(|slot| slot.active.as_ref()).map(|active| {
             let view = &active.view;
             (view.first_seen, view.first_frame)
         });
         let head = head_hash(&self.hasher, segment.payload);
+        let own_side = own.and_then(|slot| sides(slot, head));
         if let Some(&primary) = self.views.get(&hash)
             && primary != index
             && let Some(slot) = self.slots.get_mut(primary as usize)
@@ -262,6 +294,12 @@ impl<C: Consumer> Table<C> {
             && Some(slot.key) != key
             && slot.interface != moment.interface
         {
+            let sender = sides(slot, head);
+            let there = Translated {
+                slot: primary,
+                generation: slot.generation,
+                is_turned: own_side.is_some() && sender.is_some() && own_side != sender,
+            };
             if let Some(active) = slot.active.as_deref_mut() {
                 if active.interfaces.contains(&moment.interface) {
                     return;
@@ -269,8 +307,6 @@ impl<C: Consumer> Table<C> {
                 let view = &mut active.view;
                 // Interfaces are read in turn: what comes second may have been there first.
                 let begun = begun.filter(|(first_seen, _)| *first_seen < view.first_seen);
-                let sender =
-                    [Side::A, Side::B].into_iter().find(|side| Some(slot.head[side.index()]) == head);
                 let is_first = begun.is_some() && sender.is_some();
                 if active.interfaces.try_push(moment.interface).is_ok() {
                     let mut other = (segment.source, segment.destination);
@@ -285,8 +321,14 @@ impl<C: Consumer> Table<C> {
                 if view.contexts.try_insert(position, moment.context).is_err() {
                     self.counts.contexts_refused += 1;
                 }
+                if let (Some(link), Some(sender)) = (moment.link, sender) {
+                    consumer.linked(&mut active.state, sender, link);
+                }
             }
             self.end(index, Ending::Translated, consumer);
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.translated = Some(there);
+            }
             return;
         }
         if let Some(slot) = self.slots.get_mut(index as usize) {

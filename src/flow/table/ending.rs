@@ -117,8 +117,11 @@ impl<C: Consumer> Table<C> {
             None if is_for_room && active.is_reset => active.closing.unwrap_or(ending),
             _ => ending,
         };
-        let is_over = matches!(ending, Ending::Decided | Ending::Translated);
-        slot.phase = if is_over { Phase::Decided } else { Phase::Closed };
+        slot.phase = match ending {
+            Ending::Decided => Phase::Decided,
+            Ending::Translated => Phase::Translated,
+            _ => Phase::Closed,
+        };
         slot.set_ends([Side::A, Side::B].map(|side| active.streams[side.index()].end().unwrap_or_default()));
         active.view.is_closed_knowingly = active.is_closed_knowingly();
         for side in [Side::A, Side::B] {
@@ -197,7 +200,7 @@ impl<C: Consumer> Table<C> {
             None => match slot.phase {
                 Phase::Opened | Phase::Active => HANDSHAKE_IDLE,
                 Phase::Closed => CLOSED_IDLE,
-                Phase::Decided | Phase::Unused => DECIDED_IDLE,
+                Phase::Decided | Phase::Translated | Phase::Unused => DECIDED_IDLE,
             },
         };
         let since = slot.active.as_ref().and_then(|active| active.lingering).map(|(_, since, _)| since);
@@ -331,7 +334,7 @@ impl<C: Consumer> Table<C> {
             let worth = match (slot.phase, &slot.active) {
                 (Phase::Unused, _) => continue,
                 (Phase::Closed, _) => 0,
-                (Phase::Decided, _) => 1,
+                (Phase::Decided | Phase::Translated, _) => 1,
                 (_, Some(active)) if active.lingering.is_some() || active.is_reset => 1,
                 (_, Some(active)) if active.view.has_payload => 3,
                 (Phase::Opened | Phase::Active, _) => 2,

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Decided,
     /// Over: the connection itself has ended.
     Closed,
+    /// Over: it is another one, seen under other addresses.
+    Translated,
 }
 
 /// What stands before `generation` is all that a packet of a decided flow needs: one line of the cache.
@@ -35,13 +37,31 @@ pub(super) struct Slot<S> {
     pub generation: u32,
     pub base: [u32; 2],
     pub head: [u32; 2],
-    /// Of the first packet, as all behind it but `view_hash`.
+    /// Of the first packet, as `interface` and `first_seen`.
     pub context: u32,
     pub interface: u32,
+    /// Of a flow that turned out to be another one, under other addresses.
+    pub translated: Option<Translated>,
     pub first_seen: Timestamp,
     /// Of an open flow the number of its first frame, of an ended one [`Slot::ends`]: neither needs the other.
     pub frame_or_ends: u64,
     pub view_hash: u64,
+}
+
+/// Where a flow goes on that was seen under other addresses, too.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Translated {
+    pub slot: u32,
+    pub generation: u32,
+    /// Side A of the one is side B of the other.
+    pub is_turned: bool,
+}
+
+impl Translated {
+    /// The side there that is `side` here.
+    pub const fn side(self, side: Side) -> Side {
+        if self.is_turned { side.other() } else { side }
+    }
 }
 
 impl<S> Slot<S> {
