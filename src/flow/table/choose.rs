@@ -292,8 +292,11 @@ impl<C: Consumer> Table<C> {
             && slot.phase != Phase::Unused
             && slot.view_hash == hash
             && Some(slot.key) != key
-            && slot.interface != moment.interface
         {
+            if slot.interface == moment.interface {
+                // Not from here; it may be seen elsewhere, too.
+                return;
+            }
             let sender = sides(slot, head);
             let there = Translated {
                 slot: primary,

@@ -1,6 +1,7 @@
 mod endings;
 mod opening;
 mod strangers;
+mod translated;
 
 use std::net::SocketAddr;
 

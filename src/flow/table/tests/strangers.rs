@@ -285,3 +285,39 @@ fn a_burst_of_resets_hides_nothing() {
         assert_eq!((ended[0].ending, ended[0].gaps), (Ending::Closed(Side::A), 0), "{is_before}");
     }
 }
+
+#[test]
+fn tells_connections_apart_by_what_the_other_side_acknowledges() {
+    for is_from_client in [false, true] {
+        let mut wire = Wire::new(Limits::default());
+        // One side of a connection that began long before, and by another way a new one with the same ports.
+        if is_from_client {
+            wire.send(true, TcpFlags::ACK, 700_000_000, 2_100_000_000, b"old");
+        } else {
+            wire.send(false, TcpFlags::ACK, 2_100_000_000, 700_000_000, b"old");
+        }
+        wire.context = 1;
+        wire.open(1_400_000_000, 3_500_000_000);
+        wire.send(true, TcpFlags::ACK, 1_400_000_001, 3_500_000_001, &hello(1));
+        wire.send(false, TcpFlags::ACK, 3_500_000_001, 1_400_000_061, &hello(2));
+        let ended = wire.finish();
+        assert_eq!(ended.len(), 2, "{is_from_client}");
+        assert_eq!(ended[1].contexts, [1], "{is_from_client}");
+        assert_eq!(ended[1].streams.clone().map(|stream| stream.len()), [60, 60], "{is_from_client}");
+    }
+}
+
+#[test]
+fn hears_what_begins_where_a_closed_connection_was() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 60;
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, &hello(1));
+    wire.send(true, TcpFlags::ACK | TcpFlags::FIN, 161, 901, b"");
+    wire.send(false, TcpFlags::ACK | TcpFlags::FIN, 901, 162, b"");
+    // Nobody saw its SYN.
+    wire.send(true, TcpFlags::ACK, 900_000_000, 1_800_000_000, &hello(2));
+    let ended = wire.finish();
+    assert_eq!(ended.len(), 2);
+    assert_eq!(ended[1].streams[FROM_CLIENT], hello(2));
+}
