@@ -79,6 +79,8 @@ pub struct FlowView {
     pub is_end_doubtful: bool,
     /// Who closed it first had received all that was seen of the other side by then.
     pub is_closed_knowingly: bool,
+    /// How it was closed, where who did had not received all that was seen of the other side.
+    pub left: Option<Ending>,
 }
 
 /// What stands for a flow outside its table: equal in tables with the same hasher.

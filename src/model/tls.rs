@@ -387,7 +387,8 @@ impl TlsFacts {
             }
             _ => true,
         };
-        let is_psk_offered = client.offers_psk || !server.selected_psk;
+        // With ECH the tickets are in the hello inside [RFC 9849 section 6.1.2].
+        let is_psk_offered = client.offers_psk || client.has_ech || !server.selected_psk;
         !self.is_contradicted
             && !client.has_two_names
             && is_version_offered(client, server)

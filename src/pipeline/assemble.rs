@@ -21,7 +21,7 @@ pub(super) fn record(
     flows: &mut Flows,
     state: Inspection,
     view: FlowView,
-    ending: Ending,
+    mut ending: Ending,
     now: Timestamp,
 ) -> Result<Record, Eviction> {
     let mut links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
@@ -39,7 +39,7 @@ pub(super) fn record(
             flows.note_dns_errors(untold);
             return Err(Eviction::Dns);
         }
-        Finding::Tls(stage) => parts.take_tls(flows, *stage, &view, ending),
+        Finding::Tls(stage) => ending = parts.take_tls(flows, *stage, &view, ending),
         Finding::Http(facts, proxy) => parts.take_http(facts, proxy, &view, ending),
         Finding::MidStream { is_established } => {
             parts.take_mid_stream(is_established, view.originator.is_some());
@@ -123,8 +123,19 @@ struct Parts {
 }
 
 impl Parts {
-    fn take_tls(&mut self, flows: &mut Flows, mut stage: TlsStage, view: &FlowView, ending: Ending) {
+    /// Gives back how the flow ended, where that is told only now.
+    fn take_tls(
+        &mut self,
+        flows: &mut Flows,
+        mut stage: TlsStage,
+        view: &FlowView,
+        ending: Ending,
+    ) -> Ending {
         stage.close();
+        let left = view
+            .left
+            .filter(|ending| ended_by(*ending, stage.client).is_some_and(|by| stage.session.leave(by)));
+        let ending = left.unwrap_or(ending);
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();
@@ -144,6 +155,7 @@ impl Parts {
             && ending == Ending::Closed(stage.client.other());
         self.outcome = Some(tls_outcome(&facts, view, ending, is_silent));
         self.tls = Some(facts);
+        ending
     }
 
     /// TLS of which nothing is known but that it runs. Where the connection was seen to open, its hellos were lost or cut.

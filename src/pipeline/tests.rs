@@ -18,6 +18,7 @@ use crate::model::{
 };
 
 mod before_tls;
+mod leaving;
 
 const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
 /// In the prefixes of eu-west-1.

@@ -79,6 +79,8 @@ pub struct Session {
     behind_early_data: BehindEarlyData,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
+    /// When the client sent an alert that is encrypted, before anything that says that the server has finished.
+    client_gave_up_at: Option<Timestamp>,
 }
 
 impl Default for Session {
@@ -110,6 +112,7 @@ impl Session {
             behind_early_data: BehindEarlyData::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
+            client_gave_up_at: None,
         }
     }
 
@@ -200,6 +203,22 @@ impl Session {
         }
     }
 
+    /// Takes note that a side had closed the connection before it could have received all that was seen of the other. True
+    /// where that was the Finished that it waited for, so that the handshake, for it, was never complete
+    /// [RFC 5246 section 7.4.9, RFC 8446 section 4.4.4].
+    pub fn leave(&mut self, by: AlertFrom) -> bool {
+        let has_data = self.client.has_application_data && self.server.has_application_data;
+        // Of a full handshake before TLS 1.3 the server's Finished is the last one, of others the client's.
+        let is_last_of_server = self.is_tls12_or_older() && self.facts.resumed != Some(true);
+        let is_waiting = if is_last_of_server { AlertFrom::Client } else { AlertFrom::Server };
+        let is_left = self.facts.established && by == is_waiting && !(self.is_tls12_or_older() && has_data);
+        if is_left {
+            self.facts.established = false;
+            self.facts.established_at = None;
+        }
+        is_left
+    }
+
     /// The facts, at the end of the connection or as soon as it is decided.
     #[must_use]
     pub fn finish(self) -> TlsFacts {
@@ -261,7 +280,7 @@ impl Session {
         self.direction(sender).records.begin_input(&mut rest);
         while let Some(piece) = self.direction(sender).records.next(&mut rest) {
             match piece {
-                Piece::Start { layer, length } => self.begin_record(sender, layer, length),
+                Piece::Start { layer, length } => self.begin_record(sender, layer, length, at),
                 Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => {
                     self.ssl2_payload(sender, bytes, is_last)
                 }
@@ -327,10 +346,15 @@ impl Session {
         self.facts.version().is_some_and(|version| !is_tls13(version))
     }
 
-    fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize) {
+    fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize, at: Timestamp) {
         match layer {
             Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
-            Layer::Tls(content::ALERT) => self.direction(sender).alerts.begin_record(length),
+            Layer::Tls(content::ALERT) => {
+                self.direction(sender).alerts.begin_record(length);
+                if sender == Sender::Client && self.is_encrypted(sender) {
+                    self.client_gave_up_at.get_or_insert(at);
+                }
+            }
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
             Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length),
             Layer::Tls(_) => {}
@@ -452,7 +476,9 @@ impl Session {
                     && server.ssl2_records >= 3
             }
             Some(hello) if !is_tls13(hello.version()) => {
-                client.has_finished && server.has_finished
+                // An alert in front of what it waits for is no end of a good handshake. Directions may come out of step.
+                let has_given_up = self.client_gave_up_at.is_some_and(|alert| alert < at);
+                client.has_finished && server.has_finished && !has_given_up
                     || client.has_application_data && server.has_application_data
             }
             Some(_) | None => client.has_finished_size && server.has_finished_size,

@@ -68,6 +68,8 @@ impl<S> Active<S> {
         if self.closing.is_none() || self.view.is_end_doubtful {
             let first = self.first_to_close(side, segment);
             self.closing = Some(if first == side { Ending::Reset(side) } else { Ending::Closed(first) });
+            let is_telling = first == side && segment.flags.has(TcpFlags::ACK);
+            self.closing_acknowledges = is_telling.then_some(segment.acknowledgment);
             self.view.is_end_doubtful = is_doubtful;
         }
         let is_new = !is_doubtful && !self.is_reset;
@@ -83,6 +85,17 @@ impl<S> Active<S> {
         };
         let end = self.streams[side.other().index()].end();
         end.is_some_and(|end| distance(end, acknowledged) >= 0)
+    }
+
+    /// How the connection was closed, where who did had not received all that was seen of the other side.
+    pub fn left(&self) -> Option<Ending> {
+        let (Some(ending @ (Ending::Closed(side) | Ending::Reset(side))), Some(acknowledged)) =
+            (self.closing, self.closing_acknowledges)
+        else {
+            return None;
+        };
+        let end = self.streams[side.other().index()].end()?;
+        (!self.view.is_end_doubtful && distance(acknowledged, end) > 0).then_some(ending)
     }
 
     /// Who closed first, where `side` ends the connection by this segment: the other one, where it acknowledges a FIN that

@@ -87,7 +87,7 @@ pub(super) struct Active<S> {
     pub syn_ack_at: Option<Timestamp>,
     /// How it will end, by the first FIN or RST.
     pub closing: Option<Ending>,
-    /// What the first FIN seen acknowledges.
+    /// What the first FIN seen acknowledges, or RST.
     pub closing_acknowledges: Option<u32>,
     /// RST was seen, and believed.
     pub is_reset: bool,
@@ -117,6 +117,7 @@ impl<S: Default> Active<S> {
                 has_disagreement: false,
                 is_end_doubtful: false,
                 is_closed_knowingly: false,
+                left: None,
             },
             interfaces: ArrayVec::new(),
             streams: [Stream::default(), Stream::default()],

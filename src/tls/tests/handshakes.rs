@@ -271,6 +271,19 @@ fn keeps_both_hellos_of_a_retry() {
     assert_eq!(facts.established_at, Some(at(5)));
 }
 
+#[test]
+fn a_ticket_may_be_in_the_hello_inside() {
+    let extensions = [extension(43, &[3, 4]), extension(41, &[0, 0]), extension(51, &[0, 29, 0, 1, 9])];
+    let server = record(22, &message(2, &server_body(0x0303, &[8; 32], &[], 0x1301, &extensions)));
+    let shares = vector16(&[numbers(&[29]), vector16(&[5; 32])].concat());
+    for (more, is_proof) in [(vec![], false), (vec![extension(0xfe0d, &[0; 20])], true)] {
+        let offered = [extension(43, &vector8(&[3, 4])), extension(51, &shares)];
+        let body = client_body(0x0303, &[], &[0x1301], &[&offered[..], &more].concat());
+        let facts = run(&record(22, &message(1, &body)), &server);
+        assert_eq!((facts.resumed, facts.is_choice_offered()), (Some(true), is_proof));
+    }
+}
+
 /// No client takes a second one, nor one for a group that it has sent a share of [RFC 8446 sections 4.1.4 and 4.2.8].
 #[test]
 fn a_retry_that_no_client_takes_proves_nothing() {
