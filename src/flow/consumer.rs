@@ -79,7 +79,7 @@ pub struct FlowView {
     pub is_end_doubtful: bool,
     /// Who closed it first had received all that was seen of the other side by then.
     pub is_closed_knowingly: bool,
-    /// How it was closed, where who did had not received all that was seen of the other side.
+    /// How it was closed, where who did had not received that by which it is decided.
     pub left: Option<Ending>,
 }
 

@@ -619,6 +619,7 @@ impl<C: Consumer> Table<C> {
         let is_newly_reset = active.hear_end(side, segment, sequence);
         let mut ending = None;
         if consumer.is_decided(&active.state) {
+            active.view.left = active.left_before(side, segment);
             ending = Some(Ending::Decided);
         } else if is_newly_reset {
             // What the other side has sent by now is still on its way, and so may be what came late.

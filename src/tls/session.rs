@@ -203,8 +203,8 @@ impl Session {
         }
     }
 
-    /// Takes note that a side had closed the connection before it could have received all that was seen of the other. True
-    /// where that was the Finished that it waited for, so that the handshake, for it, was never complete
+    /// Takes note that a side had closed the connection before it could have received that by which it is decided. True
+    /// where that is the Finished that it waited for, so that the handshake, for it, was never complete
     /// [RFC 5246 section 7.4.9, RFC 8446 section 4.4.4].
     pub fn leave(&mut self, by: AlertFrom) -> bool {
         let has_data = self.client.has_application_data && self.server.has_application_data;

@@ -87,15 +87,14 @@ impl<S> Active<S> {
         end.is_some_and(|end| distance(end, acknowledged) >= 0)
     }
 
-    /// How the connection was closed, where who did had not received all that was seen of the other side.
-    pub fn left(&self) -> Option<Ending> {
-        let (Some(ending @ (Ending::Closed(side) | Ending::Reset(side))), Some(acknowledged)) =
-            (self.closing, self.closing_acknowledges)
-        else {
-            return None;
-        };
-        let end = self.streams[side.other().index()].end()?;
-        (!self.view.is_end_doubtful && distance(acknowledged, end) > 0).then_some(ending)
+    /// How the connection was closed by the other side before this segment of `side` could have reached it.
+    pub fn left_before(&self, side: Side, segment: &Segment<'_>) -> Option<Ending> {
+        let ending = self.closing.filter(
+            |ending| matches!(ending, Ending::Closed(by) | Ending::Reset(by) if *by == side.other()),
+        )?;
+        let end = segment.sequence.wrapping_add(segment.payload_wire_bytes);
+        let is_unread = distance(self.closing_acknowledges?, end) > 0;
+        (is_unread && !self.view.is_end_doubtful).then_some(ending)
     }
 
     /// Who closed first, where `side` ends the connection by this segment: the other one, where it acknowledges a FIN that

@@ -124,7 +124,6 @@ impl<C: Consumer> Table<C> {
         };
         slot.set_ends([Side::A, Side::B].map(|side| active.streams[side.index()].end().unwrap_or_default()));
         active.view.is_closed_knowingly = active.is_closed_knowingly();
-        active.view.left = active.left();
         for side in [Side::A, Side::B] {
             // What was lost at the end leaves no gap in front of anything.
             if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {
