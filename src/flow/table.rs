@@ -8,6 +8,7 @@
 
 mod choose;
 mod closing;
+mod delivery;
 mod ending;
 mod slot;
 
@@ -18,13 +19,14 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 
-use super::consumer::{Consumer, Ending, FlowView, Moment};
+use super::consumer::{Consumer, Ending, Moment};
 use super::key::Key;
-use super::stream::{Delivery, Origin, Stream};
+use super::stream::{Delivery, Stream};
 use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
+use delivery::{begin_by_content, hand_on, release};
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
 use slot::{Active, Phase, Slot};
 
@@ -580,8 +582,15 @@ impl<C: Consumer> Table<C> {
                         &mut deliver,
                     );
             }
-            if stream.is_beginning_hopeless(self.limits.flow_bytes) || stream.is_gap_hopeless(moment.at) {
+            let is_joined = stream.is_beginning_hopeless(self.limits.flow_bytes);
+            if is_joined || stream.is_gap_hopeless(moment.at) {
                 stream.skip_gap(&mut deliver);
+            }
+            if is_joined && streams[other].is_unanchored() {
+                // What both said tells together what it is.
+                streams[other].skip_gap(&mut |delivery| {
+                    hand_on(delivery, consumer, state, view, side.other(), moment);
+                });
             }
             active.view.lost_bytes |= is_lost;
             if active.streams[mine].is_unanchored() {
@@ -645,47 +654,6 @@ impl<C: Consumer> Table<C> {
 fn head_hash(hasher: &RandomState, payload: &[u8]) -> Option<u32> {
     let head = payload.get(..HEAD_BYTES)?;
     Some((hasher.hash_one(head) as u32).max(1))
-}
-
-/// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that
-/// was cut into small pieces.
-fn begin_by_content<C: Consumer>(
-    active: &mut Active<C::State>,
-    side: Side,
-    moment: &Moment,
-    consumer: &mut C,
-) {
-    let mut head = [0; HEAD_BYTES];
-    let stream = &mut active.streams[side.index()];
-    let Some((sequence, length)) = stream.lowest_run(&mut head) else { return };
-    if consumer.starts_stream(head.get(..length).unwrap_or_default()) {
-        stream.anchor(sequence, false);
-        release(active, side, moment, consumer);
-    }
-}
-
-/// Delivers what was held of a stream whose beginning has become known.
-fn release<C: Consumer>(active: &mut Active<C::State>, side: Side, moment: &Moment, consumer: &mut C) {
-    let Active { streams, state, view, .. } = active;
-    streams[side.index()].release(&mut |delivery| hand_on(delivery, consumer, state, view, side, moment));
-}
-
-/// Hands on what a stream delivers.
-fn hand_on<C: Consumer>(
-    delivery: Delivery<'_>,
-    consumer: &mut C,
-    state: &mut C::State,
-    view: &FlowView,
-    side: Side,
-    moment: &Moment,
-) {
-    match delivery {
-        Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
-        Delivery::Late(bytes, Origin { frame, at }) => {
-            consumer.data(state, view, side, bytes, &Moment { frame, at, ..*moment });
-        }
-        Delivery::Gap => consumer.gap(state, side),
-    }
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ fn ended_by(ending: Ending, client: Side) -> Option<AlertFrom> {
 fn plain_outcome(ending: Ending) -> Option<Outcome> {
     Some(match ending {
         Ending::Reset(_) => Outcome::Reset,
-        Ending::Closed(_) | Ending::Superseded => Outcome::Closed,
+        Ending::Closed(_) => Outcome::Closed,
         _ => Outcome::TimedOut,
     })
 }

@@ -224,8 +224,18 @@ impl Inspection {
             Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
             Stage::Requests(_) => self.follow(view, side, bytes, moment, hellos),
-            Stage::Http(..) | Stage::Opaque => {}
+            // Held until the other side told that nothing is to be learned but this.
+            Stage::Opaque => {
+                self.has_records[side.index()] |=
+                    self.is_joined(view) && tls::looks_like_application_data(bytes);
+            }
+            Stage::Http(..) => {}
         }
+    }
+
+    /// The beginning of the connection was not seen.
+    const fn is_joined(&self, view: &FlowView) -> bool {
+        view.originator.is_none() || self.has_gap
     }
 
     /// Learns that bytes of `side` are missing.
@@ -315,7 +325,7 @@ impl Inspection {
             self.stage = Stage::Dns(messages);
             return;
         }
-        let is_joined = view.originator.is_none() || self.has_gap;
+        let is_joined = self.is_joined(view);
         let dialogue = self.dialogue.get_or_insert_default();
         // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
         if is_joined && is_rest_before_request(&dialogue.said[mine], bytes) {

@@ -196,6 +196,29 @@ fn an_interface_that_two_sections_describe_is_told_once() {
 const ALERT: [u8; 2] = [2, 50];
 
 #[test]
+fn joins_a_connection_however_much_is_said_on_it() {
+    // Keep-alive connections that are open when a capture begins.
+    for (request, response, exchanges) in [(900, 4_000, 5), (900, 4_000, 20), (4_000, 900, 20), (60, 60, 100)]
+    {
+        let mut wire = Wire::joined(DYNAMODB);
+        for _ in 0..exchanges {
+            wire = wire.client(&record(23, &vec![0xd7; request])).server(&record(23, &vec![0xe9; response]));
+        }
+        for server in [DYNAMODB.0, [198, 51, 100, 9]] {
+            let mut wire =
+                Wire { server: (server, 443), packets: wire.packets.clone(), ..Wire::joined(DYNAMODB) };
+            for packet in &mut wire.packets {
+                let at = if packet[12..16] == CLIENT.0 { 16 } else { 12 };
+                packet[at..at + 4].copy_from_slice(&server);
+            }
+            let found = wire.records_cut(usize::MAX, true).remove(0);
+            assert_eq!(found.completeness, Completeness::MidStream);
+            assert!(found.tls.unwrap().established, "{request} {response} {exchanges} {server:?}");
+        }
+    }
+}
+
+#[test]
 fn takes_an_alert_after_the_servers_end_for_no_refusal() {
     let wire = || Wire::opened(DYNAMODB).client(&client_hello());
     let alert = record(21, &ALERT);

@@ -29,7 +29,8 @@ struct Direction {
     has_changed_cipher: bool,
     /// A handshake record came after it: Finished (TLS 1.2 and older).
     has_finished: bool,
-    has_application_data: bool,
+    /// When the first record of application data came.
+    application_data_at: Option<Timestamp>,
     /// Application data that can hold the Finished of TLS 1.3.
     has_finished_size: bool,
     alerts: Alerts,
@@ -44,7 +45,7 @@ impl Direction {
             ssl2_records: 0,
             has_changed_cipher: false,
             has_finished: false,
-            has_application_data: false,
+            application_data_at: None,
             has_finished_size: false,
             alerts: Alerts::default(),
         }
@@ -207,7 +208,7 @@ impl Session {
     /// where that is the Finished that it waited for, so that the handshake, for it, was never complete
     /// [RFC 5246 section 7.4.9, RFC 8446 section 4.4.4].
     pub fn leave(&mut self, by: AlertFrom) -> bool {
-        let has_data = self.client.has_application_data && self.server.has_application_data;
+        let has_data = self.has_data_both_ways();
         // Of a full handshake before TLS 1.3 the server's Finished is the last one, of others the client's.
         let is_last_of_server = self.is_tls12_or_older() && self.facts.resumed != Some(true);
         let is_waiting = if is_last_of_server { AlertFrom::Client } else { AlertFrom::Server };
@@ -356,7 +357,7 @@ impl Session {
                 }
             }
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
-            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length),
+            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, at),
             Layer::Tls(_) => {}
             Layer::Ssl2 => {
                 let direction = self.direction(sender);
@@ -405,9 +406,12 @@ impl Session {
     fn note_abbreviated_handshake(&mut self) {
         if self.is_flight_short && self.facts.resumed.is_none() && session_id::is_echoed(&self.facts) {
             self.facts.resumed = Some(true);
-            let has_ticket =
-                self.facts.client_hello.as_ref().is_some_and(|hello| hello.session_ticket.is_some());
-            self.facts.resumption = Some(if has_ticket { Resumption::Ticket } else { Resumption::SessionId });
+            self.facts.resumption =
+                self.facts.client_hello.as_ref().and_then(|hello| match hello.session_ticket {
+                    Some(_) => Some(Resumption::Ticket),
+                    // A ticket may have been in what was cut.
+                    None => (!hello.is_truncated).then_some(Resumption::SessionId),
+                });
         }
     }
 
@@ -438,29 +442,35 @@ impl Session {
         }
     }
 
-    fn application_data(&mut self, sender: Sender, length: usize) {
-        self.direction(sender).has_application_data = true;
+    fn application_data(&mut self, sender: Sender, length: usize, at: Timestamp) {
+        self.direction(sender).application_data_at.get_or_insert(at);
         let is_finished = match sender {
             Sender::Server => finished::may_hold(length, self.facts.cipher_suite()),
-            Sender::Client => self.is_client_finished(length),
+            Sender::Client => self.is_client_finished(length, at),
         };
         self.direction(sender).has_finished_size |= is_finished;
     }
 
-    /// True where an encrypted record of the client can hold its Finished. It has no keys before the ServerHello but
-    /// those for early data, which is never offered again in answer to a HelloRetryRequest.
-    fn is_client_finished(&mut self, length: usize) -> bool {
+    /// True where an encrypted record of the client, come at `at`, can hold its Finished. It has no keys before the
+    /// ServerHello but those for early data, which is never offered again in answer to a HelloRetryRequest.
+    fn is_client_finished(&mut self, length: usize, at: Timestamp) -> bool {
         let is_second_hello = self.facts.second_client_hello.is_some();
-        let is_answer =
-            self.server.has_application_data && (is_second_hello || self.facts.hello_retry_request.is_none());
+        // What waited behind a gap comes later than it was sent.
+        let is_behind_server = self.server.application_data_at.is_some_and(|first| first <= at);
+        let is_answer = is_behind_server && (is_second_hello || self.facts.hello_retry_request.is_none());
         match &self.facts.client_hello {
             Some(hello) if hello.offers_early_data && !is_second_hello => {
                 let suite = self.facts.cipher_suite();
                 self.behind_early_data.is_finished(length, suite) && is_answer
             }
-            Some(_) => finished::may_hold(length, self.facts.cipher_suite()),
-            None => finished::may_hold(length, self.facts.cipher_suite()) && is_answer,
+            Some(hello) if !hello.is_truncated => finished::may_hold(length, self.facts.cipher_suite()),
+            // Whether it offered early data is not known.
+            Some(_) | None => finished::may_hold(length, self.facts.cipher_suite()) && is_answer,
         }
+    }
+
+    const fn has_data_both_ways(&self) -> bool {
+        self.client.application_data_at.is_some() && self.server.application_data_at.is_some()
     }
 
     fn note_established(&mut self, at: Timestamp) {
@@ -478,8 +488,7 @@ impl Session {
             Some(hello) if !is_tls13(hello.version()) => {
                 // An alert in front of what it waits for is no end of a good handshake. Directions may come out of step.
                 let has_given_up = self.client_gave_up_at.is_some_and(|alert| alert < at);
-                client.has_finished && server.has_finished && !has_given_up
-                    || client.has_application_data && server.has_application_data
+                client.has_finished && server.has_finished && !has_given_up || self.has_data_both_ways()
             }
             Some(_) | None => client.has_finished_size && server.has_finished_size,
         };

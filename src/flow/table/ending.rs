@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::{Active, DUE_PER_PACKET, NONE, Phase, Table, hand_on};
+use super::delivery::hand_on;
+use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};

@@ -272,6 +272,38 @@ fn keeps_both_hellos_of_a_retry() {
 }
 
 #[test]
+fn a_ticket_may_be_in_what_was_cut() {
+    let server = [record(22, &old_server(&[3; 32], 0xc02f)), CCS.to_vec(), finished()].concat();
+    let client = old_client(&[3; 32], &[sni(b"a.example"), extension(35, &[9; 200])]);
+    for (length, resumption) in
+        [(client.len(), Some(Resumption::Ticket)), (client.len() - 10, None), (client.len() - 210, None)]
+    {
+        let mut session = Session::new();
+        session.client(client.get(..length).unwrap(), at(1));
+        if length < client.len() {
+            session.client_gap();
+        }
+        session.server(&server, at(2));
+        let facts = session.finish();
+        assert_eq!((facts.resumed, facts.resumption), (Some(true), resumption), "{length}");
+    }
+}
+
+#[test]
+fn early_data_is_no_finished_where_the_hello_was_missed() {
+    let (_, server) = full_tls13();
+    for (early, is_established) in [(true, false), (false, true)] {
+        let mut session = Session::new();
+        session.client_gap();
+        let answer = |session: &mut Session| session.server(&server, at(5));
+        // What waited behind the gap is given later than what the server said.
+        answer(&mut session);
+        session.client(&data(), at(if early { 1 } else { 6 }));
+        assert_eq!(session.finish().established, is_established);
+    }
+}
+
+#[test]
 fn a_ticket_may_be_in_the_hello_inside() {
     let extensions = [extension(43, &[3, 4]), extension(41, &[0, 0]), extension(51, &[0, 29, 0, 1, 9])];
     let server = record(22, &message(2, &server_body(0x0303, &[8; 32], &[], 0x1301, &extensions)));

@@ -1,0 +1,52 @@
+//! What streams deliver, on its way to who reads it.
+
+use super::{Active, HEAD_BYTES};
+use crate::flow::consumer::{Consumer, FlowView, Moment};
+use crate::flow::stream::{Delivery, Origin};
+use crate::model::Side;
+
+/// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that
+/// was cut into small pieces.
+pub(super) fn begin_by_content<C: Consumer>(
+    active: &mut Active<C::State>,
+    side: Side,
+    moment: &Moment,
+    consumer: &mut C,
+) {
+    let mut head = [0; HEAD_BYTES];
+    let stream = &mut active.streams[side.index()];
+    let Some((sequence, length)) = stream.lowest_run(&mut head) else { return };
+    if consumer.starts_stream(head.get(..length).unwrap_or_default()) {
+        stream.anchor(sequence, false);
+        release(active, side, moment, consumer);
+    }
+}
+
+/// Delivers what was held of a stream whose beginning has become known.
+pub(super) fn release<C: Consumer>(
+    active: &mut Active<C::State>,
+    side: Side,
+    moment: &Moment,
+    consumer: &mut C,
+) {
+    let Active { streams, state, view, .. } = active;
+    streams[side.index()].release(&mut |delivery| hand_on(delivery, consumer, state, view, side, moment));
+}
+
+/// Hands on what a stream delivers.
+pub(super) fn hand_on<C: Consumer>(
+    delivery: Delivery<'_>,
+    consumer: &mut C,
+    state: &mut C::State,
+    view: &FlowView,
+    side: Side,
+    moment: &Moment,
+) {
+    match delivery {
+        Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
+        Delivery::Late(bytes, Origin { frame, at }) => {
+            consumer.data(state, view, side, bytes, &Moment { frame, at, ..*moment });
+        }
+        Delivery::Gap => consumer.gap(state, side),
+    }
+}
