@@ -50,6 +50,17 @@ pub fn link_addresses(link_type: u16, data: &[u8]) -> Option<([u8; 6], [u8; 6])>
     Some((header.source(), header.destination()))
 }
 
+/// The interface that a frame of the device "any" was taken on, as the system numbered it; `None` where the link type does
+/// not tell [https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html].
+#[inline]
+#[must_use]
+pub fn cooked_interface(link_type: u16, data: &[u8]) -> Option<u32> {
+    if link_type != LINUX_SLL2 {
+        return None;
+    }
+    data.get(4..).and_then(|rest| rest.first_chunk()).map(|number| u32::from_be_bytes(*number))
+}
+
 /// Four bytes of address family, in the byte order of the capturing host (null) or the network
 /// (loop); BSDs disagree about the number for IPv6.
 fn null(view: &mut View<'_>) -> Result<Next, DecodeError> {

@@ -21,7 +21,7 @@ pub struct Moment {
     pub frame: u64,
     /// The interface and encapsulation, as a number the caller gave them.
     pub context: u32,
-    /// The interface alone.
+    /// The interface alone, or what tells one from another on a device for all of them.
     pub interface: u32,
     /// Source and destination hardware address of the frame, where the caller needs them.
     pub link: Option<([u8; 6], [u8; 6])>,

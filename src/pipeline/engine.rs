@@ -323,6 +323,17 @@ fn link_type(frame: &Frame<'_>, interfaces: &[Interface]) -> LinkType {
     interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type)
 }
 
+/// Where a frame was taken: its interface, or that which the frames of a device for all interfaces tell themselves.
+#[inline]
+fn place_of(frame: &Frame<'_>, link_type: LinkType) -> u32 {
+    /// Apart from the numbers of interfaces in files.
+    const TOLD: u32 = 1 << 31;
+    match decode::cooked_interface(link_type.0, frame.data) {
+        Some(number) => TOLD | number << 8 | (frame.interface & 0xff),
+        None => frame.interface,
+    }
+}
+
 impl Streams {
     /// Takes a segment.
     ///
@@ -342,7 +353,7 @@ impl Streams {
             at: frame.timestamp,
             frame: frame.number,
             context,
-            interface: frame.interface,
+            interface: place_of(frame, link_type),
             link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
         };
         match self.table.push_at(place, segment, &moment, &mut self.flows) {

@@ -17,6 +17,7 @@ use crate::model::{
     Access, AlertFrom, Completeness, EndpointEvidence, Outcome, ProxyKind, Record, Sni, Timestamp,
 };
 
+mod any_device;
 mod before_tls;
 mod leaving;
 

@@ -6,7 +6,7 @@ mod translated;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::flow::consumer::{Identity, MAX_CONTEXTS};
+use crate::flow::consumer::{FlowView, Identity, MAX_CONTEXTS};
 
 const CLIENT: &str = "10.0.0.9:40000";
 const SERVER: &str = "10.0.0.1:443";
