@@ -26,21 +26,29 @@ pub struct PathInput<'a> {
     /// The same two ends under other addresses, before or behind address translation.
     pub translated: &'a [(SocketAddr, SocketAddr)],
     /// Every way the flow was seen.
-    pub sightings: &'a [Sighting],
-    /// Hardware addresses, where a rule needs them: of the client's side and of the next hop, that is the source and
-    /// the destination of what the client sends, and the other way round of what comes back.
-    pub link_addresses: &'a [([u8; 6], [u8; 6])],
-    /// Every link it was seen on either tells hardware addresses or has none.
-    pub knows_link_addresses: bool,
-    /// Kinds of the interfaces it was seen on, live only.
-    pub link_kinds: &'a [Arc<str>],
-    /// It was seen live: what is not in `link_kinds` has no kind.
+    pub ways: &'a [Way],
+    /// There were more ways than are remembered.
+    pub has_more_ways: bool,
+    /// It was seen live: a way without a kind has none.
     pub knows_link_kinds: bool,
     pub endpoint: &'a EndpointFacts,
     /// TLS ran inside a proxy's connection: the server's address is the proxy's.
     pub is_proxied: bool,
     /// ESP to or from a configured outside address was seen on the same interface, at the same time.
     pub esp_seen: bool,
+}
+
+/// One way on which a flow was seen: an interface, and what its packets were wrapped in there.
+#[derive(Clone, Debug)]
+pub struct Way {
+    pub sighting: Sighting,
+    /// Kind of the interface, live only.
+    pub link_kind: Option<Arc<str>>,
+    /// Hardware addresses, where a rule needs them: of the client's side and of the next hop, that is the source and
+    /// the destination of what the client sends, and the other way round of what comes back.
+    pub link_addresses: Vec<([u8; 6], [u8; 6])>,
+    /// These are all, or the link has none.
+    pub knows_link_addresses: bool,
 }
 
 impl PathOptions {
@@ -226,7 +234,7 @@ fn is_after_nat(input: &PathInput<'_>, options: &PathOptions) -> bool {
 }
 
 fn has_ipsec_link(input: &PathInput<'_>) -> bool {
-    input.link_kinds.iter().any(|kind| IPSEC_LINK_KINDS.contains(&&**kind))
+    input.ways.iter().filter_map(|way| way.link_kind.as_deref()).any(|kind| IPSEC_LINK_KINDS.contains(&kind))
 }
 
 /// An address that Site-to-Site VPN may use inside a tunnel: in 169.254.0.0/16, without the ranges that
@@ -239,8 +247,8 @@ fn is_inside_address(address: IpAddr) -> bool {
     address.is_link_local() && !is_reserved
 }
 
-/// True where every condition of the rule holds, those on a sighting for one and the same sighting; `None` where that hangs
-/// on what the capture does not tell.
+/// True where every condition of the rule holds, those on a way for one and the same; `None` where that hangs on what the
+/// capture does not tell.
 fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
     let holds = |nets: &[IpNet], address: SocketAddr| {
         nets.is_empty() || nets.iter().any(|net| net.contains(&address.ip().to_canonical()))
@@ -248,21 +256,30 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
     let mut views = std::iter::once((input.client, input.server)).chain(input.translated.iter().copied());
     let is_between =
         views.any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server));
-    let is_kind = rule.link_kind.is_empty()
-        || input.link_kinds.iter().any(|kind| rule.link_kind.iter().any(|wanted| **kind == **wanted));
-    let is_next_hop = rule.next_hop_mac.is_empty()
-        || input.link_addresses.iter().any(|(_, next_hop)| rule.next_hop_mac.contains(next_hop));
-    let is_of_sighting = !rule.interface.is_empty()
+    let is_of_way = !rule.interface.is_empty()
         || !rule.vlan.is_empty()
         || !rule.vni.is_empty()
         || !rule.gwlb_endpoint.is_empty()
-        || !rule.tunnel.is_empty();
-    let seen = || any(input.sightings.iter().map(|sighting| matches_sighting(rule, sighting)));
+        || !rule.tunnel.is_empty()
+        || !rule.link_kind.is_empty()
+        || !rule.next_hop_mac.is_empty();
+    let by_way = || {
+        let of_known = any(input.ways.iter().map(|way| matches_way(rule, way, input.knows_link_kinds)));
+        of_known.filter(|is_one| *is_one || !input.has_more_ways)
+    };
+    all([Some(is_between), if is_of_way { by_way() } else { Some(true) }])
+}
+
+fn matches_way(rule: &PathRule, way: &Way, knows_link_kinds: bool) -> Option<bool> {
+    let kind = way.link_kind.as_deref();
+    let is_kind = rule.link_kind.is_empty()
+        || kind.is_some_and(|kind| rule.link_kind.iter().any(|wanted| **wanted == *kind));
+    let is_next_hop = rule.next_hop_mac.is_empty()
+        || way.link_addresses.iter().any(|(_, next_hop)| rule.next_hop_mac.contains(next_hop));
     all([
-        Some(is_between),
-        (is_kind || input.knows_link_kinds).then_some(is_kind),
-        (is_next_hop || input.knows_link_addresses).then_some(is_next_hop),
-        if is_of_sighting { seen() } else { Some(true) },
+        matches_sighting(rule, &way.sighting),
+        (is_kind || knows_link_kinds).then_some(is_kind),
+        (is_next_hop || way.knows_link_addresses).then_some(is_next_hop),
     ])
 }
 

@@ -66,6 +66,8 @@ pub struct FlowView {
     pub has_payload: bool,
     /// Contexts the flow was seen in, in order of appearance.
     pub contexts: ArrayVec<u32, MAX_CONTEXTS>,
+    /// There were more than are remembered.
+    pub has_more_contexts: bool,
     /// Other addresses (source and destination of the originator's packets) of the same flow, at most
     /// [`MAX_CONTEXTS`].
     pub translated: Vec<(SocketAddr, SocketAddr)>,
@@ -106,7 +108,7 @@ pub trait Consumer {
     fn data(&mut self, state: &mut Self::State, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment);
     /// A packet of `side` with hardware addresses was seen, also of a flow that is decided and waits for what other
     /// interfaces saw of it.
-    fn linked(&mut self, _state: &mut Self::State, _side: Side, _link: ([u8; 6], [u8; 6])) {}
+    fn linked(&mut self, _state: &mut Self::State, _side: Side, _link: ([u8; 6], [u8; 6]), _context: u32) {}
     /// Learns that bytes of `side` are missing.
     fn gap(&mut self, state: &mut Self::State, side: Side);
     /// True once no byte of the flow matters any more.

@@ -466,6 +466,7 @@ impl<C: Consumer> Table<C> {
         if !active.view.contexts.contains(&moment.context)
             && active.view.contexts.try_push(moment.context).is_err()
         {
+            active.view.has_more_contexts = true;
             self.counts.contexts_refused += 1;
         }
         let is_elsewhere = slot.interface != moment.interface;
@@ -474,7 +475,7 @@ impl<C: Consumer> Table<C> {
             let _ = active.interfaces.try_push(moment.interface);
         }
         if let Some(link) = moment.link {
-            consumer.linked(&mut active.state, side, link);
+            consumer.linked(&mut active.state, side, link, moment.context);
         }
         if active.lingering.is_some() {
             return Taken::Decided;

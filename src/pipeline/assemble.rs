@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 
-use arrayvec::ArrayVec;
-
 use super::flows::{EndpointInput, Flows};
-use super::inspect::{Finding, Inspection, Link, MAX_LINKS, TlsStage};
-use crate::classify;
+use super::inspect::{Finding, Inspection, Link, TlsStage};
+use crate::classify::{self, path::Way};
 use crate::flow::{Ending, FlowView};
 use crate::model::{
     AlertFrom, Completeness, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts, ProxyFacts, Record,
@@ -24,7 +22,8 @@ pub(super) fn record(
     mut ending: Ending,
     now: Timestamp,
 ) -> Result<Record, Eviction> {
-    let mut links: ArrayVec<Link, MAX_LINKS> = state.links().iter().copied().collect();
+    let may_lack_links = state.may_lack_links();
+    let mut links: Vec<(u32, Link)> = state.links().to_vec();
     if !view.has_payload {
         return Err(Eviction::NoPayload);
     }
@@ -53,7 +52,7 @@ pub(super) fn record(
     let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
     if client_side == Side::B {
-        links.iter_mut().for_each(|(a, b)| std::mem::swap(a, b));
+        links.iter_mut().for_each(|(_, (a, b))| std::mem::swap(a, b));
     }
     let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), &view);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
@@ -82,8 +81,7 @@ pub(super) fn record(
         return Err(Eviction::NotTls);
     }
     let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
-    let sightings = flows.sightings_of(&view);
-    let kinds = flows.kinds_of(&view);
+    let (ways, has_more_ways) = flows.ways_of(&view, &links, may_lack_links);
     let esp_seen = flows.esp_seen(&view, now);
     let path = if endpoint.service.is_some() {
         classify::path::classify(
@@ -91,10 +89,8 @@ pub(super) fn record(
                 client,
                 server,
                 translated: &view.translated,
-                sightings: &sightings,
-                link_addresses: &links,
-                knows_link_addresses: flows.knows_link_addresses(&view),
-                link_kinds: &kinds,
+                ways: &ways,
+                has_more_ways,
                 knows_link_kinds: flows.is_live(),
                 endpoint: &endpoint,
                 is_proxied: parts.proxy.is_some()
@@ -106,6 +102,13 @@ pub(super) fn record(
     } else {
         PathFacts::default()
     };
+    let mut sightings = Vec::with_capacity(ways.len());
+    for Way { sighting, .. } in ways {
+        // Each section of a file numbers its interfaces anew.
+        if !sightings.contains(&sighting) {
+            sightings.push(sighting);
+        }
+    }
     Ok(parts.into_record(flows, view, ending, (client, server), client_side, endpoint, path, sightings))
 }
 

@@ -11,11 +11,12 @@ use hashbrown::HashMap;
 use super::assemble;
 use super::contexts::Contexts;
 use super::counts::Reasons;
-use super::inspect::Inspection;
+use super::inspect::{Inspection, Link};
 use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
+use crate::classify::path::Way;
 use crate::classify::{self, NameCache};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
@@ -242,46 +243,38 @@ impl Flows {
         })
     }
 
-    pub fn sightings_of(&self, view: &FlowView) -> Vec<Sighting> {
+    /// The ways a flow was seen, with the hardware addresses that `links` has of each context, the client's side first. True
+    /// beside them where there were others, of which nothing is known any more.
+    pub fn ways_of(&self, view: &FlowView, links: &[(u32, Link)], may_lack_links: bool) -> (Vec<Way>, bool) {
+        let mut has_more = view.has_more_contexts;
         // Nearly always one, and a list that grows by itself begins with room for four.
-        let mut sightings = Vec::with_capacity(view.contexts.len());
+        let mut ways = Vec::with_capacity(view.contexts.len());
         for &context in &view.contexts {
-            if let Some((interface, layers)) = self.contexts.get(context) {
-                let interface = interface.and_then(|number| self.interface(number));
-                let name = interface.and_then(|interface| interface.name.clone());
-                let sighting = Sighting { interface: name, encapsulation: layers.clone() };
-                // Each section of a file numbers its interfaces anew.
-                if !sightings.contains(&sighting) {
-                    sightings.push(sighting);
-                }
-            }
+            let Some((number, layers)) = self.contexts.get(context) else {
+                has_more = true;
+                continue;
+            };
+            has_more |= number.is_none();
+            let interface = number.and_then(|number| self.interface(number));
+            let of_way = links.iter().filter(|(of, _)| *of == context);
+            let link_addresses: Vec<Link> = of_way.map(|(_, link)| *link).collect();
+            // Cooked captures keep one of the two, and what has none of its own was not looked at.
+            let knows_link_addresses = interface.is_some_and(|interface| match interface.link_type {
+                LinkType::LINUX_SLL | LinkType::LINUX_SLL2 => false,
+                LinkType::ETHERNET => !may_lack_links && !link_addresses.is_empty(),
+                _ => true,
+            });
+            ways.push(Way {
+                sighting: Sighting {
+                    interface: interface.and_then(|interface| interface.name.clone()),
+                    encapsulation: layers.clone(),
+                },
+                link_kind: interface.and_then(|interface| interface.kind.clone()),
+                link_addresses,
+                knows_link_addresses,
+            });
         }
-        sightings
-    }
-
-    pub fn interfaces_of(&self, view: &FlowView) -> impl Iterator<Item = u32> {
-        view.contexts.iter().filter_map(|&context| self.contexts.get(context)?.0)
-    }
-
-    pub fn kinds_of(&self, view: &FlowView) -> Vec<Arc<str>> {
-        let mut kinds = Vec::new();
-        for kind in self.interfaces_of(view).filter_map(|number| self.interface(number)?.kind.as_ref()) {
-            if !kinds.contains(kind) {
-                kinds.push(Arc::clone(kind));
-            }
-        }
-        kinds
-    }
-
-    /// True where every link the flow was seen on either tells hardware addresses or has none: cooked captures keep one
-    /// of the two.
-    pub fn knows_link_addresses(&self, view: &FlowView) -> bool {
-        let mut known = self.interfaces_of(view).map(|number| self.interface(number));
-        known.all(|interface| {
-            interface.is_some_and(|interface| {
-                !matches!(interface.link_type, LinkType::LINUX_SLL | LinkType::LINUX_SLL2)
-            })
-        })
+        (ways, has_more)
     }
 
     /// True where packets come from interfaces, whose kinds the system tells.
@@ -359,11 +352,18 @@ impl Consumer for Flows {
         state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
     }
 
-    fn linked(&mut self, state: &mut Inspection, side: Side, (source, destination): ([u8; 6], [u8; 6])) {
-        state.note_link(match side {
+    fn linked(
+        &mut self,
+        state: &mut Inspection,
+        side: Side,
+        (source, destination): ([u8; 6], [u8; 6]),
+        context: u32,
+    ) {
+        let link = match side {
             Side::A => (source, destination),
             Side::B => (destination, source),
-        });
+        };
+        state.note_link(context, link);
     }
 
     fn gap(&mut self, state: &mut Inspection, side: Side) {

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use memchr::memchr_iter;
 
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
-use crate::flow::{FlowView, Moment};
+use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
 use crate::tls::{self, Hellos, Probe};
 
@@ -31,8 +31,8 @@ const MIN_PROBED_BYTES: usize = 64;
 /// How often requests of one connection may end in a tunnel, or in the wish for one: as often as a client asks again.
 const MAX_TUNNELS: u8 = 16;
 
-/// Hardware addresses remembered per flow: both ends, before and after two hops.
-pub const MAX_LINKS: usize = 4;
+/// Hardware addresses remembered per flow: those of both directions on each way.
+const MAX_LINKS: usize = 2 * MAX_CONTEXTS;
 
 /// One flow's inspection.
 #[derive(Default)]
@@ -48,8 +48,8 @@ pub struct Inspection {
     tunnels: u8,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
-    /// Distinct hardware addresses, where they are wanted.
-    links: Option<Box<ArrayVec<Link, MAX_LINKS>>>,
+    /// Distinct hardware addresses and their context, where they are wanted.
+    links: Option<Box<ArrayVec<(u32, Link), MAX_LINKS>>>,
 }
 
 /// The hardware addresses of one hop: that on the way to [`Side::A`], and that on the way to [`Side::B`].
@@ -195,18 +195,23 @@ impl Inspection {
         }
     }
 
-    /// Remembers the hardware addresses of a packet.
-    pub fn note_link(&mut self, link: Link) {
-        if !self.links().contains(&link) {
-            // A further one is left out.
-            let _ = self.links.get_or_insert_default().try_push(link);
+    /// Remembers the hardware addresses of a packet in a context.
+    pub fn note_link(&mut self, context: u32, link: Link) {
+        if !self.links().contains(&(context, link)) {
+            let _ = self.links.get_or_insert_default().try_push((context, link));
         }
     }
 
-    /// Distinct hardware addresses the flow was seen with, where they are wanted.
+    /// Distinct hardware addresses the flow was seen with, each with its context, where they are wanted.
     #[must_use]
-    pub fn links(&self) -> &[Link] {
+    pub fn links(&self) -> &[(u32, Link)] {
         self.links.as_ref().map_or(&[], |links| links)
+    }
+
+    /// True where there may have been more of them.
+    #[must_use]
+    pub fn may_lack_links(&self) -> bool {
+        self.links().len() == MAX_LINKS
     }
 
     /// Takes the next bytes of `side`; `answers` receives whole DNS messages.

@@ -13,6 +13,7 @@ struct Case {
     kinds: Vec<Arc<str>>,
     /// What is not in the two is not there.
     knows_links: bool,
+    has_more_ways: bool,
     endpoint: EndpointFacts,
     is_proxied: bool,
     esp_seen: bool,
@@ -29,6 +30,7 @@ impl Default for Case {
             links: Vec::new(),
             kinds: Vec::new(),
             knows_links: true,
+            has_more_ways: false,
             endpoint: EndpointFacts {
                 kind: Some(EndpointKind::Regional),
                 evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
@@ -79,15 +81,20 @@ fn decide(case: &Case) -> String {
 }
 
 fn classify_case(case: &Case) -> PathFacts {
+    let way = |sighting: &Sighting| Way {
+        sighting: sighting.clone(),
+        link_kind: case.kinds.first().cloned(),
+        link_addresses: case.links.clone(),
+        knows_link_addresses: case.knows_links,
+    };
+    let ways: Vec<Way> = case.sightings.iter().map(way).collect();
     classify(
         &PathInput {
             client: case.client.parse().unwrap(),
             server: case.server.parse().unwrap(),
             translated: &case.translated,
-            sightings: &case.sightings,
-            link_addresses: &case.links,
-            knows_link_addresses: case.knows_links,
-            link_kinds: &case.kinds,
+            ways: &ways,
+            has_more_ways: case.has_more_ways,
             knows_link_kinds: case.knows_links,
             endpoint: &case.endpoint,
             is_proxied: case.is_proxied,
@@ -440,6 +447,48 @@ fn what_the_capture_does_not_tell_keeps_later_rules_from_proving_anything() {
     };
     assert_eq!(decide(&nat(Vec::new())), "internet public_endpoint likely - address,prefix");
     assert_eq!(decide(&nat(vec![asks_interface])), "internet public_endpoint possible - address,prefix");
+}
+
+#[test]
+fn conditions_on_a_way_hold_for_one_and_the_same() {
+    let hop = |last| ([1; 6], [2, 0, 0, 0, 0, last]);
+    let way = |interface: &str, kind: &str, last| Way {
+        sighting: sighting(interface, &[]),
+        link_kind: Some(Arc::from(kind)),
+        link_addresses: vec![hop(last)],
+        knows_link_addresses: true,
+    };
+    let ways = [way("lan0", "veth", 1), way("wan0", "vti", 2)];
+    let asks = |interface: &str, kind: &[&str], last: Option<u8>| PathRule {
+        interface: vec![interface.into()],
+        link_kind: kind.iter().map(|kind| (*kind).to_owned()).collect(),
+        next_hop_mac: last.into_iter().map(|last| hop(last).1).collect(),
+        ..rule("asked", Access::InVpc)
+    };
+    let case = Case::default();
+    for (rule, holds) in [
+        (asks("lan0", &[], Some(1)), true),
+        (asks("lan0", &[], Some(2)), false),
+        (asks("wan0", &["vti"], Some(2)), true),
+        (asks("lan0", &["vti"], None), false),
+    ] {
+        for has_more_ways in [false, true] {
+            let input = PathInput {
+                client: case.client.parse().unwrap(),
+                server: case.server.parse().unwrap(),
+                translated: &[],
+                ways: &ways,
+                has_more_ways,
+                knows_link_kinds: true,
+                endpoint: &case.endpoint,
+                is_proxied: false,
+                esp_seen: false,
+            };
+            // It may hold on a way that is not remembered.
+            let expected = if holds || !has_more_ways { Some(holds) } else { None };
+            assert_eq!(matches(&rule, &input), expected);
+        }
+    }
 }
 
 /// A rule that names no entry leaves it to what name and address say, which is not what a later rule says.

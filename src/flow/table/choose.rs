@@ -322,10 +322,11 @@ impl<C: Consumer> Table<C> {
                 }
                 let position = if is_first { 0 } else { view.contexts.len() };
                 if view.contexts.try_insert(position, moment.context).is_err() {
+                    view.has_more_contexts = true;
                     self.counts.contexts_refused += 1;
                 }
                 if let (Some(link), Some(sender)) = (moment.link, sender) {
-                    consumer.linked(&mut active.state, sender, link);
+                    consumer.linked(&mut active.state, sender, link, moment.context);
                 }
             }
             self.end(index, Ending::Translated, consumer);

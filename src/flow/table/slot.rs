@@ -111,6 +111,7 @@ impl<S: Default> Active<S> {
                 has_packets: [false; 2],
                 has_payload: false,
                 contexts: ArrayVec::new(),
+                has_more_contexts: false,
                 translated: Vec::new(),
                 round_trip: None,
                 lost_bytes: false,
