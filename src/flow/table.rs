@@ -478,6 +478,9 @@ impl<C: Consumer> Table<C> {
             consumer.linked(&mut active.state, side, link, moment.context);
         }
         if active.lingering.is_some() {
+            if is_elsewhere && slot.view_hash == 0 && slot.has_base[side.index()] {
+                self.join_late(index, side, segment, moment, consumer);
+            }
             return Taken::Decided;
         }
         let (mine, other) = (side.index(), side.other().index());
@@ -562,7 +565,10 @@ impl<C: Consumer> Table<C> {
                 && (slot.head[mine] == 0 || slot.head[mine] == hash)
             {
                 slot.head[mine] = hash;
-                is_join_candidate = consumer.starts_stream(segment.payload) && slot.view_hash == 0;
+                // Told by what the client says first; by the answer only where that was missed.
+                let is_first = slot.head[other] == 0 || !consumer.is_answer(segment.payload);
+                is_join_candidate =
+                    is_first && slot.view_hash == 0 && consumer.starts_stream(segment.payload);
             }
             let room = self.limits.memory_bytes.saturating_sub(self.held_bytes).min(self.limits.flow_bytes);
             let mut is_lost = false;
@@ -640,9 +646,8 @@ impl<C: Consumer> Table<C> {
         if let Some(ending) = ending {
             self.end_or_linger(index, ending, consumer);
         }
-        if is_join_candidate && let Some(head) = segment.payload.get(..HEAD_BYTES) {
-            let hash = self.hasher.hash_one((segment.sequence, head)).max(1);
-            self.join(index, hash, segment, moment, consumer);
+        if is_join_candidate {
+            self.join(index, segment, moment, consumer);
         }
         if is_memory_full {
             self.release_memory(index, consumer);

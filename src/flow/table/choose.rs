@@ -1,11 +1,12 @@
 //! Which of several flows with the same addresses and ports a segment belongs to.
 
 use std::cell::LazyCell;
+use std::hash::BuildHasher;
 
 use arrayvec::ArrayVec;
 
 use super::slot::{Active, Translated};
-use super::{NONE, Phase, Slot, Table, head_hash};
+use super::{HEAD_BYTES, NONE, Phase, Slot, Table, head_hash};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::stream::{WINDOW, distance};
 use crate::flow::{Consumer, Ending, Key, Moment};
@@ -267,14 +268,9 @@ impl<C: Consumer> Table<C> {
     }
 
     /// Remembers a client's first bytes, or recognises them as those of a flow under other addresses.
-    pub(super) fn join(
-        &mut self,
-        index: u32,
-        hash: u64,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &mut C,
-    ) {
+    pub(super) fn join(&mut self, index: u32, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) {
+        let Some(first_bytes) = segment.payload.get(..HEAD_BYTES) else { return };
+        let hash = self.hasher.hash_one((segment.sequence, first_bytes)).max(1);
         let own = self.slots.get(index as usize);
         let key = own.map(|slot| slot.key);
         let sides = |slot: &Slot<C::State>, head: Option<u32>| {
@@ -338,6 +334,25 @@ impl<C: Consumer> Table<C> {
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.view_hash = hash;
             self.views.insert(hash, index);
+        }
+    }
+
+    /// The same of a flow that is over and waits for other interfaces, of which this is one.
+    #[cold]
+    pub(super) fn join_late(
+        &mut self,
+        index: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+        consumer: &mut C,
+    ) {
+        let head = head_hash(&self.hasher, segment.payload);
+        let is_beginning = self.slots.get(index as usize).is_some_and(|slot| {
+            slot.base[side.index()] == segment.sequence && head == Some(slot.head[side.index()])
+        });
+        if is_beginning && consumer.starts_stream(segment.payload) {
+            self.join(index, segment, moment, consumer);
         }
     }
 }

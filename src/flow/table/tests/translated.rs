@@ -113,3 +113,20 @@ fn the_same_port_begins_anew_under_the_other_addresses() {
     assert_eq!(decided.len(), 2);
     assert!(decided.iter().all(|flow| flow.translated == 1));
 }
+
+#[test]
+fn a_view_is_joined_though_both_were_over_before_it_was_seen_elsewhere() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 240;
+    wire.table.set_linger(Duration::from_secs(2));
+    // One interface shows both, and is read first.
+    for (client, place) in [(CLIENT, 0), (FAR_CLIENT, 0), (CLIENT, 1), (FAR_CLIENT, 2)] {
+        (wire.client, wire.context, wire.interface) = (client, place, place);
+        for (from_client, flags, sequence, acknowledgment, payload) in &dialogue() {
+            wire.send(*from_client, *flags, *sequence, *acknowledgment, payload);
+        }
+    }
+    let ended = wire.finish();
+    let decided = ended.iter().filter(|flow| flow.ending == Ending::Decided).collect::<Vec<_>>();
+    assert_eq!((decided.len(), decided[0].translated), (1, 1));
+}
