@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use arrayvec::ArrayVec;
+
 use super::flows::{EndpointInput, Flows};
 use super::inspect::{Finding, Inspection, Link, TlsStage};
 use crate::classify::{self, path::Way};
@@ -81,7 +83,8 @@ pub(super) fn record(
         return Err(Eviction::NotTls);
     }
     let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
-    let (ways, has_more_ways) = flows.ways_of(&view, &links, may_lack_links);
+    let mut ways = ArrayVec::new();
+    let has_more_ways = flows.add_ways(&mut ways, &view, &links, may_lack_links);
     let esp_seen = flows.esp_seen(&view, now);
     let path = if endpoint.service.is_some() {
         classify::path::classify(

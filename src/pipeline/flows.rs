@@ -243,12 +243,16 @@ impl Flows {
         })
     }
 
-    /// The ways a flow was seen, with the hardware addresses that `links` has of each context, the client's side first. True
-    /// beside them where there were others, of which nothing is known any more.
-    pub fn ways_of(&self, view: &FlowView, links: &[(u32, Link)], may_lack_links: bool) -> (Vec<Way>, bool) {
+    /// Adds the ways a flow was seen, with the hardware addresses that `links` has of each context, the client's side first.
+    /// True where there were others, of which nothing is known any more.
+    pub fn add_ways(
+        &self,
+        ways: &mut ArrayVec<Way, MAX_CONTEXTS>,
+        view: &FlowView,
+        links: &[(u32, Link)],
+        may_lack_links: bool,
+    ) -> bool {
         let mut has_more = view.has_more_contexts;
-        // Nearly always one, and a list that grows by itself begins with room for four.
-        let mut ways = Vec::with_capacity(view.contexts.len());
         for &context in &view.contexts {
             let Some((number, layers)) = self.contexts.get(context) else {
                 has_more = true;
@@ -274,7 +278,7 @@ impl Flows {
                 knows_link_addresses,
             });
         }
-        (ways, has_more)
+        has_more
     }
 
     /// True where packets come from interfaces, whose kinds the system tells.
