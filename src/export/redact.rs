@@ -129,6 +129,8 @@ impl Redactor {
             ] {
                 self.optional(text);
             }
+            let later = [&mut http.later.unsigned, &mut http.later.long_term];
+            later.into_iter().flatten().for_each(|request| self.optional(&mut request.host));
         }
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
