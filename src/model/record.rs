@@ -142,7 +142,7 @@ impl HttpFacts {
     /// [Fetch Standard, "CORS-preflight fetch"].
     #[must_use]
     pub fn is_preflight(&self) -> bool {
-        self.method.as_deref() == Some("OPTIONS")
+        self.method.as_deref() == Some("OPTIONS") && self.target.is_none()
     }
 
     /// Signed with a key that does not expire. What only names such a key is not signed with it.

@@ -667,7 +667,8 @@ fn tells_whose_a_request_is_by_what_it_says_itself() {
         (of(Some("evil-dynamodb.eu-west-1.amazonaws.com"), scan, None, false), Dynamodb),
     ] {
         assert_eq!(addressee(&facts, &options()), expected, "{facts:?}");
-        let preflight = HttpFacts { method: Some("OPTIONS".to_owned()), ..facts };
+        // A browser that asks first names no operation.
+        let preflight = HttpFacts { method: Some("OPTIONS".to_owned()), target: None, ..facts };
         assert_eq!(addressee(&preflight, &options()), Other);
     }
 }
