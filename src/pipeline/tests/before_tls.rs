@@ -246,11 +246,11 @@ fn a_request_to_another_service_is_none_of_dynamodbs() {
 #[test]
 fn requests_to_configured_names_are_dynamodbs() {
     let config = "[endpoints]\nhosts = [{ name = \"db.corp.example\", service = \"dynamodb\" }]";
-    let ours = |key| proxied("db.corp.example", &called("", key, "other").replace("other", "dynamodb"));
-    let other = proxied("www.example.com", "");
-    for (first, then) in [(other, ours(None)), (ours(Some("ASIAX")), ours(None))] {
+    let ours = |fields: &str| proxied("db.corp.example", fields);
+    let signed = called("GetItem", Some("ASIAX"), "dynamodb");
+    for first in [proxied("www.example.com", ""), ours(&signed)] {
         let config = Arc::new(crate::config::parse(config, &CommandLine::default()).unwrap());
-        let wire = Wire::opened(PROXY).client(&first).server(OK).client(&then).server(OK);
+        let wire = Wire::opened(PROXY).client(&first).server(OK).client(&ours("")).server(OK);
         let found = wire.run(config, usize::MAX, false).0.remove(0);
         assert_eq!(rules(&found), ["plaintext_http", "unsigned_request"]);
         assert_eq!(found.http.unwrap().host.as_deref(), Some("db.corp.example"));
