@@ -16,7 +16,7 @@ use std::net::Ipv6Addr;
 
 use memchr::memchr;
 
-pub use following::{Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
+pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
 
 use super::Parse;
 use crate::model::HttpFacts;
@@ -64,15 +64,14 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
         return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
     }
     let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    let (facts, length, body) = read_head(head);
+    let (mut facts, length, body) = read_head(head);
     match length {
         Some(head_bytes) => Parse::Done(Request { facts, head_bytes, body, limit: None }),
-        None if bytes.len() > MAX_HEAD_BYTES => Parse::Done(Request {
-            facts,
-            head_bytes: MAX_HEAD_BYTES,
-            body: Body::Unknown,
-            limit: Some("request_head_too_long"),
-        }),
+        None if bytes.len() > MAX_HEAD_BYTES => {
+            facts.later.meet_limit();
+            let limit = Some("request_head_too_long");
+            Parse::Done(Request { facts, head_bytes: MAX_HEAD_BYTES, body: Body::Unknown, limit })
+        }
         None => Parse::NeedMore,
     }
 }
@@ -90,11 +89,15 @@ pub fn fuzz_http(bytes: &[u8]) {
     let _ = parse_truncated(bytes);
     if let Parse::Done(first) = parse_request(bytes) {
         let rest = bytes.get(first.head_bytes..).unwrap_or_default();
-        if let Some(mut following) = Following::after(&first, true) {
+        let whose = |facts: &HttpFacts| match facts.target {
+            Some(_) => Addressee::Dynamodb,
+            None => Addressee::Other,
+        };
+        if let Some(mut following) = Following::after(&first, true, &whose) {
             for piece in rest.chunks(61) {
-                following.push(piece);
+                following.push(piece, &whose);
             }
-            drop(following.finish());
+            drop(following.finish(&whose));
         }
     }
     let _ = super::proxy::client(bytes);
@@ -236,7 +239,13 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
             field = Some((name.trim_ascii(), Cow::Borrowed(value.get(1..).unwrap_or_default().trim_ascii())));
         }
     }
-    // Without the end of the head, a last field could go on.
+    // A last field could go on, unless something else was begun behind it.
+    if length.is_none()
+        && let Some((name, value)) = field
+        && bytes.get(at).is_some_and(|next| !matches!(next, b' ' | b'\t'))
+    {
+        head.field(name, &value, &mut facts);
+    }
     facts.is_truncated = length.is_none();
     let body = head.body.unwrap_or(Body::Length(0));
     head.finish(&mut facts);
@@ -269,6 +278,7 @@ impl Head {
             self.signing.has_token |= !value.is_empty();
         } else if is("X-Amz-Target") {
             facts.target = aws::target(value);
+            facts.has_other_target = aws::is_of_other_api(value);
         } else if is("Transfer-Encoding") {
             // It outranks Content-Length, and what is no list of chunks at the end cannot be followed.
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();

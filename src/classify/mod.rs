@@ -10,7 +10,7 @@ mod options;
 pub mod path;
 mod prefixes;
 
-pub use endpoint::{EndpointInput, Recognition, Why, endpoint, recognise};
+pub use endpoint::{EndpointInput, Recognition, Why, addressee, endpoint, recognise};
 pub use names::NameCache;
 pub use options::{EndpointOptions, HostRule, PathOptions, PathRule, Role, SiteFacts};
 pub use prefixes::{PrefixList, PrefixListError};

@@ -129,6 +129,8 @@ impl Redactor {
             ] {
                 self.optional(text);
             }
+            let later = [&mut http.later.unsigned, &mut http.later.long_term];
+            later.into_iter().flatten().for_each(|request| self.optional(&mut request.host));
         }
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
@@ -381,6 +383,7 @@ mod tests {
     use super::id::find_run;
     use super::*;
     use crate::export::{jsonl::write_record, sample};
+    use crate::model::LaterRequest;
 
     fn redacted(text: &str) -> String {
         Redactor::new(Redaction::Numbered).text(text).into_owned()
@@ -540,6 +543,8 @@ mod tests {
             for field in all.into_iter().chain([&mut http.scope_service, &mut http.sdk]) {
                 *field = Some(text.into());
             }
+            let later = LaterRequest { host: Some(text.into()), target: None };
+            (http.later.unsigned, http.later.long_term) = (Some(later.clone()), Some(later));
         }
         if let Some(proxy) = &mut record.proxy {
             proxy.target = Some(format!("{text}:443"));
@@ -575,6 +580,9 @@ mod tests {
             Redactor::new(mode).apply(&mut record);
             let text = line(&record);
             prop_assert!(!text.contains(&id), "{}", text);
+            // Messages are made of it, too.
+            let http = format!("{:?}", record.http);
+            prop_assert!(!http.contains(&id), "{}", http);
         }
 
         #[test]

@@ -183,6 +183,22 @@ impl EndpointFacts {
         self.confidence == Some(Confidence::Possible) && self.evidence == [EndpointEvidence::Dns]
     }
 
+    /// Where its kind is not known: what it is known by, in a word.
+    #[must_use]
+    pub fn known_by(&self) -> &'static str {
+        let words = [
+            (EndpointEvidence::Sni, "name"),
+            (EndpointEvidence::HttpHost, "request"),
+            (EndpointEvidence::Dns, "DNS answer"),
+            (EndpointEvidence::Certificate, "certificate"),
+            // Also an address that a proxy was asked for.
+            (EndpointEvidence::Prefix, "address"),
+            (EndpointEvidence::ProxyTarget, "name"),
+        ];
+        let word = words.iter().find(|(evidence, _)| self.evidence.contains(evidence));
+        word.map_or("protocol", |(_, word)| word)
+    }
+
     /// How many of the names are public ones of DynamoDB.
     #[must_use]
     pub fn public_names(&self) -> PublicNames {

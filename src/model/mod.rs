@@ -27,8 +27,8 @@ pub use memo::Memo;
 pub use path::{Access, Entry, PathEvidence, PathFacts};
 pub use proxy::{ProxyFacts, ProxyKind};
 pub use record::{
-    Completeness, Eviction, HostFacts, HttpFacts, LaterRequests, Origin, Outcome, Record, Sighting,
-    Signature, SigningCredential,
+    Completeness, Eviction, HostFacts, HttpFacts, LaterRequest, LaterRequests, Origin, Outcome, Record,
+    Sighting, Signature, SigningCredential,
 };
 pub use time::Timestamp;
 pub use tls::{

@@ -49,6 +49,8 @@ closed_set! {
         /// It is another flow, seen under other addresses.
         Translated => "same_flow_translated",
         NotDynamodb => "not_dynamodb",
+        /// Requests in clear, to others as far as they were read: further ones were beyond the limits.
+        RequestsBeyondLimit => "requests_beyond_limit",
         NotTls => "not_tls",
         Dns => "dns",
         NoPayload => "no_payload",
@@ -86,6 +88,8 @@ pub struct HttpFacts {
     pub host: Option<String>,
     /// X-Amz-Target where it names a DynamoDB operation, else absent: `DynamoDB_20120810.GetItem`.
     pub target: Option<String>,
+    /// X-Amz-Target names an operation of another API.
+    pub has_other_target: bool,
     pub signature: Option<Signature>,
     pub credential: Option<SigningCredential>,
     /// The region and service named in the credential scope.
@@ -107,12 +111,46 @@ pub struct HttpFacts {
 pub struct LaterRequests {
     /// How many were read.
     pub count: u32,
-    /// One had no signature: its target, empty where it named none.
-    pub unsigned: Option<String>,
-    /// One was signed with a long-term access key.
-    pub has_long_term_key: bool,
+    /// The first that had no signature.
+    pub unsigned: Option<LaterRequest>,
+    /// The first that was signed with a long-term access key.
+    pub long_term: Option<LaterRequest>,
     /// There may have been others that were not read.
     pub is_incomplete: bool,
+    /// Of these, because of a limit on what is read.
+    pub is_beyond_limit: bool,
+}
+
+/// What a message says of a later request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaterRequest {
+    /// It may be another one than that of the first: a proxy's connection carries requests to many.
+    pub host: Option<String>,
+    pub target: Option<String>,
+}
+
+impl LaterRequests {
+    /// Further ones may come, which are not read.
+    pub const fn meet_limit(&mut self) {
+        self.is_incomplete = true;
+        self.is_beyond_limit = true;
+    }
+}
+
+impl HttpFacts {
+    /// What a browser asks of its own accord before a request to another origin: never signed, and no call of an API
+    /// [Fetch Standard, "CORS-preflight fetch"].
+    #[must_use]
+    pub fn is_preflight(&self) -> bool {
+        self.method.as_deref() == Some("OPTIONS") && self.target.is_none()
+    }
+
+    /// Signed with a key that does not expire. What only names such a key is not signed with it.
+    #[must_use]
+    pub fn has_long_term_signature(&self) -> bool {
+        self.credential == Some(SigningCredential::LongTerm)
+            && self.signature.is_some_and(|signature| signature != Signature::None)
+    }
 }
 
 closed_set! {

@@ -29,23 +29,26 @@ pub(super) fn record(
     if !view.has_payload {
         return Err(Eviction::NoPayload);
     }
-    let has_preamble = state.has_preamble();
     let mut parts = Parts {
-        is_from_beginning: view.originator.is_some() && !state.has_gap() && !has_preamble,
+        is_from_beginning: view.originator.is_some() && !state.has_gap() && !state.has_preamble(),
         ..Parts::default()
     };
-    let finding = state.into_finding(&view);
+    let finding = state.into_finding(&view, &flows.config().endpoint);
     match finding {
         Finding::Dns(untold) => {
             flows.note_dns_errors(untold);
             return Err(Eviction::Dns);
         }
         Finding::Tls(stage) => ending = parts.take_tls(flows, *stage, &view, ending),
-        Finding::Http(facts, proxy) => parts.take_http(facts, proxy, &view, ending),
+        Finding::Http(facts, proxy, client) => {
+            parts.client = Some(client);
+            parts.take_http(facts, proxy, &view, ending);
+        }
         Finding::MidStream { is_established } => {
             parts.take_mid_stream(is_established, view.originator.is_some());
         }
-        Finding::Proxy(facts) => {
+        Finding::Proxy(facts, client) => {
+            parts.client = Some(client);
             parts.proxy = Some(facts);
             parts.outcome = plain_outcome(ending);
         }
@@ -69,7 +72,7 @@ pub(super) fn record(
             certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
-            has_preamble,
+            is_from_beginning: parts.is_from_beginning,
             dns_names: &names,
             is_dns_of_other_family,
             client,
@@ -260,7 +263,7 @@ impl Parts {
     }
 }
 
-/// Without a hello: who opened the connection, else the higher port.
+/// Without a hello, a request or a word to a proxy: who opened the connection, else the higher port.
 fn likely_client(view: &FlowView) -> Side {
     view.originator.unwrap_or_else(|| {
         if view.key.end(Side::A).port() >= view.key.end(Side::B).port() { Side::A } else { Side::B }

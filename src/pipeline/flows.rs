@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::assemble;
 use super::contexts::Contexts;
 use super::counts::Reasons;
-use super::inspect::{Inspection, Link};
+use super::inspect::{Inspection, Link, Tools};
 use super::repeated::Repeated;
 use super::sessions::Sessions;
 use crate::app::dns;
@@ -344,7 +344,7 @@ impl Consumer for Flows {
 
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        let Self { names, dns_errors, repeated, contexts, .. } = self;
+        let Self { config, names, dns_errors, repeated, contexts, .. } = self;
         let mut answers = |message: dns::Message<'_>| match message.and_then(dns::parse_response) {
             Ok(resolutions) => {
                 let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
@@ -353,7 +353,9 @@ impl Consumer for Flows {
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
-        state.data(view, side, bytes, moment, &mut repeated.hellos, &mut answers);
+        let mut tools =
+            Tools { hellos: &mut repeated.hellos, answers: &mut answers, endpoints: &config.endpoint };
+        state.data(view, side, bytes, moment, &mut tools);
     }
 
     fn linked(
@@ -371,7 +373,7 @@ impl Consumer for Flows {
     }
 
     fn gap(&mut self, state: &mut Inspection, side: Side) {
-        state.gap(side);
+        state.gap(side, &self.config.endpoint);
     }
 
     #[inline]
@@ -395,7 +397,10 @@ impl Consumer for Flows {
             Ok(mut record) => {
                 if record.endpoint.service.is_none() && !self.all_services {
                     self.other_services += 1;
-                    return self.evict(Eviction::NotDynamodb);
+                    let is_beyond = record.http.is_some_and(|http| http.later.is_beyond_limit);
+                    let reason =
+                        if is_beyond { Eviction::RequestsBeyondLimit } else { Eviction::NotDynamodb };
+                    return self.evict(reason);
                 }
                 record.policy = Some(self.repeated.judgements.evaluate(&record, &self.config.policy));
                 self.reported += 1;

@@ -9,6 +9,7 @@ use arrayvec::ArrayVec;
 use memchr::memchr_iter;
 
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
+use crate::classify::{self, EndpointOptions};
 use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
 use crate::tls::{self, Hellos, Probe};
@@ -91,11 +92,20 @@ enum Stage {
     #[default]
     Sniffing,
     Tls(Box<TlsStage>),
-    Http(Box<(HttpFacts, Option<ProxyFacts>)>),
+    /// A request of this side, and none behind it that is looked at.
+    Http(Box<(HttpFacts, Option<ProxyFacts>, Side)>),
     /// A request to DynamoDB was read; those that its side sends behind it are looked at, too.
     Requests(Box<(http1::Following, Option<ProxyFacts>, Side)>),
     Dns(Box<[dns::TcpMessages; 2]>),
     Opaque,
+}
+
+/// What an inspection makes use of.
+pub struct Tools<'a> {
+    pub hellos: &'a mut Hellos,
+    /// Receives whole DNS messages.
+    pub answers: &'a mut dyn FnMut(dns::Message<'_>),
+    pub endpoints: &'a EndpointOptions,
 }
 
 /// A TLS connection under way.
@@ -123,14 +133,14 @@ pub struct TlsStage {
 /// What was found of a flow.
 pub enum Finding {
     Tls(Box<TlsStage>),
-    /// A request in clear, and the proxy it went through.
-    Http(Box<HttpFacts>, Option<ProxyFacts>),
+    /// A request in clear, the proxy it went through, and who sent it.
+    Http(Box<HttpFacts>, Option<ProxyFacts>, Side),
     /// TLS whose handshake was not seen; whether application data flowed both ways.
     MidStream {
         is_established: bool,
     },
-    /// A proxy was asked, TLS never began.
-    Proxy(ProxyFacts),
+    /// A proxy was asked by this side, TLS never began.
+    Proxy(ProxyFacts, Side),
     /// A DNS conversation, whose answers were taken as they came; what was lost of each side and not told yet.
     Dns([Option<dns::DnsError>; 2]),
     /// Neither TLS nor HTTP, or the capture joined after the handshake.
@@ -214,21 +224,20 @@ impl Inspection {
         self.links().len() == MAX_LINKS
     }
 
-    /// Takes the next bytes of `side`; `answers` receives whole DNS messages.
+    /// Takes the next bytes of `side`.
     pub fn data(
         &mut self,
         view: &FlowView,
         side: Side,
         bytes: &[u8],
         moment: &Moment,
-        hellos: &mut Hellos,
-        answers: &mut dyn FnMut(dns::Message<'_>),
+        tools: &mut Tools<'_>,
     ) {
         match &mut self.stage {
-            Stage::Sniffing => self.sniff(view, side, bytes, moment, hellos, answers),
-            Stage::Tls(stage) => stage.feed(side, bytes, moment, hellos),
-            Stage::Dns(messages) => messages[side.index()].push(bytes, answers),
-            Stage::Requests(_) => self.follow(view, side, bytes, moment, hellos),
+            Stage::Sniffing => self.sniff(view, side, bytes, moment, tools),
+            Stage::Tls(stage) => stage.feed(side, bytes, moment, tools.hellos),
+            Stage::Dns(messages) => messages[side.index()].push(bytes, tools.answers),
+            Stage::Requests(_) => self.follow(view, side, bytes, moment, tools),
             // Held until the other side told that nothing is to be learned but this.
             Stage::Opaque => {
                 self.has_records[side.index()] |=
@@ -244,9 +253,18 @@ impl Inspection {
     }
 
     /// Learns that bytes of `side` are missing.
-    pub fn gap(&mut self, side: Side) {
+    pub fn gap(&mut self, side: Side, endpoints: &EndpointOptions) {
         match &mut self.stage {
             Stage::Sniffing => {
+                // Of a request whose head is cut, what was read of it counts, and others may follow.
+                if let Some((request, proxy)) = request_of(said(self.dialogue.as_deref(), side)) {
+                    let facts = http1::parse_truncated(request);
+                    let may_tunnel = self.may_tunnel();
+                    let following = http1::Following::after_loss(facts, may_tunnel, &whose(endpoints));
+                    self.stage = Stage::Requests(Box::new((following, proxy, side)));
+                    self.dialogue = None;
+                    return;
+                }
                 self.has_gap = true;
                 if let Some(dialogue) = &mut self.dialogue {
                     dialogue.said[side.index()].clear();
@@ -256,7 +274,7 @@ impl Inspection {
             Stage::Tls(stage) => stage.gap(side),
             Stage::Dns(messages) => messages[side.index()].gap(),
             Stage::Requests(all) if side == all.2 => {
-                all.0.gap();
+                all.0.gap(&whose(endpoints));
                 self.dialogue = None;
             }
             Stage::Requests(..) | Stage::Http(..) | Stage::Opaque => {}
@@ -265,7 +283,7 @@ impl Inspection {
 
     /// What was found, at the end of the flow.
     #[must_use]
-    pub fn into_finding(self, view: &FlowView) -> Finding {
+    pub fn into_finding(self, view: &FlowView, endpoints: &EndpointOptions) -> Finding {
         let without_hello = match self.has_records {
             [false, false] => Finding::Unknown,
             [of_one, of_other] => Finding::MidStream { is_established: of_one && of_other },
@@ -273,12 +291,12 @@ impl Inspection {
         match self.stage {
             Stage::Tls(stage) => Finding::Tls(stage),
             Stage::Http(both) => {
-                let (facts, proxy) = *both;
-                Finding::Http(Box::new(facts), proxy)
+                let (facts, proxy, client) = *both;
+                Finding::Http(Box::new(facts), proxy, client)
             }
             Stage::Requests(all) => {
-                let (following, proxy, _) = *all;
-                Finding::Http(following.finish(), proxy)
+                let (following, proxy, client) = *all;
+                Finding::Http(following.finish(&whose(endpoints)), proxy, client)
             }
             Stage::Dns(messages) => Finding::Dns(messages.map(|messages| messages.untold())),
             Stage::Opaque => without_hello,
@@ -287,12 +305,12 @@ impl Inspection {
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
                     let dialogue = said(self.dialogue.as_deref(), side);
                     if let Some((request, proxy)) = request_of(dialogue) {
-                        return Finding::Http(Box::new(http1::parse_truncated(request)), proxy);
+                        return Finding::Http(Box::new(http1::parse_truncated(request)), proxy, side);
                     }
                     if let Parse::Done(preamble) = proxy::client(dialogue)
                         && let Some(facts) = preamble.facts
                     {
-                        return Finding::Proxy(facts);
+                        return Finding::Proxy(facts, side);
                     }
                 }
                 without_hello
@@ -300,22 +318,14 @@ impl Inspection {
         }
     }
 
-    fn sniff(
-        &mut self,
-        view: &FlowView,
-        side: Side,
-        bytes: &[u8],
-        moment: &Moment,
-        hellos: &mut Hellos,
-        answers: &mut dyn FnMut(dns::Message<'_>),
-    ) {
+    fn sniff(&mut self, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment, tools: &mut Tools<'_>) {
         let mine = side.index();
         if said(self.dialogue.as_deref(), side).is_empty() {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
-                Probe::ClientHello => return self.begin(side, side, bytes, moment, hellos, None, None),
+                Probe::ClientHello => return self.begin(side, side, bytes, moment, tools.hellos, None, None),
                 Probe::ServerHello => {
-                    return self.begin(side.other(), side, bytes, moment, hellos, None, None);
+                    return self.begin(side.other(), side, bytes, moment, tools.hellos, None, None);
                 }
                 Probe::NeedMore | Probe::No => {}
             }
@@ -324,9 +334,9 @@ impl Inspection {
             let dialogue = self.dialogue.take();
             let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
             for of in [side.other(), side] {
-                messages[of.index()].push(said(dialogue.as_deref(), of), answers);
+                messages[of.index()].push(said(dialogue.as_deref(), of), tools.answers);
             }
-            messages[mine].push(bytes, answers);
+            messages[mine].push(bytes, tools.answers);
             self.stage = Stage::Dns(messages);
             return;
         }
@@ -342,7 +352,7 @@ impl Inspection {
         all.extend_from_slice(bytes);
         self.has_records[mine] |=
             is_joined && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
-        self.search(view, side, moment, hellos);
+        self.search(view, side, moment, tools);
         // Behind something said to a proxy that is not understood.
         if said_before > 0
             && matches!(self.stage, Stage::Sniffing)
@@ -353,20 +363,28 @@ impl Inspection {
             dialogue.said[mine].drain(..said_before);
             dialogue.searched[mine] = 0;
             self.has_preamble = true;
-            self.search(view, side, moment, hellos);
+            self.search(view, side, moment, tools);
         }
         if matches!(self.stage, Stage::Sniffing)
             && let Some(dialogue) = self.dialogue.take_if(|all| all.is_too_long())
         {
-            self.stage = match dialogue.said.iter().find_map(|said| request_of(said)) {
-                Some((request, proxy)) => Stage::Http(Box::new((http1::parse_truncated(request), proxy))),
+            let sides = [Side::A, Side::B].into_iter();
+            let request = sides
+                .map(|side| (request_of(said(Some(&dialogue), side)), side))
+                .find_map(|(found, side)| found.map(|(request, proxy)| (request, proxy, side)));
+            self.stage = match request {
+                Some((request, proxy, side)) => {
+                    let mut facts = http1::parse_truncated(request);
+                    facts.later.meet_limit();
+                    Stage::Http(Box::new((facts, proxy, side)))
+                }
                 None => Stage::Opaque,
             };
         }
     }
 
     /// Goes on with requests, which may end in a tunnel.
-    fn follow(&mut self, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
+    fn follow(&mut self, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment, tools: &mut Tools<'_>) {
         let Stage::Requests(all) = &mut self.stage else { return };
         let (following, _, client) = &mut **all;
         if side != *client {
@@ -380,7 +398,7 @@ impl Inspection {
             match tls::probe(&whole) {
                 Probe::ClientHello => {
                     self.has_preamble = true;
-                    return self.begin(side, side, &whole, moment, hellos, None, None);
+                    return self.begin(side, side, &whole, moment, tools.hellos, None, None);
                 }
                 Probe::NeedMore if whole.len() < MIN_PROBED_BYTES => {
                     self.dialogue.get_or_insert_default().said[side.index()] = whole.into_owned();
@@ -389,12 +407,18 @@ impl Inspection {
                 Probe::NeedMore | Probe::ServerHello | Probe::No => {}
             }
         }
-        following.push(&whole);
+        following.push(&whole, &whose(tools.endpoints));
         if let Some(tunnel) = following.take_tunnel() {
             self.stage = Stage::Sniffing;
             self.dialogue.get_or_insert_default().said[side.index()] = tunnel;
-            self.search(view, side, moment, hellos);
+            self.search(view, side, moment, tools);
         }
+    }
+
+    /// Requests are followed from here on; true where they may end in a tunnel.
+    const fn may_tunnel(&mut self) -> bool {
+        self.tunnels = self.tunnels.saturating_add(1);
+        self.tunnels < MAX_TUNNELS
     }
 
     /// True where what `side` has said so far, with `next` behind it, is a hello or the beginning of one.
@@ -405,18 +429,18 @@ impl Inspection {
     }
 
     /// Looks for what the dialogue of `side` has become.
-    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, hellos: &mut Hellos) {
+    fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, tools: &mut Tools<'_>) {
         let mine = side.index();
         let Some(all) = self.dialogue.as_deref_mut() else { return };
         let dialogue = &all.said[mine];
         match tls::probe(dialogue) {
             Probe::ClientHello => {
                 let bytes = std::mem::take(&mut all.said[mine]);
-                return self.begin(side, side, &bytes, moment, hellos, None, None);
+                return self.begin(side, side, &bytes, moment, tools.hellos, None, None);
             }
             Probe::ServerHello => {
                 let bytes = std::mem::take(&mut all.said[mine]);
-                return self.begin(side.other(), side, &bytes, moment, hellos, None, None);
+                return self.begin(side.other(), side, &bytes, moment, tools.hellos, None, None);
             }
             Probe::NeedMore if dialogue.len() < MIN_PROBED_BYTES => return,
             Probe::NeedMore | Probe::No => {}
@@ -425,19 +449,20 @@ impl Inspection {
             self.has_preamble |= bytes.len() < dialogue.len() && proxy.is_none();
             if let Parse::Done(request) = http1::parse_request(bytes) {
                 let rest = bytes.get(request.head_bytes..).unwrap_or_default().to_vec();
-                self.tunnels += 1;
-                self.stage = match http1::Following::after(&request, self.tunnels < MAX_TUNNELS) {
+                let may_tunnel = self.may_tunnel();
+                self.stage = match http1::Following::after(&request, may_tunnel, &whose(tools.endpoints)) {
                     Some(following) => Stage::Requests(Box::new((following, proxy, side))),
-                    None => Stage::Http(Box::new((request.facts, proxy))),
+                    None => Stage::Http(Box::new((request.facts, proxy, side))),
                 };
                 self.dialogue = None;
-                self.follow(view, side, &rest, moment, hellos);
+                self.follow(view, side, &rest, moment, tools);
             }
             return;
         }
         let (rest, proxy) = behind_proxies(dialogue);
         if app::dax::is_cleartext_greeting(rest) {
-            self.stage = Stage::Http(Box::new((HttpFacts { is_dax: true, ..HttpFacts::default() }, proxy)));
+            let facts = HttpFacts { is_dax: true, ..HttpFacts::default() };
+            self.stage = Stage::Http(Box::new((facts, proxy, side)));
             self.dialogue = None;
             return;
         }
@@ -456,8 +481,10 @@ impl Inspection {
             let whole = std::mem::take(&mut all.said[mine]);
             let bytes = whole.get(at..).unwrap_or_default();
             match deframers {
-                Some(pair) => self.begin(side, side, &whole, moment, hellos, facts, Some(Box::new(pair))),
-                None => self.begin(side, side, bytes, moment, hellos, facts, None),
+                Some(pair) => {
+                    self.begin(side, side, &whole, moment, tools.hellos, facts, Some(Box::new(pair)))
+                }
+                None => self.begin(side, side, bytes, moment, tools.hellos, facts, None),
             }
             return;
         }
@@ -469,7 +496,7 @@ impl Inspection {
             let bytes = whole.get(from + at..).unwrap_or_default();
             // It answers something, unless that is understood once it is seen.
             self.has_preamble = true;
-            return self.begin(side.other(), side, bytes, moment, hellos, None, None);
+            return self.begin(side.other(), side, bytes, moment, tools.hellos, None, None);
         }
         all.searched[mine] = dialogue.len();
     }
@@ -598,6 +625,11 @@ impl TlsStage {
         }
         self.note_hellos();
     }
+}
+
+/// Tells whose a request in clear is.
+fn whose(endpoints: &EndpointOptions) -> impl Fn(&HttpFacts) -> http1::Addressee {
+    |facts| classify::addressee(facts, endpoints)
 }
 
 /// What `side` said in clear.

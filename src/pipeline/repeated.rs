@@ -117,7 +117,7 @@ impl Repeated {
             IpAddr::V6(address) => key.extend_from_slice(&address.octets()),
         }
         key.push(u8::from(input.has_ech));
-        key.push(u8::from(input.has_preamble));
+        key.push(u8::from(input.is_from_beginning));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
         key.push(u8::from(input.is_dns_of_other_family));
@@ -157,7 +157,7 @@ mod tests {
                 certificate: Some(&certificate),
                 http: None,
                 proxy: None,
-                has_preamble: false,
+                is_from_beginning: true,
                 dns_names: &[],
                 is_dns_of_other_family: false,
                 client: "10.0.0.1:1".parse().unwrap(),

@@ -16,6 +16,7 @@ use crate::export::{Jsonl, Redaction, Redactor, Sink};
 use crate::model::{
     Access, AlertFrom, Completeness, EndpointEvidence, Outcome, ProxyKind, Record, Sni, Timestamp,
 };
+use crate::telemetry::Accounts;
 
 mod any_device;
 mod before_tls;
@@ -87,7 +88,11 @@ impl Wire {
 
     /// What is reported, each packet captured up to `snap` bytes.
     fn records_cut(self, snap: usize, all_services: bool) -> Vec<Record> {
-        let config = Arc::new(Resolved::default());
+        self.run(Arc::default(), snap, all_services).0
+    }
+
+    /// The same by a configuration, with what was counted.
+    fn run(self, config: Arc<Resolved>, snap: usize, all_services: bool) -> (Vec<Record>, Accounts) {
         let mut engine = Engine::new(config, all_services, Arc::from("test"), RandomState::default());
         let interfaces = [Interface { link_type: LinkType(101), name: None, kind: None }];
         for (packet, number) in self.packets.iter().zip(1..) {
@@ -101,7 +106,7 @@ impl Wire {
         let accounts = engine.accounts();
         let evicted: u64 = accounts.evictions.values().sum();
         assert_eq!(accounts.flows_opened, records.len() as u64 + evicted + accounts.flows_open);
-        records
+        (records, accounts)
     }
 
     fn record(self) -> Record {

@@ -62,7 +62,7 @@ pub struct Accounts {
     pub flows_opened: u64,
     /// Flows reported.
     pub records: u64,
-    /// TLS and HTTP flows to other services, left out (counted in `evictions` as `not_dynamodb`).
+    /// TLS and HTTP flows to other services, left out (counted in `evictions` as `not_dynamodb` or `requests_beyond_limit`).
     pub other_services: u64,
     /// Flows neither reported nor evicted yet.
     pub flows_open: u64,

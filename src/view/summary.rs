@@ -198,7 +198,7 @@ fn endpoint(record: &Record) -> String {
     match endpoint.kind {
         Some(EndpointKind::Regional | EndpointKind::DaxCluster) => {}
         Some(kind) => words.push(kind.as_str()),
-        None => words.push("by address"),
+        None => words.extend(["by", endpoint.known_by()]),
     }
     shortened(&words.join(" "))
 }

@@ -7,7 +7,7 @@ use super::page::{Page, Piece, Signs, Tone, piece};
 use super::summary::{Finding, Summary};
 use super::text::{bytes, count, thousands};
 use crate::export::Sink;
-use crate::model::{Completeness, Record, Service, Severity, Timestamp, Verdict};
+use crate::model::{Completeness, Eviction, Record, Service, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
 
 /// Columns where the output is no terminal.
@@ -200,7 +200,12 @@ fn what_was_there(summary: &Summary, accounts: &Accounts, options: &TableOptions
     if other > 0 {
         let hint = if options.all_services { "" } else { "; --all-services shows them" };
         let verb = if other == 1 { "was" } else { "were" };
-        return format!("There {verb} {} to other services{hint}.", count(other, "TLS or HTTP flow"));
+        let unread = accounts.evictions.get(Eviction::RequestsBeyondLimit.as_str()).copied().unwrap_or(0);
+        let unread = match unread {
+            0 => String::new(),
+            some => format!(" Of {} of them not all requests were read.", thousands(some)),
+        };
+        return format!("There {verb} {} to other services{hint}.{unread}", count(other, "TLS or HTTP flow"));
     }
     let opened = accounts.flows_opened;
     if opened > 0 {

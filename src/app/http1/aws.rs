@@ -164,6 +164,13 @@ pub(super) fn target(value: &[u8]) -> Option<String> {
     (APIS.contains(&api) && is_operation).then(|| value.to_owned())
 }
 
+/// True for a target in the form of an operation of an API that is not one of [`APIS`].
+pub(super) fn is_of_other_api(value: &[u8]) -> bool {
+    let mut parts = value.splitn(2, |byte| *byte == b'.');
+    let (api, operation) = (parts.next().unwrap_or_default(), parts.next());
+    !api.is_empty() && operation.is_some() && !APIS.iter().any(|known| known.as_bytes() == api)
+}
+
 /// The tokens of User-Agent that name a known SDK, with their versions.
 pub(super) fn sdk(value: &[u8]) -> Option<String> {
     let mut found = String::new();

@@ -11,7 +11,7 @@ use memchr::memchr;
 
 use super::{MAX_HEAD_BYTES, Request, looks_like_request, parse_request, parse_truncated};
 use crate::app::Parse;
-use crate::model::{HttpFacts, Signature, SigningCredential};
+use crate::model::{HttpFacts, LaterRequest, Signature};
 
 /// Requests that are read of one connection. A client that signs does so from its first request on; what
 /// mixes the two, such as a health check beside an application, does it within a few.
@@ -37,10 +37,25 @@ pub enum Body {
     Other,
 }
 
+/// Whose a request is: through a proxy, or to an emulator, one connection carries requests to many hosts and services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Addressee {
+    /// Nothing says DynamoDB.
+    Other,
+    /// The name only looks like one of DynamoDB's.
+    LookAlike,
+    Dynamodb,
+}
+
+/// Tells whose a request is. Names, those of the configuration as well, are for another stage to know.
+pub type Whose<'a> = &'a dyn Fn(&HttpFacts) -> Addressee;
+
 /// The client's side of a plaintext connection, after its first request.
 pub struct Following {
     /// Of the first request, and what the later ones add.
     facts: Box<HttpFacts>,
+    /// Whose that request is.
+    addressee: Addressee,
     state: State,
     /// A head or a line that is not whole yet.
     pending: Vec<u8>,
@@ -69,23 +84,36 @@ impl Following {
     /// What follows `first`; `None` where its end cannot be told, because its head is longer than is read. A CONNECT behind
     /// it is given back where `may_tunnel` says so.
     #[must_use]
-    pub fn after(first: &Request, may_tunnel: bool) -> Option<Self> {
+    pub fn after(first: &Request, may_tunnel: bool, whose: Whose<'_>) -> Option<Self> {
         if first.limit.is_some() {
             return None;
         }
-        let mut following = Self {
-            facts: Box::new(first.facts.clone()),
-            state: State::Done,
-            pending: Vec::new(),
-            seen_bytes: 0,
-            may_tunnel,
-        };
+        let mut following = Self::new(first.facts.clone(), may_tunnel, whose);
         following.expect(first.body);
         Some(following)
     }
 
+    /// What follows a request of which `facts` were read, before bytes of its head went missing.
+    #[must_use]
+    pub fn after_loss(facts: HttpFacts, may_tunnel: bool, whose: Whose<'_>) -> Self {
+        let mut following = Self::new(facts, may_tunnel, whose);
+        following.lose();
+        following
+    }
+
+    fn new(facts: HttpFacts, may_tunnel: bool, whose: Whose<'_>) -> Self {
+        Self {
+            addressee: whose(&facts),
+            facts: Box::new(facts),
+            state: State::Done,
+            pending: Vec::new(),
+            seen_bytes: 0,
+            may_tunnel,
+        }
+    }
+
     /// Takes the client's next bytes.
-    pub fn push(&mut self, mut bytes: &[u8]) {
+    pub fn push(&mut self, mut bytes: &[u8], whose: Whose<'_>) {
         self.seen_bytes += bytes.len() as u64;
         if self.state == State::Lost && looks_like_request(bytes) {
             self.state = State::Head;
@@ -93,7 +121,7 @@ impl Following {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Done | State::Lost | State::Tunnel => return,
-                State::Head => self.head(bytes),
+                State::Head => self.head(bytes, whose),
                 State::Body(left) => {
                     let (left, rest) = skip(bytes, left);
                     self.state = if left == 0 { State::Head } else { State::Body(left) };
@@ -109,16 +137,31 @@ impl Following {
         }
         // Checked between pieces: a piece is a segment, so the bound is passed by one at the most.
         if self.seen_bytes > MAX_FOLLOWED_BYTES && self.state != State::Done {
-            self.miss();
+            self.facts.later.meet_limit();
             self.stop();
         }
     }
 
     /// Learns that bytes are missing.
-    pub fn gap(&mut self) {
+    pub fn gap(&mut self, whose: Whose<'_>) {
+        if self.state == State::Done {
+            return;
+        }
+        self.judge_cut_head(whose);
         if self.state != State::Done {
-            self.pending.clear();
             self.lose();
+        }
+    }
+
+    /// Of a head that does not go on, whole lines count.
+    fn judge_cut_head(&mut self, whose: Whose<'_>) {
+        let head = mem::take(&mut self.pending);
+        if self.state != State::Head || head.is_empty() {
+            return;
+        }
+        self.miss();
+        if looks_like_request(&head) {
+            self.judge(parse_truncated(&head), whose);
         }
     }
 
@@ -129,6 +172,7 @@ impl Following {
 
     /// Where the next request begins is not known.
     fn lose(&mut self) {
+        self.pending.clear();
         self.state = State::Lost;
         self.miss();
     }
@@ -147,7 +191,7 @@ impl Following {
             State::Lost => true,
             _ => false,
         };
-        is_between && !is_dynamodb(&self.facts)
+        is_between && self.addressee == Addressee::Other
     }
 
     /// True once nothing more can be learned.
@@ -164,19 +208,13 @@ impl Following {
 
     /// What is known at the end of the connection.
     #[must_use]
-    pub fn finish(mut self) -> Box<HttpFacts> {
-        if self.state == State::Head && !self.pending.is_empty() {
-            self.miss();
-        }
-        if self.state == State::Head && looks_like_request(&self.pending) {
-            let facts = parse_truncated(&self.pending);
-            self.judge(facts);
-        }
+    pub fn finish(mut self, whose: Whose<'_>) -> Box<HttpFacts> {
+        self.judge_cut_head(whose);
         self.facts
     }
 
     /// Goes on with a head; returns what is behind it.
-    fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    fn head<'a>(&mut self, bytes: &'a [u8], whose: Whose<'_>) -> &'a [u8] {
         let before = self.pending.len();
         // No head is longer than the limit by more than what shows that it is.
         let taken =
@@ -184,31 +222,35 @@ impl Following {
         self.pending.extend_from_slice(taken);
         if is_connect(&self.pending) {
             // It is no request of the API. A record is of one thing: what was seen of DynamoDB in clear stands.
-            if self.may_tunnel && !is_dynamodb(&self.facts) {
-                self.state = State::Tunnel;
-                self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
-            } else {
-                self.miss();
-                self.stop();
+            match (self.addressee, self.may_tunnel) {
+                (Addressee::Other, true) => {
+                    self.state = State::Tunnel;
+                    self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
+                    return &[];
+                }
+                (Addressee::Other, false) => self.facts.later.meet_limit(),
+                (Addressee::LookAlike | Addressee::Dynamodb, _) => self.miss(),
             }
+            self.stop();
             return &[];
         }
         match parse_request(&self.pending) {
             Parse::NeedMore => bytes.get(taken.len()..).unwrap_or_default(),
             Parse::No => {
-                self.gap();
+                self.lose();
                 &[]
             }
             Parse::Done(request) => {
                 self.pending.clear();
                 let rest = bytes.get(request.head_bytes.saturating_sub(before)..).unwrap_or_default();
                 let (is_whole, body) = (request.limit.is_none(), request.body);
-                self.judge(request.facts);
+                self.judge(request.facts, whose);
                 if self.state == State::Done {
                     return &[];
                 }
                 if !is_whole {
-                    self.gap();
+                    self.facts.later.meet_limit();
+                    self.lose();
                     return &[];
                 }
                 self.expect(body);
@@ -222,7 +264,7 @@ impl Following {
         let Some(end) = memchr(b'\n', bytes) else {
             let most = if self.state == State::Size { MAX_CHUNK_LINE_BYTES } else { MAX_HEAD_BYTES };
             if self.pending.len() + bytes.len() > most {
-                self.gap();
+                self.lose();
             } else {
                 self.pending.extend_from_slice(bytes);
             }
@@ -264,29 +306,42 @@ impl Following {
     }
 
     /// Adds what a request says to what is known of the connection.
-    fn judge(&mut self, request: HttpFacts) {
+    fn judge(&mut self, mut request: HttpFacts, whose: Whose<'_>) {
+        let addressee = whose(&request);
         let count = self.facts.later.count + 1;
-        if !is_dynamodb(&self.facts) && is_dynamodb(&request) {
-            // What came before was to others: this is the first that matters.
-            *self.facts = request;
-        } else if is_dynamodb(&self.facts) {
-            // Through a proxy, or to an emulator, one connection carries requests to many hosts and services.
-            let is_of_same_host = request.host.is_none() || request.host == self.facts.host;
-            let later = &mut self.facts.later;
-            if is_of_same_host || is_dynamodb(&request) {
-                if request.signature == Some(Signature::None) && later.unsigned.is_none() {
-                    later.unsigned = Some(request.target.unwrap_or_default());
+        if addressee > self.addressee {
+            // What came before was to others, or may have been: this is the first that matters.
+            request.later.is_incomplete |= self.facts.later.is_incomplete;
+            request.later.is_beyond_limit |= self.facts.later.is_beyond_limit;
+            // The head of one that may have mattered was not whole.
+            request.is_truncated |= self.facts.is_truncated;
+            (*self.facts, self.addressee) = (request, addressee);
+        } else if addressee != Addressee::Other {
+            let is_unsigned = request.signature == Some(Signature::None);
+            let is_long_term = request.has_long_term_signature();
+            // Of a name that only looks like DynamoDB's no more is said than it says itself.
+            let is_certain = addressee == Addressee::Dynamodb
+                || addressee == self.addressee && request.host == self.facts.host;
+            if is_certain {
+                let later = &mut self.facts.later;
+                let request = LaterRequest { host: request.host, target: request.target };
+                if is_long_term && later.long_term.is_none() {
+                    later.long_term = Some(request.clone());
                 }
-                later.has_long_term_key |= request.credential == Some(SigningCredential::LongTerm);
+                if is_unsigned && later.unsigned.is_none() {
+                    later.unsigned = Some(request);
+                }
+            } else if is_unsigned || is_long_term {
+                self.miss();
             }
         }
         self.facts.later.count = count;
-        let HttpFacts { signature, credential, later, .. } = &*self.facts;
+        let HttpFacts { signature, later, .. } = &*self.facts;
         let has_unsigned = later.unsigned.is_some() || *signature == Some(Signature::None);
-        let has_long_term_key = later.has_long_term_key || *credential == Some(SigningCredential::LongTerm);
-        let is_worst = has_unsigned && has_long_term_key && is_dynamodb(&self.facts);
+        let has_long_term = later.long_term.is_some() || self.facts.has_long_term_signature();
+        let is_worst = has_unsigned && has_long_term && self.addressee == Addressee::Dynamodb;
         if count + 1 >= MAX_REQUESTS {
-            self.miss();
+            self.facts.later.meet_limit();
         }
         if is_worst || count + 1 >= MAX_REQUESTS {
             self.stop();
@@ -302,18 +357,6 @@ impl Following {
 /// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6].
 fn is_connect(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(b"CONNECT ")
-}
-
-/// True for a request to DynamoDB's API, by one of the signs it has.
-fn is_dynamodb(facts: &HttpFacts) -> bool {
-    facts.target.is_some()
-        || facts.scope_service.as_deref() == Some("dynamodb")
-        || facts.host.as_deref().is_some_and(is_dynamodb_host)
-}
-
-/// A name in which DynamoDB's own may be; the whole grammar is for another stage.
-fn is_dynamodb_host(host: &str) -> bool {
-    host.split(['.', '-']).any(|word| word == "dynamodb" || word == "ddb")
 }
 
 /// What is left of `left` bytes after those of `bytes`, and the bytes behind them.

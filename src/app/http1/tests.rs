@@ -45,6 +45,7 @@ fn reads_a_signed_request() {
             scope_service: Some("dynamodb".into()),
             sdk: Some("Boto3/1.37.0 Botocore/1.37.0".into()),
             is_absolute_form: false,
+            has_other_target: false,
             is_dax: false,
             is_truncated: false,
             later: LaterRequests::default(),

@@ -17,6 +17,7 @@ use self::grammar::recognise_certificate_name;
 pub use self::grammar::{Recognition, Why, recognise};
 use self::partition::partition_of_region;
 use super::EndpointOptions;
+use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts,
     ProxyKind, PublicNames, Service, Sni, embedded, is_private,
@@ -37,8 +38,9 @@ pub struct EndpointInput<'a> {
     pub certificate: Option<&'a CertificateFacts>,
     pub http: Option<&'a HttpFacts>,
     pub proxy: Option<&'a ProxyFacts>,
-    /// Something that is not understood was said in clear before TLS: the server may be a proxy of any kind.
-    pub has_preamble: bool,
+    /// All that the client said before the handshake or the request is known. Else the server may be a proxy, which was
+    /// asked for the name before.
+    pub is_from_beginning: bool,
     /// What the client had been told in DNS for the server's address.
     pub dns_names: &'a [Arc<str>],
     /// Not this client's address was told those names, but one of the other address family, which may
@@ -157,7 +159,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         && let Some(IpAddr::V4(address)) = address.map(embedded)
         && !is_private(address.into())
     {
-        if input.has_preamble || public_names == PublicNames::Some {
+        // A proxy has no such name in DNS.
+        let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
+        if !(input.is_from_beginning || is_told) || public_names == PublicNames::Some {
             facts.is_address_unproven = true;
         } else {
             conflict.add(format!(
@@ -273,11 +277,30 @@ fn shown(host: &str) -> String {
     )
 }
 
-/// A DynamoDB call or a DAX greeting in clear, whatever name the server has.
-fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
-    if http.is_dax {
-        return Some(Claim::of_service(None, Service::Dax));
+/// Whose a request in clear is, by nothing but what it says itself.
+#[must_use]
+pub fn addressee(http: &HttpFacts, options: &EndpointOptions) -> Addressee {
+    if http.is_preflight() {
+        return Addressee::Other;
     }
+    let called = service_called(http);
+    let is_other_call = called.is_none() && (http.scope_service.is_some() || http.has_other_target);
+    let host = http.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err());
+    match host.and_then(|host| named(host, options)) {
+        Some(named) if named.kind == Some(EndpointKind::Unrecognised) => match called {
+            Some(_) => Addressee::Dynamodb,
+            None if is_other_call => Addressee::Other,
+            None => Addressee::LookAlike,
+        },
+        // Behind a name of the operator's own there may be a host of many services.
+        Some(named) if is_other_call && !named.is_aws_name => Addressee::Other,
+        Some(_) => Addressee::Dynamodb,
+        None => called.map_or(Addressee::Other, |_| Addressee::Dynamodb),
+    }
+}
+
+/// The service that a request in clear calls, whatever name the server has.
+fn service_called(http: &HttpFacts) -> Option<Service> {
     let by_target = http.target.as_deref().and_then(|target| match target.split_once('.')? {
         (_, "SearchVectors") => Some(Service::DynamodbSearch),
         (api, _) if api.starts_with("DynamoDBStreams_") => Some(Service::DynamodbStreams),
@@ -290,7 +313,15 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
         Some("dax") => Some(Service::Dax),
         _ => None,
     };
-    let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), by_target.or(by_scope)?);
+    by_target.or(by_scope)
+}
+
+/// A DynamoDB call or a DAX greeting in clear, whatever name the server has.
+fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
+    if http.is_dax {
+        return Some(Claim::of_service(None, Service::Dax));
+    }
+    let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), service_called(http)?);
     let is_loopback = |host: &str| {
         host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())

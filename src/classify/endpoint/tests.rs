@@ -20,7 +20,7 @@ struct Case<'a> {
     certificate: Option<CertificateFacts>,
     http: Option<HttpFacts>,
     proxy: Option<ProxyFacts>,
-    has_preamble: bool,
+    is_from_beginning: bool,
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
     server: &'static str,
@@ -36,7 +36,7 @@ impl Default for Case<'_> {
             proxy: None,
             dns: Vec::new(),
             is_dns_of_other_family: false,
-            has_preamble: false,
+            is_from_beginning: true,
             server: PRIVATE,
         }
     }
@@ -73,9 +73,8 @@ fn http(host: Option<&str>, target: Option<&str>) -> Option<HttpFacts> {
     })
 }
 
-fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
-    let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
-    let options = EndpointOptions {
+fn options() -> EndpointOptions {
+    EndpointOptions {
         hosts: vec![
             HostRule {
                 name: "db.corp.example".into(),
@@ -85,7 +84,11 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             HostRule { name: "*.ddb.corp.example".into(), service: Service::DynamodbStreams, region: None },
         ],
         ..EndpointOptions::default()
-    };
+    }
+}
+
+fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
+    let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
     endpoint(
         &EndpointInput {
             sni: case.sni,
@@ -93,13 +96,13 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             certificate: case.certificate.as_ref(),
             http: case.http.as_ref(),
             proxy: case.proxy.as_ref(),
-            has_preamble: case.has_preamble,
+            is_from_beginning: case.is_from_beginning,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
             client: "10.0.0.1:50000".parse().unwrap(),
             server: case.server.parse().unwrap(),
         },
-        &options,
+        &options(),
     )
 }
 
@@ -393,7 +396,7 @@ fn looks_through_a_proxy() {
         ),
         // What was said before TLS may have asked a proxy for it.
         (
-            Case { sni: sni(REGIONAL), has_preamble: true, server: OUTSIDE, ..Case::default() },
+            Case { sni: sni(REGIONAL), is_from_beginning: false, server: OUTSIDE, ..Case::default() },
             "dynamodb regional eu-west-1 certain sni 0",
         ),
         // A name with an address asked for beside it: that one is to be DynamoDB's.
@@ -610,11 +613,62 @@ fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
 }
 
 #[test]
-fn what_was_said_before_tls_leaves_a_strange_address_unproven() {
-    for (has_preamble, server, is_unproven) in
-        [(true, OUTSIDE, true), (false, OUTSIDE, false), (true, IN_PREFIX, false)]
-    {
-        let case = Case { sni: sni(REGIONAL), has_preamble, server, ..Case::default() };
-        assert_eq!(decide(&case).unwrap().is_address_unproven, is_unproven, "{has_preamble} {server}");
+fn what_may_have_been_said_before_leaves_a_strange_address_unproven() {
+    let told = || vec![REGIONAL];
+    for (is_from_beginning, dns, server, is_unproven) in [
+        (false, vec![], OUTSIDE, true),
+        (true, vec![], OUTSIDE, false),
+        (false, vec![], IN_PREFIX, false),
+        // Told in DNS for the name: no proxy's address.
+        (false, told(), OUTSIDE, false),
+    ] {
+        let case = Case { sni: sni(REGIONAL), is_from_beginning, dns, server, ..Case::default() };
+        let facts = decide(&case).unwrap();
+        assert_eq!(facts.is_address_unproven, is_unproven, "{is_from_beginning} {server} {:?}", case.dns);
+        assert_eq!(facts.conflict.is_empty(), is_unproven || server == IN_PREFIX);
+    }
+    // That of another address family says nothing of this one.
+    let is_dns_of_other_family = true;
+    let case = Case { dns: told(), is_dns_of_other_family, server: OUTSIDE, ..Case::default() };
+    let case = Case { sni: sni(REGIONAL), is_from_beginning: false, ..case };
+    assert!(decide(&case).unwrap().is_address_unproven);
+}
+
+#[test]
+fn tells_whose_a_request_is_by_what_it_says_itself() {
+    use Addressee::{Dynamodb, LookAlike, Other};
+    let scan = Some("DynamoDB_20120810.Scan");
+    let of = |host, target, scope: Option<&str>, has_other_target| HttpFacts {
+        scope_service: scope.map(ToOwned::to_owned),
+        has_other_target,
+        ..http(host, target).unwrap()
+    };
+    for (facts, expected) in [
+        (of(Some(REGIONAL), None, None, false), Dynamodb),
+        (of(Some("123456789012.ddb.eu-west-1.amazonaws.com"), None, None, false), Dynamodb),
+        // Other services, with DynamoDB's name in theirs.
+        (of(Some("company-dynamodb-exports.s3.amazonaws.com"), None, None, false), Other),
+        (of(Some("company-dynamodb-exports.s3.amazonaws.com"), None, Some("s3"), false), Other),
+        (of(Some("ddb.elsewhere.example"), None, None, false), Other),
+        // An emulator, of one service or of many.
+        (of(Some("localhost"), scan, None, false), Dynamodb),
+        (of(Some("10.0.0.1"), None, Some("dynamodb"), false), Dynamodb),
+        (of(None, scan, None, false), Dynamodb),
+        (of(Some("localhost"), None, Some("s3"), false), Other),
+        (of(Some("localhost"), None, None, true), Other),
+        (of(Some("localhost"), None, None, false), Other),
+        // Names of the configuration.
+        (of(Some("db.corp.example"), None, None, false), Dynamodb),
+        (of(Some("db.corp.example"), None, Some("dynamodb"), false), Dynamodb),
+        (of(Some("db.corp.example"), None, Some("s3"), false), Other),
+        (of(Some("db.corp.example"), None, None, true), Other),
+        // A form that is not known.
+        (of(Some("evil-dynamodb.eu-west-1.amazonaws.com"), None, None, false), LookAlike),
+        (of(Some("evil-dynamodb.eu-west-1.amazonaws.com"), scan, None, false), Dynamodb),
+    ] {
+        assert_eq!(addressee(&facts, &options()), expected, "{facts:?}");
+        // A browser that asks first names no operation.
+        let preflight = HttpFacts { method: Some("OPTIONS".to_owned()), target: None, ..facts };
+        assert_eq!(addressee(&preflight, &options()), Other);
     }
 }

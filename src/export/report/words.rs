@@ -7,7 +7,7 @@ use crate::export::plain::is_active;
 pub(super) use crate::export::plain::{count, thousands};
 use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 use crate::model::registry::TlsVersion;
-use crate::model::{AlertFrom, EndpointKind, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
+use crate::model::{AlertFrom, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
 
 /// Letters kept of a value: a message with two host names of 253 letters at most.
 pub(super) const MAX_LETTERS: usize = 600;
@@ -100,7 +100,8 @@ pub(super) fn endpoint(record: &Record) -> String {
         return "other services".to_owned();
     }
     let region = endpoint.region.as_deref().map_or(Cow::Borrowed("region unknown"), shown);
-    let kind = endpoint.kind.map_or("known by its address only", EndpointKind::as_str);
+    let known_by = || format!("known by its {} only", endpoint.known_by());
+    let kind = endpoint.kind.map_or_else(known_by, |kind| kind.as_str().to_owned());
     let service = match endpoint.service {
         Some(Service::Dynamodb) | None => String::new(),
         Some(service) => format!(", {service}"),

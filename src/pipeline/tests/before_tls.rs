@@ -183,3 +183,143 @@ fn finds_what_the_server_says_behind_the_answer_of_a_proxy() {
         }
     }
 }
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+const SIGNATURE: &str = "SignedHeaders=host, Signature=00";
+
+/// A request by way of a proxy: absolute form.
+fn proxied(host: &str, fields: &str) -> Vec<u8> {
+    format!("POST http://{host}/ HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n").into_bytes()
+}
+
+/// Fields of a request to DynamoDB.
+fn called(operation: &str, key: Option<&str>, service: &str) -> String {
+    let signature = key.map(|key| {
+        let scope = format!("20260102/eu-west-1/{service}/aws4_request");
+        format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, {SIGNATURE}\r\n")
+    });
+    let target = if service == "dynamodb" {
+        format!("X-Amz-Target: DynamoDB_20120810.{operation}\r\n")
+    } else {
+        String::new()
+    };
+    format!("{target}{}", signature.unwrap_or_default())
+}
+
+fn rules(found: &Record) -> Vec<&str> {
+    let grave = |violation: &&crate::model::Violation| violation.severity != crate::model::Severity::Info;
+    found.policy.iter().flat_map(|facts| &facts.violations).filter(grave).map(|found| found.rule).collect()
+}
+
+#[test]
+fn a_request_to_another_service_is_none_of_dynamodbs() {
+    let dynamodb = "dynamodb.eu-west-1.amazonaws.com";
+    let bucket = "company-dynamodb-exports.s3.amazonaws.com";
+    let signed = || called("GetItem", Some("ASIAX"), "dynamodb");
+    let is_there = "localhost:4566";
+    // Behind one to DynamoDB.
+    for (first, then, fields) in [
+        (dynamodb, bucket, String::new()),
+        (dynamodb, bucket, called("", Some("AKIAX"), "s3")),
+        (is_there, is_there, called("", Some("AKIAX"), "s3")),
+        (is_there, is_there, "X-Amz-Target: Kinesis_20131202.PutRecord\r\n".to_owned()),
+    ] {
+        let wire = Wire::opened(PROXY).client(&proxied(first, &signed())).server(OK);
+        let found = wire.client(&proxied(then, &fields)).server(OK).record();
+        assert_eq!(rules(&found), ["plaintext_http"], "{then} {fields}");
+        assert_eq!(found.http.unwrap().host.as_deref(), first.split(':').next());
+    }
+    // In front of one, which is the one that matters, as any request in front of it.
+    for first in [bucket, "ddb.corp.example", "evil-dynamodb.eu-west-1.amazonaws.com"] {
+        let wire = Wire::opened(PROXY).client(&proxied(first, "")).server(OK);
+        let found = wire.client(&proxied(dynamodb, &called("GetItem", None, "dynamodb"))).server(OK).record();
+        assert_eq!(rules(&found), ["plaintext_http", "unsigned_request"], "{first}");
+        assert_eq!(found.http.unwrap().host.as_deref(), Some(dynamodb), "{first}");
+    }
+    // And in front of a tunnel.
+    let connect = format!("CONNECT {dynamodb}:443 HTTP/1.1\r\n\r\n");
+    let wire = Wire::opened(PROXY).client(&proxied(bucket, "")).server(OK).client(connect.as_bytes());
+    let found = wire.server(OK).client(&client_hello()).server(&server_hello(3)).record();
+    assert_eq!(found.proxy.unwrap().target, Some(format!("{dynamodb}:443")));
+}
+
+#[test]
+fn requests_to_configured_names_are_dynamodbs() {
+    let config = "[endpoints]\nhosts = [{ name = \"db.corp.example\", service = \"dynamodb\" }]";
+    let ours = |fields: &str| proxied("db.corp.example", fields);
+    let signed = called("GetItem", Some("ASIAX"), "dynamodb");
+    for first in [proxied("www.example.com", ""), ours(&signed)] {
+        let config = Arc::new(crate::config::parse(config, &CommandLine::default()).unwrap());
+        let wire = Wire::opened(PROXY).client(&first).server(OK).client(&ours("")).server(OK);
+        let found = wire.run(config, usize::MAX, false).0.remove(0);
+        assert_eq!(rules(&found), ["plaintext_http", "unsigned_request"]);
+        assert_eq!(found.http.unwrap().host.as_deref(), Some("db.corp.example"));
+    }
+}
+
+/// The server's port is the higher one, and nobody was seen to open the connection.
+#[test]
+fn who_sent_a_request_is_the_client() {
+    let server = ([10, 0, 0, 8], 49_153);
+    let scan = proxied("localhost", &called("Scan", None, "dynamodb"));
+    let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n".to_vec();
+    let greeting = b"gJ7yne5G\x00\xf6\xa1iUserAgentfFooBar\x00".to_vec();
+    let (head, too_long) = ([&scan[..scan.len() - 2], b"X"].concat(), vec![b'x'; 17_000]);
+    for said in [vec![scan], vec![connect], vec![greeting], vec![head.clone()], vec![head, too_long]] {
+        let mut wire = Wire::joined(server);
+        for bytes in said.iter().flat_map(|bytes| bytes.chunks(1_400)) {
+            wire = wire.client(bytes);
+        }
+        let found = wire.server(b"HTTP/1.1 503 No\r\n\r\n").record();
+        assert_eq!(found.client, CLIENT.into(), "{:?}", found.http);
+    }
+}
+
+#[test]
+fn a_public_name_at_a_strange_address_proves_nothing_where_a_proxy_may_have_been_asked_before() {
+    let elsewhere = ([198, 51, 100, 7], 3_128);
+    for (wire, is_broken) in [(Wire::opened(elsewhere), true), (Wire::joined(elsewhere), false)] {
+        let found = wire.client(&client_hello()).server(&server_hello(3)).record();
+        assert_eq!(rules(&found).contains(&"endpoint_conflict"), is_broken);
+        let not_assessed = &found.policy.as_ref().unwrap().not_assessed;
+        assert_eq!(not_assessed.contains(&"endpoint_conflict"), !is_broken, "{not_assessed:?}");
+    }
+}
+
+#[test]
+fn what_was_read_of_a_request_counts_where_the_rest_is_lost() {
+    let head = proxied("dynamodb.eu-west-1.amazonaws.com", &called("GetItem", Some("ASIAX"), "dynamodb"));
+    let whole = [&head[..head.len() - 2], b"X-Pad: ", &[b'a'; 2_000], b"\r\n\r\n"].concat();
+    for server in [PROXY, DYNAMODB] {
+        let mut wire = Wire::opened(server);
+        whole.chunks(900).for_each(|piece| wire.send(0, ACK, piece));
+        wire.packets.remove(4);
+        let wire = wire.server(OK).client(&proxied("www.example.com", "")).server(OK);
+        let found = wire.flag(0, FIN).flag(1, FIN).record();
+        assert_eq!((found.completeness, found.outcome), (Completeness::Truncated, Outcome::Plaintext));
+        assert_eq!(rules(&found), ["plaintext_http"]);
+        let not_assessed = &found.policy.as_ref().unwrap().not_assessed;
+        assert_eq!(not_assessed[..], ["unsigned_request", "long_term_credential"]);
+        let http = found.http.unwrap();
+        assert_eq!(http.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
+        assert_eq!(http.signature, Some(crate::model::Signature::Sigv4));
+    }
+}
+
+/// They are said to be no requests to DynamoDB only where all of them were read.
+#[test]
+fn flows_with_requests_beyond_the_limits_are_left_out_for_that_reason() {
+    let many = |count: usize| proxied("www.example.com", "").repeat(count);
+    for (said, reason) in [
+        (many(3), "not_dynamodb"),
+        (many(65), "requests_beyond_limit"),
+        (proxied("www.example.com", &format!("X: {}\r\n", "x".repeat(17_000))), "requests_beyond_limit"),
+    ] {
+        let mut wire = Wire::opened(PROXY);
+        said.chunks(1_400).for_each(|piece| wire.send(0, ACK, piece));
+        let (records, accounts) = wire.run(Arc::default(), usize::MAX, false);
+        assert!(records.is_empty());
+        let evictions: Vec<_> = accounts.evictions.into_iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!((evictions, accounts.other_services), (vec![(reason, 1)], 1));
+    }
+}

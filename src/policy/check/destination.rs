@@ -1,10 +1,12 @@
 //! Rules on requests in clear, on the endpoint and on the way to it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::{Case, Finding, broken};
 use crate::model::{
-    Access, EndpointKind, Entry, PublicNames, Service, Signature, SigningCredential, Sni, is_private,
+    Access, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature, SigningCredential, Sni,
+    is_private,
 };
 use crate::policy::AllowedPath;
 
@@ -28,47 +30,53 @@ impl Case<'_> {
         match http.signature {
             // DAX has no signature of this kind.
             _ if http.is_dax || self.record.endpoint.service == Some(Service::Dax) => Finding::Kept,
-            Some(Signature::None) => self.unsigned(http.target.as_deref().unwrap_or_default(), ""),
+            // It never has one, and calls nothing.
+            Some(Signature::None) if !http.is_preflight() => {
+                self.unsigned("sent", http.target.as_deref(), &self.server())
+            }
             // What comes later on the connection counts as much as what comes first.
-            _ if http.later.unsigned.is_some() => {
-                self.unsigned(http.later.unsigned.as_deref().unwrap_or_default(), "later ")
+            _ if let Some(request) = &http.later.unsigned => {
+                self.unsigned("later sent", request.target.as_deref(), &self.server_of(request))
             }
             Some(_) if !http.later.is_incomplete => Finding::Kept,
             Some(_) | None => Finding::Unknown,
         }
     }
 
-    fn unsigned(&self, target: &str, when: &str) -> Finding {
-        let what = if target.is_empty() { "a request" } else { target };
-        let message = format!(
-            "{} {when}sent {what} to {} in clear and without a signature.",
-            self.client(),
-            self.server()
-        );
+    fn unsigned(&self, sent: &str, target: Option<&str>, server: &str) -> Finding {
+        let what = target.unwrap_or("a request");
+        let message =
+            format!("{} {sent} {what} to {server} in clear and without a signature.", self.client());
         broken(Signature::None.as_str(), message)
+    }
+
+    /// The host that a later request names, which may be another one than the record's.
+    fn server_of<'b>(&'b self, request: &'b LaterRequest) -> Cow<'b, str> {
+        request.host.as_deref().map_or_else(|| self.server(), Cow::Borrowed)
     }
 
     pub(super) fn long_term_credential(&self) -> Finding {
         let Some(http) = self.http() else { return Finding::Kept };
-        let credential = match http.later.has_long_term_key {
-            // What comes later on the connection counts as much as what comes first.
-            true => Some(SigningCredential::LongTerm),
-            false => http.credential,
+        // What comes later on the connection counts as much as what comes first.
+        let server = match &http.later.long_term {
+            _ if http.has_long_term_signature() => Some(self.server()),
+            Some(request) => Some(self.server_of(request)),
+            None => None,
         };
-        match credential {
-            Some(SigningCredential::LongTerm) => {
-                let message = format!(
-                    "{} signed a request to {} in clear with a long-term access key.",
-                    self.client(),
-                    self.server()
-                );
-                broken(SigningCredential::LongTerm.as_str(), message)
-            }
+        if let Some(server) = server {
+            let message = format!(
+                "{} signed a request to {server} in clear with a long-term access key.",
+                self.client()
+            );
+            return broken(SigningCredential::LongTerm.as_str(), message);
+        }
+        match (http.signature, http.credential) {
             // Others may have been signed otherwise.
             _ if http.later.is_incomplete => Finding::Unknown,
-            Some(SigningCredential::Temporary) => Finding::Kept,
-            None if http.is_dax || http.signature == Some(Signature::None) => Finding::Kept,
-            None => Finding::Unknown,
+            _ if http.is_dax => Finding::Kept,
+            // A key that is named is none that was signed with.
+            (Some(Signature::None), _) | (_, Some(SigningCredential::Temporary)) => Finding::Kept,
+            (_, Some(SigningCredential::LongTerm) | None) => Finding::Unknown,
         }
     }
 }

@@ -11,8 +11,8 @@ use super::*;
 use crate::model::registry::{CipherSuite, CompressionMethod, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
     Access, AlertFrom, CertificateFacts, ClientHello, Confidence, Downgrade, EndpointEvidence, EndpointFacts,
-    EndpointKind, Entry, ForwardSecrecy, HttpFacts, KeyExchangeFacts, PathFacts, ProxyFacts, ProxyKind,
-    ServerHello, Service, Sighting, Signature, SigningCredential, Timestamp, TlsFacts,
+    EndpointKind, Entry, ForwardSecrecy, HttpFacts, KeyExchangeFacts, LaterRequest, PathFacts, ProxyFacts,
+    ProxyKind, ServerHello, Service, Sighting, Signature, SigningCredential, Timestamp, TlsFacts,
 };
 use crate::policy::{AllowedPath, Expiry, Match, Override, Site, profile};
 

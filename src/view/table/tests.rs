@@ -229,9 +229,34 @@ fn tells_other_services_apart() {
         ),
         "{text}"
     );
-    let text = draw(&[other], &Accounts::default(), options);
+    let text = draw(std::slice::from_ref(&other), &Accounts::default(), options.clone());
     assert!(text.starts_with("? No DynamoDB flow was found. There was 1 TLS or HTTP flow"), "{text}");
     assert!(text.contains("1 flow to other services breaks the\n  profile aws-dynamodb."), "{text}");
+    // One of them may have been DynamoDB's.
+    let evictions = [("not_dynamodb", 2), ("requests_beyond_limit", 1)].into();
+    let accounts = Accounts { other_services: 3, evictions, ..Accounts::default() };
+    let text = draw(&[], &accounts, options);
+    let said: Vec<&str> = text.split_whitespace().collect();
+    assert!(said.join(" ").contains("to other services. Of 1 of them not all requests were read."), "{text}");
+}
+
+/// Without a kind there is still something that the endpoint is known by.
+#[test]
+fn says_what_an_endpoint_of_no_known_kind_is_known_by() {
+    use crate::model::EndpointEvidence::{Dns, HttpHost, Prefix, ProxyTarget, Sni};
+    for (evidence, expected) in [
+        (vec![Prefix], "eu-west-1 by address"),
+        (vec![Prefix, ProxyTarget], "eu-west-1 by address"),
+        (vec![Sni, Prefix], "eu-west-1 by name"),
+        (vec![HttpHost], "eu-west-1 by request"),
+        (vec![Dns, Prefix], "eu-west-1 by DNS answer"),
+        (vec![], "eu-west-1 by protocol"),
+    ] {
+        let mut record = sample::tls12();
+        record.endpoint.region = Some("eu-west-1".to_owned());
+        (record.endpoint.kind, record.endpoint.evidence) = (None, evidence);
+        assert_eq!(crate::view::summary::Line::of(&record).endpoint, expected);
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Connections in, what their later requests add out.
 
 use super::*;
+use crate::model::LaterRequests;
+
+const HOST: &str = "dynamodb.us-east-1.amazonaws.com";
 
 const SCOPE: &str = "20260102/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
 
@@ -25,11 +28,28 @@ fn chunked(operation: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A stand-in for the stage that knows the names.
+fn whose(facts: &HttpFacts) -> Addressee {
+    let host = facts.host.as_deref().unwrap_or_default();
+    if facts.target.is_some() || host.starts_with("dynamodb.") || host.contains(".ddb.") {
+        Addressee::Dynamodb
+    } else if host.starts_with("dynamodb-") {
+        Addressee::LookAlike
+    } else {
+        Addressee::Other
+    }
+}
+
+fn later(host: &str, operation: Option<&str>) -> Option<LaterRequest> {
+    let target = operation.map(|operation| format!("DynamoDB_20120810.{operation}"));
+    Some(LaterRequest { host: Some(host.to_owned()), target })
+}
+
 /// Follows a connection that is given in pieces of `size` bytes after the first request.
 fn follow(stream: &[u8], size: usize) -> Following {
     let Parse::Done(first) = parse_request(stream) else { panic!() };
-    let mut following = Following::after(&first, true).expect("a request to DynamoDB");
-    stream[first.head_bytes..].chunks(size).for_each(|piece| following.push(piece));
+    let mut following = Following::after(&first, true, &whose).expect("a request to DynamoDB");
+    stream[first.head_bytes..].chunks(size).for_each(|piece| following.push(piece, &whose));
     following
 }
 
@@ -52,13 +72,17 @@ fn finds_what_hides_behind_a_signed_request_whatever_the_cut() {
         let following = follow(&stream, size);
         // Both are found: nothing worse can come.
         assert!(following.is_done());
-        let facts = following.finish();
+        let facts = following.finish(&whose);
         assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.GetItem"));
         assert_eq!(facts.signature, Some(Signature::Sigv4));
-        let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
         assert_eq!(
             facts.later,
-            crate::model::LaterRequests { count: 5, unsigned, has_long_term_key: true, is_incomplete: false }
+            LaterRequests {
+                count: 5,
+                unsigned: later(HOST, Some("Scan")),
+                long_term: later(HOST, Some("GetItem")),
+                ..LaterRequests::default()
+            }
         );
     }
 }
@@ -68,53 +92,52 @@ fn takes_no_body_for_a_request() {
     let stream = [request(TEMPORARY, "GetItem"), chunked("PutItem"), request(TEMPORARY, "Query")].concat();
     for end in 0..=stream.len() {
         let Parse::Done(first) = parse_request(&stream[..end]) else { continue };
-        let mut following = Following::after(&first, true).unwrap();
-        following.push(&stream[first.head_bytes..end]);
+        let mut following = Following::after(&first, true, &whose).unwrap();
+        following.push(&stream[first.head_bytes..end], &whose);
         assert!(!following.is_done());
-        let facts = following.finish();
-        assert!(facts.later.unsigned.is_none() && !facts.later.has_long_term_key, "{end}");
+        let facts = following.finish(&whose);
+        assert!(facts.later.unsigned.is_none() && facts.later.long_term.is_none(), "{end}");
     }
 }
 
 #[test]
 fn goes_on_at_a_request_after_missing_bytes() {
     let mut following = follow(&request(TEMPORARY, "GetItem"), 1_000);
-    following.gap();
-    following.push(b"\"S\": \"x\"}}");
-    following.push(&request(None, "Scan"));
-    assert_eq!(following.finish().later.count, 1);
+    following.gap(&whose);
+    following.push(b"\"S\": \"x\"}}", &whose);
+    following.push(&request(None, "Scan"), &whose);
+    assert_eq!(following.finish(&whose).later.count, 1);
 }
 
 #[test]
 fn follows_only_so_far() {
     let many = follow(&request(TEMPORARY, "GetItem").repeat(MAX_REQUESTS as usize + 9), 1_000);
     assert!(many.is_done());
-    assert_eq!(many.finish().later.count, MAX_REQUESTS - 1);
+    assert_eq!(many.finish(&whose).later.count, MAX_REQUESTS - 1);
     let mut large = follow(
         b"POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\nContent-Length: 18446744073709551615\r\n\r\n",
         100,
     );
     for _ in 0..=MAX_FOLLOWED_BYTES / 65_536 {
         assert!(!large.is_done());
-        large.push(&[b'x'; 65_536]);
+        large.push(&[b'x'; 65_536], &whose);
     }
     assert!(large.is_done());
 }
 
 #[test]
-fn judges_only_requests_to_the_same_host() {
+fn judges_only_requests_to_dynamodb() {
     let head = |host: &str, target: &str| {
         format!("GET http://{host}/ HTTP/1.1\r\nX-Amz-Target: {target}\r\nContent-Length: 0\r\n\r\n")
             .into_bytes()
     };
-    let dynamodb = "dynamodb.us-east-1.amazonaws.com";
     let signed = format!(
-        "GET http://{dynamodb}/ HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=ASIAX/{SCOPE}\r\n\r\n"
+        "GET http://{HOST}/ HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=ASIAX/{SCOPE}\r\n\r\n"
     );
     let stream = [signed.clone().into_bytes(), head("www.example.com", "x")].concat();
-    assert_eq!(follow(&stream, 9).finish().later.unsigned, None);
-    let stream = [signed.into_bytes(), head(dynamodb, "x")].concat();
-    assert_eq!(follow(&stream, 9).finish().later.unsigned, Some(String::new()));
+    assert_eq!(follow(&stream, 9).finish(&whose).later.unsigned, None);
+    let stream = [signed.into_bytes(), head(HOST, "x")].concat();
+    assert_eq!(follow(&stream, 9).finish(&whose).later.unsigned, later(HOST, None));
 }
 
 #[test]
@@ -130,7 +153,7 @@ fn ends_where_requests_end() {
     ] {
         let stream = [request(LONG_TERM, "GetItem"), tail.as_bytes().to_vec()].concat();
         let mut following = follow(&stream, 5);
-        following.push(b"body of whatever kind this is");
+        following.push(b"body of whatever kind this is", &whose);
         assert!(following.is_done() || following.state == State::Lost, "{tail} {:?}", following.state);
         assert!(following.held_bytes() < 100_000);
     }
@@ -157,11 +180,11 @@ fn an_offer_to_upgrade_ends_nothing() {
         1,
     );
     let ignored = [offer.as_bytes(), &request(None, "Scan")].concat();
-    assert!(follow(&ignored, 7).finish().later.unsigned.is_some());
+    assert!(follow(&ignored, 7).finish(&whose).later.unsigned.is_some());
     let taken = [offer.as_bytes(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"].concat();
     let following = follow(&taken, 7);
     assert!(following.is_done());
-    assert_eq!(following.finish().later.unsigned, None);
+    assert_eq!(following.finish(&whose).later.unsigned, None);
 }
 
 #[test]
@@ -174,7 +197,7 @@ fn counts_what_goes_to_another_name_of_dynamodb() {
         ("s3.us-east-1.amazonaws.com", "", false),
     ] {
         let stream = [request(TEMPORARY, "GetItem"), to(host, rest)].concat();
-        assert_eq!(follow(&stream, 50).finish().later.unsigned.is_some(), is_counted, "{host}");
+        assert_eq!(follow(&stream, 50).finish(&whose).later.unsigned.is_some(), is_counted, "{host}");
     }
 }
 
@@ -184,24 +207,16 @@ fn names_the_first_request_to_dynamodb_behind_those_to_others() {
     let stream =
         [other.clone(), other.clone(), request(TEMPORARY, "Query"), request(None, "Scan"), other].concat();
     for size in 1..stream.len() {
-        let facts = follow(&stream, size).finish();
+        let facts = follow(&stream, size).finish(&whose);
         assert_eq!(facts.host.as_deref(), Some("dynamodb.us-east-1.amazonaws.com"));
         assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.Query"));
         assert_eq!(facts.signature, Some(Signature::Sigv4));
-        let unsigned = Some("DynamoDB_20120810.Scan".to_owned());
-        assert_eq!(
-            facts.later,
-            crate::model::LaterRequests {
-                count: 4,
-                unsigned,
-                has_long_term_key: false,
-                is_incomplete: false
-            }
-        );
+        let unsigned = later(HOST, Some("Scan"));
+        assert_eq!(facts.later, LaterRequests { count: 4, unsigned, ..LaterRequests::default() });
     }
     // To an emulator, which is asked first whether it is there.
     let is_there = b"GET / HTTP/1.1\r\nHost: db.example:8000\r\n\r\n";
-    let facts = follow(&[&is_there[..], &request(None, "Scan")].concat(), 9).finish();
+    let facts = follow(&[&is_there[..], &request(None, "Scan")].concat(), 9).finish(&whose);
     assert_eq!(facts.target.as_deref(), Some("DynamoDB_20120810.Scan"));
     assert_eq!(facts.signature, Some(Signature::None));
 }
@@ -213,11 +228,11 @@ fn gives_back_what_becomes_a_tunnel() {
     let stream = [&other[..], connect].concat();
     for size in 1..stream.len() {
         let Parse::Done(first) = parse_request(&stream) else { panic!() };
-        let mut following = Following::after(&first, true).unwrap();
+        let mut following = Following::after(&first, true, &whose).unwrap();
         let mut tunnel = Vec::new();
         for piece in stream[first.head_bytes..].chunks(size) {
             if tunnel.is_empty() {
-                following.push(piece);
+                following.push(piece, &whose);
                 tunnel = following.take_tunnel().unwrap_or_default();
             } else {
                 tunnel.extend_from_slice(piece);
@@ -227,16 +242,16 @@ fn gives_back_what_becomes_a_tunnel() {
     }
     // It is no request, however the connection goes on.
     let Parse::Done(first) = parse_request(&stream) else { panic!() };
-    let mut following = Following::after(&first, false).unwrap();
-    following.push(&stream[first.head_bytes..]);
+    let mut following = Following::after(&first, false, &whose).unwrap();
+    following.push(&stream[first.head_bytes..], &whose);
     assert!(following.take_tunnel().is_none() && following.is_done());
-    let facts = following.finish();
+    let facts = following.finish(&whose);
     assert_eq!((facts.host.as_deref(), facts.later.is_incomplete), (Some("other.example"), true));
     // What was seen of DynamoDB stands.
     let stream = [&request(TEMPORARY, "Query")[..], connect].concat();
     let mut following = follow(&stream, 1_000);
     assert_eq!(following.take_tunnel(), None);
-    assert_eq!(following.finish().target.as_deref(), Some("DynamoDB_20120810.Query"));
+    assert_eq!(following.finish(&whose).target.as_deref(), Some("DynamoDB_20120810.Query"));
 }
 
 #[test]
@@ -258,14 +273,73 @@ fn says_where_requests_may_have_been_missed() {
         (signed().repeat(MAX_REQUESTS as usize), true),
         (signed().repeat(MAX_REQUESTS as usize - 1), false),
     ] {
-        let facts = follow(&stream, 1_000).finish();
+        let facts = follow(&stream, 1_000).finish(&whose);
         assert_eq!(facts.later.is_incomplete, is_incomplete, "{}", String::from_utf8_lossy(&stream));
     }
     let mut with_gap = follow(&signed(), 1_000);
-    with_gap.gap();
-    assert!(with_gap.finish().later.is_incomplete);
+    with_gap.gap(&whose);
+    assert!(with_gap.finish(&whose).later.is_incomplete);
     // One of odd length hides none that begins with a segment.
     let mut following = follow(&odd("Content-Length: 20\r\nContent-Length: 21\r\n"), 1_000);
-    following.push(&request(None, "Scan"));
-    assert!(following.finish().later.unsigned.is_some());
+    following.push(&request(None, "Scan"), &whose);
+    assert!(following.finish(&whose).later.unsigned.is_some());
+}
+
+#[test]
+fn what_is_read_of_a_head_before_a_loss_counts() {
+    let whole = request(None, "Scan");
+    let cut = |stream: &[u8], bytes: usize| stream[..bytes].to_vec();
+    let other = b"GET http://other.example/ HTTP/1.1\r\nHost: other.example\r\n\r\n".to_vec();
+    // Behind another request: the lines that are whole say whose it is, and no more.
+    for (bytes, target) in [(30, None), (110, Some("DynamoDB_20120810.Scan"))] {
+        let mut following = follow(&[other.clone(), cut(&whole, bytes)].concat(), 1_000);
+        following.gap(&whose);
+        following.push(b"rest of it", &whose);
+        let facts = following.finish(&whose);
+        assert_eq!(facts.target.as_deref(), target);
+        assert_eq!((facts.is_truncated, facts.later.is_incomplete), (target.is_some(), true));
+        assert!(facts.signature.is_none() || target.is_none());
+    }
+    // The first one, and one behind it.
+    let mut following = Following::after_loss(parse_truncated(&cut(&whole, 60)), true, &whose);
+    assert!(!following.may_give_way());
+    following.push(b"rest of it\r\n\r\n", &whose);
+    following.push(&whole, &whose);
+    let facts = following.finish(&whose);
+    assert_eq!((facts.host.as_deref(), facts.target.as_deref()), (Some(HOST), None));
+    assert_eq!(facts.later.unsigned, later(HOST, Some("Scan")));
+    // The whole one shows that it is DynamoDB's; that the one before it was cut is not forgotten.
+    let mut following = Following::after_loss(parse_truncated(&cut(&whole, 20)), true, &whose);
+    following.push(&whole, &whose);
+    let facts = following.finish(&whose);
+    assert_eq!((facts.target.as_deref(), facts.is_truncated), (Some("DynamoDB_20120810.Scan"), true));
+}
+
+#[test]
+fn a_name_that_looks_like_dynamodbs_gives_way_to_one_of_them() {
+    let look_alike = b"GET / HTTP/1.1\r\nHost: dynamodb-new.us-east-1.amazonaws.com\r\n\r\n".to_vec();
+    let facts = follow(&[look_alike.clone(), request(TEMPORARY, "Query")].concat(), 9).finish(&whose);
+    assert_eq!(facts.host.as_deref(), Some(HOST));
+    assert!(facts.later.unsigned.is_none());
+    // It is not known to be a request of the API, and not known to be none.
+    let facts = follow(&[request(TEMPORARY, "Query"), look_alike.clone()].concat(), 9).finish(&whose);
+    assert_eq!((facts.later.unsigned, facts.later.is_incomplete), (None, true));
+    // Of the same name it is.
+    let facts = follow(&[look_alike.clone(), look_alike].concat(), 9).finish(&whose);
+    assert_eq!(facts.later.unsigned, later("dynamodb-new.us-east-1.amazonaws.com", None));
+}
+
+#[test]
+fn tells_where_a_limit_was_met() {
+    let few = || request(TEMPORARY, "GetItem");
+    let long = [b"GET / HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; MAX_HEAD_BYTES]].concat();
+    for (stream, is_beyond_limit) in [
+        ([few(), few()].concat(), false),
+        (few().repeat(MAX_REQUESTS as usize), true),
+        ([few(), long].concat(), true),
+        ([few(), b"\0\x01garbage".to_vec()].concat(), false),
+    ] {
+        let facts = follow(&stream, 1_000).finish(&whose);
+        assert_eq!(facts.later.is_beyond_limit, is_beyond_limit);
+    }
 }

@@ -271,8 +271,58 @@ fn requests_that_were_not_read_may_be_worse() {
     record.http.as_mut().unwrap().later.is_incomplete = true;
     let open = ["unsigned_request", "long_term_credential"];
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, open);
-    record.http.as_mut().unwrap().later.has_long_term_key = true;
+    record.http.as_mut().unwrap().later.long_term = Some(LaterRequest::default());
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, open[..1]);
+}
+
+/// One connection of a proxy leads to many hosts.
+#[test]
+fn says_which_host_a_later_request_is_to() {
+    let said = |host: Option<&str>| {
+        let mut record = plaintext();
+        let host = host.map(ToOwned::to_owned);
+        let target = Some("DynamoDB_20120810.Scan".to_owned());
+        let later = &mut record.http.as_mut().unwrap().later;
+        later.long_term = Some(LaterRequest { host: host.clone(), target: target.clone() });
+        later.unsigned = Some(LaterRequest { host, target });
+        let violations = evaluate(&record, &Options::default()).violations;
+        let messages = violations.iter().filter(|found| found.rule != "plaintext_http");
+        messages.map(|found| found.message.clone()).collect::<Vec<String>>().join(" ")
+    };
+    let other = "123456789012.ddb.eu-central-1.amazonaws.com";
+    for (named, expected) in [(Some(other), other), (None, HOST)] {
+        let messages = said(named);
+        for told in ["later sent DynamoDB_20120810.Scan to", "signed a request to"] {
+            assert!(messages.contains(&format!("{told} {expected} in clear")), "{messages}");
+        }
+    }
+}
+
+#[test]
+fn asks_no_signature_of_what_can_have_none_and_none_is_of_a_key_that_is_only_named() {
+    let fired_by = |change: fn(&mut HttpFacts)| {
+        let mut record = plaintext();
+        change(record.http.as_mut().unwrap());
+        let facts = evaluate(&record, &Options::default());
+        let rules = facts.violations.iter().map(|found| found.rule).filter(|rule| *rule != "plaintext_http");
+        (rules.collect::<Vec<_>>(), facts.not_assessed.clone())
+    };
+    // A preflight of a browser.
+    let preflight = |http: &mut HttpFacts| {
+        http.method = Some("OPTIONS".to_owned());
+        (http.signature, http.credential, http.target) = (Some(Signature::None), None, None);
+    };
+    assert_eq!(fired_by(preflight), (vec![], vec![]));
+    // The id of a key, and no signature.
+    let named = |http: &mut HttpFacts| {
+        (http.signature, http.credential) = (Some(Signature::None), Some(SigningCredential::LongTerm));
+    };
+    assert_eq!(fired_by(named), (vec!["unsigned_request"], vec![]));
+    // The signature may have been in what is missing.
+    let cut = |http: &mut HttpFacts| {
+        (http.signature, http.credential) = (None, Some(SigningCredential::LongTerm));
+    };
+    assert_eq!(fired_by(cut), (vec![], vec!["unsigned_request", "long_term_credential"]));
 }
 
 /// Its own protocol is signed in another way, and what speaks HTTP to it is not its client.
