@@ -80,8 +80,6 @@ pub struct Session {
     behind_early_data: BehindEarlyData,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
-    /// When the client sent an alert that is encrypted, before anything that says that the server has finished.
-    client_gave_up_at: Option<Timestamp>,
 }
 
 impl Default for Session {
@@ -113,7 +111,6 @@ impl Session {
             behind_early_data: BehindEarlyData::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
-            client_gave_up_at: None,
         }
     }
 
@@ -350,12 +347,7 @@ impl Session {
     fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize, at: Timestamp) {
         match layer {
             Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
-            Layer::Tls(content::ALERT) => {
-                self.direction(sender).alerts.begin_record(length);
-                if sender == Sender::Client && self.is_encrypted(sender) {
-                    self.client_gave_up_at.get_or_insert(at);
-                }
-            }
+            Layer::Tls(content::ALERT) => self.direction(sender).alerts.begin_record(length),
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
             Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, at),
             Layer::Tls(_) => {}
@@ -486,9 +478,7 @@ impl Session {
                     && server.ssl2_records >= 3
             }
             Some(hello) if !is_tls13(hello.version()) => {
-                // An alert in front of what it waits for is no end of a good handshake. Directions may come out of step.
-                let has_given_up = self.client_gave_up_at.is_some_and(|alert| alert < at);
-                client.has_finished && server.has_finished && !has_given_up || self.has_data_both_ways()
+                client.has_finished && server.has_finished || self.has_data_both_ways()
             }
             Some(_) | None => client.has_finished_size && server.has_finished_size,
         };
