@@ -166,6 +166,7 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
         fields.text(Key::Profile, Text::Given(&policy.profile));
         fields.text(Key::Verdict, Text::Word(policy.verdict.as_str()));
         list(fields, Key::NotAssessed, policy.not_assessed.iter().map(|rule| Text::Word(rule)));
+        list(fields, Key::NotAsked, policy.not_asked.iter().map(|rule| Text::Word(rule)));
         fields.violations(Key::Violations, &policy.violations);
     }
 }

@@ -16,6 +16,7 @@ use foldhash::fast::RandomState;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub(crate) use self::id::may_stand_for;
 use self::id::{find_id, has_id, is_date, may_have_run};
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;

@@ -173,6 +173,7 @@ keys! {
     Profile Text "policy.profile" "Profile the flow was judged by." "\"aws-dynamodb\"";
     Verdict Text "policy.verdict" "pass, violation, not_assessable." "\"violation\"";
     NotAssessed List "policy.not_assessed" "Rules the profile requires that could not be judged by what was seen; absent where there are none." "[\"no_forward_secrecy\"]";
+    NotAsked List "policy.not_asked" "Rules the profile does not require, that need more than a record holds, and that the flow did not plainly keep; absent where there are none." "[\"tls_compression\"]";
     Violations Objects "violations" "Broken rules: rule, severity, offending, message, remedy; empty where none is." "[{\"rule\":\"tls_version_too_low\",\"severity\":\"critical\",\"offending\":\"TLS 1.0\",\"message\":\"…\",\"remedy\":\"…\"}]";
 }
 

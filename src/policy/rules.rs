@@ -123,6 +123,26 @@ impl Rule {
         )
     }
 
+    /// True for a rule that needs more than a record holds: who judges a record anew has to take over what was found at
+    /// the time.
+    #[must_use]
+    pub const fn is_beyond_records(self) -> bool {
+        matches!(
+            self,
+            Self::TlsCompression
+                // The day from which on a certificate is valid.
+                | Self::CertificateExpired
+                | Self::CertificateNameMismatch
+                | Self::SuspectedInterception
+                | Self::GatewayEndpointMissing
+                | Self::DnsOverride
+                | Self::EndpointConflict
+                // Of the requests of a connection a record holds the first; the others were judged, too.
+                | Self::UnsignedRequest
+                | Self::LongTermCredential
+        )
+    }
+
     /// All of it, for `explain`.
     #[must_use]
     pub fn explain(self) -> String {

@@ -101,6 +101,27 @@ fn is_in_word(bytes: &[u8], start: usize, end: usize) -> bool {
     word.into_iter().any(|byte| byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit())
 }
 
+/// True where redaction may have made `shown` of `text`: an account id has become a word that stands for it.
+pub(crate) fn may_stand_for(shown: &str, text: &str) -> bool {
+    let (mut rest, mut copied, mut is_hidden) = (shown, 0, false);
+    while let Some(Range { start, end }) = find_id(text, copied) {
+        let before = text.get(copied..start).unwrap_or_default();
+        let Some(after) = rest.strip_prefix(before).and_then(without_alias) else { return false };
+        (rest, copied, is_hidden) = (after, end, true);
+    }
+    is_hidden && Some(rest) == text.get(copied..)
+}
+
+/// What follows a word that stands for an account.
+fn without_alias(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("account-") {
+        let digits = rest.trim_start_matches(|character: char| character.is_ascii_digit());
+        return rest.strip_prefix("other").or((digits.len() < rest.len()).then_some(digits));
+    }
+    let (hash, rest) = text.split_at_checked(ACCOUNT_DIGITS)?;
+    hash.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(rest)
+}
+
 /// True for digits that read as year, month, day, hour and minute of our time.
 pub(super) fn is_date(digits: &str) -> bool {
     let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<u32>().ok());

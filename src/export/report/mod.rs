@@ -9,6 +9,7 @@ mod collect;
 mod coverage;
 mod inventory;
 mod page;
+mod sentences;
 mod shares;
 mod timeline;
 mod what_if;
@@ -145,7 +146,7 @@ impl<W: Write> Report<W> {
 
 impl<W: Write> Sink for Report<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        self.collected.take(record, self.options.policy.as_ref());
+        self.collected.take(record);
         self.what_if.take(record);
         Ok(())
     }
