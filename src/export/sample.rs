@@ -275,6 +275,7 @@ pub(crate) fn mirrored() -> Record {
     tls.session_key_exchange = Some(KeyExchangeFacts::Dhe { bits: 2048, group });
     tls.is_contradicted = true;
     record.path.open_rules = vec!["vpn".into()];
+    record.path.access_confidence = Some(Confidence::Likely);
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
     record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];
     record.policy.as_mut().expect("policy").not_asked = vec!["tls_compression"];

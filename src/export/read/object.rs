@@ -475,13 +475,15 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
 fn path(object: &mut Object) -> Read<PathFacts> {
     let access = object.word(Key::PathAccess, Access::parse)?.unwrap_or(Access::Unknown);
     let entry = object.word(Key::PathEntry, Entry::parse)?.unwrap_or(Entry::Unknown);
-    // Written of the less certain half: the other may have been better, which nobody knows any more.
+    // Written of the less certain half, and of each where they differ.
     let confidence = object.word(Key::PathConfidence, Confidence::parse)?;
+    let of_access = object.word(Key::PathAccessConfidence, Confidence::parse)?.or(confidence);
+    let of_entry = object.word(Key::PathEntryConfidence, Confidence::parse)?.or(confidence);
     Ok(PathFacts {
         access,
         entry,
-        access_confidence: confidence.filter(|_| access != Access::Unknown),
-        entry_confidence: confidence.filter(|_| entry != Entry::Unknown),
+        access_confidence: of_access.filter(|_| access != Access::Unknown),
+        entry_confidence: of_entry.filter(|_| entry != Entry::Unknown),
         name: object.text(Key::PathName)?,
         evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
         open_rules: object.list(Key::PathOpenRules, |name| Some(name.to_owned()))?,
