@@ -440,6 +440,8 @@ fn describes_what_it_resolved_to() {
         "1. dx-frankfurt: interface eth1; vlan 120, 121 → direct_connect_public, public_endpoint",
         "policy, profile aws-dynamodb",
         "minimum version: TLS 1.2",
+        "changed here: early_data off instead of info",
+        "changed here: minimum version TLS 1.3 instead of TLS 1.2",
         "override 1, for source 10.9.0.0/16, region eu-west-1, endpoint account, access internet",
         "tls_version_too_low for source 10.1.2.3/32 until 2027-03-31",
         "db.corp.example (dynamodb, eu-central-1)",

@@ -176,6 +176,7 @@ impl Page<'_> {
         let (chart, longest) = self.chart();
         let policy_text = self.options.policy.as_ref().map(|policy| lines_shown(&policy_text(policy)));
         let profile = self.options.profile.clone().or_else(|| self.recorded_profile());
+        let changes = self.changes(profile.as_ref());
         let profiles: Vec<String> = collected
             .profiles
             .iter()
@@ -230,7 +231,9 @@ impl Page<'_> {
                 name => shown(&profile.name).as_ref(),
                 title => shown(&profile.title).as_ref(),
                 extends => profile.extends.as_deref(),
-                notes => value(&profile.notes),
+                notes => value(&self.notes(profile)),
+                own_changes => value(&profile.changes),
+                changes => value(&changes),
                 sources => value(&profile.sources),
             }),
             profiles => value(&profiles),
@@ -241,6 +244,19 @@ impl Page<'_> {
             more_files => self.inputs.len().saturating_sub(SHOWN_FILES),
             files_hash => files_hash(self.inputs),
         })
+    }
+
+    /// Where `[policy]` differs from the profile whose name it keeps.
+    fn changes(&self, profile: Option<&policy::Profile>) -> Vec<String> {
+        match (&self.options.policy, profile) {
+            (Some(policy), Some(profile)) => policy.settings.changes_from(&profile.settings),
+            _ => Vec::new(),
+        }
+    }
+
+    fn notes(&self, profile: &policy::Profile) -> Vec<&'static str> {
+        let policy = self.options.policy.as_ref();
+        policy.map_or_else(|| profile.notes.clone(), |policy| profile.notes_under(&policy.settings))
     }
 
     fn scope(&self) -> &'static str {

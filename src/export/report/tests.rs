@@ -188,3 +188,30 @@ fn counts_exceptions_as_they_were_applied() {
     let html = excepted(matching, |record| record.path.name = Some("vif-123456789012".to_owned()));
     assert!(html.contains("payments team") && html.contains(&applied(1)), "{html}");
 }
+
+/// A profile keeps its name where `[policy]` changes it.
+#[test]
+fn says_where_the_policy_is_not_what_its_name_says() {
+    let made = |change: fn(&mut policy::Settings)| {
+        let profile = profile::find("nist-800-52r2").unwrap();
+        let mut policy = Options { settings: profile.settings.clone(), ..Options::default() };
+        change(&mut policy.settings);
+        let options = ReportOptions { policy: Some(policy), profile: Some(profile), ..options() };
+        let mut report = Report::new(options, Vec::new());
+        report.record(&sample::tls12()).unwrap();
+        report.finish(&Accounts::default()).unwrap();
+        String::from_utf8(report.into_inner()).unwrap()
+    };
+    let plain = made(|_| ());
+    assert!(!plain.contains("changed by [policy]") && plain.contains("no_forward_secrecy stays critical"));
+    let changed = made(|settings| settings.severities.set(Rule::NoForwardSecrecy, None));
+    assert!(
+        changed.contains("<title>DynamoDB TLS evidence report: nist-800-52r2, changed by [policy]</title>")
+    );
+    assert!(changed.contains("<li>no_forward_secrecy off instead of critical</li>"));
+    assert!(!changed.contains("stays critical"));
+    // Which paths are allowed no standard says.
+    let paths =
+        made(|settings| settings.allowed_paths.push(policy::AllowedPath { access: None, entry: None }));
+    assert!(!paths.contains("changed by [policy]"));
+}
