@@ -47,7 +47,7 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
                     severity,
                     offending: offending.into(),
                     message: without_our_words(message),
-                    remedy: remedy(rule, record).into(),
+                    remedy: remedy(rule, record, settings).into(),
                     excuse: None,
                 };
                 violations.push(excused(rule, found, record, &options.exceptions));
@@ -188,8 +188,8 @@ fn excused(rule: Rule, mut found: Violation, record: &Record, exceptions: &[Exce
 }
 
 /// The rule's remedy, and where to look in the client that was recognised.
-fn remedy(rule: Rule, record: &Record) -> String {
-    let mut text = rule.text().remedy.to_owned();
+fn remedy(rule: Rule, record: &Record, settings: &Settings) -> String {
+    let mut text = rule.remedy_for(settings.minimum_version).into_owned();
     let place: fn(&clients::Client) -> &'static str = match rule {
         Rule::TlsVersionTooLow
         | Rule::TlsVersionNotRecommended

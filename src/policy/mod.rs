@@ -15,6 +15,8 @@ mod rules;
 
 pub use evaluation::{carried_over, evaluate, is_excepted, recorded_excuse, verdict};
 pub use judgements::Judgements;
-pub use options::{AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site};
+pub use options::{
+    AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site, lists, nets,
+};
 pub use profile::Profile;
 pub use rules::{Rule, RuleText};

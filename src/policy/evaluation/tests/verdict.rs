@@ -258,3 +258,23 @@ fn lets_nobody_else_say_that_something_is_excepted() {
         }
     }
 }
+
+/// The client did not agree to what it refused.
+#[test]
+fn says_who_chose_what_was_refused() {
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    server_hello(&mut record).compression_method = crate::model::registry::CompressionMethod(1);
+    tls(&mut record).forward_secrecy = Some(ForwardSecrecy::No);
+    tls(&mut record).downgrade = Some(crate::model::Downgrade::SentinelTls11);
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
+    let strict = Options { settings: profile::find("cnsa-2.0").unwrap().settings, ..Options::default() };
+    let said = |record: &Record| {
+        let found = evaluate(record, &strict).violations;
+        assert!(found[0].remedy.contains("offers TLS 1.3,"), "{}", found[0].remedy);
+        found.into_iter().map(|found| found.message).filter(|message| message.contains("agreed on")).count()
+    };
+    assert_eq!(said(&record), 5);
+    record.outcome = Outcome::RefusedByClient;
+    assert_eq!(said(&record), 0);
+}
