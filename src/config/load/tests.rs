@@ -223,6 +223,11 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
             &["`b` is never reached", "`a` takes"],
         ),
         (
+            "[[policy.override]]\nminimum_version = \"1.0\"\n\
+             [[policy.override]]\nmatch = { source = \"10.0.0.0/8\" }\nminimum_version = \"1.3\"",
+            &["override]] 2 (for source 10.0.0.0/8) is never reached", "number 1 (for every flow)"],
+        ),
+        (
             "[[path]]\nname = \"a\"\naccess = \"internet\"\nvlan = 1\n[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nvlan = 2",
             &["Several [[path]] are called `a`"],
         ),
