@@ -173,7 +173,8 @@ impl Collected {
         let none = || "not seen".to_owned();
         self.versions.count(&words::version(record), judgement, at);
         self.ciphers.count(&words::cipher(record).unwrap_or_else(none), judgement, at);
-        self.groups.count(&words::group(record).unwrap_or_else(none), judgement, at);
+        let group = words::group(record).or_else(|| words::no_group(record).map(str::to_owned));
+        self.groups.count(&group.unwrap_or_else(none), judgement, at);
         let secrecy = record.tls.as_deref().and_then(|tls| tls.forward_secrecy);
         self.forward_secrecy.count(secrecy.map_or("not seen", |answer| answer.as_str()), judgement, at);
         self.paths.count(&words::path(record), judgement, at);

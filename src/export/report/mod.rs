@@ -110,6 +110,11 @@ impl<W: Write> Report<W> {
         self.inputs = inputs;
     }
 
+    /// Adds a sentence on what the records rest on.
+    pub fn fact(&mut self, sentence: &str) {
+        self.options.facts.push(sentence.to_owned());
+    }
+
     /// Replaces account ids in what the configuration and the command line say.
     pub fn redact(&mut self, redactor: &mut Redactor) {
         let mut replace = |text: &mut String| *text = redactor.text(text).into_owned();

@@ -262,7 +262,7 @@ impl Page<'_> {
     fn scope(&self) -> &'static str {
         match self.options.all_services {
             Some(true) => "every TLS and plaintext HTTP flow",
-            Some(false) => "flows to Amazon DynamoDB, DynamoDB Streams and DAX",
+            Some(false) => "flows to Amazon DynamoDB, DynamoDB Streams, DynamoDB search and DAX",
             None => "the flows that were recorded",
         }
     }
