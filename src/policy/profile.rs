@@ -356,8 +356,8 @@ fn list<T: std::fmt::Display>(text: &mut String, indent: &str, key: &str, values
 }
 
 impl Profile {
-    /// Its notes but for those that `settings` leave without ground: on lists that they replace, and on rules whose
-    /// severity they change.
+    /// Its notes but for those that `settings` leave without ground: on lists and versions that they replace, and on
+    /// rules whose severity they change.
     #[must_use]
     pub fn notes_under(&self, settings: &Settings) -> Vec<&'static str> {
         let has_other_ciphers = settings.allowed_ciphers != self.settings.allowed_ciphers;
@@ -368,7 +368,9 @@ impl Profile {
         };
         let holds = |note: &&str| {
             let is_about_lists = note.contains("The list has") || note.contains("The lists are");
-            !(has_other_ciphers && (note.starts_with("The suites are") || is_about_lists)
+            let has_other_minimum = settings.minimum_version != self.settings.minimum_version;
+            !(has_other_minimum && note.contains("may still be TLS")
+                || has_other_ciphers && (note.starts_with("The suites are") || is_about_lists)
                 || has_other_groups && (note.contains("the groups are") || is_about_lists)
                 || Rule::ALL.iter().any(|rule| is_about(note, rule)))
         };
@@ -520,8 +522,13 @@ mod tests {
         assert!(changes[1].starts_with("cipher suites not checked instead of "), "{changes:?}");
         assert_eq!(changes[2], "no_forward_secrecy off instead of critical");
         let notes = nist.notes_under(&changed);
-        assert_eq!(notes.len(), nist.notes.len() - 1);
-        assert!(notes.iter().all(|note| !note.contains("stays critical")), "{notes:?}");
+        assert_eq!(notes.len(), nist.notes.len() - 2);
+        assert!(
+            notes
+                .iter()
+                .all(|note| !note.contains("stays critical") && !note.contains("may still be TLS 1.2")),
+            "{notes:?}"
+        );
         // As many others in the list are others.
         let mut other = nist.settings.clone();
         other.allowed_ciphers.reverse();

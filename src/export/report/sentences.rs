@@ -58,16 +58,16 @@ pub(super) fn who_must_act(collected: &Collected) -> String {
     let excused =
         clients.filter(|client| client.counts.violations() == 0 && client.is_excused).count() as u64;
     let beyond = &collected.clients_beyond;
-    let and_more = |has_more| if has_more { " and more" } else { "" };
+    let has_more = beyond.violations() > 0;
     let mut text = format!(
-        "{}{} of {} {} a rule",
-        thousands(violating),
-        and_more(beyond.violations() > 0),
+        "Of {}, {}{} {} a rule",
         addresses(collected.clients.len() as u64, beyond.total() > 0),
-        if violating == 1 && beyond.violations() == 0 { "breaks" } else { "break" },
+        if violating == 0 && !has_more { "none".to_owned() } else { thousands(violating) },
+        if has_more { " and more" } else { "" },
+        if violating <= 1 && !has_more { "breaks" } else { "break" },
     );
     if excused > 0 {
-        text.push_str(&format!(", {} more only under an exception", thousands(excused)));
+        text.push_str(&format!(", {} only under an exception", thousands(excused)));
     }
     text
 }

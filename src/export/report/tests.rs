@@ -174,7 +174,7 @@ fn excepted(matching: Match, change: fn(&mut Record)) -> String {
 fn does_not_say_that_rules_are_kept_that_an_exception_lets_be_broken() {
     let html = excepted(Match::default(), |_| ());
     assert!(html.contains("The 1 flow seen keeps the rules only under an exception."));
-    assert!(html.contains("0 of 1 client address break a rule, 1 more only under an exception"));
+    assert!(html.contains("Of 1 client address, none breaks a rule, 1 only under an exception."));
     assert!(html.contains("1 flow breaks a rule under an exception and would be a violation without it"));
 }
 
