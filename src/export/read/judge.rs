@@ -486,4 +486,20 @@ mod tests {
             assert_eq!(record.path.open_rules, [""; 0]);
         }
     }
+
+    /// One half of a path may be certain where the other is only possible.
+    #[test]
+    fn each_half_of_a_path_keeps_its_own_certainty() {
+        use crate::model::{Access, Confidence, Entry};
+        let mut record = crate::export::sample::tls12();
+        (record.path.access, record.path.access_confidence) = (Access::InVpc, Some(Confidence::Possible));
+        (record.path.entry, record.path.entry_confidence) =
+            (Entry::InterfaceEndpoint, Some(Confidence::Certain));
+        let mut options = Options::default();
+        options.settings.allowed_paths =
+            vec![policy::AllowedPath { access: None, entry: Some(Entry::GatewayEndpoint) }];
+        let direct = policy::evaluate(&record, &options);
+        assert_eq!(direct.verdict, Verdict::Violation);
+        assert_eq!(judged_again(&record, &options, &options), direct);
+    }
 }
