@@ -20,11 +20,10 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// All but what depends on the command.
 pub fn options(config: &Resolved) -> ReportOptions {
     let name = &config.policy.settings.profile;
-    let own = config.profiles.iter().find(|profile| *profile.name == **name).cloned();
     ReportOptions {
         version: VERSION.to_owned(),
         policy: Some(config.policy.clone()),
-        profile: own.or_else(|| profile::find(name)),
+        profile: config.profile(name),
         others: profile::all(),
         config: config.path_of_file.as_deref().map(fact),
         all_services: None,

@@ -91,10 +91,10 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         inputs.push(fact);
     }
     if accounts.may_be_confused() {
-        note(
-            "several inputs have account ids, and some number them, each for itself: account-1 of one need not be \
-             account-1 of another; to compare accounts, record with [privacy] key_file",
-        );
+        note(&format!("{MAY_BE_CONFUSED}; to compare accounts, record with [privacy] key_file"));
+        if let Writer::Html(report) = &mut writer {
+            report.fact(&format!("Account ids: {MAY_BE_CONFUSED}."));
+        }
     }
     if is_judged_anew {
         total.judged_anew = total.records;
@@ -116,6 +116,10 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         Finished::Done
     })
 }
+
+/// Said where words of several inputs look the same.
+const MAY_BE_CONFUSED: &str = "several inputs have account ids, and some number them, each for itself: account-1 of one \
+     need not be account-1 of another";
 
 /// Which inputs have account ids, and whether words stand for them that mean something in one input alone.
 #[derive(Default)]
@@ -237,8 +241,16 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// `flows.jsonl`, rotated as `flows.jsonl.1`, and either of them compressed: not what is still being written
+/// (`.partial`) or was said of it.
 fn is_named_as_records(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".jsonl"))
+    let is_ending = |ending: &str| {
+        matches!(ending, "gz" | "zst")
+            || ending.bytes().all(|byte| byte.is_ascii_digit()) && !ending.is_empty()
+    };
+    path.file_name().and_then(|name| name.to_str()?.rsplit_once(".jsonl")).is_some_and(|(_, rest)| {
+        rest.strip_prefix('.').map_or(rest.is_empty(), |rest| rest.split('.').all(is_ending))
+    })
 }
 
 /// Gives every record of one file; what is no record is told and counted.
@@ -296,4 +308,21 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
         }
         _ => stored,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_of_a_folder_what_is_finished_records() {
+        for name in ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.jsonl.1", "a.jsonl.12.gz", "a.b.jsonl"] {
+            assert!(is_named_as_records(Path::new(name)), "{name}");
+        }
+        for name in
+            ["a.jsonl.partial", "a.jsonl.err", "a.jsonl.", "a.jsonlx", "a.jsonl.gz.tmp", "a.json", "a.jsonl~"]
+        {
+            assert!(!is_named_as_records(Path::new(name)), "{name}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use super::file::role_word;
 use super::resolved::Resolved;
 use crate::classify::PathRule;
+use crate::policy::Settings;
 
 /// The whole configuration as it holds, for `check`.
 #[must_use]
@@ -56,6 +57,7 @@ pub fn describe(resolved: &Resolved) -> String {
 
     let policy = &resolved.policy;
     page.title(&format!("policy, profile {}", policy.settings.profile));
+    page.changes(resolved, &policy.settings);
     page.0.push_str(&policy.settings.describe("  "));
     for (index, given) in policy.overrides.iter().enumerate() {
         page.title(&format!(
@@ -64,6 +66,7 @@ pub fn describe(resolved: &Resolved) -> String {
             given.matching,
             given.settings.profile
         ));
+        page.changes(resolved, &given.settings);
         page.0.push_str(&given.settings.describe("  "));
     }
     if !policy.exceptions.is_empty() {
@@ -126,6 +129,17 @@ impl Page {
 
     fn line(&mut self, key: &str, value: impl Display) {
         let _ = writeln!(self.0, "  {key}: {value}");
+    }
+
+    /// What makes settings others than those of the profile that they are called by.
+    fn changes(&mut self, resolved: &Resolved, settings: &Settings) {
+        let Some(profile) = resolved.profile(&settings.profile) else { return };
+        for change in &profile.changes {
+            self.line("the profile differs from the built-in one it stands on", change);
+        }
+        for change in settings.changes_from(&profile.settings) {
+            self.line("changed here", change);
+        }
     }
 
     fn text(&mut self, value: impl Display) {

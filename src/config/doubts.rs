@@ -3,12 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
-
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
 use crate::model::{Access, Entry, Severity};
-use crate::policy::{AllowedPath, Rule, Settings};
+use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
 
 /// All doubts about a configuration, in the order of its sections.
 pub(super) fn of(resolved: &Resolved) -> Vec<String> {
@@ -20,6 +18,7 @@ pub(super) fn of(resolved: &Resolved) -> Vec<String> {
         rules_without_subject(settings, resolved, &mut doubts);
         settings.allowed_paths.iter().for_each(|path| allowed_path(path, &mut doubts));
     }
+    overrides(&resolved.policy.overrides, &mut doubts);
     let mut told = BTreeSet::new();
     doubts.retain(|doubt| told.insert(doubt.clone()));
     doubts
@@ -71,15 +70,23 @@ fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
     }
 }
 
+fn overrides(all: &[Override], doubts: &mut Vec<String>) {
+    for (position, given) in all.iter().enumerate() {
+        let before = all.get(..position).unwrap_or_default();
+        if let Some(first) = before.iter().position(|before| before.matching.takes_all_of(&given.matching)) {
+            let wider = before.get(first).map(|wider| wider.matching.to_string()).unwrap_or_default();
+            doubts.push(format!(
+                "[[policy.override]] {} (for {}) is never reached: number {} (for {wider}) takes all its flows before.",
+                position + 1,
+                given.matching,
+                first + 1,
+            ));
+        }
+    }
+}
+
 /// True where each flow that `rule` would take is taken by `before`.
 fn takes_all_of(before: &PathRule, rule: &PathRule) -> bool {
-    fn lists<T: PartialEq>(before: &[T], rule: &[T]) -> bool {
-        before.is_empty() || !rule.is_empty() && rule.iter().all(|value| before.contains(value))
-    }
-    let nets = |before: &[IpNet], rule: &[IpNet]| {
-        before.is_empty()
-            || !rule.is_empty() && rule.iter().all(|net| before.iter().any(|wider| wider.contains(net)))
-    };
     lists(&before.interface, &rule.interface)
         && lists(&before.vlan, &rule.vlan)
         && lists(&before.link_kind, &rule.link_kind)

@@ -146,7 +146,7 @@ fn own_profiles(section: &Section<'_>) -> BTreeMap<String, Profile> {
             at = base;
         };
         let Some(ground) = ground else { continue };
-        let mut settings = ground.settings;
+        let mut settings = ground.settings.clone();
         for link in chain.iter().rev() {
             if let Some(own) = written.get(*link) {
                 own.draft.apply(&mut settings);
@@ -161,8 +161,9 @@ fn own_profiles(section: &Section<'_>) -> BTreeMap<String, Profile> {
                 name: (*name).to_owned(),
                 title: format!("own profile, from {extends}"),
                 extends: Some(extends),
+                changes: settings.changes_from(&ground.settings),
+                notes: ground.notes_under(&settings),
                 settings,
-                notes: ground.notes,
                 sources: ground.sources,
             },
         );

@@ -30,6 +30,15 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
+impl Resolved {
+    /// The profile of this name, one's own or built in.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<policy::Profile> {
+        let own = self.profiles.iter().find(|profile| profile.name == name).cloned();
+        own.or_else(|| policy::profile::find(name))
+    }
+}
+
 /// What the command line says over the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {

@@ -166,6 +166,7 @@ pub fn visit(record: &Record, fields: &mut impl Fields) {
         fields.text(Key::Profile, Text::Given(&policy.profile));
         fields.text(Key::Verdict, Text::Word(policy.verdict.as_str()));
         list(fields, Key::NotAssessed, policy.not_assessed.iter().map(|rule| Text::Word(rule)));
+        list(fields, Key::NotAsked, policy.not_asked.iter().map(|rule| Text::Word(rule)));
         fields.violations(Key::Violations, &policy.violations);
     }
 }
@@ -314,6 +315,12 @@ pub fn visit_path(path: &PathFacts, fields: &mut impl Fields) {
     list(fields, Key::PathEvidence, path.evidence.iter().map(|word| Text::Word(word.as_str())));
     list(fields, Key::PathOpenRules, path.open_rules.iter().map(|name| Text::Given(name)));
     word(fields, Key::PathConfidence, path.confidence().map(|word| word.as_str()));
+    if let (Some(access), Some(entry)) = (path.access_confidence, path.entry_confidence)
+        && access != entry
+    {
+        fields.text(Key::PathAccessConfidence, Text::Word(access.as_str()));
+        fields.text(Key::PathEntryConfidence, Text::Word(entry.as_str()));
+    }
 }
 
 fn optional(fields: &mut impl Fields, key: Key, value: Option<Text<'_>>) {

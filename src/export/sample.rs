@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::model::registry::{AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
     Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade, EndpointEvidence,
-    EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts, KeyExchangeFacts, Layer,
-    Layers, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption,
-    ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts, Verdict,
-    Violation,
+    EndpointFacts, EndpointKind, Entry, Excuse, ForwardSecrecy, HostFacts, HttpFacts, KeyExchangeFacts,
+    Layer, Layers, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts, ProxyFacts, ProxyKind, Record,
+    Resumption, ServerHello, Service, Severity, Sighting, Signature, SigningCredential, Timestamp, TlsFacts,
+    Verdict, Violation,
 };
 
 const HOST: &str = "dynamodb.eu-central-1.amazonaws.com";
@@ -32,11 +32,27 @@ fn violation(rule: &'static str, severity: Severity, offending: &str) -> Violati
         offending: offending.into(),
         message: format!("{offending} breaks {rule}."),
         remedy: format!("Mend {rule}: update the SDK or its TLS library.").into(),
+        excuse: None,
     }
 }
 
 fn judged(verdict: Verdict, violations: Vec<Violation>) -> Option<PolicyFacts> {
-    Some(PolicyFacts { profile: "aws-dynamodb".into(), verdict, violations, not_assessed: Vec::new() })
+    Some(PolicyFacts {
+        profile: "aws-dynamodb".into(),
+        verdict,
+        violations,
+        not_assessed: Vec::new(),
+        not_asked: Vec::new(),
+    })
+}
+
+/// A flow that passes only under an exception.
+pub(crate) fn excused() -> Record {
+    let mut record = tls12();
+    let mut found = violation("no_forward_secrecy", Severity::Info, "TLS_RSA_WITH_AES_128_CBC_SHA");
+    found.excuse = Some(Excuse { by: Some(0), is_needed: true });
+    record.policy = judged(Verdict::Pass, vec![found]);
+    record
 }
 
 /// A compliant TLS 1.2 flow over Direct Connect.
@@ -259,8 +275,10 @@ pub(crate) fn mirrored() -> Record {
     tls.session_key_exchange = Some(KeyExchangeFacts::Dhe { bits: 2048, group });
     tls.is_contradicted = true;
     record.path.open_rules = vec!["vpn".into()];
+    record.path.access_confidence = Some(Confidence::Likely);
     record.policy = judged(Verdict::NotAssessable, vec![violation("early_data", Severity::Info, "0-RTT")]);
     record.policy.as_mut().expect("policy").not_assessed = vec!["no_forward_secrecy", "weak_key_exchange"];
+    record.policy.as_mut().expect("policy").not_asked = vec!["tls_compression"];
     record
 }
 

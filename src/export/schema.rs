@@ -165,6 +165,8 @@ keys! {
     PathEvidence List "path.evidence" "What showed it: rule, sni, address, prefix, tunnel, vlan, gwlb_endpoint, link_kind, inside_address, esp." "[\"rule\",\"vlan\"]";
     PathOpenRules List "path.open_rules" "Configured rules that ask what the capture does not tell: one of them may be the flow's." "[\"vpn\"]";
     PathConfidence Text "path.confidence" "certain, likely, possible; absent where nothing is known." "\"certain\"";
+    PathAccessConfidence Text "path.access.confidence" "Certainty of the access alone, where that of the entry is another." "\"certain\"";
+    PathEntryConfidence Text "path.entry.confidence" "Certainty of the entry alone, where that of the access is another." "\"possible\"";
     ProcessPid Integer "process.pid" "Process of this host that holds the flow's socket; live only, like the next four." "4711";
     ProcessName Text "process.name" "Its short name." "\"python3\"";
     ContainerId Text "container.id" "Container that the socket belongs to." "\"3f2a9c0d1e4b5a697887766554433221100ffeeddccbbaa99887766554433221\"";
@@ -173,6 +175,7 @@ keys! {
     Profile Text "policy.profile" "Profile the flow was judged by." "\"aws-dynamodb\"";
     Verdict Text "policy.verdict" "pass, violation, not_assessable." "\"violation\"";
     NotAssessed List "policy.not_assessed" "Rules the profile requires that could not be judged by what was seen; absent where there are none." "[\"no_forward_secrecy\"]";
+    NotAsked List "policy.not_asked" "Rules the profile does not require, that need more than a record holds, and that the flow did not plainly keep; absent where there are none." "[\"tls_compression\"]";
     Violations Objects "violations" "Broken rules: rule, severity, offending, message, remedy; empty where none is." "[{\"rule\":\"tls_version_too_low\",\"severity\":\"critical\",\"offending\":\"TLS 1.0\",\"message\":\"…\",\"remedy\":\"…\"}]";
 }
 

@@ -35,7 +35,7 @@ pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, ForwardSecrecy, KeyExchangeFacts, Resumption,
     ServerHello, Sni, TicketDigest, TlsFacts,
 };
-pub use verdict::{PolicyFacts, Severity, Verdict, Violation};
+pub use verdict::{Excuse, PolicyFacts, Severity, Verdict, Violation};
 
 // The words of every stage's closed sets are written down in one way.
 pub(crate) use dynamodb::closed_set;

@@ -91,7 +91,7 @@ impl PathFacts {
         is_known.then_some(self.entry)
     }
 
-    /// Of the two halves the less certain one: a record has one word for both.
+    /// Of the two halves the less certain one: a record has one word for both, and one for each where they differ.
     #[must_use]
     pub fn confidence(&self) -> Option<Confidence> {
         [self.access_confidence, self.entry_confidence].into_iter().flatten().min()

@@ -38,6 +38,17 @@ pub struct Violation {
     pub message: String,
     /// What to do; the same for many flows.
     pub remedy: Arc<str>,
+    /// Set where an exception made it an `info`.
+    pub excuse: Option<Excuse>,
+}
+
+/// What an exception has made of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excuse {
+    /// Which exception of the policy, from 0; `None` of a record that was read back, which does not say.
+    pub by: Option<usize>,
+    /// True where the finding would have broken the profile without it; what is no more than an `info` anyway does not.
+    pub is_needed: bool,
 }
 
 /// Result of evaluating a profile.
@@ -50,4 +61,16 @@ pub struct PolicyFacts {
     /// Ids of the rules that the profile requires and that could not be judged by what was seen, in the order of the
     /// rule list. Empty in a flow that passed.
     pub not_assessed: Vec<&'static str>,
+    /// Ids of rules that need more than a record holds, that the profile does not require, and that were not plainly kept:
+    /// who judges the record anew by a profile that requires them does not know what became of them.
+    pub not_asked: Vec<&'static str>,
+}
+
+impl PolicyFacts {
+    /// True where only exceptions keep the flow from being a violation.
+    #[must_use]
+    pub fn is_excused(&self) -> bool {
+        let is_needed = |found: &Violation| found.excuse.is_some_and(|excuse| excuse.is_needed);
+        self.verdict != Verdict::Violation && self.violations.iter().any(is_needed)
+    }
 }

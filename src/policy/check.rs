@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use super::options::{Settings, Site};
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
-use crate::model::{ForwardSecrecy, HttpFacts, KeyExchangeFacts, Record, Sni, TlsFacts};
+use crate::model::{ForwardSecrecy, HttpFacts, KeyExchangeFacts, Outcome, Record, Sni, TlsFacts};
 
 /// What one rule says of one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +168,16 @@ impl Case<'_> {
 
     fn client(&self) -> &str {
         self.client.get_or_init(|| address_text(self.record.client.ip()))
+    }
+
+    /// `client and server agreed on`, or what it was where the client ended it: a choice of the server's alone.
+    fn agreed_on(&self) -> String {
+        let (client, server) = (self.client(), self.server());
+        if self.record.outcome == Outcome::RefusedByClient {
+            [&server, " answered ", client, ", which refused the handshake, with"].concat()
+        } else {
+            [client, " and ", &server, " agreed on"].concat()
+        }
     }
 
     /// The name of the endpoint where there is one, else the server's address.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::check::{Case, Finding};
 use super::clients;
-use super::options::{Exception, Options, Settings};
+use super::options::{Exception, Expiry, Options, Settings};
 use super::rules::Rule;
-use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Verdict, Violation};
+use crate::model::{Completeness, Excuse, Outcome, PolicyFacts, Record, Severity, Verdict, Violation};
 
 /// Judges one flow.
 ///
@@ -27,21 +27,30 @@ pub(super) fn evaluate_for(record: &Record, options: &Options, client: &str) -> 
 fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Options) -> PolicyFacts {
     let mut violations = Vec::new();
     let mut not_assessed = Vec::new();
+    let mut not_asked = Vec::new();
     for &rule in Rule::ALL {
-        let Some(severity) = settings.severities.of(rule) else { continue };
-        match case.check(rule) {
-            Finding::Kept => {}
-            Finding::Unknown if severity == Severity::Info => {}
-            Finding::Unknown => not_assessed.push(rule.as_str()),
-            Finding::Broken { offending, message } => {
-                let (severity, message) = excuse(rule, severity, message, record, &options.exceptions);
-                violations.push(Violation {
+        let severity = settings.severities.of(rule);
+        if severity.is_none() && !rule.is_beyond_records() {
+            continue;
+        }
+        match (case.check(rule), severity) {
+            (Finding::Kept, _) => {}
+            (Finding::Unknown, Some(Severity::Warning | Severity::Critical)) => {
+                not_assessed.push(rule.as_str());
+            }
+            (Finding::Broken { .. }, None) | (Finding::Unknown, _) => {
+                not_asked.extend(rule.is_beyond_records().then_some(rule.as_str()));
+            }
+            (Finding::Broken { offending, message }, Some(severity)) => {
+                let found = Violation {
                     rule: rule.as_str(),
                     severity,
                     offending: offending.into(),
-                    message,
-                    remedy: remedy(rule, record).into(),
-                });
+                    message: without_our_words(message),
+                    remedy: remedy(rule, record, settings).into(),
+                    excuse: None,
+                };
+                violations.push(excused(rule, found, record, &options.exceptions));
             }
         }
     }
@@ -51,7 +60,7 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
         not_assessed = Rule::ALL.iter().filter(is_open).map(|rule| rule.as_str()).collect();
     }
     let verdict = verdict(record, &violations, &not_assessed);
-    PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations, not_assessed }
+    PolicyFacts { profile: Arc::clone(&settings.profile), verdict, violations, not_assessed, not_asked }
 }
 
 /// Rules that settings would find broken, or could not judge, of which nobody knows whether they are those of the flow.
@@ -61,10 +70,9 @@ fn open_by_settings(record: &Record, violations: &[Violation], options: &Options
     for settings in options.possible_settings(record) {
         let case = Case::new(record, settings, &options.site);
         for &rule in Rule::ALL {
-            let Some(severity) = settings.severities.of(rule).filter(|severity| is_required(*severity))
-            else {
+            if !settings.severities.of(rule).is_some_and(is_required) {
                 continue;
-            };
+            }
             let is_found = |found: &Violation| found.rule == rule.as_str() && is_required(found.severity);
             if open.contains(&rule) || violations.iter().any(is_found) {
                 continue;
@@ -72,9 +80,7 @@ fn open_by_settings(record: &Record, violations: &[Violation], options: &Options
             let is_open = match case.check(rule) {
                 Finding::Kept => false,
                 Finding::Unknown => true,
-                Finding::Broken { message, .. } => {
-                    is_required(excuse(rule, severity, message, record, &options.exceptions).0)
-                }
+                Finding::Broken { .. } => exception(rule, record, &options.exceptions).is_none(),
             };
             if is_open {
                 open.push(rule);
@@ -107,59 +113,83 @@ pub fn carried_over(found: &Violation, record: &Record, options: &Options) -> Op
     let rule = Rule::parse(found.rule)?;
     let severity = options.settings_for(record).severities.of(rule)?;
     let message = without_excuse(&found.message).to_owned();
-    let (severity, message) = excuse(rule, severity, message, record, &options.exceptions);
-    Some(Violation { severity, message, ..found.clone() })
+    let found = Violation { severity, message, excuse: None, ..found.clone() };
+    Some(excused(rule, found, record, &options.exceptions))
 }
 
 /// What comes between the sentence of a finding and that of its exception.
 const EXCEPTED: &str = " Excepted until ";
 const EXPIRED: &str = " The exception of ";
 
-/// A message without what [`excuse`] said at its end.
+/// A sentence with names in it that strangers chose. These must not say of themselves that they are excepted, so what only
+/// exceptions say is put in quotes there.
+fn without_our_words(sentence: String) -> String {
+    [EXCEPTED, EXPIRED].into_iter().map(str::trim).fold(sentence, |sentence, words| {
+        if sentence.contains(words) { sentence.replace(words, &format!("\"{words}\"")) } else { sentence }
+    })
+}
+
+/// A message without what [`excused`] said at its end. What strangers say in it comes before that, in quotes.
 fn without_excuse(message: &str) -> &str {
     let ends = [EXCEPTED, EXPIRED].into_iter().filter_map(|words| {
-        // Names in a message are chosen by strangers: only behind a whole sentence is it ours.
-        let at = message.rfind(words)?;
+        let at = message.find(words)?;
         message.get(..at).filter(|sentence| sentence.ends_with('.'))
     });
     ends.min_by_key(|sentence| sentence.len()).unwrap_or(message)
 }
 
-/// Severity and message after exceptions.
-fn excuse(
-    rule: Rule,
-    severity: Severity,
-    mut message: String,
-    record: &Record,
-    exceptions: &[Exception],
-) -> (Severity, String) {
-    let mut expired = None;
-    let is_dated = record.timestamp.is_date();
-    for exception in exceptions {
-        if !exception.rules.contains(&rule) || exception.matching.holds(record) != Some(true) {
-            continue;
-        }
+/// The excuse of a finding that was recorded, as its message tells it.
+#[must_use]
+pub fn recorded_excuse(rule: &str, severity: Severity, message: &str) -> Option<Excuse> {
+    let (_, after) = message.split_at_checked(without_excuse(message).len())?;
+    let (day, _) = after.strip_prefix(EXCEPTED)?.split_once(" by ")?;
+    let is_needed = Rule::parse(rule).is_none_or(|rule| rule.default_severity() != Some(Severity::Info));
+    (severity == Severity::Info && Expiry::parse(day).is_some()).then_some(Excuse { by: None, is_needed })
+}
+
+/// True where an exception holds for what a rule finds.
+#[must_use]
+pub fn is_excepted(rule: Rule, record: &Record, options: &Options) -> bool {
+    exception(rule, record, &options.exceptions).is_some()
+}
+
+/// The first exception that holds for a finding, with its place.
+fn exception<'a>(rule: Rule, record: &Record, exceptions: &'a [Exception]) -> Option<(usize, &'a Exception)> {
+    // Where the capture tells no date, nobody knows whether it still holds.
+    let holds = |exception: &Exception| {
+        record.timestamp.is_date()
+            && !exception.expires.is_over(record.timestamp)
+            && is_meant(exception, rule, record)
+    };
+    exceptions.iter().enumerate().find(|(_, exception)| holds(exception))
+}
+
+fn is_meant(exception: &Exception, rule: Rule, record: &Record) -> bool {
+    exception.rules.contains(&rule) && exception.matching.holds(record) == Some(true)
+}
+
+/// The finding after exceptions.
+fn excused(rule: Rule, mut found: Violation, record: &Record, exceptions: &[Exception]) -> Violation {
+    if let Some((place, exception)) = exception(rule, record, exceptions) {
         let Exception { owner, reason, expires, .. } = exception;
-        // Where the capture tells no date, nobody knows whether it still holds.
-        if is_dated && !expires.is_over(record.timestamp) {
-            message.push_str(&format!("{EXCEPTED}{expires} by {owner}: {reason}."));
-            return (Severity::Info, message);
-        }
-        expired = expired.or(Some(exception));
-    }
-    if let Some(Exception { owner, expires, .. }) = expired {
-        message.push_str(&if is_dated {
+        found.message.push_str(&format!("{EXCEPTED}{expires} by {owner}: {reason}."));
+        found.excuse = Some(Excuse { by: Some(place), is_needed: found.severity != Severity::Info });
+        found.severity = Severity::Info;
+    } else if let Some(Exception { owner, expires, .. }) =
+        exceptions.iter().find(|exception| is_meant(exception, rule, record))
+    {
+        found.message.push_str(&if record.timestamp.is_date() {
             format!("{EXPIRED}{owner} expired on {expires}.")
         } else {
             format!("{EXPIRED}{owner} until {expires} is not applied: the capture tells no date.")
         });
     }
-    (severity, message)
+    found
 }
 
 /// The rule's remedy, and where to look in the client that was recognised.
-fn remedy(rule: Rule, record: &Record) -> String {
-    let mut text = rule.text().remedy.to_owned();
+fn remedy(rule: Rule, record: &Record, settings: &Settings) -> String {
+    let mut text = rule.remedy_for(settings.minimum_version).into_owned();
     let place: fn(&clients::Client) -> &'static str = match rule {
         Rule::TlsVersionTooLow
         | Rule::TlsVersionNotRecommended

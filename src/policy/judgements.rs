@@ -58,6 +58,7 @@ struct Kept {
     verdict: Verdict,
     violations: Vec<KeptViolation>,
     not_assessed: Vec<&'static str>,
+    not_asked: Vec<&'static str>,
     _shared: (Shared<EndpointFacts>, Option<Box<TlsFacts>>),
 }
 
@@ -158,17 +159,17 @@ impl Question {
 impl Kept {
     /// `None` where the client's address stands in one text more than once.
     fn of(record: &Record, options: &Options) -> Option<Self> {
-        let PolicyFacts { profile, verdict, violations, not_assessed } =
+        let PolicyFacts { profile, verdict, violations, not_assessed, not_asked } =
             evaluate_for(record, options, CLIENT);
         let violations = violations
             .into_iter()
-            .map(|Violation { rule, severity, offending, message, remedy }| {
+            .map(|Violation { rule, severity, offending, message, remedy, excuse: _ }| {
                 let (offending, message) = (Text::of(&offending)?, Text::of(&message)?);
                 Some(KeptViolation { rule, severity, offending, message, remedy })
             })
             .collect::<Option<_>>()?;
         let _shared = (record.endpoint.clone(), record.tls.clone());
-        Some(Self { profile, verdict, violations, not_assessed, _shared })
+        Some(Self { profile, verdict, violations, not_assessed, not_asked, _shared })
     }
 
     /// The answer for one client.
@@ -182,12 +183,15 @@ impl Kept {
             },
             message: kept.message.with(client),
             remedy: Arc::clone(&kept.remedy),
+            // None is kept where there are exceptions.
+            excuse: None,
         };
         PolicyFacts {
             profile: Arc::clone(&self.profile),
             verdict: self.verdict,
             violations: self.violations.iter().map(tell).collect(),
             not_assessed: self.not_assessed.clone(),
+            not_asked: self.not_asked.clone(),
         }
     }
 }

@@ -13,8 +13,10 @@ mod options;
 pub mod profile;
 mod rules;
 
-pub use evaluation::{carried_over, evaluate, verdict};
+pub use evaluation::{carried_over, evaluate, is_excepted, recorded_excuse, verdict};
 pub use judgements::Judgements;
-pub use options::{AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site};
+pub use options::{
+    AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site, lists, nets,
+};
 pub use profile::Profile;
 pub use rules::{Rule, RuleText};

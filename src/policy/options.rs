@@ -207,6 +207,21 @@ pub struct Match {
 }
 
 impl Match {
+    /// True where it takes each flow that `other` takes.
+    #[must_use]
+    pub fn takes_all_of(&self, other: &Self) -> bool {
+        // Every field is named, so that a new one is not forgotten.
+        let Self { source, destination, service, region, endpoint, access, entry, path } = other;
+        nets(&self.source, source)
+            && nets(&self.destination, destination)
+            && lists(&self.service, service)
+            && lists(&self.region, region)
+            && lists(&self.endpoint, endpoint)
+            && lists(&self.access, access)
+            && lists(&self.entry, entry)
+            && lists(&self.path, path)
+    }
+
     /// True for the flows that are meant; `None` where that hangs on what is not known of the flow.
     #[must_use]
     pub fn holds(&self, record: &Record) -> Option<bool> {
@@ -258,6 +273,19 @@ impl Match {
             answers.iter().all(Option::is_some).then_some(true)
         }
     }
+}
+
+/// True where a list of conditions takes each value that another takes; an empty one takes all.
+#[must_use]
+pub fn lists<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
+    wider.is_empty() || !narrower.is_empty() && narrower.iter().all(|value| wider.contains(value))
+}
+
+/// The same of networks.
+#[must_use]
+pub fn nets(wider: &[IpNet], narrower: &[IpNet]) -> bool {
+    wider.is_empty()
+        || !narrower.is_empty() && narrower.iter().all(|net| wider.iter().any(|wider| wider.contains(net)))
 }
 
 fn is_one_of<T: PartialEq>(wanted: &[T], found: Option<&T>) -> bool {

@@ -30,6 +30,8 @@ pub struct Profile {
     /// For a profile of one's own: what it builds on.
     pub extends: Option<String>,
     pub settings: Settings,
+    /// Where a profile of one's own differs from the built-in one that it stands on, as [`Settings::changes_from`] says it.
+    pub changes: Vec<String>,
     /// Sentences: what the standard asks for and this cannot check, and what was not read again.
     pub notes: Vec<&'static str>,
     pub sources: Vec<&'static str>,
@@ -270,6 +272,7 @@ impl BuiltIn {
             title: self.title.to_owned(),
             extends: None,
             settings: self.to_settings(),
+            changes: Vec::new(),
             notes: self.notes.to_vec(),
             sources: self.sources.to_vec(),
         }
@@ -277,6 +280,44 @@ impl BuiltIn {
 }
 
 impl Settings {
+    /// Where these differ from those of `base` in what a standard asks for, one phrase each: `minimum version TLS 1.0 instead of
+    /// TLS 1.2`. Which paths are allowed is the house's own affair.
+    #[must_use]
+    pub fn changes_from(&self, base: &Self) -> Vec<String> {
+        fn listed<T>(values: &[T]) -> String {
+            if values.is_empty() { "not checked".to_owned() } else { format!("{} listed", values.len()) }
+        }
+        let mut changes = Vec::new();
+        let mut change = |is_changed: bool, what: &str, now: String, before: String| {
+            if is_changed {
+                let (now, before) = if now == before { (now, "others".to_owned()) } else { (now, before) };
+                changes.push(format!("{what} {now} instead of {before}"));
+            }
+        };
+        for (what, now, before) in [
+            ("minimum version", self.minimum_version, base.minimum_version),
+            ("recommended version", self.recommended_version, base.recommended_version),
+        ] {
+            change(now != before, what, version_text(now).into_owned(), version_text(before).into_owned());
+        }
+        let (now, before) = (&self.allowed_ciphers, &base.allowed_ciphers);
+        change(now != before, "cipher suites", listed(now), listed(before));
+        let (now, before) = (&self.allowed_groups, &base.allowed_groups);
+        change(now != before, "groups", listed(now), listed(before));
+        for (what, now, before) in [
+            ("smallest DH prime", self.minimum_dh_bits, base.minimum_dh_bits),
+            ("smallest curve", self.minimum_curve_bits, base.minimum_curve_bits),
+        ] {
+            change(now != before, what, format!("{now} bits"), format!("{before} bits"));
+        }
+        let word = |severity: Option<Severity>| severity.map_or("off", Severity::as_str).to_owned();
+        for rule in Rule::ALL {
+            let (now, before) = (self.severities.of(*rule), base.severities.of(*rule));
+            change(now != before, rule.as_str(), word(now), word(before));
+        }
+        changes
+    }
+
     /// Everything that is decided, for people: one `key: value` a line, lists one entry a line.
     #[must_use]
     pub fn describe(&self, indent: &str) -> String {
@@ -315,6 +356,27 @@ fn list<T: std::fmt::Display>(text: &mut String, indent: &str, key: &str, values
 }
 
 impl Profile {
+    /// Its notes but for those that `settings` leave without ground: on lists and versions that they replace, and on
+    /// rules whose severity they change.
+    #[must_use]
+    pub fn notes_under(&self, settings: &Settings) -> Vec<&'static str> {
+        let has_other_ciphers = settings.allowed_ciphers != self.settings.allowed_ciphers;
+        let has_other_groups = settings.allowed_groups != self.settings.allowed_groups;
+        let is_about = |note: &str, rule: &Rule| {
+            let is_changed = settings.severities.of(*rule) != self.settings.severities.of(*rule);
+            is_changed && note.contains(rule.as_str())
+        };
+        let holds = |note: &&str| {
+            let is_about_lists = note.contains("The list has") || note.contains("The lists are");
+            let has_other_minimum = settings.minimum_version != self.settings.minimum_version;
+            !(has_other_minimum && note.contains("may still be TLS")
+                || has_other_ciphers && (note.starts_with("The suites are") || is_about_lists)
+                || has_other_groups && (note.contains("the groups are") || is_about_lists)
+                || Rule::ALL.iter().any(|rule| is_about(note, rule)))
+        };
+        self.notes.iter().copied().filter(holds).collect()
+    }
+
     /// All of it, for `profiles NAME`.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -323,6 +385,12 @@ impl Profile {
             let _ = writeln!(text, "extends: {base}");
         }
         text.push_str(&self.settings.describe(""));
+        if !self.changes.is_empty() {
+            let _ = writeln!(text, "differs from the built-in profile it stands on:");
+        }
+        for change in &self.changes {
+            let _ = writeln!(text, "  - {change}");
+        }
         for (title, lines) in [("notes", &self.notes), ("sources", &self.sources)] {
             if !lines.is_empty() {
                 let _ = writeln!(text, "{title}:");
@@ -437,6 +505,34 @@ mod tests {
                 assert_eq!(found, expected, "{} {rule}", profile.name);
             }
         }
+    }
+
+    #[test]
+    fn says_where_settings_differ_and_which_notes_fall() {
+        let nist = find("nist-800-52r2").unwrap();
+        assert_eq!(nist.settings.changes_from(&nist.settings), [""; 0]);
+        assert_eq!(nist.notes_under(&nist.settings), nist.notes);
+        let mut changed = nist.settings.clone();
+        changed.minimum_version = TlsVersion::TLS10;
+        changed.allowed_ciphers.clear();
+        changed.severities.set(Rule::NoForwardSecrecy, None);
+        let changes = changed.changes_from(&nist.settings);
+        assert_eq!(changes.len(), 3, "{changes:?}");
+        assert_eq!(changes[0], "minimum version TLS 1.0 instead of TLS 1.2");
+        assert!(changes[1].starts_with("cipher suites not checked instead of "), "{changes:?}");
+        assert_eq!(changes[2], "no_forward_secrecy off instead of critical");
+        let notes = nist.notes_under(&changed);
+        assert_eq!(notes.len(), nist.notes.len() - 2);
+        assert!(
+            notes
+                .iter()
+                .all(|note| !note.contains("stays critical") && !note.contains("may still be TLS 1.2")),
+            "{notes:?}"
+        );
+        // As many others in the list are others.
+        let mut other = nist.settings.clone();
+        other.allowed_ciphers.reverse();
+        assert!(other.changes_from(&nist.settings)[0].ends_with("listed instead of others"));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! Ids are stable. The order is the order in which violations of one flow are listed.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use crate::model::registry::TlsVersion;
 use crate::model::{Severity, closed_set};
 
 closed_set! {
@@ -38,6 +40,9 @@ closed_set! {
         SigningNotAssessable => "signing_not_assessable",
     }
 }
+
+/// The versions that remedies speak of where a profile does not ask for more.
+const EITHER: &str = "TLS 1.2 or 1.3";
 
 /// What people are told of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +92,17 @@ impl Rule {
         }
     }
 
+    /// What to change where a profile asks for at least `minimum`: of versions below it nobody should be told to offer one.
+    #[must_use]
+    pub fn remedy_for(self, minimum: TlsVersion) -> Cow<'static, str> {
+        let remedy = self.text().remedy;
+        if minimum.rank() > TlsVersion::TLS12.rank() && remedy.contains(EITHER) {
+            Cow::Owned(remedy.replace(EITHER, "TLS 1.3"))
+        } else {
+            Cow::Borrowed(remedy)
+        }
+    }
+
     /// True for a rule that only makes sense where a flow goes to DynamoDB.
     #[must_use]
     pub const fn is_about_dynamodb(self) -> bool {
@@ -120,6 +136,26 @@ impl Rule {
                 | Self::GroupNotAllowed
                 | Self::WeakKeyExchange
                 | Self::NotPostQuantum
+        )
+    }
+
+    /// True for a rule that needs more than a record holds: who judges a record anew has to take over what was found at
+    /// the time.
+    #[must_use]
+    pub const fn is_beyond_records(self) -> bool {
+        matches!(
+            self,
+            Self::TlsCompression
+                // The day from which on a certificate is valid.
+                | Self::CertificateExpired
+                | Self::CertificateNameMismatch
+                | Self::SuspectedInterception
+                | Self::GatewayEndpointMissing
+                | Self::DnsOverride
+                | Self::EndpointConflict
+                // Of the requests of a connection a record holds the first; the others were judged, too.
+                | Self::UnsignedRequest
+                | Self::LongTermCredential
         )
     }
 
@@ -335,6 +371,15 @@ mod tests {
                     .iter()
                     .all(|part| page.contains(part))
             );
+        }
+    }
+
+    #[test]
+    fn tells_nobody_to_offer_less_than_is_asked_for() {
+        for rule in Rule::ALL {
+            assert_eq!(rule.remedy_for(TlsVersion::TLS12), rule.text().remedy);
+            let remedy = rule.remedy_for(TlsVersion::TLS13);
+            assert!(!remedy.contains("TLS 1.2"), "{rule}: {remedy}");
         }
     }
 

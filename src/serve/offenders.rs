@@ -151,12 +151,14 @@ mod tests {
             offending: "".into(),
             message: String::new(),
             remedy: format!("mend {rule}").into(),
+            excuse: None,
         });
         record.policy = Some(PolicyFacts {
             profile: "p".into(),
             verdict: Verdict::Violation,
             violations: violations.collect(),
             not_assessed: Vec::new(),
+            not_asked: Vec::new(),
         });
         record
     }

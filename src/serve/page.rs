@@ -136,6 +136,18 @@ mod tests {
     }
 
     #[test]
+    fn says_which_flows_pass_only_under_an_exception() {
+        let mut picture = Picture::default();
+        picture.take(&sample::tls12());
+        assert!(!rendered(&picture, &Watching::default()).contains("under an exception"));
+        picture.take(&sample::excused());
+        assert!(
+            rendered(&picture, &Watching::default())
+                .contains("everything was seen, 1 only under an exception")
+        );
+    }
+
+    #[test]
     fn allows_only_its_own_style_and_script() {
         let page = rendered(&Picture::default(), &Watching::default());
         let between = |open: &str, close: &str| {

@@ -66,6 +66,8 @@ pub struct Picture {
     pub(super) broken: BTreeMap<(Severity, &'static str), Broken>,
     pub(super) offenders: Offenders,
     pub(super) verdicts: BTreeMap<Verdict, u64>,
+    /// Flows that pass only under exceptions.
+    pub(super) excused: u64,
     pub(super) completeness: BTreeMap<Completeness, u64>,
     pub(super) outcomes: BTreeMap<Outcome, u64>,
     /// Flows by path and negotiated version; all from closed sets.
@@ -94,6 +96,7 @@ impl Picture {
         self.keep(record);
         let Some(policy) = &record.policy else { return };
         *self.verdicts.entry(policy.verdict).or_default() += 1;
+        self.excused += u64::from(policy.verdict == Verdict::Pass && policy.is_excused());
         for violation in &policy.violations {
             let client = record.client.ip();
             let key = (violation.severity, violation.rule);

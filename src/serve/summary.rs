@@ -140,6 +140,8 @@ pub struct Flows {
 #[derive(Debug, Default, Serialize)]
 pub struct Verdicts {
     pub pass: u64,
+    /// Of these, only under an exception.
+    pub pass_by_exception: u64,
     pub violation: u64,
     pub not_assessable: u64,
 }
@@ -346,6 +348,7 @@ fn verdicts(picture: &Picture) -> Verdicts {
     let of = |verdict| picture.verdicts.get(&verdict).copied().unwrap_or_default();
     Verdicts {
         pass: of(Verdict::Pass),
+        pass_by_exception: picture.excused,
         violation: of(Verdict::Violation),
         not_assessable: of(Verdict::NotAssessable),
     }

@@ -110,6 +110,8 @@ pub(super) struct Summary {
     pub verdicts: BTreeMap<Option<Verdict>, u64>,
     /// Those of flows to DynamoDB alone.
     pub dynamodb_verdicts: BTreeMap<Verdict, u64>,
+    /// Of these, flows that only exceptions keep from being violations.
+    pub excused: u64,
     pub completeness: BTreeMap<Completeness, u64>,
     pub services: BTreeMap<Option<Service>, u64>,
     pub versions: Tally<String>,
@@ -128,6 +130,7 @@ impl Default for Summary {
             profile: None,
             verdicts: BTreeMap::new(),
             dynamodb_verdicts: BTreeMap::new(),
+            excused: 0,
             completeness: BTreeMap::new(),
             services: BTreeMap::new(),
             versions: Tally::new(MAX_VALUES),
@@ -157,6 +160,7 @@ impl Summary {
         let Some(policy) = &record.policy else { return };
         if record.endpoint.service.is_some() {
             *self.dynamodb_verdicts.entry(policy.verdict).or_default() += 1;
+            self.excused += u64::from(policy.is_excused());
         }
         self.profile.get_or_insert_with(|| shortened(&policy.profile));
         for violation in &policy.violations {

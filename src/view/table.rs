@@ -186,13 +186,26 @@ fn judgement(signs: &Signs, summary: &Summary, flows: u64) -> (&'static str, Ton
     }
     if unclear > 0 {
         let text = format!(
-            "{} cannot be assessed by the profile {profile}; none is seen to break it.",
-            part(unclear)
+            "{} cannot be assessed by the profile {profile}; none is seen to break it{}.",
+            part(unclear),
+            match summary.excused {
+                0 => String::new(),
+                excused => format!(" but what exceptions allow {}", count(excused, "flow")),
+            }
         );
         return (signs.unclear, Tone::Warning, text);
     }
     let verb = if all == 1 { "keeps" } else { "keep" };
-    (signs.good, Tone::Good, format!("{} {verb} the profile {profile}.", count(all, "DynamoDB flow")))
+    let excused = match summary.excused {
+        0 => String::new(),
+        _ if all == 1 => " only under an exception".to_owned(),
+        excused => format!(", {} of them only under an exception", thousands(excused)),
+    };
+    (
+        signs.good,
+        Tone::Good,
+        format!("{} {verb} the profile {profile}{excused}.", count(all, "DynamoDB flow")),
+    )
 }
 
 fn what_was_there(summary: &Summary, accounts: &Accounts, options: &TableOptions) -> String {
@@ -209,10 +222,13 @@ fn what_was_there(summary: &Summary, accounts: &Accounts, options: &TableOptions
     }
     let opened = accounts.flows_opened;
     if opened > 0 {
-        return format!("There were {}, none of them TLS or DynamoDB over HTTP.", count(opened, "TCP flow"));
+        let verb = if opened == 1 { "was" } else { "were" };
+        let none = if opened == 1 { "not" } else { "none of them" };
+        return format!("There {verb} {}, {none} TLS or DynamoDB over HTTP.", count(opened, "TCP flow"));
     }
     match packets(accounts) {
         0 => "There was no packet at all.".into(),
+        1 => "There was 1 packet, and no TCP flow that could be followed.".into(),
         seen => format!("There were {}, and no TCP flow that could be followed.", count(seen, "packet")),
     }
 }

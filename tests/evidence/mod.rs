@@ -254,8 +254,11 @@ fn words_for_accounts_stay_and_are_not_confused_in_silence() {
         assert!(!ran.stderr.contains("account-1 of another"), "{}", ran.stderr);
     }
     let other = run(&["analyze", "--format", "jsonl", "boto3-tls-account.pcap"]).text().to_owned();
-    let ran = run(&["report", "--format", "jsonl", &second, &write("other.jsonl", &other)]);
+    let other = write("other.jsonl", &other);
+    let ran = run(&["report", "--format", "jsonl", &second, &other]);
     assert!(ran.code == Some(0) && ran.stderr.contains("account-1 of another"), "{}", ran.stderr);
+    let report = run(&["report", &second, &other]);
+    assert!(report.text().contains("account-1 of another"), "who reads it later has no messages");
 }
 
 /// Contrast as WCAG 2.2 reckons it (success criteria 1.4.3 and 1.4.11).

@@ -11,6 +11,7 @@ use crate::capture::{self, Input};
 use crate::cli::Failure;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
+use crate::export::Redactor;
 use crate::host::links::LinkWatch;
 use crate::host::process::Senders;
 use crate::pipeline::live::{Feed, Replay, STALLED};
@@ -29,11 +30,11 @@ pub(super) struct Open {
 }
 
 /// Interfaces or captures, as the flags say.
-pub(super) fn open(args: &Watch, config: &Arc<Resolved>) -> Result<Open, Failure> {
+pub(super) fn open(args: &Watch, config: &Arc<Resolved>, redactor: &mut Redactor) -> Result<Open, Failure> {
     if let Some(path) = &args.replay {
         let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
         for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
-            tracing::warn!("Passed over {passed_over}");
+            tracing::warn!("Passed over {}", redactor.name(&passed_over.to_string()));
         }
         let watching = Watching {
             backend: "replay",

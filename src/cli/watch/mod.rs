@@ -30,9 +30,11 @@ use tracing::level_filters::LevelFilter;
 
 use self::recorder::{Beginning, Question, Recorder, Reloaded};
 use self::records::{Destination, Lost, Writer};
+use super::analyze::redaction;
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
+use crate::export::Redactor;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
 use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
@@ -69,7 +71,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     // Whoever asks for a reload while everything is being opened must not end the program.
     let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
-    let open = feed::open(args, &config)?;
+    let mut redactor = Redactor::new(redaction(&config));
+    let open = feed::open(args, &config, &mut redactor)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
@@ -81,8 +84,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let records = destination.describe(&config.output);
     tracing::info!(
         source = watching.backend,
-        interfaces = watching.interfaces.join(", "),
-        records,
+        interfaces = recorder::shown(&watching, &mut redactor).interfaces.join(", "),
+        records = &*redactor.name(&records),
         %address,
         "Watching begins; http://{address}/ shows what is seen."
     );
@@ -116,6 +119,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         monitor: live.monitor(),
         watching,
         log_lost: log.lost_lines(),
+        redactor,
         attribution,
     };
     let recorder = Recorder::new(beginning).map_err(Failure::CannotRun)?;

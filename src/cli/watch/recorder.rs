@@ -78,18 +78,21 @@ pub(super) struct Beginning {
     pub(super) watching: Watching,
     pub(super) log_lost: Arc<AtomicU64>,
     pub(super) attribution: Option<Attribution>,
+    /// Has met what was named so far.
+    pub(super) redactor: Redactor,
 }
 
 impl Recorder {
     pub(super) fn new(beginning: Beginning) -> anyhow::Result<Self> {
-        let Beginning { config, writer, records, monitor, watching, log_lost, attribution } = beginning;
+        let Beginning { config, writer, records, monitor, watching, log_lost, attribution, redactor } =
+            beginning;
         let options = crate::export::MetricsOptions { is_daemon: true, ..metrics_options(&config) };
         let started = now();
         let redaction = redaction(&config);
         Ok(Self {
             metrics: Metrics::new(options)?,
             attribution,
-            redactor: Redactor::new(redaction.clone()),
+            redactor,
             redaction,
             picture: Picture::default(),
             page: Page::new()?,
@@ -109,7 +112,7 @@ impl Recorder {
 
     /// Works until the engine has ended; gives the last counts.
     pub(super) fn run(mut self, outputs: &Receiver<Output<Question>>) -> Option<Box<Accounts>> {
-        let last = loop {
+        let mut last = loop {
             match outputs.recv_timeout(Duration::from_secs(1)) {
                 Ok(Output::Records(records)) => self.take(records),
                 Ok(Output::Accounts(accounts, question)) => self.answer(&accounts, question),
@@ -123,6 +126,7 @@ impl Recorder {
             tell_folded(rule, folded);
         }
         self.writer.finish();
+        last.iter_mut().for_each(|accounts| self.redactor.apply_accounts(accounts));
         last
     }
 
@@ -246,9 +250,16 @@ impl Recorder {
                 let accounts = self.complete(accounts);
                 self.see_health();
                 let times = (self.started, now());
-                let (watching, configuration) = (&self.watching, &self.configuration);
-                let summary =
-                    Summary::new(&self.picture, &accounts, watching, configuration, times, SHOWN_VIOLATIONS);
+                let watching = shown(&self.watching, &mut self.redactor);
+                let configuration = shown_configuration(&self.configuration, &mut self.redactor);
+                let summary = Summary::new(
+                    &self.picture,
+                    &accounts,
+                    &watching,
+                    &configuration,
+                    times,
+                    SHOWN_VIOLATIONS,
+                );
                 if view == View::Summary {
                     return json(&summary);
                 }
@@ -301,6 +312,28 @@ impl Recorder {
     }
 }
 
+/// What is watched, without account ids: files and interfaces may be named by them.
+pub(super) fn shown(watching: &Watching, redactor: &mut Redactor) -> Watching {
+    let mut watching = watching.clone();
+    let mut hide = |text: &mut String| *text = redactor.name(text).into_owned();
+    watching.interfaces.iter_mut().chain(&mut watching.trouble).for_each(&mut hide);
+    let refused = std::mem::take(&mut watching.refused).into_iter().map(|(mut name, mut why)| {
+        [&mut name, &mut why].into_iter().for_each(&mut hide);
+        (name, why)
+    });
+    watching.refused = refused.collect();
+    watching
+}
+
+fn shown_configuration(configuration: &Configuration, redactor: &mut Redactor) -> Configuration {
+    let mut shown = configuration.clone();
+    let texts = [&mut shown.profile, &mut shown.records, &mut shown.address_list];
+    for text in texts.into_iter().chain(&mut shown.file).chain(&mut shown.refused) {
+        *text = redactor.name(text).into_owned();
+    }
+    shown
+}
+
 /// What the configuration says of this host's part in flows.
 pub(super) fn post(config: &Resolved) -> Post {
     Post {
@@ -347,4 +380,31 @@ fn json(value: &impl serde::Serialize) -> Option<Bytes> {
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_no_account_in_what_is_watched() {
+        let raw = || "/captures/222233334444.pcap".to_owned();
+        let watching = Watching {
+            interfaces: vec![raw(), "dump-202611231000.pcap".to_owned()],
+            refused: [(raw(), raw())].into(),
+            trouble: Some(raw()),
+            ..Watching::default()
+        };
+        let configuration = Configuration {
+            file: Some(raw()),
+            records: raw(),
+            refused: Some(raw()),
+            ..Configuration::default()
+        };
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        let shown = shown(&watching, &mut redactor);
+        assert_eq!(shown.interfaces, ["/captures/account-1.pcap", "dump-202611231000.pcap"]);
+        let text = format!("{shown:?} {:?}", shown_configuration(&configuration, &mut redactor));
+        assert!(!text.contains("222233334444") && text.matches("account-1").count() == 7, "{text}");
+    }
 }

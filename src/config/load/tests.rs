@@ -223,6 +223,11 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
             &["`b` is never reached", "`a` takes"],
         ),
         (
+            "[[policy.override]]\nminimum_version = \"1.0\"\n\
+             [[policy.override]]\nmatch = { source = \"10.0.0.0/8\" }\nminimum_version = \"1.3\"",
+            &["override]] 2 (for source 10.0.0.0/8) is never reached", "number 1 (for every flow)"],
+        ),
+        (
             "[[path]]\nname = \"a\"\naccess = \"internet\"\nvlan = 1\n[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nvlan = 2",
             &["Several [[path]] are called `a`"],
         ),
@@ -440,6 +445,8 @@ fn describes_what_it_resolved_to() {
         "1. dx-frankfurt: interface eth1; vlan 120, 121 → direct_connect_public, public_endpoint",
         "policy, profile aws-dynamodb",
         "minimum version: TLS 1.2",
+        "changed here: early_data off instead of info",
+        "changed here: minimum version TLS 1.3 instead of TLS 1.2",
         "override 1, for source 10.9.0.0/16, region eu-west-1, endpoint account, access internet",
         "tls_version_too_low for source 10.1.2.3/32 until 2027-03-31",
         "db.corp.example (dynamodb, eu-central-1)",

@@ -320,6 +320,7 @@ fn counts_a_rule_nobody_announced() {
         offending: "".into(),
         message: String::new(),
         remedy: "".into(),
+        excuse: None,
     };
     record.policy.as_mut().unwrap().violations.push(violation);
     let text = encode(&mut Metrics::new(options()).unwrap(), &[record]);

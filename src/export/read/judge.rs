@@ -1,20 +1,8 @@
 //! A recorded flow judged anew, by another policy than that of its time.
 
-use crate::model::{PolicyFacts, Record, Severity, Verdict, Violation};
+use crate::export::redact::may_stand_for;
+use crate::model::{PathFacts, PolicyFacts, Record, Severity, Verdict, Violation};
 use crate::policy::{self, Options, Rule};
-
-/// Rules that need more than a record holds: what was found at the time stands.
-const AS_RECORDED: &[Rule] = &[
-    Rule::TlsCompression,
-    Rule::CertificateNameMismatch,
-    Rule::SuspectedInterception,
-    Rule::GatewayEndpointMissing,
-    Rule::DnsOverride,
-    Rule::EndpointConflict,
-    // Of the requests of a connection a record holds the first; the others were judged, too.
-    Rule::UnsignedRequest,
-    Rule::LongTermCredential,
-];
 
 /// Rules that find nothing where the policy has no list for them: whether they can be judged is asked anew.
 const BY_LIST: &[Rule] = &[Rule::CipherNotAllowed, Rule::GroupNotAllowed, Rule::PathNotAllowed];
@@ -34,45 +22,70 @@ const BY_FACTS: &[Rule] = &[
 ];
 
 /// Judges `record` by `options`. What rules found that need more than a record holds is taken over, under the severity and the
-/// exceptions that `options` have for it; and what could not be judged at the time cannot be judged now, unless the record alone
-/// shows the rule broken. Where such a rule was off at the time, nothing was found: the report says so.
+/// exceptions that `options` have for it; and what could not be judged at the time, or was not asked, cannot be judged now,
+/// unless the record alone shows the rule broken.
 pub fn judge_anew(record: &mut Record, options: &Options) {
     let before = record.policy.take();
+    let known_rules = record.path.open_rules.len();
+    record.path.open_rules.extend(hidden_names(&record.path, options));
     let now = policy::evaluate(record, options);
     let severities = &options.settings_for(record).severities;
-    let (mut violations, mut not_assessed) = (Vec::new(), Vec::new());
+    let may_be_required: Vec<Rule> = options
+        .possible_settings(record)
+        .flat_map(|settings| {
+            Rule::ALL.iter().filter(|rule| is_required(settings.severities.of(**rule))).copied()
+        })
+        .collect();
+    let (mut violations, mut not_assessed, mut not_asked) = (Vec::new(), Vec::new(), Vec::new());
     for &rule in Rule::ALL {
         let name = rule.as_str();
         let is_open_now = now.not_assessed.contains(&name);
-        let Some(severity) = severities.of(rule) else {
-            // It is off, unless another override is that of the flow.
-            not_assessed.extend(is_open_now.then_some(name));
-            continue;
-        };
+        let severity = severities.of(rule);
         let found_now = now.violations.iter().filter(|found| found.rule == name);
-        let mut found_before =
+        let found_before =
             before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
         let was_open = before.iter().any(|facts| facts.not_assessed.contains(&name));
-        let is_of_unknown_certificate = rule == Rule::CertificateExpired
-            && record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
-        let is_as_recorded = AS_RECORDED.contains(&rule) || is_of_unknown_certificate;
+        let was_not_asked = before.iter().any(|facts| facts.not_asked.contains(&name));
+        let is_of_unknown_certificate =
+            record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
+        let is_as_recorded =
+            rule.is_beyond_records() && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
         let (found, is_open): (Vec<Violation>, bool) = if is_as_recorded {
-            let found = found_before.filter_map(|found| policy::carried_over(found, record, options));
+            let found = found_before.clone().filter_map(|found| policy::carried_over(found, record, options));
             // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
             // Nor is a record without findings.
-            (found.collect(), was_open || before.is_none() || found_now.count() > 0)
+            (found.collect(), was_open || was_not_asked || before.is_none() || found_now.count() > 0)
         } else {
-            let is_lost = BY_FACTS.contains(&rule) && found_before.next().is_some();
-            (found_now.cloned().collect(), is_lost || was_open && !BY_LIST.contains(&rule))
+            let is_lost = BY_FACTS.contains(&rule) && found_before.clone().next().is_some();
+            let is_open = is_lost || was_not_asked || was_open && !BY_LIST.contains(&rule);
+            (found_now.cloned().collect(), is_open)
         };
-        let is_required = |found: &Violation| found.severity != Severity::Info;
-        if !found.iter().any(is_required)
-            && (is_open && found.is_empty() && severity != Severity::Info || is_open_now)
+        let is_found_before = is_as_recorded && found_before.clone().next().is_some();
+        let is_unknown = is_open && found.is_empty();
+        // Another override may be that of the flow, and may require what its own settings do not.
+        let is_open_there = || {
+            may_be_required.contains(&rule)
+                && if found.is_empty() && !is_found_before {
+                    is_open
+                } else {
+                    is_as_recorded && !policy::is_excepted(rule, record, options)
+                }
+        };
+        if !found.iter().any(|found| is_required(Some(found.severity)))
+            && (is_open_now || is_required(severity) && is_unknown || is_open_there())
         {
             not_assessed.push(name);
         }
+        if rule.is_beyond_records()
+            && !is_required(severity)
+            && found.is_empty()
+            && (is_open || is_found_before || now.not_asked.contains(&name))
+        {
+            not_asked.push(name);
+        }
         violations.extend(found);
     }
+    record.path.open_rules.truncate(known_rules);
     let verdict = match policy::verdict(record, &violations, &not_assessed) {
         // A record that does not say what was missing.
         Verdict::Pass
@@ -84,7 +97,23 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         }
         verdict => verdict,
     };
-    record.policy = Some(PolicyFacts { profile: now.profile, verdict, violations, not_assessed });
+    record.policy = Some(PolicyFacts { profile: now.profile, verdict, violations, not_assessed, not_asked });
+}
+
+fn is_required(severity: Option<Severity>) -> bool {
+    severity > Some(Severity::Info)
+}
+
+/// Names of path rules that overrides and exceptions ask for, and that redaction may have made the names in the record of.
+/// Which account an alias stands for is not known, so neither is whether the rule was the flow's.
+fn hidden_names(path: &PathFacts, options: &Options) -> Vec<String> {
+    let overrides = options.overrides.iter().map(|given| &given.matching);
+    let asked =
+        overrides.chain(options.exceptions.iter().map(|given| &given.matching)).flat_map(|given| &given.path);
+    let is_hidden = |name: &&String| {
+        path.name.iter().chain(&path.open_rules).any(|shown| *shown != **name && may_stand_for(shown, name))
+    };
+    asked.filter(is_hidden).cloned().collect()
 }
 
 #[cfg(test)]
@@ -150,6 +179,7 @@ mod tests {
             offending: "x".into(),
             message: "x".into(),
             remedy: "x".into(),
+            excuse: None,
         });
         let now = judged(&record);
         assert_eq!(
@@ -315,5 +345,161 @@ mod tests {
         );
         // Nobody says what was missing.
         assert_eq!(judged(&[], Verdict::NotAssessable, &default), (Verdict::NotAssessable, vec![]));
+    }
+
+    /// Judged by one policy, written, read again and judged by another.
+    fn judged_again(record: &Record, then: &Options, now: &Options) -> PolicyFacts {
+        let mut record = record.clone();
+        record.policy = Some(policy::evaluate(&record, then));
+        let mut line = Vec::new();
+        crate::export::jsonl::write_record(&record, &mut line);
+        let (mut record, unknown) = parse(line.trim_ascii_end()).unwrap();
+        assert_eq!(unknown, 0);
+        judge_anew(&mut record, now);
+        record.policy.unwrap()
+    }
+
+    fn with(rule: Rule, severity: Option<Severity>) -> Options {
+        let mut options = Options::default();
+        options.settings.severities.set(rule, severity);
+        options
+    }
+
+    /// Nothing was found of a rule that nobody asked for, or whose answer changed nothing.
+    #[test]
+    fn what_was_not_asked_then_is_not_taken_for_kept() {
+        let mut compressed = crate::export::sample::tls12();
+        compressed.tls.as_mut().unwrap().server_hello.as_mut().unwrap().compression_method =
+            crate::model::registry::CompressionMethod(1);
+        let mut not_yet = crate::export::sample::tls12();
+        let mut certificate = (**not_yet.tls.as_ref().unwrap().certificate.as_ref().unwrap()).clone();
+        certificate.not_before = crate::model::Timestamp::from_seconds(1_900_000_000);
+        certificate.not_after = crate::model::Timestamp::from_seconds(2_000_000_000);
+        not_yet.tls.as_mut().unwrap().certificate = Some(certificate.into());
+        let default = Options::default();
+        for (record, rule, severity) in [
+            (&compressed, Rule::TlsCompression, None),
+            (&not_yet, Rule::CertificateExpired, None),
+            (&not_yet, Rule::CertificateExpired, Some(Severity::Info)),
+        ] {
+            let facts = judged_again(record, &with(rule, severity), &default);
+            assert_eq!(
+                (facts.verdict, &facts.not_assessed[..]),
+                (Verdict::NotAssessable, &[rule.as_str()][..]),
+                "{severity:?}"
+            );
+            // It is handed on until somebody asks.
+            let facts = judged_again(record, &with(rule, severity), &with(rule, severity));
+            assert_eq!((facts.verdict, &facts.not_asked[..]), (Verdict::Pass, &[rule.as_str()][..]));
+            // What was plainly kept needs no mention.
+            let good = crate::export::sample::tls12();
+            let facts = judged_again(&good, &with(rule, severity), &default);
+            assert_eq!((facts.verdict, facts.not_asked.len()), (Verdict::Pass, 0));
+        }
+        // Found then as an info, it is taken over.
+        let info = with(Rule::TlsCompression, Some(Severity::Info));
+        assert_eq!(judged_again(&compressed, &info, &default).verdict, Verdict::Violation);
+    }
+
+    #[test]
+    fn a_place_that_was_not_told_then_leaves_its_rule_open() {
+        let mut record = crate::export::sample::tls12();
+        record.path = PathFacts::default();
+        record.endpoint.prefix_region = Some("eu-central-1".to_owned());
+        record.endpoint.evidence =
+            vec![crate::model::EndpointEvidence::Sni, crate::model::EndpointEvidence::Prefix];
+        let mut nat = Options::default();
+        nat.site.egress_hop = Some("NAT hop");
+        nat.site.region = Some("eu-central-1".to_owned());
+        assert_eq!(policy::evaluate(&record, &nat).verdict, Verdict::Violation);
+        let facts = judged_again(&record, &Options::default(), &nat);
+        assert_eq!(
+            (facts.verdict, &facts.not_assessed[..]),
+            (Verdict::NotAssessable, &["gateway_endpoint_missing"][..])
+        );
+        assert_eq!(judged_again(&record, &nat, &nat).verdict, Verdict::Violation);
+        nat.site.region = Some("eu-west-1".to_owned());
+        assert_eq!(judged_again(&record, &Options::default(), &nat).verdict, Verdict::Pass);
+    }
+
+    fn overridden(matching: Match, change: fn(&mut policy::Settings), mut options: Options) -> Options {
+        let mut settings = options.settings.clone();
+        change(&mut settings);
+        options.overrides.push(policy::Override { matching, settings });
+        options
+    }
+
+    /// An override may be that of the flow, and require what its own settings do not.
+    #[test]
+    fn agrees_with_the_same_policy_where_an_override_is_open() {
+        let mut record = crate::export::sample::tls12();
+        record.path = PathFacts::default();
+        record.tls.as_mut().unwrap().server_hello.as_mut().unwrap().compression_method =
+            crate::model::registry::CompressionMethod(1);
+        let internet = Match { access: vec![crate::model::Access::Internet], ..Match::default() };
+        for severity in [Some(Severity::Info), None] {
+            let mut options = overridden(
+                internet.clone(),
+                |settings| settings.severities.set(Rule::TlsCompression, Some(Severity::Critical)),
+                with(Rule::TlsCompression, severity),
+            );
+            let direct = policy::evaluate(&record, &options);
+            assert_eq!(
+                (direct.verdict, &direct.not_assessed[..]),
+                (Verdict::NotAssessable, &["tls_compression"][..])
+            );
+            assert_eq!(judged_again(&record, &options, &options), direct, "{severity:?}");
+            options.exceptions.push(exception(Rule::TlsCompression));
+            let direct = policy::evaluate(&record, &options);
+            let again = judged_again(&record, &options, &options);
+            assert_eq!(direct.verdict, Verdict::Pass);
+            // That it was broken, and not unknown, is not in the record where nobody asked.
+            let expected = if severity.is_some() { Verdict::Pass } else { Verdict::NotAssessable };
+            assert_eq!(again.verdict, expected, "{severity:?}");
+        }
+    }
+
+    /// Which account an alias stands for is not known.
+    #[test]
+    fn a_redacted_name_of_a_path_may_be_the_one_asked_for() {
+        let named = Match { path: vec!["vif-123456789012".to_owned()], ..Match::default() };
+        let options = overridden(
+            named,
+            |settings| settings.minimum_version = crate::model::registry::TlsVersion::TLS13,
+            Options::default(),
+        );
+        for (name, verdict) in [
+            ("vif-123456789012", Verdict::Violation),
+            ("vif-account-1", Verdict::NotAssessable),
+            ("vif-account-other", Verdict::NotAssessable),
+            ("vif-0123456789ab", Verdict::NotAssessable),
+            ("vif-account-1a", Verdict::Pass),
+            ("vpn-account-1", Verdict::Pass),
+            ("vif-account-", Verdict::Pass),
+        ] {
+            let mut record = crate::export::sample::tls12();
+            record.path.name = Some(name.to_owned());
+            record.policy = Some(policy::evaluate(&record, &Options::default()));
+            judge_anew(&mut record, &options);
+            let facts = record.policy.unwrap();
+            assert_eq!(facts.verdict, verdict, "{name}: {facts:?}");
+            assert_eq!(record.path.open_rules, [""; 0]);
+        }
+    }
+
+    /// One half of a path may be certain where the other is only possible.
+    #[test]
+    fn each_half_of_a_path_keeps_its_own_certainty() {
+        use crate::model::{Access, Confidence, Entry};
+        let mut record = crate::export::sample::tls12();
+        (record.path.access, record.path.access_confidence) = (Access::InVpc, Some(Confidence::Possible));
+        (record.path.entry, record.path.entry_confidence) =
+            (Entry::InterfaceEndpoint, Some(Confidence::Certain));
+        let mut options = Options::default();
+        options.settings.allowed_paths =
+            vec![policy::AllowedPath { access: None, entry: Some(Entry::GatewayEndpoint) }];
+        let direct = policy::evaluate(&record, &options);
+        assert_eq!(direct.verdict, Verdict::Violation);
+        assert_eq!(judged_again(&record, &options, &options), direct);
     }
 }

@@ -16,6 +16,7 @@ use crate::model::{
     ProxyFacts, ProxyKind, Record, Resumption, ServerHello, Service, Severity, Sighting, Signature,
     SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
 };
+use crate::policy::recorded_excuse;
 
 /// Why a line is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -448,10 +449,11 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         let is_under = |suffix: &&str| host.strip_suffix(*suffix).is_some_and(|front| front.ends_with('.'));
         AWS_SUFFIXES.iter().any(is_under)
     };
+    let region = object.text(Key::Region)?;
+    let evidence = object.list(Key::EndpointEvidence, EndpointEvidence::parse)?;
     Ok(EndpointFacts {
         service: object.word(Key::Service, Service::parse)?,
         kind: object.word(Key::EndpointKind, EndpointKind::parse)?,
-        region: object.text(Key::Region)?,
         partition: object.text(Key::Partition)?,
         account_id: object.text(Key::AccountId)?,
         fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
@@ -459,11 +461,13 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         is_aws_name: host.as_ref().is_some_and(is_aws),
         names_of_many_kinds: None,
         host,
-        evidence: object.list(Key::EndpointEvidence, EndpointEvidence::parse)?,
+        // It is evidence only where it is of the same region.
+        prefix_region: region.clone().filter(|_| evidence.contains(&EndpointEvidence::Prefix)),
+        region,
+        evidence,
         confidence: object.word(Key::EndpointConfidence, Confidence::parse)?,
         conflict: object.text(Key::EndpointConflict)?.into_iter().collect(),
         is_address_unproven: false,
-        prefix_region: None,
         partition_has_prefixes: false,
     })
 }
@@ -471,13 +475,15 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
 fn path(object: &mut Object) -> Read<PathFacts> {
     let access = object.word(Key::PathAccess, Access::parse)?.unwrap_or(Access::Unknown);
     let entry = object.word(Key::PathEntry, Entry::parse)?.unwrap_or(Entry::Unknown);
-    // Written of the less certain half: the other may have been better, which nobody knows any more.
+    // Written of the less certain half, and of each where they differ.
     let confidence = object.word(Key::PathConfidence, Confidence::parse)?;
+    let of_access = object.word(Key::PathAccessConfidence, Confidence::parse)?.or(confidence);
+    let of_entry = object.word(Key::PathEntryConfidence, Confidence::parse)?.or(confidence);
     Ok(PathFacts {
         access,
         entry,
-        access_confidence: confidence.filter(|_| access != Access::Unknown),
-        entry_confidence: confidence.filter(|_| entry != Entry::Unknown),
+        access_confidence: of_access.filter(|_| access != Access::Unknown),
+        entry_confidence: of_entry.filter(|_| entry != Entry::Unknown),
         name: object.text(Key::PathName)?,
         evidence: object.list(Key::PathEvidence, PathEvidence::parse)?,
         open_rules: object.list(Key::PathOpenRules, |name| Some(name.to_owned()))?,
@@ -499,15 +505,19 @@ fn host(object: &mut Object) -> Read<Option<Box<HostFacts>>> {
 fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
     let violations: Vec<Violation> = object.objects(Key::Violations, |map| {
         let text = |key: &str| map.get(key).and_then(Value::as_str);
+        let (rule, message) = (words::word(text("rule")?)?, text("message")?);
+        let severity = Severity::parse(text("severity")?)?;
         Some(Violation {
-            rule: words::word(text("rule")?)?,
-            severity: Severity::parse(text("severity")?)?,
+            rule,
+            severity,
             offending: text("offending")?.into(),
-            message: text("message")?.to_owned(),
+            message: message.to_owned(),
             remedy: text("remedy")?.into(),
+            excuse: recorded_excuse(rule, severity, message),
         })
     })?;
     let not_assessed = object.list(Key::NotAssessed, words::word)?;
+    let not_asked = object.list(Key::NotAsked, words::word)?;
     let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
     let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
     let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
@@ -516,7 +526,7 @@ fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
     {
         return Err(Refusal::Contradiction(name(Key::Verdict)));
     }
-    Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations, not_assessed }))
+    Ok(Some(PolicyFacts { profile: profile.into(), verdict, violations, not_assessed, not_asked }))
 }
 
 #[cfg(test)]

@@ -90,15 +90,51 @@ fn is_free(before: &[u8], escaped: usize) -> bool {
     }
 }
 
-/// True where letters touch a run of digits, but not those of a hexadecimal word or of an escaped byte.
+/// Signs of the shortest hexadecimal word that twelve digits in a row may be a part of: nothing is named by 13 to 15 of them.
+const SHORTEST_WORD: usize = 16;
+
+/// Signs of the id of an AWS resource, behind its kind and a dash. The first of them is 0.
+const RESOURCE_ID: usize = 17;
+
+/// True where letters touch a run of digits, but not those of a hexadecimal word or of an escaped byte. Letters alone do not
+/// make one: `acc` and `db` are words of people, and of hashes hardly any has all its digits in one row.
 fn is_in_word(bytes: &[u8], start: usize, end: usize) -> bool {
     let (before, after) = (bytes.get(..start).unwrap_or_default(), bytes.get(end..).unwrap_or_default());
     if let [.., b'\\', b'x', _] | [.., b'\\', _] = before {
         return false;
     }
     let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric();
-    let word = before.iter().rev().take_while(is_letter).chain(after.iter().take_while(is_letter));
-    word.into_iter().any(|byte| byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit())
+    let head = before.iter().rev().take_while(is_letter);
+    let word = || head.clone().chain(after.iter().take_while(is_letter));
+    let length = ACCOUNT_DIGITS + word().count();
+    let is_hexadecimal = word().all(u8::is_ascii_hexdigit);
+    let has_other_digits = word().any(u8::is_ascii_digit);
+    let is_resource =
+        length == RESOURCE_ID && bytes.get(start) == Some(&b'0') && before.last() == Some(&b'-');
+    // Digits alone around it there are not: the run would be longer.
+    length > ACCOUNT_DIGITS
+        && !(is_hexadecimal && (has_other_digits && length >= SHORTEST_WORD || is_resource))
+}
+
+/// True where redaction may have made `shown` of `text`: an account id has become a word that stands for it.
+pub(crate) fn may_stand_for(shown: &str, text: &str) -> bool {
+    let (mut rest, mut copied, mut is_hidden) = (shown, 0, false);
+    while let Some(Range { start, end }) = find_id(text, copied) {
+        let before = text.get(copied..start).unwrap_or_default();
+        let Some(after) = rest.strip_prefix(before).and_then(without_alias) else { return false };
+        (rest, copied, is_hidden) = (after, end, true);
+    }
+    is_hidden && Some(rest) == text.get(copied..)
+}
+
+/// What follows a word that stands for an account.
+fn without_alias(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("account-") {
+        let digits = rest.trim_start_matches(|character: char| character.is_ascii_digit());
+        return rest.strip_prefix("other").or((digits.len() < rest.len()).then_some(digits));
+    }
+    let (hash, rest) = text.split_at_checked(ACCOUNT_DIGITS)?;
+    hash.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(rest)
 }
 
 /// True for digits that read as year, month, day, hour and minute of our time.

@@ -10,9 +10,9 @@ use super::shares::{Counts, Judgement, Shares};
 use super::timeline::Timeline;
 use super::words;
 use crate::model::registry::TlsVersion;
-use crate::model::{Completeness, Outcome, Record, Severity, Timestamp, Violation};
+use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Timestamp, Violation};
+use crate::policy::Rule;
 use crate::policy::clients::Programs;
-use crate::policy::{self, Rule};
 
 /// Different values of one kind: strangers choose some of them.
 const MAX_VALUES: usize = 512;
@@ -67,6 +67,8 @@ pub(super) struct Finding {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub counts: Counts,
+    /// Some of its flows break a rule only under an exception.
+    pub is_excused: bool,
     /// Rules broken at warning or critical.
     pub rules: BTreeSet<&'static str>,
     /// The lowest and the highest of the best versions that its hellos offered.
@@ -90,6 +92,8 @@ pub(super) struct Collected {
     pub flows: u64,
     pub dynamodb_flows: u64,
     pub judgements: Counts,
+    /// Flows that only exceptions keep from being violations.
+    pub excused: u64,
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
     pub completeness: BTreeMap<Completeness, u64>,
@@ -124,6 +128,7 @@ impl Collected {
             flows: 0,
             dynamodb_flows: 0,
             judgements: Counts::default(),
+            excused: 0,
             first: None,
             last: None,
             completeness: BTreeMap::new(),
@@ -148,7 +153,7 @@ impl Collected {
     }
 
     /// Takes one record.
-    pub(super) fn take(&mut self, record: &Record, policy: Option<&policy::Options>) {
+    pub(super) fn take(&mut self, record: &Record) {
         let (at, judgement) = (record.timestamp, Judgement::of(record));
         self.flows += 1;
         self.dynamodb_flows += u64::from(record.endpoint.service.is_some());
@@ -168,7 +173,8 @@ impl Collected {
         let none = || "not seen".to_owned();
         self.versions.count(&words::version(record), judgement, at);
         self.ciphers.count(&words::cipher(record).unwrap_or_else(none), judgement, at);
-        self.groups.count(&words::group(record).unwrap_or_else(none), judgement, at);
+        let group = words::group(record).or_else(|| words::no_group(record).map(str::to_owned));
+        self.groups.count(&group.unwrap_or_else(none), judgement, at);
         let secrecy = record.tls.as_deref().and_then(|tls| tls.forward_secrecy);
         self.forward_secrecy.count(secrecy.map_or("not seen", |answer| answer.as_str()), judgement, at);
         self.paths.count(&words::path(record), judgement, at);
@@ -176,6 +182,7 @@ impl Collected {
         self.take_client(record, judgement);
 
         let Some(facts) = &record.policy else { return };
+        self.excused += u64::from(facts.is_excused());
         if self.profiles.len() < MAX_PROFILES || self.profiles.contains_key(&*facts.profile) {
             *self.profiles.entry(facts.profile.to_string()).or_default() += 1;
         }
@@ -185,7 +192,7 @@ impl Collected {
             }
         }
         for violation in &facts.violations {
-            self.take_violation(record, violation, policy);
+            self.take_violation(record, violation);
         }
     }
 
@@ -197,6 +204,7 @@ impl Collected {
         }
         let client = self.clients.entry(address).or_insert_with(|| Client {
             counts: Counts::default(),
+            is_excused: false,
             rules: BTreeSet::new(),
             offers: None,
             programs: Default::default(),
@@ -204,6 +212,7 @@ impl Collected {
             last: at,
         });
         client.counts.add(judgement, 1);
+        client.is_excused |= record.policy.as_ref().is_some_and(PolicyFacts::is_excused);
         client.first = client.first.min(at);
         client.last = client.last.max(at);
         let hello = record.tls.as_deref().and_then(|tls| tls.client_hello.as_ref());
@@ -223,7 +232,7 @@ impl Collected {
             .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
     }
 
-    fn take_violation(&mut self, record: &Record, violation: &Violation, policy: Option<&policy::Options>) {
+    fn take_violation(&mut self, record: &Record, violation: &Violation) {
         let place = Rule::ALL.iter().position(|rule| rule.as_str() == violation.rule);
         let key = (Reverse(violation.severity), place.unwrap_or(Rule::ALL.len()), violation.rule);
         let finding = self.findings.entry(key).or_default();
@@ -236,16 +245,9 @@ impl Collected {
         } else {
             finding.has_more_clients |= !finding.clients.contains(&client);
         }
-        if violation.message.contains(" Excepted until ") {
+        if let Some(excuse) = violation.excuse {
             finding.excepted += 1;
-        }
-        if let (Some(policy), Some(rule)) = (policy, Rule::parse(violation.rule)) {
-            let applied = policy.exceptions.iter().position(|exception| {
-                exception.rules.contains(&rule)
-                    && !exception.expires.is_over(record.timestamp)
-                    && exception.matching.holds(record) == Some(true)
-            });
-            if let Some(count) = applied.and_then(|index| self.exceptions.get_mut(index)) {
+            if let Some(count) = excuse.by.and_then(|place| self.exceptions.get_mut(place)) {
                 *count += 1;
             }
         }

@@ -126,8 +126,8 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
     if counts.judged_anew > 0 {
         gaps.push(
             "The flows were judged anew, except by rules that need more than a record holds (compression, certificates, \
-             addresses, later requests): of these it is taken over what was found at the time, and what could not be judged then. Where one of \
-             them was off then, nothing of it was found."
+             addresses, later requests): of these it is taken over what was found at the time. What could not be judged \
+             then, or was not required then and not plainly kept, is not assessable where it is required now."
                 .to_owned(),
         );
     }

@@ -9,6 +9,7 @@ mod collect;
 mod coverage;
 mod inventory;
 mod page;
+mod sentences;
 mod shares;
 mod timeline;
 mod what_if;
@@ -109,6 +110,11 @@ impl<W: Write> Report<W> {
         self.inputs = inputs;
     }
 
+    /// Adds a sentence on what the records rest on.
+    pub fn fact(&mut self, sentence: &str) {
+        self.options.facts.push(sentence.to_owned());
+    }
+
     /// Replaces account ids in what the configuration and the command line say.
     pub fn redact(&mut self, redactor: &mut Redactor) {
         let mut replace = |text: &mut String| *text = redactor.text(text).into_owned();
@@ -145,7 +151,7 @@ impl<W: Write> Report<W> {
 
 impl<W: Write> Sink for Report<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        self.collected.take(record, self.options.policy.as_ref());
+        self.collected.take(record);
         self.what_if.take(record);
         Ok(())
     }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::collect::{Collected, Evidence, Finding};
 use super::coverage::coverage;
+use super::sentences::{self, addresses};
 use super::shares::{Counts, Judgement, Shares};
 use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time, version_words};
@@ -171,10 +172,11 @@ impl Page<'_> {
         environment.add_template("report.html", TEMPLATE)?;
         let collected = self.collected;
         let coverage = coverage(collected, self.accounts, self.origin);
-        let (verdict, verdict_class) = self.verdict();
+        let (verdict, verdict_class) = sentences::verdict(collected);
         let (chart, longest) = self.chart();
         let policy_text = self.options.policy.as_ref().map(|policy| lines_shown(&policy_text(policy)));
         let profile = self.options.profile.clone().or_else(|| self.recorded_profile());
+        let changes = self.changes(profile.as_ref());
         let profiles: Vec<String> = collected
             .profiles
             .iter()
@@ -189,14 +191,16 @@ impl Page<'_> {
             chart => value(&chart),
             chart_width => CHART_WIDTH,
             chart_height => CHART_HEIGHT,
-            chart_longest => thousands(longest),
+            chart_longest => count(longest, "flow"),
             chart_step => length_words(collected.timeline.length().as_secs()),
             legend => value(&legend(&collected.judgements)),
             flows => thousands(collected.flows),
             dynamodb_flows => thousands(collected.dynamodb_flows),
             other_flows => thousands(collected.flows - collected.dynamodb_flows),
-            clients_seen => self.clients_seen(),
-            violating_clients => self.violating_clients(),
+            who_must_act => sentences::who_must_act(collected),
+            excused => sentences::excused(collected),
+            all_flows => count(collected.flows, "flow"),
+            all_files => count(self.inputs.len() as u64, "file"),
             judgements => value(&judgements(collected)),
             first => collected.first.map(time),
             last => collected.last.map(time),
@@ -211,7 +215,9 @@ impl Page<'_> {
             outcomes => value(&outcomes(collected)),
             findings => value(&self.findings()),
             clients => value(&self.clients()),
-            more_clients => collected.clients.len().saturating_sub(SHOWN_CLIENTS),
+            more_clients => Some(collected.clients.len().saturating_sub(SHOWN_CLIENTS))
+                .filter(|more| *more > 0)
+                .map(|more| addresses(more as u64, false)),
             clients_beyond => (collected.clients_beyond.total() > 0)
                 .then(|| count(collected.clients_beyond.total(), "flow")),
             exceptions => value(&self.exceptions()),
@@ -225,7 +231,9 @@ impl Page<'_> {
                 name => shown(&profile.name).as_ref(),
                 title => shown(&profile.title).as_ref(),
                 extends => profile.extends.as_deref(),
-                notes => value(&profile.notes),
+                notes => value(&self.notes(profile)),
+                own_changes => value(&profile.changes),
+                changes => value(&changes),
                 sources => value(&profile.sources),
             }),
             profiles => value(&profiles),
@@ -238,58 +246,25 @@ impl Page<'_> {
         })
     }
 
-    /// The one sentence, and its class.
-    fn verdict(&self) -> (String, &'static str) {
-        let (all, counts) = (self.collected.flows, &self.collected.judgements);
-        let (critical, violations) = (counts.of(Judgement::Critical), counts.violations());
-        let unclear = counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged);
-        if all == 0 {
-            ("No flow was seen, so nothing can be said of them.".to_owned(), "unclear")
-        } else if violations > 0 {
-            let gravely = if critical > 0 {
-                format!(", {} of them critically", thousands(critical))
-            } else {
-                String::new()
-            };
-            let class = if critical > 0 { "critical" } else { "warning" };
-            let text = format!(
-                "The rules are not kept: {} of {} ({}) {} them{gravely}.",
-                thousands(violations),
-                count(all, "flow"),
-                share(violations, all),
-                if violations == 1 { "breaks" } else { "break" },
-            );
-            (text, class)
-        } else if unclear > 0 {
-            let text = format!(
-                "No violation was seen, but {} of {} could not be assessed: it is not shown that the rules are kept.",
-                thousands(unclear),
-                count(all, "flow")
-            );
-            (text, "unclear")
-        } else {
-            (format!("All of the {} seen keep the rules.", count(all, "flow")), "pass")
+    /// Where `[policy]` differs from the profile whose name it keeps.
+    fn changes(&self, profile: Option<&policy::Profile>) -> Vec<String> {
+        match (&self.options.policy, profile) {
+            (Some(policy), Some(profile)) => policy.settings.changes_from(&profile.settings),
+            _ => Vec::new(),
         }
+    }
+
+    fn notes(&self, profile: &policy::Profile) -> Vec<&'static str> {
+        let policy = self.options.policy.as_ref();
+        policy.map_or_else(|| profile.notes.clone(), |policy| profile.notes_under(&policy.settings))
     }
 
     fn scope(&self) -> &'static str {
         match self.options.all_services {
             Some(true) => "every TLS and plaintext HTTP flow",
-            Some(false) => "flows to Amazon DynamoDB, DynamoDB Streams and DAX",
+            Some(false) => "flows to Amazon DynamoDB, DynamoDB Streams, DynamoDB search and DAX",
             None => "the flows that were recorded",
         }
-    }
-
-    fn clients_seen(&self) -> String {
-        let clients = self.collected.clients.len() as u64;
-        let more = if self.collected.clients_beyond.total() > 0 { " and more" } else { "" };
-        format!("{}{more}", thousands(clients))
-    }
-
-    fn violating_clients(&self) -> String {
-        let violating = self.collected.clients.values().filter(|client| client.counts.violations() > 0);
-        let more = if self.collected.clients_beyond.violations() > 0 { " and more" } else { "" };
-        format!("{}{more}", thousands(violating.count() as u64))
     }
 
     /// The profile that the records name, where they name one that is known.
@@ -485,7 +460,6 @@ impl Page<'_> {
 
 fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> FindingView {
     let text = Rule::parse(rule).map(Rule::text);
-    let clients = thousands(finding.clients.len() as u64);
     let more = finding.flows.saturating_sub(finding.evidence.len() as u64);
     let mut remedies: Vec<(&String, &u64)> = finding.remedies.iter().collect();
     remedies.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
@@ -500,7 +474,7 @@ fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> Fi
         why: text.map_or("", |text| text.why),
         source: text.map_or("", |text| text.source),
         flows: count(finding.flows, "flow"),
-        clients: format!("{clients}{}", if finding.has_more_clients { " and more" } else { "" }),
+        clients: addresses(finding.clients.len() as u64, finding.has_more_clients),
         excepted: if finding.excepted > 0 { thousands(finding.excepted) } else { String::new() },
         first: finding.first.map_or_else(String::new, time),
         last: finding.last.map_or_else(String::new, time),

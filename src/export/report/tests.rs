@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::export::{Redaction, sample};
-use crate::model::{Eviction, Severity, Verdict, Violation};
-use crate::policy::{Match, Options, Override, profile};
+use crate::model::registry::TlsVersion;
+use crate::model::{Eviction, Severity, Timestamp, Verdict, Violation};
+use crate::policy::{Exception, Expiry, Match, Options, Override, Rule, profile};
 
 fn options() -> ReportOptions {
     ReportOptions {
@@ -70,6 +71,7 @@ fn escapes_whatever_a_stranger_sent() {
         offending: attack.into(),
         message: attack.into(),
         remedy: attack.into(),
+        excuse: None,
     };
     let policy = record.policy.as_mut().unwrap();
     policy.profile = attack.into();
@@ -96,7 +98,8 @@ fn says_that_nothing_follows_from_nothing() {
     let mut record = sample::tls12();
     record.policy.as_mut().unwrap().verdict = Verdict::NotAssessable;
     assert!(report(&[record]).contains("it is not shown that the rules are kept"));
-    assert!(report(&[sample::tls12()]).contains("All of the 1 flow seen keep the rules."));
+    assert!(report(&[sample::tls12()]).contains("The 1 flow seen keeps the rules."));
+    assert!(report(&[sample::tls12(), sample::tls12()]).contains("All 2 flows seen keep the rules."));
 }
 
 #[test]
@@ -140,4 +143,75 @@ fn hides_accounts_in_what_the_operator_wrote() {
     report.finish(&Accounts::default()).unwrap();
     let html = String::from_utf8(report.into_inner()).unwrap();
     assert!(html.contains("house account-1") && !html.contains("123456789012"));
+}
+
+/// A flow with TLS 1.0, judged by a policy with an exception for it.
+fn excepted(matching: Match, change: fn(&mut Record)) -> String {
+    let mut policy = Options::default();
+    policy.exceptions.push(Exception {
+        rules: vec![Rule::TlsVersionTooLow],
+        matching,
+        owner: "payments team".to_owned(),
+        reason: "it goes in March".to_owned(),
+        expires: Expiry::parse("2099-12-31").unwrap(),
+    });
+    let mut record = sample::tls12();
+    let tls = record.tls.as_mut().unwrap();
+    tls.server_hello.as_mut().unwrap().legacy_version = TlsVersion::TLS10;
+    tls.client_hello.as_mut().unwrap().supported_versions = vec![TlsVersion::TLS12, TlsVersion::TLS10];
+    change(&mut record);
+    record.policy = Some(policy::evaluate(&record, &policy));
+    let mut redactor = Redactor::new(Redaction::Numbered);
+    redactor.apply(&mut record);
+    let mut report = Report::new(ReportOptions { policy: Some(policy), ..options() }, Vec::new());
+    report.record(&record).unwrap();
+    report.redact(&mut redactor);
+    report.finish(&Accounts::default()).unwrap();
+    String::from_utf8(report.into_inner()).unwrap()
+}
+
+#[test]
+fn does_not_say_that_rules_are_kept_that_an_exception_lets_be_broken() {
+    let html = excepted(Match::default(), |_| ());
+    assert!(html.contains("The 1 flow seen keeps the rules only under an exception."));
+    assert!(html.contains("Of 1 client address, none breaks a rule, 1 only under an exception."));
+    assert!(html.contains("1 flow breaks a rule under an exception and would be a violation without it"));
+}
+
+#[test]
+fn counts_exceptions_as_they_were_applied() {
+    let applied = |times| format!("<td>2099-12-31</td><td class=\"number\">{times}</td>");
+    let html = excepted(Match::default(), |record| record.timestamp = Timestamp::default());
+    assert!(html.contains("is not applied: the capture tells no date") && html.contains(&applied(0)));
+    // The names of the record are redacted, those of the exception were not yet.
+    let matching = Match { path: vec!["vif-123456789012".to_owned()], ..Match::default() };
+    let html = excepted(matching, |record| record.path.name = Some("vif-123456789012".to_owned()));
+    assert!(html.contains("payments team") && html.contains(&applied(1)), "{html}");
+}
+
+/// A profile keeps its name where `[policy]` changes it.
+#[test]
+fn says_where_the_policy_is_not_what_its_name_says() {
+    let made = |change: fn(&mut policy::Settings)| {
+        let profile = profile::find("nist-800-52r2").unwrap();
+        let mut policy = Options { settings: profile.settings.clone(), ..Options::default() };
+        change(&mut policy.settings);
+        let options = ReportOptions { policy: Some(policy), profile: Some(profile), ..options() };
+        let mut report = Report::new(options, Vec::new());
+        report.record(&sample::tls12()).unwrap();
+        report.finish(&Accounts::default()).unwrap();
+        String::from_utf8(report.into_inner()).unwrap()
+    };
+    let plain = made(|_| ());
+    assert!(!plain.contains("changed by [policy]") && plain.contains("no_forward_secrecy stays critical"));
+    let changed = made(|settings| settings.severities.set(Rule::NoForwardSecrecy, None));
+    assert!(
+        changed.contains("<title>DynamoDB TLS evidence report: nist-800-52r2, changed by [policy]</title>")
+    );
+    assert!(changed.contains("<li>no_forward_secrecy off instead of critical</li>"));
+    assert!(!changed.contains("stays critical"));
+    // Which paths are allowed no standard says.
+    let paths =
+        made(|settings| settings.allowed_paths.push(policy::AllowedPath { access: None, entry: None }));
+    assert!(!paths.contains("changed by [policy]"));
 }

@@ -7,7 +7,7 @@ use crate::export::plain::is_active;
 pub(super) use crate::export::plain::{count, thousands};
 use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 use crate::model::registry::TlsVersion;
-use crate::model::{AlertFrom, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
+use crate::model::{AlertFrom, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
 
 /// Letters kept of a value: a message with two host names of 253 letters at most.
 pub(super) const MAX_LETTERS: usize = 600;
@@ -75,6 +75,13 @@ pub(super) fn group(record: &Record) -> Option<String> {
         KeyExchangeFacts::ExportRsa { .. } => Some("export RSA".to_owned()),
         KeyExchangeFacts::Curve(_) => None,
     }
+}
+
+/// Why there is no group, where there is none to be seen: static keys, or a shared key alone.
+pub(super) fn no_group(record: &Record) -> Option<&'static str> {
+    let tls = record.tls.as_deref()?;
+    let has_none = tls.version().is_some() && tls.forward_secrecy == Some(ForwardSecrecy::No);
+    has_none.then_some("none: static or shared keys")
 }
 
 /// `direct_connect_public into public_endpoint`.
@@ -172,6 +179,15 @@ mod tests {
         assert!(version(&sample::refused()).starts_with("none: "), "{}", version(&sample::refused()));
         assert_eq!(version(&sample::plaintext()), "no TLS (plaintext)");
         assert_eq!(version(&sample::tls12()), "TLS 1.2");
+    }
+
+    #[test]
+    fn says_where_there_is_no_group() {
+        let mut record = sample::tls12();
+        assert_eq!(no_group(&record), None);
+        record.tls.as_mut().unwrap().forward_secrecy = Some(ForwardSecrecy::No);
+        assert_eq!(no_group(&record), Some("none: static or shared keys"));
+        assert_eq!(no_group(&sample::refused()), None);
     }
 
     #[test]

@@ -20,11 +20,11 @@ impl Case<'_> {
             let is_offered = self.tls().is_none_or(TlsFacts::is_choice_offered);
             return if is_offered { Finding::Kept } else { Finding::Unknown };
         }
-        let (client, server) = (self.client(), self.server());
         broken(
             version_text(version),
             format!(
-                "{client} and {server} agreed on {}; at least {} is required.",
+                "{} {}; at least {} is required.",
+                self.agreed_on(),
                 version_text(version),
                 version_text(minimum)
             ),
@@ -37,12 +37,9 @@ impl Case<'_> {
         if version.rank() < minimum.rank() || version.rank() >= recommended.rank() {
             return Finding::Kept;
         }
-        let (client, server) = (self.client(), self.server());
         let (version, recommended) = (version_text(version), version_text(recommended));
         // Said of every flow with TLS 1.2, so without a formatter.
-        let message =
-            [client, " and ", &server, " agreed on ", &version, "; ", &recommended, " is recommended."]
-                .concat();
+        let message = [&self.agreed_on(), " ", &version, "; ", &recommended, " is recommended."].concat();
         broken(version, message)
     }
 
@@ -91,7 +88,7 @@ impl Case<'_> {
                         "{client} and {server} resumed by a shared key alone (psk_ke, {suite}): no forward secrecy."
                     )
                 } else {
-                    format!("{client} and {server} agreed on {suite}, which has no forward secrecy.")
+                    format!("{} {suite}, which has no forward secrecy.", self.agreed_on())
                 };
                 broken(suite, message)
             }
@@ -112,11 +109,7 @@ impl Case<'_> {
             },
         };
         let suite = self.suite().map_or_else(String::new, |suite| suite_text(&suite));
-        let message = format!(
-            "{} and {} agreed on {suite}, which is broken ({weakness}).",
-            self.client(),
-            self.server()
-        );
+        let message = format!("{} {suite}, which is broken ({weakness}).", self.agreed_on());
         broken(suite, message)
     }
 
@@ -131,9 +124,8 @@ impl Case<'_> {
         }
         let suite = suite_text(&suite);
         let message = format!(
-            "{} and {} agreed on {suite}, which is not in the list of the profile {}.",
-            self.client(),
-            self.server(),
+            "{} {suite}, which is not in the list of the profile {}.",
+            self.agreed_on(),
             self.settings.profile
         );
         broken(suite, message)
@@ -231,12 +223,17 @@ impl Case<'_> {
         let Some(kind) = self.tls().and_then(|tls| tls.downgrade) else { return Finding::Kept };
         let (client, server) = (self.client(), self.server());
         let agreed = self.version().map_or_else(|| "a lower version".into(), version_text);
+        let but = if self.record.outcome == Outcome::RefusedByClient {
+            "but it chose"
+        } else {
+            "but they agreed on"
+        };
         let message = match kind {
             Downgrade::SentinelTls12 => format!(
-                "{client} offered TLS 1.3 and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
+                "{client} offered TLS 1.3 and {server} can do it too, by the mark in its hello, {but} {agreed}."
             ),
             Downgrade::SentinelTls11 => format!(
-                "{client} offered TLS 1.2 or more and {server} can do it too, by the mark in its hello, but they agreed on {agreed}."
+                "{client} offered TLS 1.2 or more and {server} can do it too, by the mark in its hello, {but} {agreed}."
             ),
             Downgrade::FallbackScsv => {
                 format!(
@@ -258,8 +255,7 @@ impl Case<'_> {
                     64 => "LZS".to_owned(),
                     other => format!("0x{other:02x}"),
                 };
-                let message =
-                    format!("{} and {} agreed on TLS compression ({name}).", self.client(), self.server());
+                let message = format!("{} TLS compression ({name}).", self.agreed_on());
                 broken(name, message)
             }
         }

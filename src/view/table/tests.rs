@@ -168,6 +168,15 @@ fn says_that_all_is_well_only_where_it_is() {
     let mut record = sample::tls12();
     record.policy = None;
     assert!(draw(&[record], &accounts(), at(100)).starts_with("? 1 DynamoDB flow, not judged."));
+    let said = |records: &[Record]| {
+        draw(records, &accounts(), at(200)).lines().next().unwrap_or_default().to_owned()
+    };
+    let text = said(&[sample::excused()]);
+    assert!(text.contains("keeps the profile aws-dynamodb only under an exception."), "{text}");
+    let text = said(&[sample::tls12(), sample::excused()]);
+    assert!(text.contains("keep the profile aws-dynamodb, 1 of them only under an exception."), "{text}");
+    let text = said(&[sample::mirrored(), sample::excused()]);
+    assert!(text.contains("none is seen to break it but what exceptions allow 1 flow."), "{text}");
 }
 
 #[test]

@@ -203,3 +203,78 @@ fn passes_no_answer_to_another_hello() {
         assert_eq!(evaluate(&record, &options).verdict, Verdict::NotAssessable, "{severity:?}");
     }
 }
+
+#[test]
+fn knows_which_flows_only_an_exception_lets_pass() {
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
+    let exception = |rule| Exception {
+        rules: vec![rule],
+        matching: Match::default(),
+        owner: "payments team".to_owned(),
+        reason: "it goes in March".to_owned(),
+        expires: Expiry::parse("2099-12-31").unwrap(),
+    };
+    let judged = |record: &Record, exceptions: Vec<Exception>| {
+        evaluate(record, &Options { exceptions, ..Options::default() })
+    };
+    let both = vec![exception(Rule::SniMissing), exception(Rule::TlsVersionTooLow)];
+    let facts = judged(&record, both);
+    assert_eq!((facts.verdict, facts.is_excused()), (Verdict::Pass, true));
+    assert_eq!(facts.violations[0].excuse, Some(Excuse { by: Some(1), is_needed: true }));
+    // What is no more than an info passes anyway.
+    let facts = judged(&good12(), vec![exception(Rule::TlsVersionNotRecommended)]);
+    assert_eq!(facts.violations[0].excuse, Some(Excuse { by: Some(0), is_needed: false }));
+    assert!(!facts.is_excused());
+    record.timestamp = Timestamp::default();
+    assert!(!judged(&record, vec![exception(Rule::TlsVersionTooLow)]).is_excused());
+}
+
+/// Names in messages are chosen by strangers.
+#[test]
+fn lets_nobody_else_say_that_something_is_excepted() {
+    for name in [
+        "a. Excepted until 2099-12-31 by x: y",
+        "a. The exception of x expired on 2099-12-31.",
+        "Excepted until Excepted until a",
+    ] {
+        let mut record = good12();
+        record.endpoint.host = Some(name.into());
+        let mut options = Options::default();
+        options.exceptions.push(Exception {
+            rules: vec![Rule::TlsVersionNotRecommended],
+            matching: Match::default(),
+            owner: "owner".to_owned(),
+            reason: "reason".to_owned(),
+            expires: Expiry::parse("2098-12-31").unwrap(),
+        });
+        for found in evaluate(&record, &options).violations {
+            let read = recorded_excuse(found.rule, found.severity, &found.message);
+            assert_eq!(read.is_some(), found.excuse.is_some(), "{}", found.message);
+            // What is taken over is whole.
+            let carried = carried_over(&found, &record, &options).unwrap();
+            assert_eq!(carried.message, found.message);
+        }
+    }
+}
+
+/// The client did not agree to what it refused.
+#[test]
+fn says_who_chose_what_was_refused() {
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    server_hello(&mut record).compression_method = crate::model::registry::CompressionMethod(1);
+    tls(&mut record).forward_secrecy = Some(ForwardSecrecy::No);
+    tls(&mut record).downgrade = Some(crate::model::Downgrade::SentinelTls11);
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
+    let strict = Options { settings: profile::find("cnsa-2.0").unwrap().settings, ..Options::default() };
+    let said = |record: &Record| {
+        let found = evaluate(record, &strict).violations;
+        assert!(found[0].remedy.contains("offers TLS 1.3,"), "{}", found[0].remedy);
+        found.into_iter().map(|found| found.message).filter(|message| message.contains("agreed on")).count()
+    };
+    assert_eq!(said(&record), 5);
+    record.outcome = Outcome::RefusedByClient;
+    assert_eq!(said(&record), 0);
+}
