@@ -249,6 +249,8 @@ impl Shared {
                 }
                 *accounts.skipped.entry(reason).or_default() += count.packets;
             }
+            interface.last_packet = interface.last_packet.max(link.last_skipped);
+            accounts.last_packet = accounts.last_packet.max(link.last_skipped);
             for (stage, reason, lost) in &link.dropped {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
             }
