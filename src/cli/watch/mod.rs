@@ -463,10 +463,12 @@ fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| {
-        format!(
-            "cannot listen on {address}: another program may use the port; [metrics] listen names another one"
-        )
+    TcpListener::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => ": another program uses the port; [metrics] listen names another one",
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("cannot listen on {address}{hint}"))
     })
 }
 
