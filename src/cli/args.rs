@@ -49,7 +49,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
 ];
 
 fn exit_codes() -> String {
-    let lines = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:<3}  {meaning}"));
+    let lines = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code}  {meaning}"));
     format!("Exit codes:{}", lines.collect::<String>())
 }
 
