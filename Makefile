@@ -38,13 +38,27 @@ install: ## Install program, manual page, completions, service, configuration: P
 	$(DDBWATCH) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ddbwatch.fish
 	install -d $(DESTDIR)/usr/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/ddbwatch.service > $(DESTDIR)/usr/lib/systemd/system/ddbwatch.service
+	# Everybody reads them, whatever the umask of who installs.
+	chmod 644 $(DESTDIR)$(PREFIX)/share/man/man1/ddbwatch.1 $(DESTDIR)/usr/lib/systemd/system/ddbwatch.service \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ddbwatch \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ddbwatch \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ddbwatch.fish
 	install -D -m 644 packaging/systemd/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ddbwatch.conf
 	install -D -m 644 packaging/systemd/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/ddbwatch.conf
 	test -e $(DESTDIR)/etc/ddbwatch/ddbwatch.toml || \
 	    install -D -m 644 packaging/ddbwatch.toml $(DESTDIR)/etc/ddbwatch/ddbwatch.toml
 	install -d $(DESTDIR)/usr/share/doc/ddbwatch/runbooks
 	install -m 644 dashboards/runbooks/*.md $(DESTDIR)/usr/share/doc/ddbwatch/runbooks
-	@echo "As root, next: systemd-sysusers; systemd-tmpfiles --create; systemctl enable --now ddbwatch"
+	install -m 644 README.md $(DESTDIR)/usr/share/doc/ddbwatch
+ifeq ($(DESTDIR),)
+	@# The user that the service runs as, and its folder. A package does that when it is installed.
+	if [ -d /run/systemd/system ]; then \
+	    systemd-sysusers ddbwatch.conf && systemd-tmpfiles --create ddbwatch.conf && systemctl daemon-reload; \
+	fi
+	@echo "As root, next: systemctl enable --now ddbwatch"
+else
+	@echo "As root, on the host: systemd-sysusers; systemd-tmpfiles --create; systemctl enable --now ddbwatch"
+endif
 
 build: ## Build target/release/ddbwatch
 	@packaging/setup.sh

@@ -108,7 +108,7 @@ fn readme_names_every_command() {
 fn readme_shows_the_exit_codes_of_the_help() {
     let readme = fs::read_to_string(path()).unwrap();
     let help = run(&["--help"]);
-    for code in 0..=4 {
+    for code in [0, 1, 2, 3, 4, 130] {
         let meaning = help
             .lines()
             .find_map(|line| line.strip_prefix(&format!("  {code}  ")))

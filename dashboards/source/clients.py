@@ -4,7 +4,7 @@ from .grafana import (
     BAD, GOOD, SKY, WARN, bars, column, dashboard, graph, in_range, limits, per_minute, pick, q, rate, region, row, share, stat,
     table, total, words,
 )
-from .words import CLIENT_COLORS, OLD_VERSIONS, REFUSAL, SEVERITY, TO_DO, VERSION_COLORS
+from .words import CLIENT_COLORS, OLD_VERSIONS, REFUSAL, SEVERITY, TO_DO, VERSION_COLORS, protocol
 
 CLIENTS = pick("violating_clients", region="none")
 REFUSED = pick("handshakes_refused_total")
@@ -117,7 +117,7 @@ def board():
         graph(
             "Old clients that are refused",
             "Attempts per minute whose best offer is below TLS 1.2.",
-            [q("60 * " + total("offered", rate(pick("handshakes_refused_total", f'offered=~"{OLD_VERSIONS}"'))), "TLS {{offered}}")],
+            [q(protocol("offered", "60 * " + total("offered", rate(pick("handshakes_refused_total", f'offered=~"{OLD_VERSIONS}"')))), "{{offered}}")],
             "cpm", limits(GOOD, (1, WARN)), 10, 9, colors=VERSION_COLORS, calcs=("mean", "max"),
             empty="no old client was refused",
         ),

@@ -43,8 +43,8 @@ def board():
             "percentunit", limits(GOOD, (0.001, WARN), (0.01, BAD)), 3, 4, decimals=2,
         ),
         stat(
-            "Newest packet", "How old the newest packet of the quietest interface is.",
-            q(f"time() - min({of('capture_last_packet_timestamp_seconds')})", "age", instant=True),
+            "Newest packet", "How old the newest packet of the quietest interface is, of those that gave one.",
+            q(f"time() - min({of('capture_last_packet_timestamp_seconds')} > 0)", "age", instant=True),
             "s", limits(GOOD, (300, WARN), (900, BAD)), 3, 4, decimals=0,
         ),
         stat(
@@ -119,8 +119,8 @@ def board():
             ["layer", "reason", "Value"], "Value", width=8, height=8, empty="nothing in this range",
         ),
         graph(
-            "Age of the newest packet", "By interface; a line that climbs is an interface that went quiet.",
-            [q(f"time() - max by (instance, interface) ({of('capture_last_packet_timestamp_seconds')})", "{{instance}} {{interface}}")],
+            "Age of the newest packet", "By interface; a line that climbs is an interface that went quiet. One that gave no packet yet has none.",
+            [q(f"time() - max by (instance, interface) ({of('capture_last_packet_timestamp_seconds')} > 0)", "{{instance}} {{interface}}")],
             "s", limits(GOOD, (300, WARN), (900, BAD)), 8, 8, line=True, calcs=("lastNotNull", "max"),
         ),
         graph(

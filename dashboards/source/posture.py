@@ -4,7 +4,7 @@ from .grafana import (
     BAD, GOOD, GREY, SKY, WARN, bars, column, dashboard, graph, in_range, limits, per_minute, pick, q, rate, region, row, share,
     stat, table, total, words,
 )
-from .words import CRITICAL_COLORS, KIND_COLORS, OLD_VERSIONS, SEVERITY, VERDICT_COLORS, VERSION_COLORS
+from .words import CRITICAL_COLORS, KIND_COLORS, OLD_VERSIONS, SEVERITY, VERDICT_COLORS, VERSION_COLORS, protocol
 
 VERDICTS = pick("flow_verdicts_total", region="none")
 INFO = pick("violations_total", 'severity="info"', region="start")
@@ -137,7 +137,7 @@ def board():
             "Negotiated versions",
             "Handshakes by the version the server chose. Below TLS 1.2 nothing should be left: the endpoints of AWS "
             "no longer agree to it, so something else answered.",
-            [q(total("version", rate(HANDSHAKES)), "TLS {{version}}")],
+            [q(protocol("version", total("version", rate(HANDSHAKES))), "{{version}}")],
             "percentunit", limits(GOOD), 10, 8, stack="percent", colors=VERSION_COLORS, calcs=("mean", "lastNotNull"),
         ),
         table(
@@ -188,7 +188,7 @@ def board():
             "Refused attempts, by best version offered",
             "Handshakes per minute that one side ended before they were complete. Offers below TLS 1.2 are old "
             "clients; newer ones failed for another reason, which the table names.",
-            [q("60 * " + total("offered", rate(pick("handshakes_refused_total"))), "TLS {{offered}}")],
+            [q(protocol("offered", "60 * " + total("offered", rate(pick("handshakes_refused_total")))), "{{offered}}")],
             "cpm", limits(GOOD), 9, 8, colors=VERSION_COLORS, calcs=("mean", "max"),
         ),
         bars(

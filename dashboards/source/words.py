@@ -7,9 +7,17 @@ SEVERITY = {"critical": ("critical", BAD), "warning": ("warning", WARN), "info":
 VERDICT_COLORS = {"pass": GOOD, "violation": BAD, "not_assessable": UNKNOWN}
 
 VERSION_COLORS = {
-    "TLS 1.3": GOOD, "TLS 1.2": SKY, "TLS 1.1": WARN, "TLS 1.0": BAD, "TLS 3": "#7A3400", "TLS 2": "#4A2000",
+    "TLS 1.3": GOOD, "TLS 1.2": SKY, "TLS 1.1": WARN, "TLS 1.0": BAD, "SSL 3": "#7A3400", "SSL 2": "#4A2000",
     "TLS unknown": UNKNOWN,
 }
+
+
+
+def protocol(label, query):
+    """The query with the whole name of the protocol in a label of versions: 2 and 3 are those of SSL."""
+    tls = f'label_replace({query}, "{label}", "TLS $1", "{label}", "(1[.].*|unknown|other)")'
+    return f'label_replace({tls}, "{label}", "SSL $1", "{label}", "([23])")'
+
 
 # The rules that are critical by default: eight, as many as there are colours that all people tell apart.
 CRITICAL_COLORS = {

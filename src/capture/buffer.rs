@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::compression;
 use super::error::{Breakage, CaptureError, Compression, DamageKind, DamageLog};
 
 /// What is read at once: large enough that the calls do not count, small enough to be in the processor's second
@@ -237,10 +238,7 @@ impl Buffer {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => match self.compression {
                     Some(compression) if !self.stored.has_failed.load(Ordering::Relaxed) => {
-                        let breakage = match error.kind() {
-                            io::ErrorKind::UnexpectedEof => Breakage::CutOff,
-                            _ => Breakage::Corrupt,
-                        };
+                        let breakage = compression::breakage(&error);
                         let &(compression, breakage) =
                             self.stored.broken.get_or_init(|| (compression, breakage));
                         self.ending = Some(Ending::Broken(compression, breakage));

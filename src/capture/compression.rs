@@ -6,12 +6,15 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 
 use super::buffer::Buffer;
-use super::error::Compression;
+use super::error::{Breakage, Compression};
 
 /// The largest window a zstd stream may ask for, as a power of two: 32 MiB, four times what every
 /// decoder has to support [RFC 8878 section 3.1.1.1.2]; levels up to 20 ask for no more. The window is
 /// memory of its own for each file that is being read.
 const MAX_ZSTD_WINDOW_LOG: u32 = 25;
+
+/// `ZSTD_error_frameParameter_windowTooLarge`, as a function of the library returns it.
+const WINDOW_TOO_LARGE: usize = 0_usize.wrapping_sub(16);
 
 /// The window over what is inside `stored`.
 pub(super) fn decode(compression: Compression, stored: Buffer) -> io::Result<Buffer> {
@@ -25,6 +28,16 @@ pub(super) fn decode(compression: Compression, stored: Buffer) -> io::Result<Buf
         }
     };
     Ok(Buffer::decoded(decoder, state, compression, capacity))
+}
+
+/// What an error of a decoder means.
+pub(super) fn breakage(error: &io::Error) -> Breakage {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Breakage::CutOff,
+        // The crate passes the words of the library on, and no number.
+        _ if error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE) => Breakage::LargeWindow,
+        _ => Breakage::Corrupt,
+    }
 }
 
 /// The members of a gzip file one after the other (RFC 1952 section 2.2). Zeros behind the last one

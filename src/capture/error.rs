@@ -120,8 +120,10 @@ impl fmt::Display for Compression {
 pub enum Breakage {
     /// It ends too early.
     CutOff,
-    /// Its bytes contradict each other, or it needs more memory than is allowed.
+    /// Its bytes contradict each other.
     Corrupt,
+    /// To unpack it needs more memory than is allowed.
+    LargeWindow,
 }
 
 impl fmt::Display for Breakage {
@@ -129,6 +131,9 @@ impl fmt::Display for Breakage {
         f.write_str(match self {
             Self::CutOff => "cut off",
             Self::Corrupt => "corrupt",
+            Self::LargeWindow => {
+                "packed with a window of more than 32 MiB, which is refused (`zstd -dc --long=31` unpacks it)"
+            }
         })
     }
 }
@@ -186,6 +191,7 @@ impl Damage {
             DamageKind::BlockTooShort { .. } => "block_too_short",
             DamageKind::Compression { breakage: Breakage::CutOff, .. } => "compression_cut_off",
             DamageKind::Compression { breakage: Breakage::Corrupt, .. } => "compression_corrupt",
+            DamageKind::Compression { breakage: Breakage::LargeWindow, .. } => "compression_large_window",
             DamageKind::CutOff { .. } => "cut_off",
             DamageKind::EmptyRecords { .. } => "empty_records",
             DamageKind::More { .. } => "more",

@@ -79,19 +79,22 @@ fn open(input: &Input, capacity: usize, stop: Option<&Arc<AtomicBool>>) -> Resul
         Input::StandardInput if io::stdin().is_terminal() => {
             return Err(CaptureError::StandardInputIsTerminal);
         }
-        Input::StandardInput => standard_input(stop)?,
+        Input::StandardInput => standard_input(stop).map_err(CaptureError::from_open)?,
     };
     FileSource::over(reader, capacity)
 }
 
 /// Standard input; elsewhere than on Linux a read that waits is not ended by the wish to stop.
-fn standard_input(
+///
+/// # Errors
+/// Where the system refuses.
+pub fn standard_input(
     #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "used on Linux alone"))]
     stop: Option<&Arc<AtomicBool>>,
-) -> Result<Box<dyn Read + Send>, CaptureError> {
+) -> io::Result<Box<dyn Read + Send>> {
     #[cfg(target_os = "linux")]
     if let Some(stop) = stop {
-        return Ok(Box::new(StandardInput::new(stop).map_err(CaptureError::from_open)?));
+        return Ok(Box::new(StandardInput::new(stop)?));
     }
     Ok(Box::new(io::stdin()))
 }

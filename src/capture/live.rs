@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::frame::{Frame, Interface};
 use super::link_type::LinkType;
+use crate::model::Timestamp;
 
 /// A network interface of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct LinkCounts {
     pub given: Count,
     /// Packets that the kernel part rightly left out, by reason.
     pub skipped: Vec<(&'static str, Count)>,
+    /// When the newest of those was there, as exactly as the kernel part is asked.
+    pub last_skipped: Option<Timestamp>,
     /// Packets lost, by stage (`nic`, `kernel`, `ring`) and reason.
     pub dropped: Vec<(&'static str, &'static str, u64)>,
 }
@@ -78,6 +81,7 @@ impl LinkCounts {
         for (reason, count) in &other.skipped {
             self.add_skipped(reason, *count);
         }
+        self.last_skipped = self.last_skipped.max(other.last_skipped);
         for (stage, reason, packets) in &other.dropped {
             self.add_dropped(stage, reason, *packets);
         }

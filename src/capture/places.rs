@@ -6,9 +6,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::frame::Interface;
 use super::live::{Count, LinkCounts, OTHERS};
+use crate::model::Timestamp;
 
 /// Places that are made before one is used again.
 const KEPT: usize = 256;
@@ -123,10 +125,14 @@ impl Places {
         }
     }
 
-    /// Counts what was left out.
+    /// Counts what was left out since the kernel part was asked last. Nobody is told when each packet came: some
+    /// were there between that time and now, and asking is frequent.
     pub fn skip(&mut self, at: usize, reason: &'static str, count: Count) {
         if let Some(place) = self.places.get_mut(at) {
             place.counts.add_skipped(reason, count);
+            if count.packets > 0 {
+                place.counts.last_skipped = Some(now());
+            }
         }
     }
 
@@ -146,6 +152,11 @@ impl Places {
         }
         all
     }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -183,6 +194,20 @@ mod tests {
         assert_eq!(sum(|counts| counts.dropped.iter().map(|dropped| dropped.2).sum()), 6_000);
         // The newest ones are still told apart.
         assert!(counts.iter().any(|counts| &*counts.interface == "veth1999"));
+    }
+
+    #[test]
+    fn packets_that_are_left_out_are_packets_that_came() {
+        let mut places = Places::default();
+        places.settle(0, 1, interface("eth0"));
+        places.skip(0, "settled", Count::default());
+        assert_eq!(places.counts()[0].last_skipped, None, "nothing came");
+        let before = now();
+        places.skip(0, "settled", Count { packets: 1, bytes: 60 });
+        let newest = places.counts()[0].last_skipped.unwrap();
+        assert!(newest >= before && newest <= now(), "{newest}");
+        places.skip(0, "settled", Count::default());
+        assert_eq!(places.counts()[0].last_skipped, Some(newest));
     }
 
     #[test]

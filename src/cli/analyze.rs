@@ -18,7 +18,6 @@ use crate::export::{
 };
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
-use crate::policy::Rule;
 use crate::telemetry::Accounts;
 use crate::view::text::plain;
 use crate::view::{ReadProgress, Table, TableOptions};
@@ -92,9 +91,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     report.finish(&accounts)?;
 
     Ok(if accounts.is_cut_short {
-        let left = args.file().and_then(output::left_of);
-        let place = left.map_or_else(String::new, |left| format!(" in {}", left.display()));
-        note(&format!("stopped by a signal; what was read until then is reported{place}"));
+        tell_stopped(args.file());
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
@@ -141,8 +138,7 @@ pub(super) fn note_passed_over(found: &Expanded) {
 /// What the metrics are told of the configuration.
 pub(super) fn metrics_options(config: &Resolved) -> MetricsOptions {
     let settings = &config.policy.settings;
-    let rules =
-        Rule::ALL.iter().filter_map(|rule| Some((rule.as_str(), settings.severities.of(*rule)?))).collect();
+    let rules = config.policy.severities().map(|(rule, severity)| (rule.as_str(), severity)).collect();
     // Its series begin with the first flow where the name has an account id: that is numbered by what comes first.
     let profile = Redactor::new(redaction(config)).text(&settings.profile) == *settings.profile;
     MetricsOptions {
@@ -259,6 +255,13 @@ pub(super) fn interrupted() -> io::Result<Arc<AtomicBool>> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
+}
+
+/// Tells where what was read until a signal is.
+pub(super) fn tell_stopped(wanted: Option<&Path>) {
+    let left = wanted.and_then(output::left_of);
+    let place = left.map_or_else(String::new, |left| format!(" in {}", left.display()));
+    note(&format!("stopped by a signal; what was read until then is reported{place}"));
 }
 
 pub(super) struct Bar(pub(super) ReadProgress);

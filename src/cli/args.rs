@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::Backend;
@@ -18,7 +19,7 @@ use crate::pipeline::live::Speed;
     long_about = "Shows from packets whether traffic to Amazon DynamoDB keeps the rules for it: TLS of at \
                   least a minimum version, forward secrecy, signed requests, the intended path. It \
                   decrypts nothing.",
-    after_help = EXIT_CODES,
+    after_help = exit_codes(),
     max_term_width = 100,
     disable_help_subcommand = true
 )]
@@ -37,13 +38,20 @@ pub const VERSION: &str = match option_env!("DDBWATCH_REVISION") {
     None => env!("CARGO_PKG_VERSION"),
 };
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0  done
-  1  cannot run: an input is missing, unreadable or no capture
-  2  wrong usage or configuration
-  3  done, and --fail-on was met
-  4  done, but part of an input was damaged or of an unsupported link type";
+/// What the program ends with.
+pub const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done"),
+    (1, "cannot run: an input is missing, unreadable or no capture"),
+    (2, "wrong usage or configuration"),
+    (3, "done, and --fail-on was met"),
+    (4, "done, but part of an input was damaged or of an unsupported link type"),
+    (130, "stopped by a signal; what was read until then is reported"),
+];
+
+fn exit_codes() -> String {
+    let lines = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code}  {meaning}"));
+    format!("Exit codes:{}", lines.collect::<String>())
+}
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,7 +99,7 @@ pub struct Watch {
     pub interface: Vec<String>,
 
     /// How packets are taken from the interfaces [default: auto, the best this host allows]
-    #[arg(long, value_name = "auto|ebpf|afpacket|pcap", value_parser = parse_backend)]
+    #[arg(long, value_name = "auto|ebpf|afpacket|pcap", value_parser = backends(), hide_possible_values = true)]
     pub backend: Option<Backend>,
 
     /// Play a capture, or a folder of them, instead of watching interfaces
@@ -99,7 +107,7 @@ pub struct Watch {
     pub replay: Option<PathBuf>,
 
     /// So many times as fast as recorded, or `max`
-    #[arg(long, value_name = "N|max", value_parser = parse_speed, requires = "replay", conflicts_with = "interface", default_value = "1")]
+    #[arg(long, value_name = "N|max", value_hint = ValueHint::Other, value_parser = parse_speed, requires = "replay", conflicts_with = "interface", default_value = "1")]
     pub speed: Speed,
 
     /// Play again from the start, until stopped
@@ -155,7 +163,7 @@ pub struct Analyze {
     pub partition: bool,
 
     /// Policy profile (see `ddbwatch profiles`); wins over the configuration
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub profile: Option<String>,
 
     /// Configuration file (TOML)
@@ -167,11 +175,11 @@ pub struct Analyze {
     pub all_services: bool,
 
     /// Exit with 3 where a violation is at least this grave
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    #[arg(long, value_name = "info|warning|critical", value_parser = severities(), hide_possible_values = true)]
     pub fail_on: Option<Severity>,
 
     /// Files read at the same time [default: as many as there are cores]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_hint = ValueHint::Other, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
 
     /// Draw no progress bar (without a terminal none is drawn)
@@ -203,7 +211,7 @@ pub struct Report {
     pub partition: bool,
 
     /// Judge the flows anew by this profile [default: the verdicts as recorded]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub profile: Option<String>,
 
     /// Judge the flows anew by the policy of this configuration file (TOML)
@@ -211,7 +219,7 @@ pub struct Report {
     pub config: Option<PathBuf>,
 
     /// Exit with 3 where a violation is at least this grave
-    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    #[arg(long, value_name = "info|warning|critical", value_parser = severities(), hide_possible_values = true)]
     pub fail_on: Option<Severity>,
 
     /// Replace account ids in the output [default: on, or what the configuration says]
@@ -241,7 +249,7 @@ pub struct Top {
     pub url: String,
 
     /// Seconds between two questions to the daemon
-    #[arg(long, value_name = "SECONDS", value_parser = parse_interval, default_value = "2")]
+    #[arg(long, value_name = "SECONDS", value_hint = ValueHint::Other, value_parser = parse_interval, default_value = "2")]
     pub interval: Duration,
 
     /// Write one picture as text and end
@@ -249,7 +257,7 @@ pub struct Top {
     pub once: bool,
 
     /// Policy profile for captures; a daemon has its own
-    #[arg(long, value_name = "NAME", requires = "captures")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other, requires = "captures")]
     pub profile: Option<String>,
 
     /// Configuration file (TOML) for captures; a daemon has its own
@@ -306,7 +314,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// A rule id such as tls_version_too_low, or a host name
-    #[arg(value_name = "RULE | HOSTNAME")]
+    #[arg(value_name = "RULE | HOSTNAME", value_hint = ValueHint::Other)]
     pub subject: String,
 }
 
@@ -314,7 +322,7 @@ pub struct Explain {
 #[derive(Debug, Args)]
 pub struct Profiles {
     /// Print all of this profile
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     pub name: Option<String>,
     /// Configuration file with profiles of one's own
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Set)]
@@ -326,7 +334,7 @@ pub struct Profiles {
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Interface to look at: a name, a pattern with * and ?, or any [default: all that are up]
-    #[arg(short, long = "interface", value_name = "IFACE")]
+    #[arg(short, long = "interface", value_name = "IFACE", value_hint = ValueHint::Other)]
     pub interfaces: Vec<String>,
 }
 
@@ -356,8 +364,15 @@ fn file(output: Option<&Path>) -> Option<&Path> {
     output.filter(|path| path.as_os_str() != "-")
 }
 
-fn parse_backend(word: &str) -> Result<Backend, String> {
-    Backend::parse(word).ok_or_else(|| "expected auto, ebpf, afpacket or pcap".to_owned())
+/// Closed sets, which completions know.
+fn backends() -> impl TypedValueParser<Value = Backend> {
+    PossibleValuesParser::new(Backend::ALL.iter().map(|backend| backend.as_str()))
+        .try_map(|word| Backend::parse(&word).ok_or("no such back-end"))
+}
+
+fn severities() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(Severity::ALL.iter().map(|severity| severity.as_str()))
+        .try_map(|word| Severity::parse(&word).ok_or("no such severity"))
 }
 
 fn parse_speed(word: &str) -> Result<Speed, String> {
@@ -377,8 +392,4 @@ fn parse_interval(word: &str) -> Result<Duration, String> {
         Ok(seconds) if SECONDS.contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected seconds from 0.2 to 3600".to_owned()),
     }
-}
-
-fn parse_severity(word: &str) -> Result<Severity, String> {
-    Severity::parse(word).ok_or_else(|| "expected info, warning or critical".to_owned())
 }

@@ -133,48 +133,49 @@ fn clock() -> Check {
 /// One line for each back-end; false where none works.
 fn back_ends(list: &mut Checklist, program: &Program) -> bool {
     list.section("Back-ends");
-    let checks = [ebpf(program), packet_socket(program), libpcap(program)];
-    let works: Vec<bool> = checks.iter().map(|check| check.state == State::Good).collect();
-    let mut best = "none";
-    for (check, name) in checks.iter().zip(["ebpf", "afpacket", "pcap"]) {
-        if check.state == State::Good && best == "none" {
-            best = name;
-        }
-        list.add(check.clone());
+    let (ebpf, could_load) = ebpf();
+    let (packet_socket, could_choose) = packet_socket();
+    let checks = [ebpf, packet_socket, libpcap()];
+    let best = checks.iter().find(|check| check.state == State::Good).map(|check| check.label.clone());
+    checks.into_iter().for_each(|check| list.add(check));
+    // One command for all of them: what a second one gives, it takes from the first.
+    let mut wanted = privileges::needed("afpacket").to_vec();
+    for (may_use, needed) in [(could_load, privileges::needed("ebpf")), (could_choose, privileges::SELECTION)]
+    {
+        let new = needed.iter().filter(|_| may_use).filter(|needed| !wanted.contains(needed));
+        wanted.extend(new.copied().collect::<Vec<_>>());
     }
-    list.add(check(State::Note, "auto", format!("would take {best}"), None));
-    works.contains(&true)
+    let remedy = (!privileges::missing_of(&wanted).is_empty()).then(|| program.grant(&wanted));
+    let takes = format!("would take {}", best.as_deref().unwrap_or("none"));
+    list.add(check(State::Note, "auto", takes, remedy));
+    best.is_some()
 }
 
-fn ebpf(program: &Program) -> Check {
+/// How that back-end is, and whether capabilities could make it work or do so.
+fn ebpf() -> (Check, bool) {
     let release = release();
+    let unsupported = |why| check(State::Bad, "ebpf", why, Some("use --backend afpacket".to_owned()));
     let Some(version) = version(&release).filter(|&version| version >= EBPF) else {
-        return check(
-            State::Bad,
-            "ebpf",
-            format!("Linux {release} is older than 5.15"),
-            Some("use --backend afpacket".to_owned()),
-        );
+        return (unsupported(format!("Linux {release} is older than 5.15")), false);
     };
     let missing = privileges::missing("ebpf");
     if !missing.is_empty() {
-        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        return check(
-            State::Bad,
-            "ebpf",
-            format!("needs {}", names.join(" ")),
-            Some(program.grant(privileges::needed("ebpf"))),
-        );
+        return (check(State::Bad, "ebpf", needs(&missing), None), true);
     }
     if let Err(why) = loads() {
-        return check(State::Bad, "ebpf", why, Some("use --backend afpacket".to_owned()));
+        return (unsupported(why), false);
     }
     let mut features = vec![if version >= TCX { "TCX" } else { "clsact" }];
     if version >= RING_BUFFER {
         features.push("ring buffer");
     }
     features.push(if Path::new("/sys/kernel/btf/vmlinux").exists() { "BTF" } else { "no BTF (not needed)" });
-    check(State::Good, "ebpf", features.join(", "), None)
+    (check(State::Good, "ebpf", features.join(", "), None), true)
+}
+
+fn needs(missing: &[Capability]) -> String {
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    format!("needs {}", names.join(" "))
 }
 
 /// Whether the kernel takes the program, by giving it: capabilities that count in a user namespace alone do not do.
@@ -192,28 +193,22 @@ fn loads() -> Result<(), String> {
     Err("is built for little-endian machines".to_owned())
 }
 
-fn packet_socket(program: &Program) -> Check {
+/// How that back-end is, and whether capabilities could let eBPF choose its packets or do so.
+fn packet_socket() -> (Check, bool) {
     match AfPacket::open(afpacket::Options::default(), None) {
         Ok(_) => {
             let rings = "packet sockets with mapped rings (TPACKET_V3)";
-            match selection() {
-                Ok(()) => check(State::Good, "afpacket", format!("{rings}, packets chosen by eBPF"), None),
-                Err((why, is_privilege)) => {
-                    let mut wanted = privileges::needed("afpacket").to_vec();
-                    wanted.extend(privileges::SELECTION);
-                    let remedy = is_privilege.then(|| program.grant(&wanted));
-                    let text = format!("{rings}, packets chosen by a classic filter: eBPF {why}");
-                    check(State::Good, "afpacket", text, remedy)
-                }
-            }
+            let (chosen_by, could_choose) = match selection() {
+                Ok(()) => ("eBPF".to_owned(), true),
+                Err((why, is_privilege)) => (format!("a classic filter: eBPF {why}"), is_privilege),
+            };
+            let text = format!("{rings}, packets chosen by {chosen_by}");
+            (check(State::Good, "afpacket", text, None), could_choose)
         }
-        Err(error) if error.reason() == "privilege" => check(
-            State::Bad,
-            "afpacket",
-            "needs CAP_NET_RAW",
-            Some(program.grant(privileges::needed("afpacket"))),
-        ),
-        Err(error) => check(State::Bad, "afpacket", error.to_string(), None),
+        Err(error) if error.reason() == "privilege" => {
+            (check(State::Bad, "afpacket", needs(privileges::needed("afpacket")), None), false)
+        }
+        Err(error) => (check(State::Bad, "afpacket", error.to_string(), None), false),
     }
 }
 
@@ -224,8 +219,7 @@ fn selection() -> Result<(), (String, bool)> {
     use crate::capture::ebpf::{Options, SelectionProgram};
     let missing = privileges::missing_of(privileges::SELECTION);
     if !missing.is_empty() {
-        let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        return Err((format!("needs {}", names.join(" ")), true));
+        return Err((needs(&missing), true));
     }
     // As little memory as it can have: it is let go of at once.
     match SelectionProgram::load(&Options { flows: 1, ..Options::default() }) {
@@ -239,12 +233,12 @@ fn selection() -> Result<(), (String, bool)> {
     Err(("is built for little-endian machines".to_owned(), false))
 }
 
-fn libpcap(program: &Program) -> Check {
+fn libpcap() -> Check {
     let missing = privileges::missing("pcap");
     if missing.is_empty() {
         check(State::Good, "pcap", "libpcap, for what the others do not serve", None)
     } else {
-        check(State::Bad, "pcap", "needs CAP_NET_RAW", Some(program.grant(privileges::needed("pcap"))))
+        check(State::Bad, "pcap", needs(&missing), None)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the program knows, in print: `check`, `explain`, `rules`, `profiles`.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::anyhow;
 
 use super::args::{Check, Explain, Profiles};
 use super::{Failure, Finished, print};
-use crate::classify;
+use crate::classify::{self, PrefixList};
 use crate::config::{self, CommandLine};
 use crate::model::Severity;
 use crate::policy::{Rule, profile};
@@ -25,6 +26,9 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
         return print(rule.explain().as_bytes());
     }
     let host = host_of(subject);
+    if let Some(address) = address_of(host) {
+        return print(explain_address(address).as_bytes());
+    }
     // Host names have dots and no underscores, rule ids the other way round.
     if !host.contains('.') && host != "localhost" {
         let hint = config::nearest(subject, Rule::ALL.iter().map(|rule| rule.as_str())).map_or_else(
@@ -56,6 +60,24 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
         line("dual stack", if endpoint.dual_stack { "yes" } else { "no" });
     }
     print(text.as_bytes())
+}
+
+/// An address, with or without brackets and a port.
+fn address_of(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    bare.parse().ok().or_else(|| Some(host.parse::<SocketAddr>().ok()?.ip()))
+}
+
+fn explain_address(address: IpAddr) -> String {
+    let list = PrefixList::compiled_in();
+    let created = list.created().to_string();
+    let day = created.split('T').next().unwrap_or_default();
+    let place = match list.lookup(address) {
+        Some(region) => format!("one of DynamoDB's public addresses in {region}"),
+        None => "in none of DynamoDB's address prefixes".to_owned(),
+    };
+    let which = format!("by the list compiled in, of {day}");
+    format!("{address} is an address, not a host name: {place}, {which}.\n")
 }
 
 /// The host of a URL or of `host:port`; what is neither is taken as it is.
@@ -123,5 +145,18 @@ mod tests {
         assert_eq!(host_of("http://localhost:8000"), "localhost");
         assert_eq!(host_of("2001:db8::1"), "2001:db8::1");
         assert_eq!(host_of(""), "");
+    }
+
+    #[test]
+    fn tells_where_an_address_is() {
+        for subject in ["52.94.5.10", "52.94.5.10:443", "https://52.94.5.10/", "::ffff:52.94.5.10"] {
+            let said = explain_address(address_of(host_of(subject)).unwrap());
+            assert!(said.contains("DynamoDB's public addresses in eu-west-1"), "{subject}: {said}");
+        }
+        for subject in ["10.0.0.1", "2001:db8::1", "[2001:db8::1]:443", "http://[2001:db8::1]:443/"] {
+            let said = explain_address(address_of(host_of(subject)).unwrap());
+            assert!(said.contains("in none of DynamoDB's address prefixes"), "{subject}: {said}");
+        }
+        assert_eq!(address_of("dynamodb.eu-west-1.amazonaws.com"), None);
     }
 }

@@ -5,8 +5,7 @@ use std::io;
 use clap::Command;
 use clap_mangen::Man;
 
-/// What the generator calls the text after the help, which holds the exit codes, and what manual pages call it.
-const EXTRA: (&str, &str) = (".SH EXTRA", ".SH \"EXIT STATUS\"");
+use super::args::EXIT_CODES;
 
 /// The page, as troff reads it.
 ///
@@ -24,10 +23,11 @@ pub fn page(mut command: Command) -> io::Result<Vec<u8>> {
     for one in command.get_subcommands() {
         page.extend(section(one)?.into_bytes());
     }
-    let mut rest = Vec::new();
-    whole.render_extra_section(&mut rest)?;
-    whole.render_version_section(&mut rest)?;
-    page.extend(text(rest).replace(EXTRA.0, EXTRA.1).into_bytes());
+    page.extend(b".SH \"EXIT STATUS\"\n");
+    for (code, meaning) in EXIT_CODES {
+        page.extend(format!(".TP\n\\fB{code}\\fR\n{}\n", escaped(meaning)).into_bytes());
+    }
+    whole.render_version_section(&mut page)?;
     Ok(page)
 }
 
@@ -45,14 +45,36 @@ fn section(command: &Command) -> io::Result<String> {
     man.render_synopsis_section(&mut synopsis)?;
     man.render_description_section(&mut description)?;
     man.render_options_section(&mut options)?;
+    // What follows the help of a command is laid out already.
+    let after = command
+        .get_after_help()
+        .map_or_else(String::new, |after| format!(".PP\n.nf\n{}\n.fi\n", escaped(&after.to_string())));
     let heading = format!(".SH \"{}\"\n", name.to_uppercase());
     let parts = [
-        text(synopsis).replacen(".SH SYNOPSIS\n", &heading, 1),
+        with_values(command, text(synopsis)).replacen(".SH SYNOPSIS\n", &heading, 1),
         text(description).replacen(".SH DESCRIPTION\n", ".PP\n", 1),
         text(options).replacen(".SH OPTIONS\n", "", 1),
+        after,
     ];
     // Each part is a document that begins with the same definitions.
     Ok(parts.concat())
+}
+
+/// The synopsis with the values that options take, which the generator leaves out.
+fn with_values(command: &Command, synopsis: String) -> String {
+    let with_value = command.get_arguments().filter(|argument| argument.get_action().takes_values());
+    with_value.fold(synopsis, |synopsis, argument| {
+        let (Some(long), Some([value, ..])) = (argument.get_long(), argument.get_value_names()) else {
+            return synopsis;
+        };
+        let option = format!("\\fB\\-\\-{}\\fR", escaped(long));
+        synopsis.replacen(&format!("{option}]"), &format!("{option} \\fI{}\\fR]", escaped(value)), 1)
+    })
+}
+
+/// As troff takes it for text: no line of ours begins with a dot or a quotation mark.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('-', "\\-")
 }
 
 fn text(bytes: Vec<u8>) -> String {

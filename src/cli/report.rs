@@ -3,14 +3,17 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
 
-use super::analyze::{configured, note, redaction};
+use super::analyze::{configured, interrupted, note, redaction, tell_stopped};
 use super::args::{Report as Args, ReportFormat, Switch};
 use super::output::{self, Output};
 use super::partition::Partitioned;
 use super::{Failure, Finished, evidence};
+use crate::capture;
 use crate::config::CommandLine;
 use crate::export::read::{Reader, judge_anew};
 use crate::export::report::{InputFact, Origin, ReadingCounts, Report};
@@ -55,13 +58,15 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     if !is_judged_anew {
         (options.policy, options.profile) = (None, None);
     }
+    // Before there is an output that would be left behind.
+    let stop = interrupted()?;
     let mut writer = Writer::new(args, options).map_err(Failure::CannotRun)?;
     let mut redactor = Redactor::new(redaction(&config));
     let mut worst: Option<Severity> = None;
     let mut total = ReadingCounts::default();
     let mut inputs = Vec::new();
     let mut accounts = Accountholders::default();
-    for path in &files {
+    for path in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let mut fact = if is_standard_input(path) {
             InputFact { name: "standard input".to_owned(), content: None }
         } else {
@@ -77,7 +82,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             continue;
         }
         accounts.begin_input();
-        let counts = read(path, &mut |mut record| {
+        let counts = read(path, &stop, &mut |mut record| {
             accounts.meet(&record);
             if is_judged_anew {
                 judge_anew(&mut record, &config.policy);
@@ -99,7 +104,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     if is_judged_anew {
         total.judged_anew = total.records;
     }
-    if total.records == 0 && total.refused > 0 {
+    let is_stopped = stop.load(Ordering::Relaxed);
+    if total.records == 0 && total.refused > 0 && !is_stopped {
         return Err(Failure::CannotRun(anyhow!(
             "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
         )));
@@ -107,8 +113,11 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     if let Writer::Html(report) = &mut writer {
         report.redact(&mut redactor);
     }
-    writer.finish(total, inputs)?;
-    Ok(if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
+    writer.finish(total, inputs, !is_stopped)?;
+    Ok(if is_stopped {
+        tell_stopped(args.file());
+        Finished::Interrupted
+    } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
     } else if total.refused + total.torn > 0 {
         Finished::Damaged
@@ -180,7 +189,7 @@ impl Writer {
     }
 
     /// Recorded flows have no accounts: nothing is known of what was not recorded.
-    fn finish(self, counts: ReadingCounts, inputs: Vec<InputFact>) -> io::Result<()> {
+    fn finish(self, counts: ReadingCounts, inputs: Vec<InputFact>, is_complete: bool) -> io::Result<()> {
         let accounts = Accounts::default();
         match self {
             Self::Html(mut sink) => {
@@ -200,9 +209,9 @@ impl Writer {
                 sink.finish(&accounts)?;
                 sink.into_inner()
             }
-            Self::Partitioned(sink) => return sink.finish(true),
+            Self::Partitioned(sink) => return sink.finish(is_complete),
         }
-        .finish(true)
+        .finish(is_complete)
     }
 }
 
@@ -253,15 +262,25 @@ fn is_named_as_records(path: &Path) -> bool {
     })
 }
 
-/// Gives every record of one file; what is no record is told and counted.
-fn read(path: &Path, give: &mut dyn FnMut(Record) -> io::Result<()>) -> Result<ReadingCounts, Failure> {
+/// Gives every record of one file, until `stop` is set; what is no record is told and counted.
+fn read(
+    path: &Path,
+    stop: &Arc<AtomicBool>,
+    give: &mut dyn FnMut(Record) -> io::Result<()>,
+) -> Result<ReadingCounts, Failure> {
     let cannot = |error: io::Error| {
         Failure::CannotRun(anyhow::Error::new(error).context(format!("{}: cannot be read", path.display())))
     };
-    let mut reader = Reader::new(open(path).map_err(cannot)?);
+    let is_stopped = || stop.load(Ordering::Relaxed);
+    let stored = match open(path, stop) {
+        Err(_) if is_stopped() => return Ok(ReadingCounts::default()),
+        opened => opened.map_err(cannot)?,
+    };
+    let mut reader = Reader::new(stored);
     let mut broken = 0;
-    loop {
+    while !is_stopped() {
         match reader.next_record() {
+            Err(_) if is_stopped() => break,
             Ok(Some(record)) => give(record)?,
             Ok(None) => break,
             Err(error) if reader.counts().lines == 0 => return Err(cannot(error)),
@@ -288,12 +307,12 @@ fn read(path: &Path, give: &mut dyn FnMut(Record) -> io::Result<()>) -> Result<R
 }
 
 /// The text of a file, plain, gzip or zstd.
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+fn open(path: &Path, stop: &Arc<AtomicBool>) -> io::Result<Box<dyn BufRead>> {
     let mut stored: Box<dyn BufRead> = if is_standard_input(path) {
         if io::stdin().is_terminal() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "standard input is a terminal"));
         }
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, io::stdin()))
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, capture::standard_input(Some(stop))?))
     } else {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?))
     };

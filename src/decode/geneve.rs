@@ -1,5 +1,5 @@
 //! GENEVE [RFC 8926], with the options of the AWS Gateway Load Balancer
-//! [https://github.com/aws-samples/aws-gateway-load-balancer-tunnel-handler].
+//! [<https://github.com/aws-samples/aws-gateway-load-balancer-tunnel-handler>].
 
 use super::decoder::{Next, push};
 use super::error::{DecodeError, Header};

@@ -22,7 +22,7 @@ const LINUX_SLL2: u16 = 276;
 pub(super) const SUPPORTED: [u16; 11] =
     [NULL, ETHERNET, PPP, RAW_BSD, RAW_OPENBSD, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2];
 
-/// Goes over what is peculiar to the link type [https://www.tcpdump.org/linktypes.html].
+/// Goes over what is peculiar to the link type [<https://www.tcpdump.org/linktypes.html>].
 #[inline]
 pub(super) fn read(link_type: u16, view: &mut View<'_>) -> Result<Next, DecodeError> {
     match link_type {

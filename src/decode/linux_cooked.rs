@@ -10,7 +10,7 @@ use super::ether_type::MIN_ETHER_TYPE;
 use super::view::View;
 
 /// ARPHRD_ numbers of devices whose protocol field is no EtherType: netlink, and 802.11 with and
-/// without radio header [https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html].
+/// without radio header [<https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html>].
 const OTHER_HARDWARE: [u16; 4] = [801, 802, 803, 824];
 
 /// "The packet begins with an 802.2 LLC header".

@@ -45,7 +45,7 @@ const MAX_REGION_BYTES: usize = 32;
 pub struct MetricsOptions {
     /// The profile in force: its verdicts start at 0.
     pub profile: Option<String>,
-    /// Every rule and its severity in that profile, those that are off left out: they start at 0.
+    /// Every rule with each severity that the policy may give it: they start at 0.
     pub rules: Vec<(&'static str, Severity)>,
     /// Layer and reason of everything that can be unreadable: they start at 0.
     pub decode_errors: Vec<(&'static str, &'static str)>,
@@ -101,6 +101,8 @@ pub struct Metrics {
     flow_limit: IntGauge,
     evictions: Family<IntCounter>,
     last_packet: Family<Gauge>,
+    /// As [`DaemonFacts::expected`].
+    expected: Option<BTreeSet<String>>,
     prefix_list_age: Option<(Timestamp, IntGauge)>,
     daemon: Option<Daemon>,
 }
@@ -152,6 +154,7 @@ impl Metrics {
             flow_limit: gauge(&registry, &metrics::FLOW_TABLE_LIMIT)?,
             evictions: Family::counter(&registry, &metrics::FLOW_EVICTIONS)?,
             last_packet: Family::gauge(&registry, &metrics::LAST_PACKET)?,
+            expected: None,
             prefix_list_age: match options.prefix_list_published {
                 Some(published) => Some((published, gauge(&registry, &metrics::PREFIX_LIST_AGE)?)),
                 None => None,
@@ -210,8 +213,10 @@ impl Metrics {
         }
     }
 
-    /// Takes what a daemon knows of itself, where these are metrics of one.
+    /// Takes what a daemon knows of itself, where these are metrics of one. Before the counts: they are told of the
+    /// interfaces named here.
     pub fn set_daemon(&mut self, facts: &DaemonFacts) {
+        self.expected.clone_from(&facts.expected);
         if let Some(daemon) = &mut self.daemon {
             daemon.set(facts, &mut self.budget);
         }
@@ -273,6 +278,7 @@ impl Metrics {
     pub fn set_accounts(&mut self, accounts: &Accounts) {
         let budget = &mut self.budget;
         let mut folded = BTreeSet::new();
+        let mut with_newest = BTreeSet::new();
         for (interface, counts) in &accounts.interfaces {
             let name = self.packets.name_of(interface, budget);
             if name == OTHER && interface != OTHER {
@@ -281,6 +287,14 @@ impl Metrics {
                     budget.folded.with_label_values(&[metrics::PACKETS.name]).inc();
                 }
             }
+            // An interface that nobody expects packets on is gone: its last one would grow old for ever.
+            let is_expected = self.expected.as_ref().map(|expected| expected.contains(interface));
+            let newest = match is_expected {
+                Some(false) => None,
+                // No packet yet is told, too: else nobody would notice that none ever comes.
+                Some(true) => Some(counts.last_packet.unwrap_or_default()),
+                None => counts.last_packet,
+            };
             let interface = name;
             for (stage, StageCounts { packets, bytes }) in
                 [("seen", counts.seen), ("skipped", counts.skipped), ("parsed", counts.parsed)]
@@ -288,20 +302,15 @@ impl Metrics {
                 self.packets.set(&[interface, stage], packets, budget);
                 self.bytes.set(&[interface, stage], bytes, budget);
             }
-            if let Some(time) = counts.last_packet
-                && let Some(gauge) = self.last_packet.mirror(&[interface], budget)
+            if let Some(time) = newest
+                && let Some((key, gauge)) = self.last_packet.mirror(&[interface], budget)
             {
                 // Several interfaces may share a folded series; time only goes on.
                 gauge.set(seconds(time).max(gauge.get()));
+                with_newest.insert(key.to_owned());
             }
         }
-        self.last_packet.keep(
-            |key| {
-                let name = key.trim_end_matches('\0');
-                name == OTHER || accounts.interfaces.contains_key(name)
-            },
-            budget,
-        );
+        self.last_packet.keep(|key| with_newest.contains(key), budget);
         self.folded_interfaces.retain(|name| folded.contains(name.as_str()));
         for ((interface, stage, reason), count) in &accounts.dropped {
             // Where its packets are, so that both add up.

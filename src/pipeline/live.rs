@@ -30,7 +30,7 @@ use self::batch::{BATCHES, Batch};
 use self::source::Shared;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
-use crate::telemetry::Accounts;
+use crate::telemetry::{Accounts, DamageNote};
 
 /// Messages that wait for the engine besides full batches: questions, changes, the end.
 const WAITING_QUESTIONS: usize = 32;
@@ -55,6 +55,7 @@ enum ToEngine<A> {
     /// Frames of another input follow, in a loop of this number.
     Input {
         name: Arc<str>,
+        path: String,
         round: u64,
     },
     /// The input ended; what its reader counted.
@@ -138,6 +139,12 @@ impl<A: Send + 'static> Live<A> {
     #[must_use]
     pub fn health(&self) -> Health {
         self.shared.health()
+    }
+
+    /// Damaged places of inputs that ended, in the order of the last accounts, but for the first so many.
+    #[must_use]
+    pub fn damage_after(&self, told: usize) -> Vec<DamageNote> {
+        self.shared.damage_after(told)
     }
 
     /// A way to ask for the health from another thread.

@@ -47,6 +47,21 @@ impl Options {
             .map_or(&self.settings, |found| &found.settings)
     }
 
+    /// Every severity that a rule may be reported at, by the profile, an override or an exception.
+    pub fn severities(&self) -> impl Iterator<Item = (Rule, Severity)> {
+        let settings =
+            || std::iter::once(&self.settings).chain(self.overrides.iter().map(|one| &one.settings));
+        Severity::ALL.iter().flat_map(move |severity| {
+            Rule::ALL.iter().filter_map(move |rule| {
+                let is_given = settings().any(|settings| settings.severities.of(*rule) == Some(*severity));
+                let is_accepted = *severity == Severity::Info
+                    && self.exceptions.iter().any(|exception| exception.rules.contains(rule))
+                    && settings().any(|settings| settings.severities.of(*rule).is_some());
+                (is_given || is_accepted).then_some((*rule, *severity))
+            })
+        })
+    }
+
     /// The settings of overrides that would come before those of [`Options::settings_for`], but ask what is not known of
     /// the flow.
     pub fn possible_settings(&self, record: &Record) -> impl Iterator<Item = &Settings> {
@@ -342,6 +357,29 @@ mod tests {
         {
             assert_eq!(Expiry::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn tells_every_severity_that_a_rule_may_have() {
+        let mut options = Options::default();
+        let of = |options: &Options, rule: Rule| -> Vec<Severity> {
+            options.severities().filter(|(one, _)| *one == rule).map(|(_, severity)| severity).collect()
+        };
+        assert_eq!(of(&options, Rule::EarlyData), [Severity::Info]);
+        assert_eq!(of(&options, Rule::NotPostQuantum), []);
+        let mut settings = options.settings.clone();
+        settings.severities.set(Rule::EarlyData, Some(Severity::Critical));
+        options.overrides.push(Override { matching: Match::default(), settings });
+        options.exceptions.push(Exception {
+            rules: vec![Rule::WeakCipher, Rule::NotPostQuantum],
+            matching: Match::default(),
+            owner: String::new(),
+            reason: String::new(),
+            expires: Expiry::parse("2027-03-31").unwrap(),
+        });
+        assert_eq!(of(&options, Rule::EarlyData), [Severity::Info, Severity::Critical]);
+        assert_eq!(of(&options, Rule::WeakCipher), [Severity::Info, Severity::Critical]);
+        assert_eq!(of(&options, Rule::NotPostQuantum), [], "what is off is not reported");
     }
 
     #[test]

@@ -316,7 +316,7 @@ impl Rule {
                 "The signs of which endpoint this is contradict each other.",
                 "A DynamoDB name at an address that is not DynamoDB's, or names that disagree, point to a wrong DNS answer, an old address list, a proxy, or an attempt to look like DynamoDB.",
                 "AWS IP address ranges (ip-ranges.json, service DYNAMODB)",
-                "Check the DNS answer the client gets and the age of the address list (`ddbwatch check`).",
+                "Check the DNS answer the client gets and the age of the address list (`ddbwatch check --config FILE`).",
             ),
             Self::EndpointUnrecognised => (
                 "The name looks like DynamoDB's, but has a form that is not known.",

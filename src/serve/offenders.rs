@@ -16,7 +16,7 @@ const MAX_CLIENTS: usize = 512;
 #[derive(Debug, Serialize)]
 pub struct Offender<'a> {
     pub address: IpAddr,
-    /// Flows with the verdict `violation`; a lower bound where [`Offenders::has_more`].
+    /// Flows with the verdict `violation`; a lower bound where clients with few were forgotten.
     pub flows: u64,
     /// What its violating flows probably come from, where their own words or fingerprints tell.
     pub software: Option<String>,
@@ -41,7 +41,16 @@ struct Client {
     flows: u64,
     programs: Programs,
     last: Timestamp,
-    rules: BTreeMap<(Reverse<Severity>, &'static str), (u64, String)>,
+    rules: BTreeMap<(Reverse<Severity>, &'static str), Broken>,
+}
+
+/// What is remembered of a rule that a client broke.
+#[derive(Default)]
+struct Broken {
+    flows: u64,
+    last: Timestamp,
+    /// Of the newest flow.
+    remedy: String,
 }
 
 impl Client {
@@ -50,11 +59,11 @@ impl Client {
         let mut rules: Vec<OffenderRule<'_>> = self
             .rules
             .iter()
-            .map(|((severity, rule), (flows, remedy))| OffenderRule {
+            .map(|((severity, rule), broken)| OffenderRule {
                 rule,
                 severity: severity.0,
-                flows: *flows,
-                remedy,
+                flows: broken.flows,
+                remedy: &broken.remedy,
             })
             .collect();
         rules.sort_by_key(|rule| (Reverse(rule.severity), Reverse(rule.flows)));
@@ -90,9 +99,12 @@ impl Offenders {
         client.last = client.last.max(record.timestamp);
         client.programs.add(record);
         for found in policy.violations.iter().filter(|found| found.severity != Severity::Info) {
-            let (flows, remedy) = client.rules.entry((Reverse(found.severity), found.rule)).or_default();
-            *flows += 1;
-            *remedy = shorten(&found.remedy);
+            let broken = client.rules.entry((Reverse(found.severity), found.rule)).or_default();
+            broken.flows += 1;
+            if record.timestamp >= broken.last {
+                broken.last = record.timestamp;
+                broken.remedy = shorten(&found.remedy);
+            }
         }
     }
 

@@ -25,6 +25,9 @@ const MAX_CLIENTS: usize = 512;
 /// Letters kept of a text that strangers may have chosen.
 const MAX_LETTERS: usize = 256;
 
+/// Letters kept of a sentence of our own, in which such a text may stand; the longest without one has half of it.
+const MAX_SENTENCE: usize = 2 * MAX_LETTERS + 512;
+
 /// One broken rule of one flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violating {
@@ -62,6 +65,7 @@ pub struct Picture {
     /// JSON, without line ends, the oldest first.
     flows: VecDeque<Box<[u8]>>,
     flow_bytes: usize,
+    /// By time, the oldest first.
     violations: VecDeque<Violating>,
     pub(super) broken: BTreeMap<(Severity, &'static str), Broken>,
     pub(super) offenders: Offenders,
@@ -92,7 +96,7 @@ impl Picture {
         let PathFacts { access, entry, .. } = record.path;
         let column = column(record);
         *self.matrix.entry((access, entry)).or_default().entry(column).or_default() += 1;
-        self.offenders.take(record, cut);
+        self.offenders.take(record, |text| cut(text, MAX_SENTENCE));
         self.keep(record);
         let Some(policy) = &record.policy else { return };
         *self.verdicts.entry(policy.verdict).or_default() += 1;
@@ -109,36 +113,43 @@ impl Picture {
             });
             broken.flows += 1;
             broken.clients.count(client);
-            broken.last = broken.last.max(record.timestamp);
-            broken.message = cut(&violation.message);
-            broken.remedy = cut(&violation.remedy);
+            // Flows are told when they end, which is not the order in which they began.
+            if record.timestamp >= broken.last {
+                broken.last = record.timestamp;
+                broken.message = cut(&violation.message, MAX_SENTENCE);
+                broken.remedy = cut(&violation.remedy, MAX_SENTENCE);
+            }
             // `info` is no reason to look; it would push out what is.
             if violation.severity == Severity::Info {
                 continue;
             }
-            if self.violations.len() == MAX_VIOLATIONS {
-                self.violations.pop_front();
-            }
-            self.violations.push_back(Violating {
-                timestamp: record.timestamp.to_string(),
+            let timestamp = record.timestamp.to_string();
+            // Times of this form are in the order of their letters.
+            let at = self.violations.partition_point(|known| known.timestamp <= timestamp);
+            let violating = Violating {
+                timestamp,
                 rule: violation.rule,
                 severity: violation.severity,
                 client,
-                process: record.host.as_ref().and_then(|host| host.process.as_deref()).map(cut),
+                process: record.host.as_ref().and_then(|host| host.process.as_deref()).map(short),
                 server: record.server.to_string(),
-                host: record.endpoint.host.as_deref().map(cut),
+                host: record.endpoint.host.as_deref().map(short),
                 region: record
                     .endpoint
                     .region
                     .as_deref()
                     .filter(|_| record.endpoint.kind != Some(EndpointKind::Unrecognised))
-                    .map(cut),
+                    .map(short),
                 access,
                 entry,
-                offending: cut(&violation.offending),
-                message: cut(&violation.message),
-                remedy: cut(&violation.remedy),
-            });
+                offending: short(&violation.offending),
+                message: cut(&violation.message, MAX_SENTENCE),
+                remedy: cut(&violation.remedy, MAX_SENTENCE),
+            };
+            self.violations.insert(at, violating);
+            if self.violations.len() > MAX_VIOLATIONS {
+                self.violations.pop_front();
+            }
         }
     }
 
@@ -188,8 +199,12 @@ fn column(record: &Record) -> &'static str {
     }
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_LETTERS) {
+fn short(text: &str) -> String {
+    cut(text, MAX_LETTERS)
+}
+
+fn cut(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -199,6 +214,7 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::export::sample;
+    use crate::model::Violation;
 
     #[test]
     fn stays_small_and_keeps_the_newest() {
@@ -225,7 +241,36 @@ mod tests {
 
     #[test]
     fn cuts_long_texts_between_letters() {
-        assert_eq!(cut("äö"), "äö");
-        assert_eq!(cut(&"ä".repeat(300)).chars().count(), MAX_LETTERS + 1);
+        assert_eq!(short("äö"), "äö");
+        assert_eq!(short(&"ä".repeat(300)).chars().count(), MAX_LETTERS + 1);
+    }
+
+    /// A flow that was open for long is told after others that began later.
+    #[test]
+    fn tells_of_the_newest_flow_in_whatever_order_they_are_told() {
+        let advice = "Say so. ".repeat(50);
+        let mut picture = Picture::default();
+        for seconds in [30, 10, 20] {
+            let mut record = sample::tls12();
+            record.timestamp = Timestamp::from_seconds(seconds);
+            let policy = record.policy.get_or_insert_with(|| unreachable!());
+            policy.verdict = Verdict::Violation;
+            policy.violations = vec![Violation {
+                rule: "weak_cipher",
+                severity: Severity::Critical,
+                offending: "".into(),
+                message: format!("of {seconds}"),
+                remedy: format!("{advice}{seconds}").into(),
+                excuse: None,
+            }];
+            picture.take(&record);
+        }
+        let broken = &picture.broken[&(Severity::Critical, "weak_cipher")];
+        let remedy = format!("{advice}30");
+        assert_eq!((broken.last, &*broken.message), (Timestamp::from_seconds(30), "of 30"));
+        assert_eq!(broken.remedy, remedy, "whole");
+        let messages: Vec<&str> = picture.violations().map(|violating| &*violating.message).collect();
+        assert_eq!(messages, ["of 30", "of 20", "of 10"]);
+        assert_eq!(picture.offenders.top(1)[0].rules[0].remedy, remedy);
     }
 }

@@ -298,7 +298,7 @@ pub const LAST_PACKET: Metric = metric(
     "ddbwatch_capture_last_packet_timestamp_seconds",
     Kind::Gauge,
     "seconds",
-    "Time of the newest packet.",
+    "Time of the newest packet; 0 on an interface that is watched and gave none yet.",
     &[INTERFACE],
 );
 pub const CAPTURE_RESTARTS: Metric = daemon(

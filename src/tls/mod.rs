@@ -3,7 +3,7 @@
 //! Input: the two ordered byte streams of one connection, cut anywhere, with the gaps named. Output:
 //! [`TlsFacts`](crate::model::TlsFacts).
 //!
-//! [`probe`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
+//! [`probe()`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
 //! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
 //! `certificate`, `key_exchange`, `alert` and `ssl2` read them, `session` draws the conclusions, with
 //! `session_id`, `forward_secrecy`, `downgrade` and [`fingerprint`].

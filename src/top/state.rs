@@ -425,7 +425,12 @@ impl State {
             .filter(|row| flows.get(*row).is_some_and(|flow| self.filter.admits(flow)))
             .collect();
         let of = |row: &usize| flows.get(*row);
-        // Sorting is stable: within equal ones the newest stays first.
+        // Sorting is stable: within equal ones the newest stays first, also where the order is turned round.
+        let is_turned = self.flow_order.1;
+        self.flow_rows.sort_by_key(|row| Reverse(of(row).map(|flow| flow.timestamp)));
+        if is_turned {
+            self.flow_rows.reverse();
+        }
         match self.flow_order.0 {
             FlowOrder::Time => self.flow_rows.sort_by_key(|row| Reverse(of(row).map(|flow| flow.timestamp))),
             FlowOrder::Gravity => self.flow_rows.sort_by_key(|row| of(row).map(|flow| flow.grade)),
@@ -435,7 +440,7 @@ impl State {
                 self.flow_rows.sort_by_cached_key(|row| of(row).map(|flow| flow.line.version.clone()));
             }
         }
-        if self.flow_order.1 {
+        if is_turned {
             self.flow_rows.reverse();
         }
         let clients = &summary.offenders.worst;

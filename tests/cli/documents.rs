@@ -98,6 +98,9 @@ fn host_names_are_explained() {
             assert!(ran.text().contains(word), "{host}: {word} is not said: {}", ran.text());
         }
     }
+    let ran = run(&["explain", "52.94.5.10"]);
+    expect(&ran, 0);
+    assert!(ran.text().contains("not a host name") && ran.text().contains("eu-west-1"), "{}", ran.text());
     let ran = run(&["explain", "dynamodb.us-east-1.amazonaws.com.evil.example"]);
     assert!(!ran.text().contains("regional"), "{}", ran.text());
 }
@@ -216,5 +219,36 @@ fn the_manual_page_knows_every_option_of_every_command() {
             }
         }
     }
-    assert!(page.contains(".SH \"EXIT STATUS\""), "{page}");
+    let (_, end) = page.split_once(".SH \"EXIT STATUS\"").unwrap();
+    for code in ["0", "1", "2", "3", "4", "130"] {
+        assert!(end.contains(&format!("\n.TP\n\\fB{code}\\fR\n")), "{code}: {end}");
+    }
+    let usage = "[\\fB-o\\fR|\\fB--output\\fR \\fIFILE\\fR]";
+    assert!(
+        page.contains(usage) && page.contains("[\\fB--once\\fR]"),
+        "an option's value is in its usage: {page}"
+    );
+    assert!(page.contains("\n  s, S           sort by the next column"), "the keys of top: {page}");
+}
+
+/// A file of that name is never what is wanted there.
+#[test]
+fn completions_offer_the_words_that_are_taken() {
+    let ran = run(&["completions", "bash"]);
+    let after = |option: &str| {
+        let text = ran.text();
+        let (_, rest) =
+            text.split_once(&format!("                {option})\n")).unwrap_or_else(|| panic!("{option}"));
+        rest.split_once(";;").unwrap().0.to_owned()
+    };
+    for (option, words) in [("--fail-on", "info warning critical"), ("--backend", "auto ebpf afpacket pcap")]
+    {
+        assert!(after(option).contains(&format!("compgen -W \"{words}\"")), "{}", after(option));
+    }
+    assert!(!after("--profile").contains("compgen -f"), "{}", after("--profile"));
+    assert!(after("--config").contains("compgen -f"), "{}", after("--config"));
+    let ran = run(&["completions", "zsh"]);
+    assert!(
+        !ran.text().contains("subject -- A rule id such as tls_version_too_low, or a host name:_default")
+    );
 }

@@ -214,11 +214,11 @@ fn a_run_that_waits_for_its_pipe_stops_when_asked() {
     use std::io::Write as _;
     let bytes = support::capture_bytes(&capture("boto3-tls.pcap"));
     let whole = run(&["analyze", "--format", "jsonl", "boto3-tls.pcap"]).text().lines().count();
-    for (sent, flows) in [(0, 0), (bytes.len() - 9, whole)] {
+    for (command, sent, flows) in [("analyze", 0, 0), ("analyze", bytes.len() - 9, whole), ("report", 0, 0)] {
         let folder = folder();
         let (wanted, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_ddbwatch"))
-            .args(["analyze", "--format", "jsonl", "-o", wanted.to_str().unwrap(), "-"])
+            .args([command, "--format", "jsonl", "-o", wanted.to_str().unwrap(), "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -231,7 +231,8 @@ fn a_run_that_waits_for_its_pipe_stops_when_asked() {
         }
         let ran = interrupt(child);
         expect(&ran, 130);
-        assert_eq!(fs::read_to_string(&partial).unwrap().lines().count(), flows, "{sent}");
+        assert!(!wanted.exists());
+        assert_eq!(fs::read_to_string(&partial).unwrap().lines().count(), flows, "{command} {sent}");
         assert!(ran.stderr.contains("stopped by a signal"), "{}", ran.stderr);
         drop(stdin);
     }

@@ -59,6 +59,7 @@ def past(now):
     add("bad", "ddbwatch_coverage_flows_total", lambda hours: 300 * min(hours, HOURS - 1.5), completeness="full")
     add("bad", "ddbwatch_coverage_flows_total", lambda hours: 300 * max(0, hours - HOURS + 1.5), completeness="server_only")
     add("bad", "ddbwatch_capture_last_packet_timestamp_seconds", lambda hours: min(begin + hours * 3600, now - 3600), interface="eth0")
+    add("bad", "process_start_time_seconds", lambda hours: float(begin))
     add("bad", "ddbwatch_config_last_reload_successful", lambda hours: 0.0)
     add("bad", "ddbwatch_prefix_list_age_seconds", lambda hours: 100.0 * 86400)
     return made

@@ -12,8 +12,9 @@ use super::{board, rules};
 const LEFT_OUT: &[(&str, &str)] = &[];
 
 /// What does not come from the list: the process, and Prometheus itself.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "up",
+    "ALERTS",
     "process_start_time_seconds",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",

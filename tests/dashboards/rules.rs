@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ddbwatch::policy::Rule as PolicyRule;
+use ipnet::IpNet;
 
 use super::{must, root, text_of};
 use crate::support;
@@ -119,11 +120,33 @@ fn runbooks_can_be_followed_at_night() {
             );
         }
         let rules: BTreeSet<String> = PolicyRule::ALL.iter().map(ToString::to_string).collect();
+        for rest in text.split("ddbwatch check").skip(1) {
+            assert!(
+                rest.starts_with(" --config /etc/ddbwatch/ddbwatch.toml"),
+                "{name}: checks no configuration"
+            );
+        }
         for rule in text.split(".rule == \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert!(rule == "RULE" || rules.contains(rule), "{name}: {rule} is no rule");
         }
     }
     assert_eq!(pages, alerts.len(), "a page for each alert");
+}
+
+/// A filter that leaves addresses out says that nothing is there.
+#[test]
+fn the_filter_for_tcpdump_takes_every_address_of_the_list() {
+    let text = text_of("dashboards/runbooks/traffic-gone.md");
+    let nets: Vec<IpNet> = text
+        .split("net ")
+        .skip(1)
+        .filter_map(|rest| rest.split([' ', '\n', ')']).next()?.parse().ok())
+        .collect();
+    assert!(nets.len() > 5, "{nets:?}");
+    let list = text_of("src/classify/dynamodb_prefixes.tsv");
+    let prefixes = list.lines().filter_map(|line| line.split('\t').next()?.parse::<IpNet>().ok());
+    let missed: Vec<IpNet> = prefixes.filter(|one| !nets.iter().any(|net| net.contains(one))).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn leaves_out_what_is_settled_until_the_next_opening() {
             cable.send(&bulk);
         }
         assert_eq!((count(&mut source), skipped(&mut source, "settled")), (0, 100));
+        assert!(source.counts()[0].last_skipped.is_some(), "they came, though nobody was given them");
         // The same addresses, again.
         cable.send(&segment(443, 700_000, SYN, b""));
         cable.send(&segment(443, 700_001, ACK, &BINARY));

@@ -53,7 +53,13 @@ def outside(binary, frames):
         # Whoever the service becomes reads its unit's files.
         folder.chmod(0o755)
         installed = folder / "installed"
+        # For a package: whoever builds one may keep what it makes to itself.
+        before = os.umask(0o077)
         run("make", "-C", REPOSITORY, "install", f"DESTDIR={installed}", f"DDBWATCH={binary}")
+        os.umask(before)
+        hidden = [path for path in installed.rglob("*") if path.is_file() and not path.stat().st_mode & 0o004]
+        if hidden:
+            sys.exit(f"installed so that nobody can read it: {hidden}")
         units = folder / "units"
         units.mkdir()
         for target in TARGETS:
@@ -76,7 +82,7 @@ def outside(binary, frames):
         try:
             first = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--net", "--uts", "--ipc", "--kill-child", "--mount-proc",
-                 sys.executable, __file__, "--inside", str(folder), str(frames)],
+                 sys.executable, __file__, "--inside", str(folder), str(frames), str(binary)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log.open("w"), stderr=subprocess.STDOUT,
                 preexec_fn=lambda: join(groups))
             end = time.monotonic() + 4 * PATIENCE_SECONDS
@@ -112,7 +118,7 @@ def remove(group):
 # Inside: the first process, and whoever asks it.
 
 
-def inside(folder, frames):
+def inside(folder, frames, binary):
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
     Path("/run/systemd").mkdir()
@@ -120,17 +126,18 @@ def inside(folder, frames):
     for place, kind, controls in list(hierarchies()):
         run("umount", place)
         run("mount", "-t", kind, "-o", ",".join(sorted(controls)) or "rw", kind, place)
-    for place in ("etc", "var", "usr/local"):
+    for place in ("etc", "var", "usr/local", "usr/lib", "usr/share"):
         upper, work = (Path("/run/copies") / place / part for part in ("upper", "work"))
         upper.mkdir(parents=True)
         work.mkdir()
         run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/{place},upperdir={upper},workdir={work}", f"/{place}")
-    installed = folder / "installed"
-    shutil.copytree(installed / "usr/local", "/usr/local", dirs_exist_ok=True)
     shutil.rmtree("/etc/ddbwatch", ignore_errors=True)
-    shutil.copytree(installed / "etc/ddbwatch", "/etc/ddbwatch")
-    run("systemd-sysusers", installed / "usr/lib/sysusers.d/ddbwatch.conf")
-    run("systemd-tmpfiles", "--create", installed / "usr/lib/tmpfiles.d/ddbwatch.conf")
+    # As the README says, on a host with systemd; it is not running yet, so there is nobody to tell of the unit.
+    Path("/run/systemd/system").mkdir()
+    os.environ["SYSTEMD_OFFLINE"] = "1"
+    run("make", "-C", REPOSITORY, "install", f"DDBWATCH={binary}")
+    del os.environ["SYSTEMD_OFFLINE"]
+    run("id", "ddbwatch")
     run("ip", "link", "set", "lo", "up")
     run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "wire1")
     for name in ("wire0", "wire1"):
@@ -254,7 +261,7 @@ def main():
     if os.geteuid() != 0:
         sys.exit("systemd as the first process of namespaces needs root")
     if sys.argv[1] == "--inside":
-        inside(Path(sys.argv[2]), Path(sys.argv[3]))
+        inside(*map(Path, sys.argv[2:5]))
     outside(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
 
 

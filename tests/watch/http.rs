@@ -15,7 +15,7 @@ fn page_and_api_tell_the_same() {
     let summary = daemon.json("/api/v1/summary");
     let page = daemon.get("/");
     assert!(page.head.contains("text/html") && page.head.contains("default-src 'none'"));
-    assert!(page.body.contains("tls version too low") && page.body.contains("Do this:"));
+    assert!(page.body.contains("tls_version_too_low") && page.body.contains("Do this:"));
     assert!(
         page.body.contains("228")
             || page.body.contains(summary["watching"]["interfaces"][0].as_str().unwrap())

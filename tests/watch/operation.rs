@@ -215,10 +215,16 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("c.toml");
-    std::fs::write(&config, format!("[metrics]\nlisten = \"{}\"\n", taken.local_addr().unwrap())).unwrap();
-    let ran = crate::support::finish(
-        crate::support::ddbwatch().args(["watch", "--replay", "boto3-tls.pcap", "--config"]).arg(config),
-    );
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("another program may use the port"), "{}", ran.stderr);
+    // The other is an address of documentation [RFC 5737], which no host has: nobody else is to blame.
+    for (listen, is_taken) in
+        [(taken.local_addr().unwrap().to_string(), true), ("192.0.2.1:9".to_owned(), false)]
+    {
+        std::fs::write(&config, format!("[metrics]\nlisten = \"{listen}\"\n")).unwrap();
+        let ran = crate::support::finish(
+            crate::support::ddbwatch().args(["watch", "--replay", "boto3-tls.pcap", "--config"]).arg(&config),
+        );
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.contains("cannot listen on"), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("another program uses the port"), is_taken, "{}", ran.stderr);
+    }
 }

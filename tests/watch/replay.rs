@@ -81,6 +81,22 @@ fn plays_in_an_endless_loop_at_a_multiple_of_the_recorded_pace() {
     assert!(daemon.get("/readyz").body.contains("capturing by replay"));
 }
 
+/// A replay may go on for months: what is damaged is told when it is met, and not again in each round.
+#[test]
+fn tells_of_damage_while_it_plays() {
+    let mut daemon = Daemon::start(&["--replay", "damaged.pcap", "--speed", "max", "--loop"], "");
+    let told = "Part of a capture could not be looked at";
+    daemon.wait_for_log(told);
+    daemon.wait_until("it plays again", || {
+        daemon.metrics().sum("ddbwatch_packets_total", &[("stage", "seen")]) > 1_000.0
+    });
+    assert_eq!(daemon.stop().code(), Some(4));
+    let log = daemon.log.lock().unwrap();
+    let damage = support::run(&["analyze", "--format", "jsonl", "damaged.pcap"]).stderr;
+    let lines = log.iter().filter(|line| line["message"].as_str().is_some_and(|said| said.contains(told)));
+    assert_eq!(lines.count(), damage.matches("damaged at byte").count());
+}
+
 #[test]
 fn watching_nothing_is_an_error_and_no_pretence() {
     let ran = support::run(&["watch"]);

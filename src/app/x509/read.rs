@@ -136,7 +136,7 @@ fn read_extensions(extensions: &[u8], facts: &mut CertificateFacts) -> Result<()
     Ok(())
 }
 
-/// GeneralNames [RFC 5280 section 4.2.1.6]: dNSName is [2], iPAddress [7]; the others do not matter here.
+/// GeneralNames [RFC 5280 section 4.2.1.6]: dNSName is tag 2, iPAddress tag 7; the others do not matter here.
 fn read_alternative_names(value: &[u8], facts: &mut CertificateFacts) -> Result<(), CertificateError> {
     let mut names = Fields(Fields(value).next(Tag::Sequence)?.data);
     while !names.0.is_empty() {

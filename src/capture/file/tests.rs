@@ -239,6 +239,21 @@ fn names_a_cut_in_the_compression_at_every_length() {
 }
 
 #[test]
+fn tells_a_window_that_is_refused_from_corruption() {
+    for (window_log, is_read) in [(25, true), (26, false)] {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(window_log).unwrap();
+        encoder.write_all(&pcap()).unwrap();
+        match read(&encoder.finish().unwrap()) {
+            Ok((frames, damage)) => assert!(is_read && !frames.is_empty() && damage.is_empty(), "{damage:?}"),
+            Err(error) => {
+                assert!(!is_read && error.to_string().contains("`zstd -dc --long=31` unpacks it"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn keeps_what_was_there_in_front_of_a_break_in_the_compression() {
     let file = large();
     let (expected, _) = read(&file).unwrap();

@@ -209,6 +209,7 @@ impl Daemon<'_> {
                 _ = look.tick() => {
                     let health = self.live.health();
                     told.tell(&health);
+                    told.tell_damage(&self.live.damage_after(told.damage));
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         is_ready = true;
                         systemd::ready(&self.status());
@@ -230,11 +231,11 @@ impl Daemon<'_> {
                 }
             }
         }
-        self.drain(&mut signals).await
+        self.drain(&mut signals, told).await
     }
 
     /// Ends every flow and writes what is left, in bounded time.
-    async fn drain(&mut self, signals: &mut Signals) -> Result<Finished, Failure> {
+    async fn drain(&mut self, signals: &mut Signals, mut told: Told) -> Result<Finished, Failure> {
         systemd::stopping();
         tracing::info!("Stopping: open flows are ended and the last records are written.");
         self.live.stop();
@@ -243,6 +244,7 @@ impl Daemon<'_> {
         tokio::select! {
             accounts = tokio::time::timeout(DRAIN, &mut self.ended) => match accounts {
                 Ok(Ok(Some(accounts))) => {
+                    told.tell_damage(accounts.damage.get(told.damage..).unwrap_or_default());
                     self.report(&accounts);
                     // An interface whose frames cannot be read is no reason for a service to have failed.
                     if self.args.replay.is_some() && !accounts.damage.is_empty() {
@@ -261,9 +263,6 @@ impl Daemon<'_> {
     }
 
     fn report(&self, accounts: &Accounts) {
-        for DamageNote { file, offset, what } in &accounts.damage {
-            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
-        }
         let (mut seen, mut parsed) = (0, 0);
         for counts in accounts.interfaces.values() {
             seen += counts.seen.packets;
@@ -367,9 +366,18 @@ struct Told {
     /// Why nothing is read.
     failure: Option<String>,
     restarts: u64,
+    /// How many damaged places.
+    damage: usize,
 }
 
 impl Told {
+    fn tell_damage(&mut self, notes: &[DamageNote]) {
+        for DamageNote { file, offset, what } in notes {
+            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
+        }
+        self.damage += notes.len();
+    }
+
     fn tell(&mut self, health: &Health) {
         let restarts = health.restarts.values().sum();
         if restarts > self.restarts {
@@ -467,10 +475,12 @@ fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| {
-        format!(
-            "cannot listen on {address}: another program may use the port; [metrics] listen names another one"
-        )
+    TcpListener::bind(address).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => ": another program uses the port; [metrics] listen names another one",
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("cannot listen on {address}{hint}"))
     })
 }
 

@@ -1,5 +1,6 @@
 //! What becomes of records and counts: metrics, lines, log events, the picture that people see.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,6 +15,7 @@ use crate::cli::analyze::{metrics_options, redaction};
 use crate::config::Resolved;
 use crate::export::jsonl::write_record;
 use crate::export::{DaemonFacts, Metrics, Redaction, Redactor};
+use crate::host::links::Selection;
 use crate::host::process::{Attribution, Post};
 use crate::model::{Record, Severity, Timestamp};
 use crate::pipeline::live::{self, Monitor, Output};
@@ -60,6 +62,8 @@ pub(super) struct Recorder {
     /// What the reading is called in counts of lost records.
     source: &'static str,
     watching: Watching,
+    /// Interfaces that the configuration calls by their names.
+    named: Vec<String>,
     configuration: Configuration,
     is_reloaded: bool,
     started: Timestamp,
@@ -100,6 +104,7 @@ impl Recorder {
             monitor,
             source: if watching.backend == "replay" { "replay" } else { "live" },
             watching,
+            named: named(&config),
             configuration: configuration(&config, records, started),
             is_reloaded: true,
             started,
@@ -212,6 +217,7 @@ impl Recorder {
             self.redactor = Redactor::new(redaction.clone());
             self.redaction = redaction;
         }
+        self.named = named(&config);
         self.reloaded = now();
         self.is_reloaded = true;
         let records = destination.describe(&config.output);
@@ -229,8 +235,8 @@ impl Recorder {
             }
             View::Metrics => {
                 let accounts = self.complete(accounts);
-                self.metrics.set_accounts(&accounts);
                 let health = self.monitor.health();
+                let expected = (self.source == "live").then(|| self.expected(&health.interfaces));
                 let mut restarts = health.restarts;
                 for interface in health.interfaces {
                     restarts.entry(interface).or_default();
@@ -241,9 +247,11 @@ impl Recorder {
                         ("log_queue_full", self.log_lost.load(Ordering::Relaxed)),
                     ],
                     restarts,
+                    expected,
                     is_reloaded: self.is_reloaded,
                     reloaded: self.reloaded,
                 });
+                self.metrics.set_accounts(&accounts);
                 self.metrics.encode().ok().map(Bytes::from)
             }
             View::Summary | View::Page => {
@@ -272,6 +280,12 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// Interfaces on which packets are expected: those that are watched now, and those that were asked for by name,
+    /// also while they are not there. One that a pattern meant is gone for good when it is gone.
+    fn expected(&mut self, watched: &[String]) -> BTreeSet<String> {
+        watched.iter().chain(&self.named).map(|name| self.redactor.name(name).into_owned()).collect()
     }
 
     /// The counts with those of this thread, without account ids.
@@ -340,6 +354,11 @@ pub(super) fn post(config: &Resolved) -> Post {
         is_mirror: config.site.role == Some(Role::Mirror),
         is_behind_gwlb: config.site.role == Some(Role::Gwlb),
     }
+}
+
+/// Interfaces that are asked for by name.
+fn named(config: &Resolved) -> Vec<String> {
+    Selection::new(&config.capture.interfaces).exact_names().map(str::to_owned).collect()
 }
 
 fn tell_folded(rule: &'static str, folded: u64) {

@@ -49,8 +49,8 @@ impl Destination {
                 let bytes = u64::from(settings.rotate_mib) << 20;
                 let file = RecordsFile::open(path, bytes, settings.keep).with_context(|| {
                     format!(
-                        "{}: records cannot be written there; its folder must be there and writable for {}, as whom \
-                         ddbwatch runs",
+                        "{}: records cannot be written there; its folder must be there, and `{}`, the user that ddbwatch \
+                         runs as, must be able to write to it",
                         path.display(),
                         own_name()
                     )

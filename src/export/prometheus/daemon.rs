@@ -1,6 +1,6 @@
 //! What only a running daemon has to tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, Gauge, IntCounter, IntCounterVec, IntGauge, Registry};
@@ -16,6 +16,9 @@ pub struct DaemonFacts {
     pub log_events_folded: Vec<(&'static str, u64)>,
     /// Times a capture had to be opened again, by interface; every interface, from 0.
     pub restarts: BTreeMap<String, u64>,
+    /// Interfaces on which packets are expected. Where these are not known, as of a replay, the newest packet of every
+    /// interface that was counted is told.
+    pub expected: Option<BTreeSet<String>>,
     /// Whether the last configuration that was offered is in use.
     pub is_reloaded: bool,
     /// When the configuration in use was taken.

@@ -123,10 +123,11 @@ impl<M> Family<M> {
         Some(&self.children.get(&self.key)?.series)
     }
 
-    /// The same for what mirrors a count kept elsewhere, at any time and as often as somebody asks: nothing is observed.
-    pub fn mirror(&mut self, labels: &[&str], budget: &mut Budget) -> Option<&M> {
+    /// The same, and its key, for what mirrors a count kept elsewhere, at any time and as often as somebody asks:
+    /// nothing is observed.
+    pub fn mirror(&mut self, labels: &[&str], budget: &mut Budget) -> Option<(&str, &M)> {
         self.resolve(labels, budget);
-        Some(&self.children.get(&self.key)?.series)
+        Some((&self.key, &self.children.get(&self.key)?.series))
     }
 
     /// Leaves in `key` the series to use, which exists afterwards; false where it stands for others.

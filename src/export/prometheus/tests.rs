@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 use super::*;
@@ -231,6 +231,34 @@ fn shows_only_so_many_regions() {
     assert_eq!(samples.keys().filter(|series| series.starts_with("ddbwatch_key_exchange_total")).count(), 65);
     assert_eq!(samples[r#"ddbwatch_key_exchange_total{kind="classical",region="other"}"#], 36.0);
     assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 36.0);
+}
+
+#[test]
+fn tells_the_newest_packet_of_interfaces_that_are_expected() {
+    let mut metrics = Metrics::new(MetricsOptions { is_daemon: true, ..options() }).unwrap();
+    let mut accounts = Accounts::default();
+    let last_packet = Some(Timestamp::from_seconds(9));
+    for name in ["eth0", "veth1"] {
+        let counts = InterfaceCounts { last_packet, ..InterfaceCounts::default() };
+        accounts.interfaces.insert(name.to_owned(), counts);
+    }
+    accounts.interfaces.insert("quiet0".to_owned(), InterfaceCounts::default());
+    let mut newest = |expected: &[&str]| {
+        let expected = Some(expected.iter().map(|name| (*name).to_owned()).collect());
+        metrics.set_daemon(&DaemonFacts { expected, ..DaemonFacts::default() });
+        metrics.set_accounts(&accounts);
+        let text = metrics.encode().unwrap();
+        let of_newest = |series: &&str| series.starts_with("ddbwatch_capture_last_packet");
+        let all = samples(&text).into_iter().filter(|(series, _)| of_newest(series));
+        all.map(|(series, value)| (series.split('"').nth(1).unwrap().to_owned(), value))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let named = |name: &str, value| (name.to_owned(), value);
+    let all = [named("eth0", 9.0), named("quiet0", 0.0), named("veth1", 9.0)];
+    let (there, gone) = (["eth0", "quiet0", "veth1"], ["eth0", "quiet0"]);
+    assert_eq!(newest(&there), all.clone().into(), "one without a packet, too");
+    assert_eq!(newest(&gone), all[..2].iter().cloned().collect(), "one that is gone does not grow old");
+    assert_eq!(newest(&there), all.into(), "and is back");
 }
 
 /// A scrape observes nothing.

@@ -134,7 +134,8 @@ impl<A> Player<'_, A> {
                 return None;
             }
             let name = Arc::from(input.name());
-            self.engine.send(ToEngine::Input { name, round: self.round }).ok()?;
+            let path = input.path().display().to_string();
+            self.engine.send(ToEngine::Input { name, path, round: self.round }).ok()?;
             let (read, accounts) = self.play(input)?;
             frames += read;
             self.engine.send(ToEngine::InputEnds(Box::new(accounts))).ok()?;

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::replay::Replay;
 use crate::capture::live::OTHERS;
 use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource, Outgoing};
-use crate::telemetry::Accounts;
+use crate::telemetry::{Accounts, DamageNote};
 
 /// Interfaces told apart before the number of one that is gone is given to another: more than a source tells
 /// apart, so that it is long gone.
@@ -116,6 +116,8 @@ pub(super) struct Shared {
     interfaces: Mutex<Vec<Interface>>,
     /// A reader that was not back for so long is given up.
     pub stalled_after: Duration,
+    /// Damaged places of inputs that ended, each once.
+    damage: Mutex<Vec<DamageNote>>,
     changes: Mutex<(Sender<Change>, Option<Receiver<Change>>)>,
     sleep: (Mutex<()>, Condvar),
 }
@@ -158,6 +160,7 @@ impl Shared {
             counts: Mutex::default(),
             interfaces: Mutex::default(),
             stalled_after,
+            damage: Mutex::default(),
             changes: Mutex::new((sender, receiver)),
             sleep: (Mutex::new(()), Condvar::new()),
         }
@@ -228,6 +231,16 @@ impl Shared {
         counts.retired = merged.into_values().collect();
     }
 
+    /// An input ended, and these places of it were damaged.
+    pub fn note_damage(&self, notes: &[DamageNote]) {
+        lock(&self.damage).extend_from_slice(notes);
+    }
+
+    /// The damaged places but for the first so many.
+    pub fn damage_after(&self, told: usize) -> Vec<DamageNote> {
+        lock(&self.damage).get(told..).unwrap_or_default().to_vec()
+    }
+
     /// Frames were dropped because the engine was behind.
     pub fn add_behind(&self, interface: &Arc<str>, frames: u64) {
         let behind = &mut lock(&self.counts).behind;
@@ -249,6 +262,8 @@ impl Shared {
                 }
                 *accounts.skipped.entry(reason).or_default() += count.packets;
             }
+            interface.last_packet = interface.last_packet.max(link.last_skipped);
+            accounts.last_packet = accounts.last_packet.max(link.last_skipped);
             for (stage, reason, lost) in &link.dropped {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
             }

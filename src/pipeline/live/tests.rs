@@ -241,6 +241,9 @@ struct Scripted {
     is_over: Arc<AtomicBool>,
 }
 
+/// Long after every packet of the captures.
+const LEFT_OUT_AT: Timestamp = Timestamp::from_seconds(4_000_000_000);
+
 impl Scripted {
     fn new(name: &str, is_stuck: &Arc<AtomicBool>, is_over: &Arc<AtomicBool>) -> Self {
         let name: Arc<str> = Arc::from(name);
@@ -248,6 +251,7 @@ impl Scripted {
         let counts = LinkCounts {
             interface: Arc::clone(&name),
             skipped,
+            last_skipped: Some(LEFT_OUT_AT),
             dropped: vec![("kernel", "no_room", 2)],
             ..LinkCounts::default()
         };
@@ -338,6 +342,8 @@ fn gives_the_same_records_live_as_from_a_file() {
     assert_adds_up(&accounts);
     let seen = |accounts: &Accounts| accounts.interfaces.values().next().unwrap().seen.packets;
     assert_eq!(seen(&accounts), seen(&offline) + 5, "with what the kernel left out");
+    let newest = (accounts.last_packet, accounts.interfaces["eth7"].last_packet);
+    assert_eq!(newest, (Some(LEFT_OUT_AT), Some(LEFT_OUT_AT)), "what is left out came, too");
     let dropped = |stage, reason| accounts.dropped[&("eth7".to_owned(), stage, reason)];
     assert_eq!((dropped("kernel", "no_room"), dropped("ring", "engine_behind")), (2, 0));
     assert_eq!((dropped("nic", "rx_missed"), dropped("nic", "rx_dropped")), (4, 0));

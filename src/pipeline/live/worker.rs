@@ -40,6 +40,8 @@ pub(super) struct Worker<A> {
     earlier: EarlierFlows,
     round: u64,
     source: Arc<str>,
+    /// The input as the user called it.
+    path: String,
     has_input: bool,
     /// Counts of the inputs that ended.
     past: Accounts,
@@ -76,6 +78,7 @@ impl<A> Worker<A> {
             is_one_of_many,
             earlier: EarlierFlows::default(),
             round: 0,
+            path: source.to_string(),
             source,
             has_input: !is_replay,
             past: Accounts::default(),
@@ -109,7 +112,7 @@ impl<A> Worker<A> {
                     self.work(batch, &home);
                 }
                 ToEngine::Clock(time) => self.advance(time),
-                ToEngine::Input { name, round } => self.begin_input(name, round),
+                ToEngine::Input { name, path, round } => self.begin_input(name, path, round),
                 ToEngine::InputEnds(accounts) => self.end_input(*accounts),
                 ToEngine::Ask(question) => self.answer(question),
                 ToEngine::Reconfigure(config, question) => {
@@ -159,13 +162,14 @@ impl<A> Worker<A> {
         }
     }
 
-    fn begin_input(&mut self, name: Arc<str>, round: u64) {
+    fn begin_input(&mut self, name: Arc<str>, path: String, round: u64) {
         if round != self.round {
             // Time goes on: what the last round showed is no repetition.
             self.earlier.clear();
             self.round = round;
         }
         self.source = Arc::clone(&name);
+        self.path = path;
         self.engine = Engine::new(Arc::clone(&self.config), false, name, self.hasher.clone());
         self.frames = 0;
         self.interfaces = Arc::default();
@@ -176,12 +180,14 @@ impl<A> Worker<A> {
         self.finish_engine();
         let mut accounts = self.engine.accounts();
         if self.round == 0 {
-            note_unsupported(&self.engine, &self.source, &mut accounts);
+            note_unsupported(&self.engine, &self.path, &mut accounts);
         } else {
             counted.files = 0;
         }
         // Said once; a replay may go on for months.
         counted.damage.retain(|note| !self.past.damage.contains(note));
+        self.shared.note_damage(&accounts.damage);
+        self.shared.note_damage(&counted.damage);
         self.past.merge(accounts);
         self.past.merge(counted);
         self.past.flows_open = 0;
@@ -271,7 +277,7 @@ impl<A> Worker<A> {
         let mut accounts = self.past.clone();
         if self.has_input {
             let mut now = self.engine.accounts();
-            note_unsupported(&self.engine, &self.source, &mut now);
+            note_unsupported(&self.engine, &self.path, &mut now);
             accounts.merge(now);
         }
         if self.is_one_of_many {

@@ -97,6 +97,21 @@ fn sorts_by_each_column_and_the_other_way_round() {
     assert_eq!(addresses(&state), ["10.0.0.1", "10.0.0.2"], "the gravest first");
 }
 
+/// Records come when their flows end, which is not the order in which they began.
+#[test]
+fn shows_the_newest_first_among_equal_ones() {
+    let flows = [5, 9, 7].map(|seconds| flow("10.0.0.1", seconds)).into();
+    let mut state = State::new("test", Picture { flows, ..picture(0) }, true);
+    let times =
+        |state: &State| -> Vec<Timestamp> { state.flows().flatten().map(|flow| flow.timestamp).collect() };
+    let newest_first = [9, 7, 5].map(Timestamp::from_seconds);
+    press(&mut state, "2ss");
+    assert_eq!(state.flow_order, (FlowOrder::Client, false));
+    assert_eq!(times(&state), newest_first);
+    press(&mut state, "S");
+    assert_eq!(times(&state), newest_first, "also where clients are turned round");
+}
+
 #[test]
 fn keeps_the_choice_on_its_flow_when_new_ones_come() {
     let mut state = state(3);
