@@ -565,10 +565,9 @@ impl<C: Consumer> Table<C> {
                 && (slot.head[mine] == 0 || slot.head[mine] == hash)
             {
                 slot.head[mine] = hash;
-                // Told by what the client says first; by the answer only where that was missed.
-                let is_first = slot.head[other] == 0 || !consumer.is_answer(segment.payload);
-                is_join_candidate =
-                    is_first && slot.view_hash == 0 && consumer.starts_stream(segment.payload);
+                is_join_candidate = slot.view_hash == 0
+                    && consumer.starts_stream(segment.payload)
+                    && !(active.awaits_join && consumer.is_answer(segment.payload));
             }
             let room = self.limits.memory_bytes.saturating_sub(self.held_bytes).min(self.limits.flow_bytes);
             let mut is_lost = false;

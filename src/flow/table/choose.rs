@@ -289,8 +289,14 @@ impl<C: Consumer> Table<C> {
             && slot.view_hash == hash
             && Some(slot.key) != key
         {
-            if slot.interface == moment.interface {
-                // Not from here; it may be seen elsewhere, too.
+            let is_here = |active: &Active<C::State>| active.interfaces.contains(&moment.interface);
+            if slot.interface == moment.interface || slot.active.as_deref().is_some_and(is_here) {
+                // Each may be seen elsewhere, too.
+                if let Some(active) =
+                    self.slots.get_mut(index as usize).and_then(|own| own.active.as_deref_mut())
+                {
+                    active.awaits_join = true;
+                }
                 return;
             }
             let sender = sides(slot, head);
@@ -300,9 +306,6 @@ impl<C: Consumer> Table<C> {
                 is_turned: own_side.is_some() && sender.is_some() && own_side != sender,
             };
             if let Some(active) = slot.active.as_deref_mut() {
-                if active.interfaces.contains(&moment.interface) {
-                    return;
-                }
                 let view = &mut active.view;
                 // Interfaces are read in turn: what comes second may have been there first.
                 let begun = begun.filter(|(first_seen, _)| *first_seen < view.first_seen);

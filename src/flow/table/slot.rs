@@ -95,6 +95,8 @@ pub(super) struct Active<S> {
     pub lingering: Option<(Ending, Timestamp, u64)>,
     /// The opener was answered with different numbers; it has not said yet which it took.
     pub is_answer_disputed: bool,
+    /// Its first bytes are those of another flow, from which it cannot be told on the interfaces so far.
+    pub awaits_join: bool,
     pub held_bytes: usize,
 }
 
@@ -130,6 +132,7 @@ impl<S: Default> Active<S> {
             is_reset: false,
             lingering: None,
             is_answer_disputed: false,
+            awaits_join: false,
             held_bytes: size_of::<Self>(),
         }
     }

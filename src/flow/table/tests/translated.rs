@@ -14,7 +14,7 @@ fn dialogue() -> [(bool, u8, u32, u32, Vec<u8>); 7] {
     [
         (true, TcpFlags::SYN, 100, 0, vec![]),
         (false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, vec![]),
-        (true, TcpFlags::ACK, 101, 901, record(1)),
+        (true, TcpFlags::ACK, 101, 901, hello(1)),
         (false, TcpFlags::ACK, 901, 161, record(2)),
         (true, TcpFlags::ACK, 161, 961, record(3)),
         (false, TcpFlags::ACK, 961, 221, record(4)),
@@ -89,6 +89,24 @@ fn a_view_is_joined_where_it_is_seen_elsewhere_too() {
     });
     assert_eq!(flows.len(), 1);
     assert_eq!(flows[0].translated, 1);
+}
+
+#[test]
+fn the_answer_tells_where_the_first_words_do_not() {
+    let mut wire = Wire::new(Limits::default());
+    let words = b"PROXY TCP4 10.0.0.9 10.0.0.1 40000 443, and so on\r\n";
+    for (from_client, sequence, payload) in [(true, 101, &words[..]), (false, 901, &hello(2)[..])] {
+        for (client, place) in [NEAR, FAR] {
+            (wire.client, wire.context, wire.interface) = (client, place, place);
+            if from_client {
+                wire.open(100, 900);
+            }
+            wire.send(from_client, TcpFlags::ACK, sequence, if from_client { 901 } else { 152 }, payload);
+        }
+    }
+    let ended = wire.finish();
+    let reported = ended.iter().filter(|flow| flow.ending != Ending::Translated).collect::<Vec<_>>();
+    assert_eq!((reported.len(), reported[0].translated), (1, 1));
 }
 
 #[test]
