@@ -255,7 +255,9 @@ impl<C: Consumer> Table<C> {
             return self.take(index, place.side, segment, moment, consumer);
         };
         if let Some(slot) = self.slots.get_mut(head as usize)
-            && slot.phase == Phase::Decided
+            // What is said where a closed connection was may be another one, of which no SYN was seen.
+            && (slot.phase == Phase::Decided
+                || slot.phase == Phase::Closed && segment.payload_wire_bytes == 0)
             && slot.next == NONE
             && segment.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) == 0
             && segment.payload.first() != Some(&0x16)
