@@ -452,16 +452,16 @@ impl<C: Consumer> Table<C> {
                 // The SYN that opened it.
                 return Taken::Inspected;
             }
-            if let Some(there) = slot.translated {
+            let is_ending = segment.flags.0 & (TcpFlags::FIN | TcpFlags::RST) != 0;
+            if let Some(there) = slot.translated
+                && self.open_there(there).is_some()
+            {
                 // The same connection, under its other addresses.
-                return if self.open_there(there).is_some() {
-                    self.take(there.slot, there.side(side), segment, moment, consumer)
-                } else {
-                    Taken::Decided
-                };
+                return self.take(there.slot, there.side(side), segment, moment, consumer);
             }
-            if segment.flags.0 & (TcpFlags::FIN | TcpFlags::RST) != 0 {
-                slot.phase = Phase::Closed;
+            if let Some(slot) = self.slots.get_mut(index as usize) {
+                slot.phase =
+                    if is_ending || slot.phase == Phase::Closed { Phase::Closed } else { Phase::Decided };
             }
             return Taken::Decided;
         };
