@@ -20,7 +20,7 @@ pub(super) enum Phase {
     Decided,
     /// Over: the connection itself has ended.
     Closed,
-    /// Over: it is another one, seen under other addresses.
+    /// It is another one, seen under other addresses, and goes on there.
     Translated,
 }
 
