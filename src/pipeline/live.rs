@@ -141,13 +141,7 @@ impl<A: Send + 'static> Live<A> {
         self.shared.health()
     }
 
-    /// Damaged places of inputs that ended, in the order of the last accounts, but for the first so many.
-    #[must_use]
-    pub fn damage_after(&self, told: usize) -> Vec<DamageNote> {
-        self.shared.damage_after(told)
-    }
-
-    /// A way to ask for the health from another thread.
+    /// A way to ask for health and damage from another thread.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         Monitor(Arc::clone(&self.shared))
@@ -179,6 +173,12 @@ impl Monitor {
     #[must_use]
     pub fn health(&self) -> Health {
         self.0.health()
+    }
+
+    /// Damaged places of inputs that ended, in the order of the last accounts, but for the first so many.
+    #[must_use]
+    pub fn damage_after(&self, told: usize) -> Vec<DamageNote> {
+        self.0.damage_after(told)
     }
 }
 

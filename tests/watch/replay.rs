@@ -98,6 +98,24 @@ fn tells_of_damage_while_it_plays() {
 }
 
 #[test]
+fn no_account_id_in_the_name_of_a_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("222233334444-damaged.pcap");
+    std::fs::copy(support::captures().join("damaged.pcap"), &capture).unwrap();
+    let mut daemon = Daemon::start(&["--replay", capture.to_str().unwrap(), "--speed", "max"], "");
+    daemon.wait_for_log("Part of a capture could not be looked at");
+    daemon.wait_until_over();
+    let summary = daemon.json("/api/v1/summary").to_string();
+    assert_eq!(daemon.stop().code(), Some(4));
+    let log = daemon.log.lock().unwrap();
+    for text in log.iter().map(ToString::to_string).chain([summary]) {
+        assert!(!text.contains("222233334444"), "{text}");
+    }
+    let damaged = log.iter().filter_map(|line| line["file"].as_str());
+    assert!(damaged.into_iter().any(|file| file.ends_with("account-1-damaged.pcap")));
+}
+
+#[test]
 fn watching_nothing_is_an_error_and_no_pretence() {
     let ran = support::run(&["watch"]);
     assert_eq!(ran.code, Some(2));

@@ -39,8 +39,8 @@ use crate::host::links::Selection;
 use crate::host::process::Attribution;
 use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
 use crate::serve::{Answers, Limits, Server, View};
+use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
-use crate::telemetry::{Accounts, DamageNote};
 
 /// The last records get so long to be written.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -209,7 +209,6 @@ impl Daemon<'_> {
                 _ = look.tick() => {
                     let health = self.live.health();
                     told.tell(&health);
-                    told.tell_damage(&self.live.damage_after(told.damage));
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         is_ready = true;
                         systemd::ready(&self.status());
@@ -231,11 +230,11 @@ impl Daemon<'_> {
                 }
             }
         }
-        self.drain(&mut signals, told).await
+        self.drain(&mut signals).await
     }
 
     /// Ends every flow and writes what is left, in bounded time.
-    async fn drain(&mut self, signals: &mut Signals, mut told: Told) -> Result<Finished, Failure> {
+    async fn drain(&mut self, signals: &mut Signals) -> Result<Finished, Failure> {
         systemd::stopping();
         tracing::info!("Stopping: open flows are ended and the last records are written.");
         self.live.stop();
@@ -244,7 +243,6 @@ impl Daemon<'_> {
         tokio::select! {
             accounts = tokio::time::timeout(DRAIN, &mut self.ended) => match accounts {
                 Ok(Ok(Some(accounts))) => {
-                    told.tell_damage(accounts.damage.get(told.damage..).unwrap_or_default());
                     self.report(&accounts);
                     // An interface whose frames cannot be read is no reason for a service to have failed.
                     if self.args.replay.is_some() && !accounts.damage.is_empty() {
@@ -366,18 +364,9 @@ struct Told {
     /// Why nothing is read.
     failure: Option<String>,
     restarts: u64,
-    /// How many damaged places.
-    damage: usize,
 }
 
 impl Told {
-    fn tell_damage(&mut self, notes: &[DamageNote]) {
-        for DamageNote { file, offset, what } in notes {
-            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
-        }
-        self.damage += notes.len();
-    }
-
     fn tell(&mut self, health: &Health) {
         let restarts = health.restarts.values().sum();
         if restarts > self.restarts {

@@ -20,8 +20,8 @@ use crate::host::process::{Attribution, Post};
 use crate::model::{Record, Severity, Timestamp};
 use crate::pipeline::live::{self, Monitor, Output};
 use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Sockets, Summary, View, Watching};
-use crate::telemetry::Accounts;
 use crate::telemetry::log::Folding;
+use crate::telemetry::{Accounts, DamageNote};
 
 /// Distinct clients are counted over so long.
 const CLIENT_WINDOW: Duration = Duration::from_secs(300);
@@ -71,6 +71,8 @@ pub(super) struct Recorder {
     violations: Folding,
     log_lost: Arc<AtomicU64>,
     window_began: Instant,
+    /// Damaged places that the log has told of.
+    damage_told: usize,
 }
 
 /// What a recorder begins with.
@@ -112,6 +114,7 @@ impl Recorder {
             violations: Folding::new(LOGGED_VIOLATIONS, LOG_WINDOW),
             log_lost,
             window_began: Instant::now(),
+            damage_told: 0,
         })
     }
 
@@ -130,9 +133,21 @@ impl Recorder {
         for (rule, folded) in self.violations.ended(Instant::now() + LOG_WINDOW) {
             tell_folded(rule, folded);
         }
+        if let Some(accounts) = &mut last {
+            self.tell_damage(accounts.damage.get(self.damage_told..).unwrap_or_default());
+            self.redactor.apply_accounts(accounts);
+        }
         self.writer.finish();
-        last.iter_mut().for_each(|accounts| self.redactor.apply_accounts(accounts));
         last
+    }
+
+    /// Tells the log, which names files as all else does: without account ids.
+    fn tell_damage(&mut self, notes: &[DamageNote]) {
+        for DamageNote { file, offset, what } in notes {
+            let file = &*self.redactor.name(file);
+            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
+        }
+        self.damage_told += notes.len();
     }
 
     fn take(&mut self, records: Vec<Record>) {
@@ -178,6 +193,7 @@ impl Recorder {
     }
 
     fn look_at_the_clock(&mut self) {
+        self.tell_damage(&self.monitor.damage_after(self.damage_told));
         let time = Instant::now();
         for (rule, folded) in self.violations.ended(time) {
             tell_folded(rule, folded);
