@@ -33,8 +33,33 @@ pub struct Profile {
     /// Where a profile of one's own differs from the built-in one that it stands on, as [`Settings::changes_from`] says it.
     pub changes: Vec<String>,
     /// Sentences: what the standard asks for and this cannot check, and what was not read again.
-    pub notes: Vec<&'static str>,
+    pub notes: Vec<Note>,
     pub sources: Vec<&'static str>,
+}
+
+/// A sentence on a profile, true as long as what it rests on is the profile's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub text: &'static str,
+    grounds: &'static [Ground],
+}
+
+/// What a note rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ground {
+    MinimumVersion,
+    Suites,
+    Groups,
+    Severity(Rule),
+}
+
+/// A note that is true whatever is changed.
+const fn note(text: &'static str) -> Note {
+    on(text, &[])
+}
+
+const fn on(text: &'static str, grounds: &'static [Ground]) -> Note {
+    Note { text, grounds }
 }
 
 /// A row of the built-in table.
@@ -48,7 +73,7 @@ struct BuiltIn {
     minimum_dh_bits: u32,
     /// Where they differ from the default.
     severities: &'static [(Rule, Severity)],
-    notes: &'static [&'static str],
+    notes: &'static [Note],
     sources: &'static [&'static str],
 }
 
@@ -62,19 +87,22 @@ const BASE: BuiltIn = BuiltIn {
     groups: &[],
     minimum_dh_bits: MINIMUM_DH_BITS,
     severities: &[],
-    notes: &[
+    notes: &[on(
         "The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable).",
-    ],
+        &[Ground::Severity(Rule::SigningNotAssessable)],
+    )],
     sources: &[
         "Amazon DynamoDB developer guide, \"Securing DynamoDB connections using VPC endpoints and IAM policies\" (inter-network-traffic-privacy.html)",
         "Amazon DynamoDB developer guide, \"Infrastructure security\" (network-isolation.html)",
     ],
 };
 
-const NOT_REREAD_CURRENT_BSI: &str =
-    "The lists are those of edition 2023-01; the current edition (2026-01) was not re-read at the source.";
+const NOT_REREAD_CURRENT_BSI: Note = on(
+    "The lists are those of edition 2023-01; the current edition (2026-01) was not re-read at the source.",
+    &[Ground::Suites, Ground::Groups],
+);
 
-const NO_CERTIFICATE_SIZES: &str = "Not checked: sizes of certificate keys.";
+const NO_CERTIFICATE_SIZES: Note = note("Not checked: sizes of certificate keys.");
 
 static BUILT_IN: &[BuiltIn] = &[
     BASE,
@@ -84,8 +112,11 @@ static BUILT_IN: &[BuiltIn] = &[
         minimum: TlsVersion::TLS10,
         recommended: TlsVersion::TLS12,
         notes: &[
-            "For captures and contracts of that time: AWS endpoints no longer accept TLS 1.0 and 1.1.",
-            "The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable).",
+            note("For captures and contracts of that time: AWS endpoints no longer accept TLS 1.0 and 1.1."),
+            on(
+                "The page also asks for signed requests: under TLS that cannot be seen (signing_not_assessable).",
+                &[Ground::Severity(Rule::SigningNotAssessable)],
+            ),
         ],
         sources: &[
             "Amazon DynamoDB developer guide, inter-network-traffic-privacy.md, text until February 2023",
@@ -97,11 +128,20 @@ static BUILT_IN: &[BuiltIn] = &[
         title: "NIST SP 800-52 Rev. 2: TLS 1.2 or 1.3 with AES suites",
         ciphers: &[suites::NIST_TLS13, suites::NIST_TLS12],
         notes: &[
-            "Support of TLS 1.3 is required since 2024-01-01; what was negotiated may still be TLS 1.2.",
-            "The list has static DH and ECDH suites; the publication only recommends forward secrecy. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
-            "Groups are checked by size (112 bits of strength: DH 2048, curves 224), not by name.",
-            "Not checked: sizes of certificate keys, and the extensions the publication requires.",
-            "The text was taken from a reproduction; the original was not re-read at the source.",
+            on(
+                "Support of TLS 1.3 is required since 2024-01-01; what was negotiated may still be TLS 1.2.",
+                &[Ground::MinimumVersion],
+            ),
+            on(
+                "The list has static DH and ECDH suites; the publication only recommends forward secrecy. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
+                &[Ground::Suites, Ground::Severity(Rule::NoForwardSecrecy)],
+            ),
+            on(
+                "Groups are checked by size (112 bits of strength: DH 2048, curves 224), not by name.",
+                &[Ground::Groups],
+            ),
+            note("Not checked: sizes of certificate keys, and the extensions the publication requires."),
+            note("The text was taken from a reproduction; the original was not re-read at the source."),
         ],
         sources: &["NIST SP 800-52 Rev. 2, sections 3.1, 3.3.1.1 and 4 (doi.org/10.6028/NIST.SP.800-52r2)"],
         ..BASE
@@ -111,11 +151,22 @@ static BUILT_IN: &[BuiltIn] = &[
         title: "PCI DSS 4: strong cryptography, no SSL and early TLS",
         severities: &[(Rule::NoForwardSecrecy, Severity::Info)],
         notes: &[
-            "The standard has no list of suites: broken ones are found by weak_cipher, small groups by weak_key_exchange.",
+            on(
+                "The standard has no list of suites: broken ones are found by weak_cipher, small groups by weak_key_exchange.",
+                &[
+                    Ground::Suites,
+                    Ground::Severity(Rule::WeakCipher),
+                    Ground::Severity(Rule::WeakKeyExchange),
+                ],
+            ),
             NO_CERTIFICATE_SIZES,
-            "Requirement 12.3.3 asks for an inventory of all cipher suites and protocols in use, 4.2.1.1 for one of keys and certificates: the records are evidence for both, not the inventory.",
-            "The exemption of payment terminals (appendix A2) is not applied.",
-            "The requirements were taken from reproductions; that strong cryptography means 112 bits was not re-read at the source.",
+            note(
+                "Requirement 12.3.3 asks for an inventory of all cipher suites and protocols in use, 4.2.1.1 for one of keys and certificates: the records are evidence for both, not the inventory.",
+            ),
+            note("The exemption of payment terminals (appendix A2) is not applied."),
+            note(
+                "The requirements were taken from reproductions; that strong cryptography means 112 bits was not re-read at the source.",
+            ),
         ],
         sources: &["PCI DSS 4, requirements 4.2.1.1 and 12.3.3, appendix A2"],
         ..BASE
@@ -134,9 +185,12 @@ static BUILT_IN: &[BuiltIn] = &[
         ],
         severities: &[(Rule::FipsEndpointRequired, Severity::Critical)],
         notes: &[
-            "Algorithms can be seen, validation cannot: nothing here says that a module is validated.",
+            note("Algorithms can be seen, validation cannot: nothing here says that a module is validated."),
             NO_CERTIFICATE_SIZES,
-            "The suites are those of nist-800-52r2 without CCM_8; the groups are those of s2n-tls's FIPS policy.",
+            on(
+                "The suites are those of nist-800-52r2 without CCM_8; the groups are those of s2n-tls's FIPS policy.",
+                &[Ground::Suites, Ground::Groups],
+            ),
         ],
         sources: &[
             "s2n-tls, policy snapshot default_fips",
@@ -165,8 +219,13 @@ static BUILT_IN: &[BuiltIn] = &[
         minimum_dh_bits: 3_000,
         notes: &[
             NOT_REREAD_CURRENT_BSI,
-            "That DH needs 3000 bits was not re-read at the source. A prime that is no named group of RFC 7919 counts as not in the list.",
-            "Not checked: RSA certificate keys of at least 3000 bits, and that CBC suites are used with encrypt_then_mac (not re-read at the source).",
+            on(
+                "That DH needs 3000 bits was not re-read at the source. A prime that is no named group of RFC 7919 counts as not in the list.",
+                &[Ground::Groups],
+            ),
+            note(
+                "Not checked: RSA certificate keys of at least 3000 bits, and that CBC suites are used with encrypt_then_mac (not re-read at the source).",
+            ),
         ],
         sources: &["BSI TR-02102-2, edition 2023-01, tables 1 and 11; machine-readable TLS 1.3 parameters"],
         ..BASE
@@ -178,8 +237,14 @@ static BUILT_IN: &[BuiltIn] = &[
         groups: &["secp384r1", "ffdhe3072", "ffdhe4096"],
         minimum_dh_bits: 3_072,
         notes: &[
-            "RFC 9151 also allows RSA key transport in TLS 1.2. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
-            "Not checked: certificate keys (RSA 3072 or 4096, P-384) and signature algorithms. Early data, which RFC 9151 does not allow, stays at info.",
+            on(
+                "RFC 9151 also allows RSA key transport in TLS 1.2. The rule no_forward_secrecy stays critical as in the default, because DynamoDB's own guide asks for it.",
+                &[Ground::Severity(Rule::NoForwardSecrecy)],
+            ),
+            on(
+                "Not checked: certificate keys (RSA 3072 or 4096, P-384) and signature algorithms. Early data, which RFC 9151 does not allow, stays at info.",
+                &[Ground::Severity(Rule::EarlyData)],
+            ),
         ],
         sources: &["RFC 9151"],
         ..BASE
@@ -191,9 +256,9 @@ static BUILT_IN: &[BuiltIn] = &[
         ciphers: &[&["TLS_AES_256_GCM_SHA384"]],
         groups: &["MLKEM1024"],
         notes: &[
-            "The source is a draft; it may change.",
-            "Not checked: ML-DSA-87 certificates, which TLS 1.3 encrypts.",
-            "The dates of the transition were not re-read at the source.",
+            note("The source is a draft; it may change."),
+            note("Not checked: ML-DSA-87 certificates, which TLS 1.3 encrypts."),
+            note("The dates of the transition were not re-read at the source."),
         ],
         sources: &["draft-becker-cnsa2-tls-profile-03", "s2n-tls, policy snapshot cnsa_2"],
         ..BASE
@@ -203,7 +268,10 @@ static BUILT_IN: &[BuiltIn] = &[
         title: "TLS 1.3 with ML-KEM, alone or in a hybrid",
         minimum: TlsVersion::TLS13,
         severities: &[(Rule::NotPostQuantum, Severity::Warning)],
-        notes: &["The group is judged by the rule not_post_quantum; there is no list beside it."],
+        notes: &[on(
+            "The group is judged by the rule not_post_quantum; there is no list beside it.",
+            &[Ground::Severity(Rule::NotPostQuantum), Ground::Groups],
+        )],
         sources: &[
             "AWS Security Blog, \"AWS post-quantum cryptography migration plan\"",
             "IANA TLS Supported Groups registry",
@@ -356,25 +424,17 @@ fn list<T: std::fmt::Display>(text: &mut String, indent: &str, key: &str, values
 }
 
 impl Profile {
-    /// Its notes but for those that `settings` leave without ground: on lists and versions that they replace, and on
-    /// rules whose severity they change.
+    /// Its notes but for those that `settings` leave without ground.
     #[must_use]
-    pub fn notes_under(&self, settings: &Settings) -> Vec<&'static str> {
-        let has_other_ciphers = settings.allowed_ciphers != self.settings.allowed_ciphers;
-        let has_other_groups = settings.allowed_groups != self.settings.allowed_groups;
-        let is_about = |note: &str, rule: &Rule| {
-            let is_changed = settings.severities.of(*rule) != self.settings.severities.of(*rule);
-            is_changed && note.contains(rule.as_str())
+    pub fn notes_under(&self, settings: &Settings) -> Vec<Note> {
+        let own = &self.settings;
+        let stands = |ground: &Ground| match ground {
+            Ground::MinimumVersion => settings.minimum_version == own.minimum_version,
+            Ground::Suites => settings.allowed_ciphers == own.allowed_ciphers,
+            Ground::Groups => settings.allowed_groups == own.allowed_groups,
+            Ground::Severity(rule) => settings.severities.of(*rule) == own.severities.of(*rule),
         };
-        let holds = |note: &&str| {
-            let is_about_lists = note.contains("The list has") || note.contains("The lists are");
-            let has_other_minimum = settings.minimum_version != self.settings.minimum_version;
-            !(has_other_minimum && note.contains("may still be TLS")
-                || has_other_ciphers && (note.starts_with("The suites are") || is_about_lists)
-                || has_other_groups && (note.contains("the groups are") || is_about_lists)
-                || Rule::ALL.iter().any(|rule| is_about(note, rule)))
-        };
-        self.notes.iter().copied().filter(holds).collect()
+        self.notes.iter().copied().filter(|note| note.grounds.iter().all(stands)).collect()
     }
 
     /// All of it, for `profiles NAME`.
@@ -391,7 +451,8 @@ impl Profile {
         for change in &self.changes {
             let _ = writeln!(text, "  - {change}");
         }
-        for (title, lines) in [("notes", &self.notes), ("sources", &self.sources)] {
+        let notes = self.notes.iter().map(|note| note.text).collect();
+        for (title, lines) in [("notes", &notes), ("sources", &self.sources)] {
             if !lines.is_empty() {
                 let _ = writeln!(text, "{title}:");
             }
@@ -526,7 +587,8 @@ mod tests {
         assert!(
             notes
                 .iter()
-                .all(|note| !note.contains("stays critical") && !note.contains("may still be TLS 1.2")),
+                .all(|note| !note.text.contains("stays critical")
+                    && !note.text.contains("may still be TLS 1.2")),
             "{notes:?}"
         );
         // As many others in the list are others.

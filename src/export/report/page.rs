@@ -255,8 +255,8 @@ impl Page<'_> {
     }
 
     fn notes(&self, profile: &policy::Profile) -> Vec<&'static str> {
-        let policy = self.options.policy.as_ref();
-        policy.map_or_else(|| profile.notes.clone(), |policy| profile.notes_under(&policy.settings))
+        let settings = self.options.policy.as_ref().map_or(&profile.settings, |policy| &policy.settings);
+        profile.notes_under(settings).into_iter().map(|note| note.text).collect()
     }
 
     fn scope(&self) -> &'static str {
