@@ -1,7 +1,8 @@
 //! Account ids out of records: each becomes `account-1`, `account-2` … or a keyed hash.
 //!
 //! An account id is any run of exactly twelve digits that is no part of a longer number or of a hexadecimal word (of 16 signs
-//! at least, with other digits beside the run, as hashes and ids of resources have them), and any three groups of four as consoles write them (`1234-5678-9012`). Fingerprints, addresses, ports and times
+//! at least, with other digits beside the run, as hashes and ids of resources have them), and any three groups of four as
+//! consoles write them (`1234-5678-9012`). Fingerprints, addresses, ports and times
 //! are no text a stranger writes freely and stay. A file or interface name keeps twelve digits that read as a date
 //! and time (`202611231000`), unless they were met as an account id: captures are named so.
 

@@ -190,7 +190,7 @@ fn judgement(signs: &Signs, summary: &Summary, flows: u64) -> (&'static str, Ton
             part(unclear),
             match summary.excused {
                 0 => String::new(),
-                excused => format!(" but what exceptions allow {}", count(excused, "flow")),
+                excused => format!(" but for {} under an exception", count(excused, "flow")),
             }
         );
         return (signs.unclear, Tone::Warning, text);

@@ -29,7 +29,7 @@ pub(super) fn verdict(collected: &Collected) -> (String, &'static str) {
     } else if unclear > 0 {
         let but = match excused {
             0 => String::new(),
-            excused => format!(" but what exceptions allow {}", count(excused, "flow")),
+            excused => format!(" but for {} under an exception", count(excused, "flow")),
         };
         let text = format!(
             "No violation was seen{but}, but {} of {} could not be assessed: it is not shown that the rules are kept.",

@@ -176,7 +176,7 @@ fn says_that_all_is_well_only_where_it_is() {
     let text = said(&[sample::tls12(), sample::excused()]);
     assert!(text.contains("keep the profile aws-dynamodb, 1 of them only under an exception."), "{text}");
     let text = said(&[sample::mirrored(), sample::excused()]);
-    assert!(text.contains("none is seen to break it but what exceptions allow 1 flow."), "{text}");
+    assert!(text.contains("none is seen to break it but for 1 flow under an exception."), "{text}");
 }
 
 #[test]
