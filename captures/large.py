@@ -282,14 +282,20 @@ def other_traffic() -> list[Template]:
     def noise(length):
         return bytes(generator.integers(0, 256, length, dtype=numpy.uint8))
 
-    opening = [wire.segment(p.data) for p in load("tls12-ecdhe-rsa.pcap")[:3]]
-    stream = [replace(s, dport=22) if s.dport == 443 else replace(s, sport=22) for s in opening]
-    for i in range(30):
-        previous = stream[-1]
-        stream.append(replace(stream[1] if i % 2 else stream[2], seq=previous.seq, ack=previous.ack, flags=24, options=b"",
-                              payload=b"SSH-2.0-x\r\n" if i < 2 else b"\x80" + noise(200 + 30 * i)))
-    made.append(Template("ssh", [slot(s.frame(), opening[0].sport, []) for s in stream], 0, 0))
     source, target = CLIENT, wire.address("203.0.113.80")
+    opening = [wire.segment(p.data) for p in load("tls12-ecdhe-rsa.pcap")[:3]]
+    stream = [
+        replace(s, source=source, destination=target, dport=22) if s.dport == 443 else replace(s, source=target, destination=source, sport=22)
+        for s in opening
+    ]
+    # Where each side's next byte goes; the acknowledgement of a side is where the other's goes.
+    sent = {source: opening[0].seq + 1, target: opening[1].seq + 1}
+    for i in range(30):
+        pattern = stream[1] if i % 2 else stream[2]
+        payload = b"SSH-2.0-x\r\n" if i < 2 else b"\x80" + noise(200 + 30 * i)
+        stream.append(replace(pattern, seq=sent[pattern.source], ack=sent[pattern.destination], flags=24, options=b"", payload=payload))
+        sent[pattern.source] += len(payload)
+    made.append(Template("ssh", [slot(s.frame(), opening[0].sport, []) for s in stream], 0, 0))
     datagrams = []
     for i in range(40):
         body = noise(120 + 31 * i)

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use ddbwatch::capture::{FileSource, FrameSource};
-use ddbwatch::decode::{Decoder, Limits};
+use ddbwatch::decode::{self, Decoded, Decoder, Limits};
 use ddbwatch::model::{Encapsulation, Timestamp};
 
 use crate::support;
@@ -13,11 +13,13 @@ struct Both {
     any: Decoder,
     short: Decoder,
     plain: u64,
+    idle: u64,
 }
 
 impl Both {
     fn new() -> Self {
-        Self { any: Decoder::new(Limits::default()), short: Decoder::new(Limits::default()), plain: 0 }
+        let (any, short) = (Decoder::new(Limits::default()), Decoder::new(Limits::default()));
+        Self { any, short, plain: 0, idle: 0 }
     }
 
     fn compare(&mut self, link_type: u16, at: Timestamp, data: &[u8], wire_bytes: u32) {
@@ -27,6 +29,11 @@ impl Both {
         assert_eq!(found, expected, "{data:02x?}");
         assert_eq!(around, expected_around, "{data:02x?}");
         self.plain += u64::from(found.is_ok());
+        if decode::is_idle_datagram(link_type, data) {
+            self.idle += 1;
+            let is_datagram = matches!(expected, Ok(Decoded::Udp(datagram)) if datagram.source.port() != 53);
+            assert!(is_datagram, "{data:02x?}");
+        }
     }
 }
 
@@ -48,8 +55,8 @@ fn are_read_as_the_general_way_reads_them() {
     const HEADERS: usize = 14 + 4 + 40 + 20;
     let names = crate::golden::names();
     let compared = support::each(&names, |name| {
-        let Ok(file) = File::open(support::capture(name)) else { return 0 };
-        let Ok(mut source) = FileSource::from_reader(file) else { return 0 };
+        let Ok(file) = File::open(support::capture(name)) else { return [0; 3] };
+        let Ok(mut source) = FileSource::from_reader(file) else { return [0; 3] };
         let link_types: Vec<u16> =
             source.interfaces().iter().map(|interface| interface.link_type.0).collect();
         let (mut both, mut damaged, mut chance) = (Both::new(), Both::new(), Chance(7));
@@ -57,6 +64,14 @@ fn are_read_as_the_general_way_reads_them() {
             let link_type = link_types.get(frame.interface as usize).copied().unwrap_or(1);
             both.compare(link_type, frame.timestamp, frame.data, frame.wire_bytes);
             let mut bytes = frame.data.to_vec();
+            // The protocol number of IPv4 and IPv6, behind a VLAN tag or not: what was TCP is UDP.
+            for at in [20, 23, 24, 27] {
+                let mut bytes = bytes.clone();
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = 17;
+                }
+                damaged.compare(link_type, frame.timestamp, &bytes, frame.wire_bytes);
+            }
             for _ in 0..24 {
                 let at = chance.below(bytes.len().min(HEADERS));
                 let before = bytes.clone();
@@ -75,7 +90,8 @@ fn are_read_as_the_general_way_reads_them() {
                 }
             }
         }
-        both.plain
+        [both.plain, both.idle, damaged.idle]
     });
-    assert!(compared.iter().sum::<u64>() > 2_000, "{compared:?}");
+    let sum = |which: usize| compared.iter().map(|counts| counts[which]).sum::<u64>();
+    assert!(sum(0) > 2_000 && sum(1) > 5 && sum(2) > 2_000, "{compared:?}");
 }

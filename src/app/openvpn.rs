@@ -75,6 +75,23 @@ pub fn detect(dialogue: &[u8], at: usize) -> Option<[Deframer; 2]> {
     None
 }
 
+/// False where what a side has said since the beginning is not in this framing, whatever it says yet.
+#[must_use]
+pub fn may_begin(said: &[u8]) -> bool {
+    let mut start = 0_usize;
+    for _ in 0..MAX_PACKETS_BEFORE_HELLO {
+        let Some(&[high, low, opcode, ..]) = said.get(start..) else { return true };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if !(1..=MAX_CONTROL_BYTES).contains(&length)
+            || !(FIRST_OPCODE..=LAST_OPCODE).contains(&(opcode >> 3))
+        {
+            return false;
+        }
+        start += 2 + length;
+    }
+    false
+}
+
 impl Deframer {
     /// Takes the next bytes of the stream and adds the TLS bytes in them to `inner`.
     pub fn push(&mut self, mut bytes: &[u8], inner: &mut Vec<u8>) {

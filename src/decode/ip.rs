@@ -13,13 +13,15 @@ use crate::model::{Encapsulation, Layer};
 /// The IP protocol number of TCP, which the decoder's loop reads itself.
 pub(super) const TCP: u8 = 6;
 
+/// That of UDP.
+pub(super) const UDP: u8 = 17;
+
 /// IP protocol numbers [IANA, Assigned Internet Protocol Numbers].
 mod protocol {
     pub const HOP_BY_HOP: u8 = 0;
     pub const ICMP: u8 = 1;
     pub const IGMP: u8 = 2;
     pub const IPV4: u8 = 4;
-    pub const UDP: u8 = 17;
     pub const IPV6: u8 = 41;
     pub const ROUTING: u8 = 43;
     pub const FRAGMENT: u8 = 44;
@@ -99,7 +101,7 @@ pub(super) fn upper<'a>(
     encapsulation: &mut Encapsulation,
 ) -> Result<Upper<'a>, DecodeError> {
     match number {
-        protocol::UDP => udp::read(*ends, view, encapsulation),
+        UDP => udp::read(*ends, view, encapsulation),
         _ => upper_other(number, ends, view, encapsulation),
     }
 }

@@ -1,4 +1,4 @@
-//! The short way of nearly every packet: TCP in IPv4 or IPv6 right behind Ethernet, with at most one VLAN
+//! The short way of nearly every packet: TCP or UDP in IPv4 or IPv6 right behind Ethernet, with at most one VLAN
 //! tag, without IP options, extension headers or fragments.
 //!
 //! It answers only where the general way would say the same; all else, every error included, is left to
@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::tcp::SHORTEST_FRAME_BYTES;
-use super::{Segment, TcpFlags, ether_type, ip, link};
+use super::{Segment, TcpFlags, ether_type, ip, link, udp};
 use crate::model::{Encapsulation, Layer};
 
 const ETHERNET_BYTES: usize = 14;
@@ -44,6 +44,46 @@ pub fn read<'a>(link_type: u16, data: &'a [u8], encapsulation: &mut Encapsulatio
         }
         _ => None,
     }
+}
+
+/// True where the frame holds a whole header of a UDP datagram in which nothing is looked for: neither an answer of DNS
+/// nor a tunnel nor IPsec. The general way gives it as [`Decoded::Udp`](super::Decoded::Udp).
+#[inline]
+#[must_use]
+pub fn is_idle_datagram(link_type: u16, data: &[u8]) -> bool {
+    link_type == link::ETHERNET && is_idle(data).unwrap_or(false)
+}
+
+#[inline(always)]
+fn is_idle(data: &[u8]) -> Option<bool> {
+    let (ethernet, mut packet) = data.split_first_chunk::<ETHERNET_BYTES>()?;
+    let mut ether_type = u16::from_be_bytes([ethernet[12], ethernet[13]]);
+    if ether_type == ether_type::VLAN {
+        let (&[_, _, high, low], behind) = packet.split_first_chunk::<VLAN_BYTES>()?;
+        (ether_type, packet) = (u16::from_be_bytes([high, low]), behind);
+    }
+    let (wire_bytes, datagram) = match ether_type {
+        ether_type::IPV4 => {
+            let (header, payload) = packet.split_first_chunk::<IPV4_BYTES>()?;
+            let is_whole = header[6] & 0x3f == 0 && header[7] == 0;
+            if header[0] != IPV4_WITHOUT_OPTIONS || header[9] != ip::UDP || !is_whole {
+                return None;
+            }
+            (usize::from(u16::from_be_bytes([header[2], header[3]])).checked_sub(IPV4_BYTES)?, payload)
+        }
+        ether_type::IPV6 => {
+            let (header, payload) = packet.split_first_chunk::<IPV6_BYTES>()?;
+            if header[0] >> 4 != 6 || header[6] != ip::UDP {
+                return None;
+            }
+            (usize::from(u16::from_be_bytes([header[4], header[5]])), payload)
+        }
+        _ => return None,
+    };
+    let header = datagram.first_chunk::<{ udp::HEADER_BYTES }>()?;
+    let (from, to) = (u16::from_be_bytes([header[0], header[1]]), u16::from_be_bytes([header[2], header[3]]));
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    Some(wire_bytes >= udp::HEADER_BYTES && length >= udp::HEADER_BYTES && udp::is_idle(from, to))
 }
 
 #[inline(always)]

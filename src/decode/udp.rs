@@ -9,7 +9,7 @@ use super::view::View;
 use super::{Datagram, Decoded, Skip, geneve, gtp, vxlan};
 use crate::model::Encapsulation;
 
-const HEADER_BYTES: usize = 8;
+pub(super) const HEADER_BYTES: usize = 8;
 
 /// UDP ports [IANA, Service Name and Transport Protocol Port Number Registry].
 const DNS: u16 = 53;
@@ -21,6 +21,14 @@ const GTP_U: u16 = 2_152;
 const GENEVE: u16 = 6_081;
 /// What Linux uses for VXLAN unless told otherwise.
 const VXLAN_LINUX: u16 = 8_472;
+
+/// True where nothing is looked for between these ports: [`read`] gives a datagram whatever is in it, and that is no
+/// answer of DNS.
+#[inline]
+pub(super) const fn is_idle(from: u16, to: u16) -> bool {
+    !matches!(from, DNS | IKE | IPSEC_NAT)
+        && !matches!(to, IKE | IPSEC_NAT | VXLAN | VXLAN_GPE | VXLAN_LINUX | GENEVE | GTP_U)
+}
 
 /// Reads a datagram, or goes over the header of the tunnel it is.
 ///

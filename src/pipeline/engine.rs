@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::counts::{CUT_SHORT, FrameCounts, SEGMENTS_DISAGREE};
-use super::flows::Flows;
+use super::flows::{Flows, IDLE_DATAGRAM};
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
 use crate::decode::{self, DecodeError, Decoded, Decoder, Segment};
@@ -156,6 +156,7 @@ impl Engine {
             (Some((segment, place)), Some(encapsulation)) => {
                 self.streams.take(segment, place, frame, link_type, encapsulation)
             }
+            _ if decode::is_idle_datagram(link_type.0, frame.data) => Err(IDLE_DATAGRAM),
             _ => match self.take_any(number, frame, link_type) {
                 Ok(outcome) => outcome,
                 Err(error) => return self.counts.refuse(error),

@@ -28,6 +28,9 @@ use crate::model::{
 use crate::telemetry::Accounts;
 use crate::tls::TlsErrors;
 
+/// Why a datagram is not looked into that is neither an answer of DNS nor a tunnel.
+pub(super) const IDLE_DATAGRAM: &str = "udp";
+
 /// ESP and a flow belong to the same window if they are no farther apart than this; IKE's dead
 /// peer detection and the tunnels' own keep-alives are more frequent.
 const ESP_WINDOW: Duration = Duration::from_secs(60);
@@ -57,6 +60,8 @@ pub(super) struct Flows {
     sessions: Sessions,
     /// TLS or HTTP flows to other services, left out.
     other_services: u64,
+    /// Room for bytes to be put together in.
+    scratch: Vec<u8>,
 }
 
 impl Flows {
@@ -84,6 +89,7 @@ impl Flows {
             tls_errors: Reasons::default(),
             sessions: Sessions::default(),
             other_services: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -162,7 +168,7 @@ impl Flows {
                 Err("esp")
             }
             Decoded::Tcp(_) => Ok(()),
-            Decoded::Udp(_) => Err("udp"),
+            Decoded::Udp(_) => Err(IDLE_DATAGRAM),
             Decoded::Held => Err("fragment_held"),
             Decoded::Skipped(skip) => Err(skip.reason()),
         }
@@ -344,7 +350,7 @@ impl Consumer for Flows {
 
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        let Self { config, names, dns_errors, repeated, contexts, .. } = self;
+        let Self { config, names, dns_errors, repeated, contexts, scratch, .. } = self;
         let mut answers = |message: dns::Message<'_>| match message.and_then(dns::parse_response) {
             Ok(resolutions) => {
                 let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
@@ -353,8 +359,12 @@ impl Consumer for Flows {
             Err(dns::DnsError::NotResponse) => {}
             Err(error) => dns_errors.add(error.reason()),
         };
-        let mut tools =
-            Tools { hellos: &mut repeated.hellos, answers: &mut answers, endpoints: &config.endpoint };
+        let mut tools = Tools {
+            hellos: &mut repeated.hellos,
+            answers: &mut answers,
+            endpoints: &config.endpoint,
+            scratch,
+        };
         state.data(view, side, bytes, moment, &mut tools);
     }
 

@@ -8,26 +8,15 @@ use std::borrow::Cow;
 use arrayvec::ArrayVec;
 use memchr::memchr_iter;
 
+use super::dialogue::{
+    Dialogue, MAX_PENDING_BYTES, MIN_PROBED_BYTES, Said, behind_proxies, is_request, is_rest_before_request,
+    request_of,
+};
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::classify::{self, EndpointOptions};
 use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
 use crate::tls::{self, Hellos, Probe};
-
-/// How much of a clear-text dialogue is kept, per direction, in search of a TLS handshake. Mail
-/// servers and proxies with authentication talk a few kilobytes before they upgrade.
-const MAX_DIALOGUE_BYTES: usize = 16 * 1024;
-
-/// The same of a client that talks to a proxy: a few heads with tickets of Kerberos, of up to 48 KB each by Windows'
-/// default (MaxTokenSize).
-const MAX_PROXY_DIALOGUE_BYTES: usize = 128 * 1024;
-
-/// How much is kept of a stream in which the first record was not found yet: a proxy's preamble and
-/// the header of the hello behind it.
-const MAX_PENDING_BYTES: usize = 2 * 1024;
-
-/// So many bytes tell whether a hello begins.
-const MIN_PROBED_BYTES: usize = 64;
 
 /// How often requests of one connection may end in a tunnel, or in the wish for one: as often as a client asks again.
 const MAX_TUNNELS: u8 = 16;
@@ -56,37 +45,6 @@ pub struct Inspection {
 /// The hardware addresses of one hop: that on the way to [`Side::A`], and that on the way to [`Side::B`].
 pub type Link = ([u8; 6], [u8; 6]);
 
-/// A clear-text dialogue, per side.
-#[derive(Default)]
-struct Dialogue {
-    said: [Vec<u8>; 2],
-    /// How much of it was searched already.
-    searched: [usize; 2],
-}
-
-impl Dialogue {
-    /// True where more was said than is kept, after what need not be kept was dropped: nothing that a proxy answers
-    /// matters but what TLS it carries begins with.
-    fn is_too_long(&mut self) -> bool {
-        if self.said.iter().all(|said| said.len() <= MAX_DIALOGUE_BYTES) {
-            return false;
-        }
-        let asks_proxy = [0, 1]
-            .map(|side: usize| !self.said[side].is_empty() && proxy::client(&self.said[side]) != Parse::No);
-        for side in [0, 1] {
-            let said = &mut self.said[side];
-            if asks_proxy[1 - side] && said.len() > MAX_DIALOGUE_BYTES {
-                said.drain(..said.len() - MAX_PENDING_BYTES);
-                self.searched[side] = said.len();
-            }
-        }
-        [0, 1].into_iter().any(|side| {
-            let most = if asks_proxy[side] { MAX_PROXY_DIALOGUE_BYTES } else { MAX_DIALOGUE_BYTES };
-            self.said[side].len() > most
-        })
-    }
-}
-
 #[derive(Default)]
 enum Stage {
     #[default]
@@ -106,6 +64,8 @@ pub struct Tools<'a> {
     /// Receives whole DNS messages.
     pub answers: &'a mut dyn FnMut(dns::Message<'_>),
     pub endpoints: &'a EndpointOptions,
+    /// Room for bytes to be put together in.
+    pub scratch: &'a mut Vec<u8>,
 }
 
 /// A TLS connection under way.
@@ -178,10 +138,7 @@ impl Inspection {
     /// Bytes held.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        let dialogue = self.dialogue.as_ref().map_or(0, |dialogue| {
-            size_of::<Dialogue>() + dialogue.said[0].capacity() + dialogue.said[1].capacity()
-        });
-        dialogue
+        self.dialogue.as_ref().map_or(0, |dialogue| dialogue.held_bytes())
             + match &self.stage {
                 Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
@@ -267,8 +224,7 @@ impl Inspection {
                 }
                 self.has_gap = true;
                 if let Some(dialogue) = &mut self.dialogue {
-                    dialogue.said[side.index()].clear();
-                    dialogue.searched[side.index()] = 0;
+                    *dialogue.of_mut(side) = Said::default();
                 }
             }
             Stage::Tls(stage) => stage.gap(side),
@@ -319,8 +275,7 @@ impl Inspection {
     }
 
     fn sniff(&mut self, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment, tools: &mut Tools<'_>) {
-        let mine = side.index();
-        if said(self.dialogue.as_deref(), side).is_empty() {
+        if self.dialogue.as_ref().is_none_or(|dialogue| dialogue.of(side).is_empty()) {
             // The way of nearly every flow: a hello is the first thing a side says.
             match tls::probe(bytes) {
                 Probe::ClientHello => return self.begin(side, side, bytes, moment, tools.hellos, None, None),
@@ -336,32 +291,35 @@ impl Inspection {
             for of in [side.other(), side] {
                 messages[of.index()].push(said(dialogue.as_deref(), of), tools.answers);
             }
-            messages[mine].push(bytes, tools.answers);
+            messages[side.index()].push(bytes, tools.answers);
             self.stage = Stage::Dns(messages);
             return;
         }
         let is_joined = self.is_joined(view);
-        let dialogue = self.dialogue.get_or_insert_default();
+        let said = self.dialogue.get_or_insert_default().of_mut(side);
         // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
-        if is_joined && is_rest_before_request(&dialogue.said[mine], bytes) {
-            dialogue.said[mine].clear();
-            dialogue.searched[mine] = 0;
+        if is_joined && is_rest_before_request(said, bytes) {
+            *said = Said::default();
         }
-        let all = &mut dialogue.said[mine];
-        let said_before = all.len();
-        all.extend_from_slice(bytes);
-        self.has_records[mine] |=
-            is_joined && (tls::looks_like_application_data(bytes) || tls::looks_like_application_data(all));
-        self.search(view, side, moment, tools);
+        let is_behind_something = !said.is_empty();
+        if said.is_end_alone() {
+            self.has_records[side.index()] |= is_joined && tls::looks_like_application_data(bytes);
+            self.search_behind(side, bytes, moment, tools);
+        } else {
+            said.push(bytes);
+            self.has_records[side.index()] |= is_joined
+                && (tls::looks_like_application_data(bytes)
+                    || tls::looks_like_application_data(said.beginning()));
+            self.search(view, side, moment, tools);
+        }
         // Behind something said to a proxy that is not understood.
-        if said_before > 0
+        if is_behind_something
             && matches!(self.stage, Stage::Sniffing)
             && is_request(bytes)
             && let Some(dialogue) = &mut self.dialogue
-            && request_of(&dialogue.said[mine]).is_none()
+            && request_of(dialogue.of(side).beginning()).is_none()
         {
-            dialogue.said[mine].drain(..said_before);
-            dialogue.searched[mine] = 0;
+            dialogue.of_mut(side).begin_with(bytes.to_vec());
             self.has_preamble = true;
             self.search(view, side, moment, tools);
         }
@@ -370,7 +328,7 @@ impl Inspection {
         {
             let sides = [Side::A, Side::B].into_iter();
             let request = sides
-                .map(|side| (request_of(said(Some(&dialogue), side)), side))
+                .map(|side| (request_of(dialogue.of(side).beginning()), side))
                 .find_map(|(found, side)| found.map(|(request, proxy)| (request, proxy, side)));
             self.stage = match request {
                 Some((request, proxy, side)) => {
@@ -391,7 +349,7 @@ impl Inspection {
             return;
         }
         // The server may switch to TLS, or to a tunnel [RFC 9110 section 7.8].
-        let held = self.dialogue.as_deref_mut().map(|all| std::mem::take(&mut all.said[side.index()]));
+        let held = self.dialogue.as_deref_mut().map(|all| all.of_mut(side).take());
         let held = held.unwrap_or_default();
         let whole = if held.is_empty() { Cow::Borrowed(bytes) } else { Cow::Owned([&held, bytes].concat()) };
         if following.may_give_way() {
@@ -401,7 +359,7 @@ impl Inspection {
                     return self.begin(side, side, &whole, moment, tools.hellos, None, None);
                 }
                 Probe::NeedMore if whole.len() < MIN_PROBED_BYTES => {
-                    self.dialogue.get_or_insert_default().said[side.index()] = whole.into_owned();
+                    self.dialogue.get_or_insert_default().of_mut(side).begin_with(whole.into_owned());
                     return;
                 }
                 Probe::NeedMore | Probe::ServerHello | Probe::No => {}
@@ -410,7 +368,7 @@ impl Inspection {
         following.push(&whole, &whose(tools.endpoints));
         if let Some(tunnel) = following.take_tunnel() {
             self.stage = Stage::Sniffing;
-            self.dialogue.get_or_insert_default().said[side.index()] = tunnel;
+            self.dialogue.get_or_insert_default().of_mut(side).begin_with(tunnel);
             self.search(view, side, moment, tools);
         }
     }
@@ -430,16 +388,16 @@ impl Inspection {
 
     /// Looks for what the dialogue of `side` has become.
     fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, tools: &mut Tools<'_>) {
-        let mine = side.index();
         let Some(all) = self.dialogue.as_deref_mut() else { return };
-        let dialogue = &all.said[mine];
+        let all = all.of_mut(side);
+        let dialogue = all.beginning();
         match tls::probe(dialogue) {
             Probe::ClientHello => {
-                let bytes = std::mem::take(&mut all.said[mine]);
+                let bytes = all.take();
                 return self.begin(side, side, &bytes, moment, tools.hellos, None, None);
             }
             Probe::ServerHello => {
-                let bytes = std::mem::take(&mut all.said[mine]);
+                let bytes = all.take();
                 return self.begin(side.other(), side, &bytes, moment, tools.hellos, None, None);
             }
             Probe::NeedMore if dialogue.len() < MIN_PROBED_BYTES => return,
@@ -466,39 +424,55 @@ impl Inspection {
             self.dialogue = None;
             return;
         }
-        // From a little before what is new, so that a hello cut by a segment boundary is found.
-        let from = all.searched[mine].saturating_sub(16);
-        if let Some(tail) = dialogue.get(from..)
-            && let Some(at) = tls::find_client_hello(tail)
-        {
-            let at = from + at - tls::change_of_cipher_before(dialogue.get(..from + at).unwrap_or_default());
-            let facts = match proxy::client(dialogue.get(..at).unwrap_or_default()) {
-                Parse::Done(preamble) => preamble.facts,
-                Parse::NeedMore | Parse::No => None,
-            };
-            self.has_preamble = at > 0 && facts.is_none();
-            let deframers = openvpn::detect(dialogue, at);
-            let whole = std::mem::take(&mut all.said[mine]);
-            let bytes = whole.get(at..).unwrap_or_default();
-            match deframers {
-                Some(pair) => {
-                    self.begin(side, side, &whole, moment, tools.hellos, facts, Some(Box::new(pair)))
-                }
-                None => self.begin(side, side, bytes, moment, tools.hellos, facts, None),
-            }
-            return;
+        let from = all.search_start();
+        let hidden = tls::find_hidden(dialogue.get(from..).unwrap_or_default());
+        let Some((at, whose)) = hidden.hello else { return all.note_searched() };
+        let whole = all.take();
+        self.begin_within(side, &whole, from + at, whose, true, moment, tools);
+    }
+
+    /// The same where nothing became of what `side` said before.
+    fn search_behind(&mut self, side: Side, bytes: &[u8], moment: &Moment, tools: &mut Tools<'_>) {
+        let Some(all) = self.dialogue.as_deref_mut() else { return };
+        let mut scratch = std::mem::take(tools.scratch);
+        if let Some((whole, at, whose)) = all.of_mut(side).search_behind(bytes, &mut scratch) {
+            all.of_mut(side).take();
+            self.begin_within(side, whole, at, whose, false, moment, tools);
         }
-        // What the client said is missing, or comes yet.
-        if let Some(tail) = dialogue.get(from..)
-            && let Some(at) = tls::find_server_hello(tail)
-        {
-            let whole = std::mem::take(&mut all.said[mine]);
-            let bytes = whole.get(from + at..).unwrap_or_default();
-            // It answers something, unless that is understood once it is seen.
+        *tools.scratch = scratch;
+    }
+
+    /// A hello was found at `at` of what `side` said; with or without the `is_whole` of what came before.
+    #[expect(clippy::too_many_arguments, reason = "what was found, put together once")]
+    fn begin_within(
+        &mut self,
+        side: Side,
+        said: &[u8],
+        at: usize,
+        whose: Probe,
+        is_whole: bool,
+        moment: &Moment,
+        tools: &mut Tools<'_>,
+    ) {
+        if whose != Probe::ClientHello {
+            // What the client said is missing, or comes yet. This answers something, unless that is understood once it
+            // is seen.
             self.has_preamble = true;
+            let bytes = said.get(at..).unwrap_or_default();
             return self.begin(side.other(), side, bytes, moment, tools.hellos, None, None);
         }
-        all.searched[mine] = dialogue.len();
+        let at = at - tls::change_of_cipher_before(said.get(..at).unwrap_or_default());
+        let before = said.get(..at).filter(|_| is_whole).unwrap_or_default();
+        let facts = match proxy::client(before) {
+            Parse::Done(preamble) => preamble.facts,
+            Parse::NeedMore | Parse::No => None,
+        };
+        self.has_preamble = (at > 0 || !is_whole) && facts.is_none();
+        if is_whole && let Some(pair) = openvpn::detect(said, at) {
+            return self.begin(side, side, said, moment, tools.hellos, facts, Some(Box::new(pair)));
+        }
+        let bytes = said.get(at..).unwrap_or_default();
+        self.begin(side, side, bytes, moment, tools.hellos, facts, None);
     }
 
     /// TLS begins: `bytes` are of `side` and start with a hello.
@@ -513,11 +487,8 @@ impl Inspection {
         proxy: Option<ProxyFacts>,
         openvpn: Option<Box<[openvpn::Deframer; 2]>>,
     ) {
-        let earlier = self
-            .dialogue
-            .take()
-            .map(|mut dialogue| std::mem::take(&mut dialogue.said[side.other().index()]))
-            .unwrap_or_default();
+        let earlier =
+            self.dialogue.take().map(|mut dialogue| dialogue.of_mut(side.other()).take()).unwrap_or_default();
         let is_framed = openvpn.is_some();
         let mut stage = Box::new(TlsStage {
             session: tls::Session::new(),
@@ -632,36 +603,9 @@ fn whose(endpoints: &EndpointOptions) -> impl Fn(&HttpFacts) -> http1::Addressee
     |facts| classify::addressee(facts, endpoints)
 }
 
-/// What `side` said in clear.
+/// What `side` said in clear, from the beginning on.
 fn said(dialogue: Option<&Dialogue>, side: Side) -> &[u8] {
-    dialogue.map_or(&[], |dialogue| &dialogue.said[side.index()])
-}
-
-/// The request in clear that a side has begun, after what it said to proxies. CONNECT is no request of
-/// the API.
-fn request_of(dialogue: &[u8]) -> Option<(&[u8], Option<ProxyFacts>)> {
-    let (request, facts) = behind_proxies(dialogue);
-    is_request(request).then_some((request, facts))
-}
-
-/// What a side said to its server, after what it said to proxies.
-fn behind_proxies(dialogue: &[u8]) -> (&[u8], Option<ProxyFacts>) {
-    match proxy::client(dialogue) {
-        Parse::Done(preamble) => (dialogue.get(preamble.length_bytes..).unwrap_or_default(), preamble.facts),
-        Parse::NeedMore | Parse::No => (dialogue, None),
-    }
-}
-
-fn is_request(bytes: &[u8]) -> bool {
-    !bytes.starts_with(b"CONNECT ") && http1::looks_like_request(bytes)
-}
-
-/// True where a request begins with what comes next, and `said` is neither a part of it nor anything said to a proxy.
-fn is_rest_before_request(said: &[u8], next: &[u8]) -> bool {
-    !said.is_empty()
-        && http1::looks_like_request(next)
-        && matches!(http1::parse_request(said), Parse::No)
-        && matches!(proxy::client(said), Parse::No)
+    dialogue.map_or(&[], |dialogue| dialogue.of(side).beginning())
 }
 
 /// Where, in a stream not known to be at a record boundary, records begin: at a hello, where the newest `fresh_bytes`

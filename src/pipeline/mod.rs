@@ -8,6 +8,7 @@ mod analyze;
 mod assemble;
 mod contexts;
 mod counts;
+mod dialogue;
 mod earlier;
 mod engine;
 mod flows;

@@ -1,7 +1,9 @@
 //! Is this the beginning of a TLS or SSL handshake? Asked of the first bytes of every stream, and
 //! of clear-text dialogues that may turn into one.
 
-use memchr::memchr_iter;
+use std::sync::LazyLock;
+
+use memchr::memmem;
 
 use super::alert::FATAL;
 use super::error::MAX_RECORD_BYTES;
@@ -165,6 +167,10 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
 /// How much of a hello must be there to be found inside other bytes.
 const MIN_VISIBLE_BYTES: usize = 12;
 
+/// What every record of a handshake begins with [RFC 8446 section 5.1].
+static HANDSHAKE_RECORD: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(&[content::HANDSHAKE, 3]));
+
 /// Where a ClientHello begins within a clear-text dialogue (STARTTLS, proxies, protocols that wrap TLS).
 ///
 /// Strict: the lengths of record and message must agree and every field that is there must be possible, so
@@ -172,22 +178,52 @@ const MIN_VISIBLE_BYTES: usize = 12;
 /// of it are there.
 #[must_use]
 pub fn find_client_hello(bytes: &[u8]) -> Option<usize> {
-    find_hello(bytes, handshake::CLIENT_HELLO)
+    handshake_records(bytes).find(|&at| is_hello_at(bytes, at, handshake::CLIENT_HELLO))
 }
 
 /// The same for a ServerHello (after a proxy's answer in the same segment).
 #[must_use]
 pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
-    find_hello(bytes, handshake::SERVER_HELLO)
+    handshake_records(bytes).find(|&at| is_hello_at(bytes, at, handshake::SERVER_HELLO))
 }
 
-fn find_hello(bytes: &[u8], kind: u8) -> Option<usize> {
-    memchr_iter(content::HANDSHAKE, bytes).find(|&at| {
-        bytes
-            .get(at..)
-            .filter(|tail| tail.len() >= MIN_VISIBLE_BYTES)
-            .is_some_and(|tail| is_certain_hello(tail, kind).unwrap_or(false))
-    })
+/// What there is of hellos within other bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Where a hello begins, by the rules of [`find_client_hello`], and whose: a client's, else a server's.
+    pub hello: Option<(usize, Probe)>,
+    /// Where the first record begins that [`probe`] does not rule out.
+    pub candidate: Option<usize>,
+}
+
+/// Looks for all of it at once.
+#[must_use]
+pub fn find_hidden(bytes: &[u8]) -> Hidden {
+    let mut hidden = Hidden::default();
+    for at in handshake_records(bytes) {
+        if is_hello_at(bytes, at, handshake::CLIENT_HELLO) {
+            hidden.hello = Some((at, Probe::ClientHello));
+            break;
+        }
+        if hidden.hello.is_none() && is_hello_at(bytes, at, handshake::SERVER_HELLO) {
+            hidden.hello = Some((at, Probe::ServerHello));
+        }
+        if hidden.candidate.is_none() && probe(bytes.get(at..).unwrap_or_default()) != Probe::No {
+            hidden.candidate = Some(at);
+        }
+    }
+    hidden
+}
+
+fn handshake_records(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    HANDSHAKE_RECORD.find_iter(bytes)
+}
+
+fn is_hello_at(bytes: &[u8], at: usize, kind: u8) -> bool {
+    bytes
+        .get(at..)
+        .filter(|tail| tail.len() >= MIN_VISIBLE_BYTES)
+        .is_some_and(|tail| is_certain_hello(tail, kind).unwrap_or(false))
 }
 
 /// `None` where a field that must be visible is not.

@@ -169,23 +169,34 @@ fn passes_over_empty_records_before_a_hello() {
     assert_eq!(probe(&record(22, &[]).repeat(100)), Probe::No);
 }
 
+fn client_hello_in(bytes: &[u8]) -> Option<usize> {
+    find_hidden(bytes).hello.filter(|(_, whose)| *whose == Probe::ClientHello).map(|(at, _)| at)
+}
+
 #[test]
 fn finds_a_hello_within_a_dialogue() {
     let hello = record(22, &message(1, &modern_body()));
     let dialogue = [b"* OK\r\na STARTTLS\r\n\x16\x03\x01", &hello[..]].concat();
-    assert_eq!(find_client_hello(&dialogue), Some(21));
+    assert_eq!(client_hello_in(&dialogue), Some(21));
     let server = record(22, &old_server(&[], 0xc02f));
-    assert_eq!(find_client_hello(&server), None);
+    assert_eq!(client_hello_in(&server), None);
     // From twelve bytes on, wherever the segment ends.
     for length in 0..hello.len() {
-        assert_eq!(find_client_hello(&hello[..length]), (length >= 12).then_some(0), "{length}");
+        assert_eq!(client_hello_in(&hello[..length]), (length >= 12).then_some(0), "{length}");
     }
     // Lengths that contradict each other.
     for (at, value) in [(4, 0xff), (6, 2), (1, 2), (2, 9), (9, 2), (43, 33)] {
         let mut broken = hello.clone();
         broken[at] = value;
-        assert_eq!(find_client_hello(&broken), None, "{at}");
+        assert_eq!(client_hello_in(&broken), None, "{at}");
     }
+    // A client's goes before a server's; what goes on in another record may be one.
+    let both = [b"\x16\x03\x16\x05", &server[..], &hello].concat();
+    let found = Hidden { hello: Some((4 + server.len(), Probe::ClientHello)), candidate: Some(4) };
+    assert_eq!(find_hidden(&both), found);
+    assert_eq!(find_hidden(&both[..4 + server.len()]).hello, Some((4, Probe::ServerHello)));
+    let cut = [b"220 ready\r\n", &record(22, &hello[5..30])[..], &record(22, &hello[30..])].concat();
+    assert_eq!(find_hidden(&cut), Hidden { hello: None, candidate: Some(11) });
 }
 
 #[test]
@@ -283,7 +294,7 @@ proptest! {
     #[test]
     fn never_panics_on_chance_nor_finds_a_hello_in_it(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
         fuzz_tls(&bytes);
-        prop_assert_eq!(find_client_hello(&bytes), None);
+        prop_assert_eq!(client_hello_in(&bytes), None);
     }
 
     #[test]
