@@ -205,15 +205,32 @@ impl Stream {
         is_behind_fin || next == sequence || next == sequence.wrapping_add(wire_bytes)
     }
 
-    /// False where an acknowledgment is of bytes that are surely not of this stream.
+    /// False where an acknowledgment is of bytes that are surely not of this stream. More may be acknowledged than was
+    /// seen, little by little.
     #[must_use]
-    pub const fn may_be_acknowledged(&self, acknowledgment: u32) -> bool {
+    pub fn may_be_acknowledged(&self, acknowledgment: u32) -> bool {
         match (self.base, self.next) {
             (Some(base), Some(next)) if self.is_base_from_syn => {
-                distance(base, acknowledgment) >= 0 && distance(next, acknowledgment) < WINDOW as i32
+                let is_ahead_of = |known: u32| distance(known, acknowledgment) >= WINDOW as i32;
+                distance(base, acknowledgment) >= 0
+                    && (!is_ahead_of(next) || self.acknowledged.is_some_and(|known| !is_ahead_of(known)))
             }
             _ => true,
         }
+    }
+
+    /// True where an acknowledgment is of something that was seen of this stream, be it its SYN alone.
+    #[must_use]
+    pub const fn is_acknowledged_by(&self, acknowledgment: u32) -> bool {
+        let (Some(base), Some(next)) = (self.base, self.next) else { return false };
+        // Of FIN, too.
+        distance(base, acknowledgment) >= !self.is_base_from_syn as i32 && distance(next, acknowledgment) <= 1
+    }
+
+    /// True where a segment is the next one.
+    #[must_use]
+    pub const fn is_next(&self, sequence: u32) -> bool {
+        matches!(self.next, Some(next) if next == sequence)
     }
 
     /// Tells where the stream begins, from a SYN (`from_syn`) or from content. Ignored where known.

@@ -337,11 +337,18 @@ impl<C: Consumer> Table<C> {
             self.choose_for_data(head, side, segment, moment, consumer)
         };
         match choice {
-            Choice::Instance(index) => self.take(index, side, segment, moment, consumer),
+            Choice::Instance(index) => {
+                self.confirm(head, index, side, segment, moment, consumer);
+                self.take(index, side, segment, moment, consumer)
+            }
             Choice::New => {
                 let twin = self.part(head, side, segment, moment);
-                self.supersede(head, moment, consumer);
+                let is_doubted = twin.is_none() && self.goes_on(head, moment.context);
+                self.supersede(head, None, is_doubted, moment, consumer);
                 let index = self.open(place, segment, moment, consumer);
+                if let Some(slot) = self.slots.get_mut(index as usize) {
+                    slot.is_doubted = is_doubted;
+                }
                 if let Some((base, has_base)) = twin
                     && let Some(active) =
                         self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
@@ -380,6 +387,7 @@ impl<C: Consumer> Table<C> {
             translated: None,
             has_base: [false; 2],
             phase: Phase::Opened,
+            is_doubted: false,
         };
         const OTHERS: u8 = TcpFlags::ACK | TcpFlags::FIN | TcpFlags::RST;
         if segment.flags.has(TcpFlags::SYN)
@@ -635,7 +643,7 @@ impl<C: Consumer> Table<C> {
 
         let is_newly_reset = active.hear_end(side, segment, sequence);
         let mut ending = None;
-        if consumer.is_decided(&active.state) {
+        if consumer.is_decided(&active.state) && !slot.is_doubted {
             active.view.left = active.left_before(side, segment);
             ending = Some(Ending::Decided);
         } else if is_newly_reset {

@@ -401,6 +401,7 @@ impl Consumer for Flows {
             Ending::TableFull => return self.evict(Eviction::TableFull),
             Ending::MemoryFull => return self.evict(Eviction::MemoryFull),
             Ending::Translated => return self.evict(Eviction::Translated),
+            Ending::Stray => return self.evict(Eviction::Stray),
             _ => {}
         }
         match assemble::record(self, state, view, ending, now) {
