@@ -220,9 +220,12 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
         if let Some(b' ' | b'\t') = line.first() {
             // A line folded in the old way goes on with the field before [RFC 9112 section 5.2].
             if let Some((_, value)) = &mut field {
-                let value = value.to_mut();
-                value.push(b' ');
-                value.extend_from_slice(line.trim_ascii());
+                let (value, more) = (value.to_mut(), line.trim_ascii());
+                // White space around a value is none of it [RFC 9110 section 5.5].
+                if !value.is_empty() && !more.is_empty() {
+                    value.push(b' ');
+                }
+                value.extend_from_slice(more);
             }
             continue;
         }
