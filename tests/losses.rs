@@ -166,21 +166,42 @@ fn a_lost_beginning_makes_nothing_untrue() {
     });
 }
 
+/// Servers have the lower port.
+fn is_of_server(frame: &Frame) -> Option<bool> {
+    let (source, destination) = frame.direction(frame.parts()?);
+    let port = |end: &[u8]| u16::from_be_bytes([end[end.len() - 2], end[end.len() - 1]]);
+    Some(port(&source) < port(&destination))
+}
+
+/// Who is not heard, by whether that is the server, and what is lost so.
+const DIRECTIONS: [(bool, &str); 2] = [(true, "the answers"), (false, "the questions")];
+
 #[test]
 fn a_lost_direction_makes_nothing_untrue() {
-    // Servers have the lower port.
-    let is_of_server = |frame: &Frame| {
-        let (source, destination) = frame.direction(frame.parts()?);
-        let port = |end: &[u8]| u16::from_be_bytes([end[end.len() - 2], end[end.len() - 1]]);
-        Some(port(&source) < port(&destination))
-    };
     none_is_told_wrongly("one direction lost", &[CLOSED_BEFORE], |frames| {
-        [(true, "the answers"), (false, "the questions")]
+        DIRECTIONS
             .map(|(lost, which)| {
                 let rest = frames.iter().filter(|frame| is_of_server(frame) != Some(lost)).cloned();
                 (which.to_owned(), rest.collect())
             })
             .into()
+    });
+}
+
+#[test]
+fn a_direction_of_which_the_end_is_left_makes_nothing_untrue() {
+    none_is_told_wrongly("one direction lost up to its end", &[], |frames| {
+        let without = |(lost, which): (bool, &str), rest: usize| {
+            let all = frames.iter().filter(|frame| is_of_server(frame) == Some(lost)).count();
+            let mut left = all.saturating_sub(rest);
+            let is_left = |frame: &&Frame| {
+                let is_lost = left > 0 && is_of_server(frame) == Some(lost);
+                left -= usize::from(is_lost);
+                !is_lost
+            };
+            (format!("{which} but the last {rest}"), frames.iter().filter(is_left).cloned().collect())
+        };
+        DIRECTIONS.into_iter().flat_map(|of| (1..4).map(move |rest| without(of, rest))).collect()
     });
 }
 

@@ -26,7 +26,7 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
-use delivery::{begin_by_content, hand_on, release};
+use delivery::{begin_by_acknowledgment, begin_by_content, hand_on, release};
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
 use slot::{Active, Phase, Slot};
 
@@ -490,6 +490,7 @@ impl<C: Consumer> Table<C> {
         let flags = segment.flags;
         let mut sequence = segment.sequence;
         active.go_on(segment);
+        let mut is_answer_known = false;
         if flags.has(TcpFlags::SYN) {
             sequence = sequence.wrapping_add(1);
             let stream = &mut active.streams[mine];
@@ -518,6 +519,7 @@ impl<C: Consumer> Table<C> {
                 // The number that the opener acknowledges is that of the answer it took.
                 active.streams[other].anchor(segment.acknowledgment, true);
             }
+            is_answer_known = begin_by_acknowledgment(active, side, segment);
             if active.view.round_trip.is_none()
                 && active.view.originator == Some(side)
                 && active.syn_ack_at.is_some()
@@ -526,7 +528,6 @@ impl<C: Consumer> Table<C> {
                 active.view.round_trip = Some(moment.at.since(syn_at));
             }
         }
-        let mut is_answer_known = false;
         if active.streams[mine].is_unanchored()
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)

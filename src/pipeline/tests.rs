@@ -258,9 +258,11 @@ fn calls_a_handshake_that_was_cut_away_truncated() {
     {
         let data = record(23, &[0xe1; 200]);
         let wire = wire.client(&client_hello()).server(&server_hello(3)).client(&data).server(&data);
-        let found = wire.client(&data).records_cut(46, true);
+        let (found, accounts) = wire.client(&data).run(Arc::default(), 46, true);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].completeness, expected);
+        let gaps = accounts.decode_errors.get(&("tls", "handshake_gap"));
+        assert_eq!(gaps.is_some(), expected == Completeness::Truncated, "{gaps:?}");
     }
 }
 
