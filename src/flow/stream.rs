@@ -307,6 +307,15 @@ impl Stream {
         Some((first, length))
     }
 
+    /// Where a stream begins of which this is the first number that its peer acknowledges: with what is held in front of
+    /// that, and FIN, which takes a number, too.
+    #[must_use]
+    pub fn beginning_before(&self, acknowledgment: u32) -> u32 {
+        let fin = self.fin.map(|fin| fin.sequence).filter(|fin| fin.wrapping_add(1) == acknowledgment);
+        let end = fin.unwrap_or(acknowledgment);
+        self.run_before(end).unwrap_or(end)
+    }
+
     /// Where the bytes held that lead up to `sequence` without a gap begin.
     #[must_use]
     pub fn run_before(&self, sequence: u32) -> Option<u32> {

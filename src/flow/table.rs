@@ -517,7 +517,8 @@ impl<C: Consumer> Table<C> {
             active.streams[other].acknowledge(segment.acknowledgment);
             if active.is_answer_disputed && active.streams[other].is_unanchored() {
                 // The number that the opener acknowledges is that of the answer it took.
-                active.streams[other].anchor(segment.acknowledgment, true);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
+                active.streams[other].anchor(beginning, true);
             }
             is_answer_known = begin_by_acknowledgment(active, side, segment);
             if active.view.round_trip.is_none()
@@ -536,13 +537,12 @@ impl<C: Consumer> Table<C> {
             let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
             active.streams[mine].anchor(beginning, false);
             release(active, side, moment, consumer);
-            let answer = segment.acknowledgment;
             if flags.has(TcpFlags::ACK)
                 && active.streams[other].is_unanchored()
                 && !consumer.is_answer(segment.payload)
             {
                 // What the other side says from here on is the answer, whatever it begins with.
-                let beginning = active.streams[other].run_before(answer).unwrap_or(answer);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
                 active.streams[other].anchor(beginning, false);
                 is_answer_known = true;
             }

@@ -195,12 +195,7 @@ impl Parts {
 
     fn completeness(&self, view: &FlowView) -> Completeness {
         if let Some(facts) = &self.tls {
-            // After a HelloRetryRequest the second ClientHello is what leads to the ServerHello.
-            let lacks_second_hello = facts.hello_retry_request.is_some()
-                && facts.second_client_hello.is_none()
-                && facts.server_hello.is_some();
             let is_cut = facts.is_truncated
-                || lacks_second_hello && facts.client_hello.is_some()
                 || facts.client_hello.as_ref().is_some_and(|hello| hello.is_truncated)
                 || facts.server_hello.as_ref().is_some_and(|hello| hello.is_truncated);
             return match (&facts.client_hello, &facts.server_hello) {

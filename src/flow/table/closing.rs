@@ -77,9 +77,10 @@ impl<S> Active<S> {
     fn take_settled(&mut self, side: Side, heard: Heard) {
         if heard == Heard::End {
             self.streams[side.index()].forget_reset_ahead();
-            if self.closing.is_none()
-                || self.view.is_end_doubtful && !matches!(self.closing, Some(Ending::Closed(_)))
-            {
+            // What was noted when it came holds, unless it was another one's, or an RST's.
+            let is_noted = matches!(self.closing, Some(Ending::Closed(by))
+                if by == side || !self.streams[by.index()].has_fin());
+            if self.closing.is_none() || self.view.is_end_doubtful && !is_noted {
                 self.closing = Some(Ending::Closed(side));
                 self.closing_acknowledges = None;
             }

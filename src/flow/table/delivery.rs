@@ -27,15 +27,14 @@ pub(super) fn begin_by_content<C: Consumer>(
 /// said anything else. True where that was not known.
 pub(super) fn begin_by_acknowledgment<S>(active: &mut Active<S>, side: Side, segment: &Segment<'_>) -> bool {
     let [mine, other] = [side, side.other()].map(Side::index);
-    let is_first_word = active.view.has_syn
+    let is_first_word = active.streams[other].is_unanchored()
+        && active.view.has_syn
         && active.view.originator == Some(side)
         && !active.is_answer_disputed
         && !segment.flags.has(TcpFlags::RST)
-        && active.streams[other].is_unanchored()
         && active.streams[mine].is_whole_up_to(segment.sequence);
     if is_first_word {
-        let answer = segment.acknowledgment;
-        let beginning = active.streams[other].run_before(answer).unwrap_or(answer);
+        let beginning = active.streams[other].beginning_before(segment.acknowledgment);
         active.streams[other].anchor(beginning, false);
     }
     is_first_word

@@ -145,6 +145,11 @@ fn a_fin_ahead_ends_the_connection_in_the_end() {
         ]),
         (Ending::InputEnded, false, 0)
     );
+    // The client's comes ahead, too, and then what it follows.
+    assert_eq!(
+        end_of_fin_ahead(&[(true, FIN, 165, 501, b""), (true, TcpFlags::ACK, 161, 501, b"more")]),
+        (Ending::Closed(Side::B), false, 1)
+    );
     // Who closes for certain closed it.
     assert_eq!(end_of_fin_ahead(&[(true, FIN, 161, 501, b"")]), (Ending::Closed(Side::B), false, 1));
     assert_eq!(end_of_fin_ahead(&[(false, TcpFlags::RST, 501, 0, b"")]), (Ending::Reset(Side::A), false, 0));

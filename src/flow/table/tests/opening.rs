@@ -67,6 +67,13 @@ fn an_answer_begins_where_the_opener_says_first() {
             assert_eq!((ended.len(), ended[0].gaps), (1, gaps), "{has_ack} {sequence}");
         }
     }
+    // All it says is FIN, which the opener acknowledges before it asks.
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 901, 101, b"");
+    wire.send(true, TcpFlags::ACK, 101, 902, b"question");
+    let ended = wire.finish();
+    assert_eq!((ended[0].ending, ended[0].gaps), (Ending::Closed(Side::A), 0));
     // Its SYN comes late, and so does what the opener said before.
     let mut wire = Wire::new(Limits::default());
     wire.send(true, TcpFlags::SYN, 100, 0, b"");
