@@ -26,7 +26,7 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
-use delivery::{begin_by_content, hand_on, release};
+use delivery::{begin_by_acknowledgment, begin_by_content, hand_on, release};
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
 use slot::{Active, Phase, Slot};
 
@@ -498,6 +498,7 @@ impl<C: Consumer> Table<C> {
         let flags = segment.flags;
         let mut sequence = segment.sequence;
         active.go_on(segment);
+        let mut is_answer_known = false;
         if flags.has(TcpFlags::SYN) {
             sequence = sequence.wrapping_add(1);
             let stream = &mut active.streams[mine];
@@ -524,8 +525,10 @@ impl<C: Consumer> Table<C> {
             active.streams[other].acknowledge(segment.acknowledgment);
             if active.is_answer_disputed && active.streams[other].is_unanchored() {
                 // The number that the opener acknowledges is that of the answer it took.
-                active.streams[other].anchor(segment.acknowledgment, true);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
+                active.streams[other].anchor(beginning, true);
             }
+            is_answer_known = begin_by_acknowledgment(active, side, segment);
             if active.view.round_trip.is_none()
                 && active.view.originator == Some(side)
                 && active.syn_ack_at.is_some()
@@ -534,7 +537,6 @@ impl<C: Consumer> Table<C> {
                 active.view.round_trip = Some(moment.at.since(syn_at));
             }
         }
-        let mut is_answer_known = false;
         if active.streams[mine].is_unanchored()
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)
@@ -543,13 +545,12 @@ impl<C: Consumer> Table<C> {
             let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
             active.streams[mine].anchor(beginning, false);
             release(active, side, moment, consumer);
-            let answer = segment.acknowledgment;
             if flags.has(TcpFlags::ACK)
                 && active.streams[other].is_unanchored()
                 && !consumer.is_answer(segment.payload)
             {
                 // What the other side says from here on is the answer, whatever it begins with.
-                let beginning = active.streams[other].run_before(answer).unwrap_or(answer);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
                 active.streams[other].anchor(beginning, false);
                 is_answer_known = true;
             }

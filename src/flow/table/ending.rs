@@ -174,6 +174,7 @@ impl<C: Consumer> Table<C> {
             let stream = &mut streams[side.index()];
             while stream.skip_gap(&mut |delivery| hand_on(delivery, consumer, state, view, side, &moment)) {}
         }
+        active.settle();
     }
 
     pub(super) fn expire(&mut self, consumer: &mut C) {
