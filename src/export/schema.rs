@@ -116,12 +116,12 @@ keys! {
     HelloRetryRequestGroup Text "tls.hello_retry_request.group" "Group the HelloRetryRequest asked for." "\"secp384r1\"";
     Resumed Flag "tls.resumed" "True where a session was resumed, false where it was not; absent where that was not seen." "false";
     Resumption Text "tls.resumption" "How it was resumed: session_id, ticket, psk." "\"ticket\"";
-    EarlyData Flag "tls.early_data" "True where the client offered 0-RTT." "true";
+    EarlyData Flag "tls.early_data" "True where the client offered 0-RTT; absent also where that may have been in what was cut of the hello." "true";
     NextProtocol Text "tls.next_protocol" "ALPN protocol chosen, where visible." "\"h2\"";
     ClientAlpn List "tls.client.alpn" "ALPN protocols offered." "[\"h2\",\"http/1.1\"]";
     ServerName Text "tls.client.server_name" "Server name in clear, as sent." "\"dynamodb.eu-central-1.amazonaws.com\"";
     ServerNameReason Text "tls.client.server_name.reason" "Why there is no server name: not_sent, not_seen." "\"not_sent\"";
-    Ech Flag "tls.ech" "True where an Encrypted Client Hello extension was present, real or GREASE." "true";
+    Ech Flag "tls.ech" "True where an Encrypted Client Hello extension was present, real or GREASE; absent also where it may have been in what was cut of the hello." "true";
     Ja3 Text "tls.client.ja3" "JA3 of the first ClientHello." "\"b05942cf9db38edab716bba670db271f\"";
     Ja4 Text "tls.client.ja4" "JA4 of the first ClientHello." "\"t13d030200_55b375c5d22e_b9a491fefe05\"";
     Ja3s Text "tls.server.ja3s" "JA3S of the ServerHello." "\"b742b407517bac9536a77a7b0fee28e9\"";
@@ -157,7 +157,7 @@ keys! {
     Partition Text "aws.partition" "AWS partition of the endpoint." "\"aws\"";
     AccountId Text "aws.account_id" "Account of an account endpoint, redacted by default." "\"account-1\"";
     EndpointEvidence List "aws.endpoint.evidence" "What showed it: sni, dns, prefix, certificate, http_host, proxy_target." "[\"sni\",\"prefix\"]";
-    EndpointConfidence Text "aws.endpoint.confidence" "certain, likely, possible." "\"certain\"";
+    EndpointConfidence Text "aws.endpoint.confidence" "certain, likely, possible; the name of a hello that was cut is possible alone, as it may be the outer one of an Encrypted Client Hello." "\"certain\"";
     EndpointConflict Text "aws.endpoint.conflict" "Contradictions of the evidence, one sentence each." "\"the name says eu-west-1, the address eu-central-1\"";
     PathAccess Text "path.access" "How packets get to AWS: site_to_site_vpn, direct_connect_private, direct_connect_public, direct_connect_transit, in_vpc, internet, unknown." "\"direct_connect_public\"";
     PathEntry Text "path.entry" "How DynamoDB is entered: gateway_endpoint, interface_endpoint, public_endpoint, unknown." "\"public_endpoint\"";

@@ -64,11 +64,7 @@ pub(super) fn record(
     let endpoint = flows.endpoint(
         &EndpointInput {
             sni,
-            has_ech: parts
-                .tls
-                .as_ref()
-                .and_then(|facts| facts.client_hello.as_ref())
-                .is_some_and(|hello| hello.has_ech),
+            encrypted_hello: parts.tls.as_ref().map(|facts| facts.encrypted_hello()).unwrap_or_default(),
             certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),

@@ -589,8 +589,9 @@ impl TlsStage {
             deframers[side.index()] = openvpn::Deframer::default();
         }
         if side == self.client {
-            self.has_gap |= !self.session.has_client_hello();
             self.session.client_gap();
+            // In front of a hello that was cut here nothing is missing.
+            self.has_gap |= !self.session.has_client_hello();
         } else {
             self.session.server_gap();
         }
