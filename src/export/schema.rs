@@ -109,7 +109,7 @@ keys! {
     DhBits Integer "tls.dh_bits" "Bits of the prime of classic finite-field Diffie-Hellman." "2048";
     SessionCurve Text "tls.session.curve" "Of a resumed session of TLS 1.2 or older whose full handshake was seen: the group of that one's key exchange." "\"x25519\"";
     SessionDhBits Integer "tls.session.dh_bits" "The same: bits of the prime of its Diffie-Hellman." "2048";
-    KeyShareGroups List "tls.client.key_share_groups" "Groups the first ClientHello sent a key share for, in wire order, GREASE left out." "[\"x25519\"]";
+    KeyShareGroups List "tls.client.key_share_groups" "Groups the first ClientHello sent a key share for, in wire order, GREASE left out; absent where only the second one was seen." "[\"x25519\"]";
     SupportedGroups List "tls.client.supported_groups" "Groups offered, in wire order, GREASE left out." "[\"x25519\",\"secp256r1\"]";
     SupportedCiphers List "tls.client.supported_ciphers" "Suites offered, in wire order, GREASE left out." "[\"TLS_AES_128_GCM_SHA256\"]";
     HelloRetryRequest Flag "tls.hello_retry_request" "True where a HelloRetryRequest was seen." "true";

@@ -322,7 +322,7 @@ impl CertificateFacts {
 /// Everything seen in clear of one TLS connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// The first ClientHello (fingerprints are of this one).
+    /// The first ClientHello (fingerprints are of this one). Where only the second one was seen, what they have in common.
     pub client_hello: Option<Hello<ClientHello>>,
     /// The second, after a HelloRetryRequest.
     pub second_client_hello: Option<Shared<ClientHello>>,

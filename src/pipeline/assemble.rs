@@ -136,6 +136,9 @@ impl Parts {
         view: &FlowView,
         ending: Ending,
     ) -> Ending {
+        if view.originator.is_none() {
+            stage.session.join();
+        }
         stage.close();
         let left = view
             .left

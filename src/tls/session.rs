@@ -80,6 +80,8 @@ pub struct Session {
     behind_early_data: BehindEarlyData,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
+    /// What the client said before the first hello seen of it is missing.
+    lacks_beginning: bool,
 }
 
 impl Default for Session {
@@ -111,7 +113,13 @@ impl Session {
             behind_early_data: BehindEarlyData::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
+            lacks_beginning: false,
         }
+    }
+
+    /// Learns that the connection had begun before anything of it was seen.
+    pub const fn join(&mut self) {
+        self.lacks_beginning = true;
     }
 
     /// Takes the next bytes of the client, seen at `at`.
@@ -198,6 +206,9 @@ impl Session {
             {
                 self.gap(sender);
             }
+        }
+        if self.is_first_hello_lost() {
+            self.miss_first_hello();
         }
     }
 
@@ -314,6 +325,7 @@ impl Session {
             let message = std::mem::take(&mut self.direction(sender).ssl2_message);
             self.ssl2_message(sender, &message, false);
         }
+        self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alerts.gap();
