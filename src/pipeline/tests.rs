@@ -147,6 +147,19 @@ fn client_hello() -> Vec<u8> {
     record(22, &message)
 }
 
+/// The same of a legacy version TLS 1.`minor - 1`, with more extensions.
+fn client_hello_with(minor: u8, extensions: &[u8]) -> Vec<u8> {
+    let mut hello = client_hello();
+    hello[10] = minor;
+    hello.extend(extensions);
+    // Lengths of the record, the message and the list.
+    for place in [3, 7, 50] {
+        let length = u16::from_be_bytes([hello[place], hello[place + 1]]) + extensions.len() as u16;
+        hello[place..place + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    hello
+}
+
 /// A ServerHello of TLS 1.`minor - 1`.
 fn server_hello(minor: u8) -> Vec<u8> {
     let mut message = vec![2, 0, 0, 38, 3, minor];
@@ -186,17 +199,8 @@ fn hellos_are_in_the_frames_that_have_them() {
 /// Whether an Encrypted Client Hello was beside the name may be cut off, but nothing was said in front of it.
 #[test]
 fn the_name_of_a_cut_hello_is_possible_alone() {
-    let hello = |minor| {
-        let mut hello = client_hello();
-        hello[10] = minor;
-        // An extension that is cut.
-        hello.extend([0, 5, 0, 5, 1, 0, 0, 0, 0]);
-        for (place, more) in [(3, 9), (7, 9), (50, 9)] {
-            let length = u16::from_be_bytes([hello[place], hello[place + 1]]) + more;
-            hello[place..place + 2].copy_from_slice(&length.to_be_bytes());
-        }
-        hello
-    };
+    // An extension that is cut.
+    let hello = |minor| client_hello_with(minor, &[0, 5, 0, 5, 1, 0, 0, 0, 0]);
     let whole = hello(3).len() + 40;
     for (server, minor, snap, expected, is_conflict) in [
         (PROXY, 3, whole, Certain, false),
