@@ -32,8 +32,8 @@ pub use record::{
 };
 pub use time::Timestamp;
 pub use tls::{
-    AlertFrom, CertificateFacts, ClientHello, Downgrade, ForwardSecrecy, KeyExchangeFacts, Resumption,
-    ServerHello, Sni, TicketDigest, TlsFacts,
+    AlertFrom, CertificateFacts, ClientHello, Downgrade, EncryptedHello, ForwardSecrecy, KeyExchangeFacts,
+    Resumption, ServerHello, Sni, TicketDigest, TlsFacts,
 };
 pub use verdict::{Excuse, PolicyFacts, Severity, Verdict, Violation};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::dynamodb::closed_set;
 use super::{
-    AlertFrom, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts, Shared,
-    Timestamp, TlsFacts,
+    AlertFrom, EncryptedHello, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts,
+    Shared, Timestamp, TlsFacts,
 };
 
 closed_set! {
@@ -234,13 +234,12 @@ impl Record {
     }
 
     /// False where the endpoint has no name, or none but one that need not be the one that was meant: beside an Encrypted
-    /// Client Hello the server name may be an outer one, and a DNS answer may have been for another host.
+    /// Client Hello, or one that may have been cut off, the server name may be an outer one, and a DNS answer may have been for another host.
     #[must_use]
     pub fn is_name_proved(&self) -> bool {
-        let hello = self.tls.as_ref().and_then(|tls| tls.client_hello.as_ref());
-        let has_ech = hello.is_some_and(|hello| hello.has_ech);
+        let is_outer = self.tls.as_ref().is_some_and(|tls| tls.encrypted_hello() != EncryptedHello::NotSent);
         self.endpoint.evidence.iter().any(|evidence| match evidence {
-            EndpointEvidence::Sni => !has_ech,
+            EndpointEvidence::Sni => !is_outer,
             EndpointEvidence::Dns => !self.endpoint.is_hearsay(),
             EndpointEvidence::Prefix => false,
             EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {

@@ -23,6 +23,17 @@ pub enum Sni<'a> {
     NotSeen,
 }
 
+/// Whether the extension encrypted_client_hello [RFC 9849] was in a hello, real or GREASE: beside it the server name may be
+/// an outer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EncryptedHello {
+    Sent,
+    #[default]
+    NotSent,
+    /// It may have been in what was cut.
+    NotSeen,
+}
+
 /// Stands for a session ticket: enough to recognise it, nothing to use it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TicketDigest([u8; 16]);
@@ -108,6 +119,26 @@ impl ClientHello {
             None if self.is_truncated => Sni::NotSeen,
             None => Sni::NotSent,
         }
+    }
+
+    /// Whether an Encrypted Client Hello is beside the server name. A cut hello leaves that open, unless it shows that it
+    /// has none: it offers less than TLS 1.3, which that extension needs [RFC 9849 section 1], or was cut within
+    /// pre_shared_key, which is always the last one [RFC 8446 section 4.2.11].
+    #[must_use]
+    pub fn encrypted_hello(&self) -> EncryptedHello {
+        let is_too_old = || self.max_version().is_some_and(|most| most.rank() <= TlsVersion::TLS12.rank());
+        if self.has_ech {
+            EncryptedHello::Sent
+        } else if self.is_truncated && !self.is_ssl2_form && !self.has_last_extension() && !is_too_old() {
+            EncryptedHello::NotSeen
+        } else {
+            EncryptedHello::NotSent
+        }
+    }
+
+    /// All extensions are known by number, though the body of the last one may be cut.
+    fn has_last_extension(&self) -> bool {
+        self.extensions.last() == Some(&ExtensionId::PRE_SHARED_KEY)
     }
 
     /// The lowest version offered: of supported_versions where sent; an SSLv2-form hello offers
@@ -291,7 +322,7 @@ impl CertificateFacts {
 /// Everything seen in clear of one TLS connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// The first ClientHello (fingerprints are of this one).
+    /// The first ClientHello (fingerprints are of this one). Where only the second one was seen, what they have in common.
     pub client_hello: Option<Hello<ClientHello>>,
     /// The second, after a HelloRetryRequest.
     pub second_client_hello: Option<Shared<ClientHello>>,
@@ -415,6 +446,17 @@ impl TlsFacts {
             .as_deref()
             .is_none_or(|second| second.is_truncated || second.server_name == client.server_name);
         is_group_offered && is_same_name
+    }
+
+    /// Whether an Encrypted Client Hello is beside the server name. A second hello has it where the first one had
+    /// [RFC 8446 section 4.1.2].
+    #[must_use]
+    pub fn encrypted_hello(&self) -> EncryptedHello {
+        let of_first = self.client_hello.as_ref().map(|hello| hello.encrypted_hello()).unwrap_or_default();
+        match (of_first, &self.second_client_hello) {
+            (EncryptedHello::NotSeen, Some(second)) => second.encrypted_hello(),
+            _ => of_first,
+        }
     }
 
     /// The certificate of who answers: that shown here, or in the handshake that this one resumes.

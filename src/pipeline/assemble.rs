@@ -65,11 +65,7 @@ pub(super) fn record(
     let endpoint = flows.endpoint(
         &EndpointInput {
             sni,
-            has_ech: parts
-                .tls
-                .as_ref()
-                .and_then(|facts| facts.client_hello.as_ref())
-                .is_some_and(|hello| hello.has_ech),
+            encrypted_hello: parts.tls.as_ref().map(|facts| facts.encrypted_hello()).unwrap_or_default(),
             certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
             http: parts.http.as_deref(),
             proxy: parts.proxy.as_ref(),
@@ -144,6 +140,9 @@ impl Parts {
         view: &FlowView,
         ending: Ending,
     ) -> Ending {
+        if view.originator.is_none() {
+            stage.session.join();
+        }
         stage.close();
         let left = view
             .left

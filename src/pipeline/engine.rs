@@ -356,6 +356,7 @@ impl Streams {
             context,
             interface: place_of(frame, link_type),
             link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
+            received: None,
         };
         match self.table.push_at(place, segment, &moment, &mut self.flows) {
             Taken::Inspected => Ok(()),

@@ -116,7 +116,7 @@ impl Repeated {
             IpAddr::V4(address) => key.extend_from_slice(&address.octets()),
             IpAddr::V6(address) => key.extend_from_slice(&address.octets()),
         }
-        key.push(u8::from(input.has_ech));
+        key.push(input.encrypted_hello as u8);
         key.push(u8::from(input.is_from_beginning));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
@@ -144,6 +144,7 @@ impl Repeated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::EncryptedHello;
 
     /// There are thousands of decisions, and a certificate may carry a thousand names.
     #[test]
@@ -153,7 +154,7 @@ mod tests {
             let certificate = Arc::new(CertificateFacts { dns_names, ..CertificateFacts::default() });
             let input = EndpointInput {
                 sni: Sni::NotSent,
-                has_ech: false,
+                encrypted_hello: EncryptedHello::NotSent,
                 certificate: Some(&certificate),
                 http: None,
                 proxy: None,

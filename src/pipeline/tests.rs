@@ -13,6 +13,7 @@ use super::Engine;
 use crate::capture::{FileSource, Frame, FrameSource, Interface, LinkType};
 use crate::config::{CommandLine, Resolved};
 use crate::export::{Jsonl, Redaction, Redactor, Sink};
+use crate::model::Confidence::{Certain, Likely, Possible};
 use crate::model::{
     Access, AlertFrom, Completeness, EndpointEvidence, Outcome, ProxyKind, Record, Sni, Timestamp,
 };
@@ -26,6 +27,8 @@ const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
 /// In the prefixes of eu-west-1.
 const DYNAMODB: ([u8; 4], u16) = ([52, 94, 5, 10], 443);
 const PROXY: ([u8; 4], u16) = ([10, 0, 0, 8], 3_128);
+/// In no prefix.
+const ELSEWHERE: ([u8; 4], u16) = ([203, 0, 113, 9], 443);
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -144,6 +147,19 @@ fn client_hello() -> Vec<u8> {
     record(22, &message)
 }
 
+/// The same of a legacy version TLS 1.`minor - 1`, with more extensions.
+fn client_hello_with(minor: u8, extensions: &[u8]) -> Vec<u8> {
+    let mut hello = client_hello();
+    hello[10] = minor;
+    hello.extend(extensions);
+    // Lengths of the record, the message and the list.
+    for place in [3, 7, 50] {
+        let length = u16::from_be_bytes([hello[place], hello[place + 1]]) + extensions.len() as u16;
+        hello[place..place + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    hello
+}
+
 /// A ServerHello of TLS 1.`minor - 1`.
 fn server_hello(minor: u8) -> Vec<u8> {
     let mut message = vec![2, 0, 0, 38, 3, minor];
@@ -178,6 +194,35 @@ fn hellos_are_in_the_frames_that_have_them() {
     wire.packets.remove(4);
     let found = wire.record();
     assert_eq!((found.client_hello_frame, found.server_hello_frame), (Some(4), Some(5)));
+}
+
+/// Whether an Encrypted Client Hello was beside the name may be cut off, but nothing was said in front of it.
+#[test]
+fn the_name_of_a_cut_hello_is_possible_alone() {
+    // An extension that is cut.
+    let hello = |minor| client_hello_with(minor, &[0, 5, 0, 5, 1, 0, 0, 0, 0]);
+    let whole = hello(3).len() + 40;
+    for (server, minor, snap, expected, is_conflict) in [
+        (PROXY, 3, whole, Certain, false),
+        (PROXY, 3, whole - 4, Possible, false),
+        (DYNAMODB, 3, whole - 4, Likely, false),
+        (ELSEWHERE, 3, whole - 4, Possible, true),
+        // What offers no TLS 1.3 has none.
+        (PROXY, 1, whole - 4, Certain, false),
+    ] {
+        let found = Wire::opened(server).client(&hello(minor)).records_cut(snap, false).remove(0);
+        let is_cut = snap < whole;
+        assert_eq!(found.tls.as_ref().unwrap().client_hello.as_ref().unwrap().is_truncated, is_cut);
+        assert_eq!(found.endpoint.confidence, Some(expected), "{server:?} {minor} {snap}");
+        assert_eq!(!found.endpoint.conflict.is_empty(), is_conflict, "{server:?} {minor} {snap}");
+        assert!(found.is_from_beginning);
+        // Read back, it is no surer.
+        let mut line = Vec::new();
+        crate::export::jsonl::write_record(&found, &mut line);
+        let read = crate::export::read::Reader::new(&line[..]).next_record().unwrap().unwrap();
+        assert_eq!(read.is_name_proved(), found.is_name_proved());
+        assert_eq!(found.is_name_proved(), expected == Certain);
+    }
 }
 
 #[test]

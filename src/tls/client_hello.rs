@@ -81,10 +81,11 @@ fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
     let block = (|| {
         session_id = reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_BYTES)?;
         let (suites, is_list_whole) = reader.vector16_at_most()?;
-        hello.cipher_suites = u16_list(suites).map(CipherSuite).collect();
         if !is_list_whole {
+            // Half a list must not pass for the whole.
             return None;
         }
+        hello.cipher_suites = u16_list(suites).map(CipherSuite).collect();
         hello.compression_methods = reader.vector8()?.iter().copied().map(CompressionMethod).collect();
         if reader.is_empty() {
             // As far as anybody can tell there are no extensions.

@@ -6,7 +6,7 @@
 //! [`probe()`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
 //! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
 //! `certificate`, `key_exchange`, `alert` and `ssl2` read them, `session` draws the conclusions, with
-//! `session_id`, `forward_secrecy`, `downgrade` and [`fingerprint`].
+//! `session_id`, `order`, `forward_secrecy`, `downgrade` and [`fingerprint`].
 //!
 //! It decrypts nothing, validates no certificate, reads no clock and opens nothing. Every length a stranger
 //! controls is checked against a limit of `error` before anything is kept.
@@ -25,6 +25,7 @@ mod hellos;
 mod key_exchange;
 mod message;
 mod numbers;
+mod order;
 mod probe;
 mod reader;
 mod record;
@@ -42,6 +43,7 @@ pub use error::{
 pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
+pub use order::Seen;
 pub use probe::{
     Hidden, Probe, change_of_cipher_before, find_hidden, find_last_alert, looks_like_application_data,
     looks_like_record, probe,

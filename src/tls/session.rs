@@ -12,6 +12,7 @@ use super::forward_secrecy::Flight;
 use super::hellos::Hellos;
 use super::message::Messages;
 use super::numbers::{content, handshake, is_tls13};
+use super::order::{Order, Seen};
 use super::record::{Layer, Opening, Piece, Records};
 use super::{downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
@@ -78,8 +79,11 @@ pub struct Session {
     /// A ServerKeyExchange was seen, readable or not.
     has_server_key_exchange: bool,
     behind_early_data: BehindEarlyData,
+    order: Order,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
+    /// What the client said before the first hello seen of it is missing.
+    lacks_beginning: bool,
 }
 
 impl Default for Session {
@@ -109,22 +113,29 @@ impl Session {
             is_flight_short: false,
             has_server_key_exchange: false,
             behind_early_data: BehindEarlyData::default(),
+            order: Order::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
+            lacks_beginning: false,
         }
+    }
+
+    /// Learns that the connection had begun before anything of it was seen.
+    pub const fn join(&mut self) {
+        self.lacks_beginning = true;
     }
 
     /// Takes the next bytes of the client, seen at `at`.
     pub fn client(&mut self, bytes: &[u8], at: Timestamp) {
-        self.client_with(bytes, at, &mut Hellos::default());
+        self.client_with(bytes, at.into(), &mut Hellos::default());
     }
 
     /// The same, with what is kept from one connection to the next.
-    pub fn client_with(&mut self, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
+    pub fn client_with(&mut self, bytes: &[u8], seen: Seen, hellos: &mut Hellos) {
         if self.facts.client_hello.is_none() && self.facts.client_hello_at.is_none() && !bytes.is_empty() {
-            self.facts.client_hello_at = Some(at);
+            self.facts.client_hello_at = Some(seen.at);
         }
-        self.push(Sender::Client, bytes, at, hellos);
+        self.push(Sender::Client, bytes, seen, hellos);
         if !self.client.records.is_under_way() {
             // It was not the hello yet.
             self.facts.client_hello_at = None;
@@ -133,12 +144,12 @@ impl Session {
 
     /// Takes the next bytes of the server, seen at `at`.
     pub fn server(&mut self, bytes: &[u8], at: Timestamp) {
-        self.server_with(bytes, at, &mut Hellos::default());
+        self.server_with(bytes, at.into(), &mut Hellos::default());
     }
 
     /// The same, with what is kept from one connection to the next.
-    pub fn server_with(&mut self, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
-        self.push(Sender::Server, bytes, at, hellos);
+    pub fn server_with(&mut self, bytes: &[u8], seen: Seen, hellos: &mut Hellos) {
+        self.push(Sender::Server, bytes, seen, hellos);
     }
 
     /// Learns that bytes of the client are missing here.
@@ -198,6 +209,9 @@ impl Session {
             {
                 self.gap(sender);
             }
+        }
+        if self.is_first_hello_lost() {
+            self.miss_first_hello();
         }
         if self.lacks_second_hello() {
             self.facts.is_truncated = true;
@@ -282,7 +296,7 @@ impl Session {
         }
     }
 
-    fn push(&mut self, sender: Sender, bytes: &[u8], at: Timestamp, hellos: &mut Hellos) {
+    fn push(&mut self, sender: Sender, bytes: &[u8], seen: Seen, hellos: &mut Hellos) {
         if self.is_decided() {
             return;
         }
@@ -290,7 +304,10 @@ impl Session {
         self.direction(sender).records.begin_input(&mut rest);
         while let Some(piece) = self.direction(sender).records.next(&mut rest) {
             match piece {
-                Piece::Start { layer, length } => self.begin_record(sender, layer, length, at),
+                Piece::Start { layer, length } => {
+                    let end = seen.end.and_then(|end| record_end(end, rest.len(), length));
+                    self.begin_record(sender, layer, length, Seen { end, ..seen });
+                }
                 Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => {
                     self.ssl2_payload(sender, bytes, is_last)
                 }
@@ -303,7 +320,7 @@ impl Session {
                 Piece::Payload { .. } => {}
                 Piece::Garbage => self.errors.insert(TlsError::NotTls),
             }
-            self.note_established(at);
+            self.note_established(seen.at);
             if self.is_decided() {
                 return;
             }
@@ -326,6 +343,7 @@ impl Session {
             let message = std::mem::take(&mut self.direction(sender).ssl2_message);
             self.ssl2_message(sender, &message, false);
         }
+        self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alerts.gap();
@@ -356,12 +374,13 @@ impl Session {
         self.facts.version().is_some_and(|version| !is_tls13(version))
     }
 
-    fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize, at: Timestamp) {
+    /// A record of `sender` begins; `seen` says where it ends.
+    fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize, seen: Seen) {
         match layer {
             Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
             Layer::Tls(content::ALERT) => self.direction(sender).alerts.begin_record(length),
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
-            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, at),
+            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, seen),
             Layer::Tls(_) => {}
             Layer::Ssl2 => {
                 let direction = self.direction(sender);
@@ -446,30 +465,40 @@ impl Session {
         }
     }
 
-    fn application_data(&mut self, sender: Sender, length: usize, at: Timestamp) {
-        self.direction(sender).application_data_at.get_or_insert(at);
-        let is_finished = match sender {
-            Sender::Server => finished::may_hold(length, self.facts.cipher_suite()),
-            Sender::Client => self.is_client_finished(length, at),
-        };
-        self.direction(sender).has_finished_size |= is_finished;
+    fn application_data(&mut self, sender: Sender, length: usize, seen: Seen) {
+        self.direction(sender).application_data_at.get_or_insert(seen.at);
+        match sender {
+            Sender::Server => {
+                if !self.server.has_finished_size && finished::may_hold(length, self.facts.cipher_suite()) {
+                    self.server.has_finished_size = true;
+                    self.order.server_finished(seen.end);
+                }
+            }
+            Sender::Client => self.client_data(length, seen),
+        }
+        self.client.has_finished_size |= self.server.has_finished_size && self.order.is_answered();
     }
 
-    /// True where an encrypted record of the client, come at `at`, can hold its Finished. It has no keys before the
+    /// Takes note of an encrypted record of the client where it can hold its Finished. It has no keys before the
     /// ServerHello but those for early data, which is never offered again in answer to a HelloRetryRequest.
-    fn is_client_finished(&mut self, length: usize, at: Timestamp) -> bool {
+    fn client_data(&mut self, length: usize, seen: Seen) {
+        let suite = self.facts.cipher_suite();
         let is_second_hello = self.facts.second_client_hello.is_some();
-        // What waited behind a gap comes later than it was sent.
-        let is_behind_server = self.server.application_data_at.is_some_and(|first| first <= at);
-        let is_answer = is_behind_server && (is_second_hello || self.facts.hello_retry_request.is_none());
-        match &self.facts.client_hello {
+        let can_be_finished = match &self.facts.client_hello {
             Some(hello) if hello.offers_early_data && !is_second_hello => {
-                let suite = self.facts.cipher_suite();
-                self.behind_early_data.is_finished(length, suite) && is_answer
+                self.behind_early_data.is_finished(length, suite)
             }
-            Some(hello) if !hello.is_truncated => finished::may_hold(length, self.facts.cipher_suite()),
+            Some(hello) if !hello.is_truncated => {
+                self.client.has_finished_size |= finished::may_hold(length, suite);
+                return;
+            }
             // Whether it offered early data is not known.
-            Some(_) | None => finished::may_hold(length, self.facts.cipher_suite()) && is_answer,
+            Some(_) | None => finished::may_hold(length, suite),
+        };
+        if can_be_finished && (is_second_hello || self.facts.hello_retry_request.is_none()) {
+            // What waited behind a gap comes later than it was sent.
+            let is_later = self.server.application_data_at.is_some_and(|first| first <= seen.at);
+            self.order.client_finished(seen, is_later);
         }
     }
 
@@ -522,4 +551,9 @@ impl Session {
             None => false,
         }
     }
+}
+
+/// Where a record ends whose payload of `length` begins `ahead` bytes before `end`.
+fn record_end(end: u32, ahead: usize, length: usize) -> Option<u32> {
+    end.checked_sub(u32::try_from(ahead).ok()?)?.checked_add(u32::try_from(length).ok()?)
 }

@@ -19,8 +19,8 @@ use self::partition::partition_of_region;
 use super::EndpointOptions;
 use crate::app::http1::Addressee;
 use crate::model::{
-    CertificateFacts, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts, ProxyFacts,
-    ProxyKind, PublicNames, Service, Sni, embedded, is_private,
+    CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
+    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -33,8 +33,8 @@ const MAX_CERTIFICATE_NAMES: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointInput<'a> {
     pub sni: Sni<'a>,
-    /// The ClientHello had an ECH extension: the SNI may be an outer name.
-    pub has_ech: bool,
+    /// Beside an Encrypted Client Hello the SNI may be an outer name.
+    pub encrypted_hello: EncryptedHello,
     pub certificate: Option<&'a CertificateFacts>,
     pub http: Option<&'a HttpFacts>,
     pub proxy: Option<&'a ProxyFacts>,
@@ -73,7 +73,9 @@ impl EndpointInput<'_> {
 /// Confidence: a name the client said itself (SNI, HTTP request head, proxy target) is `certain`;
 /// a DNS answer, an address prefix or a certificate alone is `likely`, two that agree are `certain`; an
 /// SNI beside an ECH extension, a name the grammar does not know, and a DNS answer to an address of the
-/// other family, are `possible` alone.
+/// other family, are `possible` alone. So is the SNI of a hello that was cut where it may have had that extension: what
+/// is missing never makes a name surer. In captures with a short snap length that holds for every name, and an address
+/// prefix or a DNS answer beside it makes it `likely` again.
 ///
 /// The evidence `http_host` stands for the head of a plaintext request: its Host, or the operation it
 /// asks for where the Host does not say.
@@ -120,7 +122,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             conflict.between(first, claim);
         }
     }
-    for stranger in &strangers {
+    for stranger in strangers.iter().filter(|stranger| !stranger.may_be_outer) {
         conflict.with_stranger(first, stranger);
     }
     let is_behind_prefixes = first.named.service != Service::Dax;
@@ -178,7 +180,7 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
     let mut conflict = Conflicts::default();
     for stranger in strangers {
         // Beside an ECH extension another name is what is to be expected.
-        if stranger.evidence == EndpointEvidence::Sni && input.has_ech {
+        if stranger.may_be_outer {
             continue;
         }
         let whose = if stranger.is_aws { "a name of another AWS service" } else { "no name of DynamoDB" };
@@ -189,7 +191,7 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
         ));
     }
     // A certificate in clear means that ECH was not taken up, too.
-    if input.sni == Sni::NotSent || input.has_ech {
+    if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent {
         conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
@@ -214,6 +216,8 @@ struct Stranger {
     evidence: EndpointEvidence,
     host: String,
     is_aws: bool,
+    /// An ECH extension may have been in what was cut of the hello: it outranks what DNS said, but contradicts nothing.
+    may_be_outer: bool,
 }
 
 impl Stranger {
@@ -242,18 +246,21 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
         (EndpointEvidence::ProxyTarget, proxy_host),
     ] {
         let Some(host) = host.filter(|host| host.parse::<IpAddr>().is_err()) else { continue };
-        let is_outer = evidence == EndpointEvidence::Sni && input.has_ech;
+        let ech =
+            if evidence == EndpointEvidence::Sni { input.encrypted_hello } else { EncryptedHello::NotSent };
         match named(host, options) {
             Some(named) => {
-                let is_known = named.kind != Some(EndpointKind::Unrecognised) && !is_outer;
+                let is_known =
+                    named.kind != Some(EndpointKind::Unrecognised) && ech == EncryptedHello::NotSent;
                 let strength = if is_known { Confidence::Certain } else { Confidence::Possible };
                 spoken.claims.push(Claim::new(evidence, strength, host, named));
             }
-            None if is_outer => {}
+            None if ech == EncryptedHello::Sent => {}
             None => spoken.strangers.push(Stranger {
                 evidence,
                 host: shown(host),
                 is_aws: recognise(host).why == Why::OtherAwsService,
+                may_be_outer: ech == EncryptedHello::NotSeen,
             }),
         }
     }

@@ -1,5 +1,6 @@
 //! What is known of a flow in, endpoint out.
 
+mod outer_name;
 mod several_names;
 
 use proptest::prelude::*;
@@ -16,7 +17,7 @@ const PRIVATE: &str = "10.1.0.1:443";
 /// One flow under test.
 struct Case<'a> {
     sni: Sni<'a>,
-    has_ech: bool,
+    encrypted_hello: EncryptedHello,
     certificate: Option<CertificateFacts>,
     http: Option<HttpFacts>,
     proxy: Option<ProxyFacts>,
@@ -30,7 +31,7 @@ impl Default for Case<'_> {
     fn default() -> Self {
         Self {
             sni: Sni::NotSent,
-            has_ech: false,
+            encrypted_hello: EncryptedHello::NotSent,
             certificate: None,
             http: None,
             proxy: None,
@@ -92,7 +93,7 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
     endpoint(
         &EndpointInput {
             sni: case.sni,
-            has_ech: case.has_ech,
+            encrypted_hello: case.encrypted_hello,
             certificate: case.certificate.as_ref(),
             http: case.http.as_ref(),
             proxy: case.proxy.as_ref(),
@@ -191,17 +192,22 @@ fn weighs_names_addresses_and_answers() {
         ),
         // An outer name says little by itself.
         (
-            Case { sni: sni(REGIONAL), has_ech: true, ..Case::default() },
+            Case { sni: sni(REGIONAL), encrypted_hello: EncryptedHello::Sent, ..Case::default() },
             "dynamodb regional eu-west-1 possible sni 0",
         ),
         (
-            Case { sni: sni(REGIONAL), has_ech: true, server: IN_PREFIX, ..Case::default() },
+            Case {
+                sni: sni(REGIONAL),
+                encrypted_hello: EncryptedHello::Sent,
+                server: IN_PREFIX,
+                ..Case::default()
+            },
             "dynamodb regional eu-west-1 likely sni,prefix 0",
         ),
         (
             Case {
                 sni: sni(REGIONAL),
-                has_ech: true,
+                encrypted_hello: EncryptedHello::Sent,
                 server: IN_PREFIX,
                 dns: vec![REGIONAL],
                 ..Case::default()
@@ -209,11 +215,21 @@ fn weighs_names_addresses_and_answers() {
             "dynamodb regional eu-west-1 certain sni,dns,prefix 0",
         ),
         (
-            Case { sni: sni("front.example"), has_ech: true, dns: vec![REGIONAL], ..Case::default() },
+            Case {
+                sni: sni("front.example"),
+                encrypted_hello: EncryptedHello::Sent,
+                dns: vec![REGIONAL],
+                ..Case::default()
+            },
             "dynamodb regional eu-west-1 likely dns 0",
         ),
         (
-            Case { sni: sni("front.example"), has_ech: true, server: IN_PREFIX, ..Case::default() },
+            Case {
+                sni: sni("front.example"),
+                encrypted_hello: EncryptedHello::Sent,
+                server: IN_PREFIX,
+                ..Case::default()
+            },
             "dynamodb - eu-west-1 likely prefix 0",
         ),
         // A clear name for something else outranks an answer.
@@ -555,7 +571,7 @@ fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
         (
             Case {
                 sni: sni("www.example.com"),
-                has_ech: true,
+                encrypted_hello: EncryptedHello::Sent,
                 certificate: certificate(&["www.example.com"]),
                 server: IN_PREFIX,
                 ..Case::default()

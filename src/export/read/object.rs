@@ -255,7 +255,7 @@ fn tls(object: &mut Object, completeness: Completeness, is_hello_cut: bool) -> R
     let mut facts = TlsFacts {
         established: needed(object.flag(Key::Established), Key::Established)?,
         is_truncated,
-        client_hello: client_hello(object)?.map(Into::into),
+        client_hello: client_hello(object, is_truncated)?.map(Into::into),
         resumed: object.flag(Key::Resumed)?,
         resumption: object.word(Key::Resumption, Resumption::parse)?,
         forward_secrecy: object.word(Key::ForwardSecrecy, ForwardSecrecy::parse)?,
@@ -336,8 +336,8 @@ fn agreed(object: &mut Object, facts: &mut TlsFacts, is_truncated: bool) -> Read
     Ok(())
 }
 
-/// `None` where no key says that one was seen.
-fn client_hello(object: &mut Object) -> Read<Option<ClientHello>> {
+/// `None` where no key says that one was seen. `may_be_cut` says that something of the handshake was.
+fn client_hello(object: &mut Object, may_be_cut: bool) -> Read<Option<ClientHello>> {
     let (max, min) = (
         object.word(Key::ClientMaxVersion, words::version)?,
         object.word(Key::ClientMinVersion, words::version)?,
@@ -351,8 +351,12 @@ fn client_hello(object: &mut Object) -> Read<Option<ClientHello>> {
         alpn: object.list(Key::ClientAlpn, |text| Some(text.as_bytes().to_vec()))?,
         offers_early_data: object.flag(Key::EarlyData)?.unwrap_or(false),
         has_ech: object.flag(Key::Ech)?.unwrap_or(false),
-        // The name of a hello that was seen whole is there, or was not sent.
-        is_truncated: reason.as_deref() == Some("not_seen"),
+        // The name of a hello that was seen whole is there, or was not sent; and its fingerprints are there, but where the
+        // first one was missed.
+        is_truncated: match reason.as_deref() {
+            Some(reason) => reason == "not_seen",
+            None => may_be_cut && !object.has(Key::Ja3),
+        },
         server_name,
         ..ClientHello::default()
     };

@@ -3,7 +3,14 @@ use super::*;
 const LIMIT: usize = 65_536;
 
 fn moment(seconds: u64) -> Moment {
-    Moment { at: Timestamp::from_seconds(seconds), frame: seconds, context: 0, interface: 0, link: None }
+    Moment {
+        at: Timestamp::from_seconds(seconds),
+        frame: seconds,
+        context: 0,
+        interface: 0,
+        link: None,
+        received: None,
+    }
 }
 
 fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {

@@ -3,7 +3,7 @@
 use super::{Active, HEAD_BYTES};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::consumer::{Consumer, FlowView, Moment};
-use crate::flow::stream::{Delivery, Origin};
+use crate::flow::stream::{Delivery, Origin, distance};
 use crate::model::Side;
 
 /// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that
@@ -49,6 +49,12 @@ pub(super) fn release<C: Consumer>(
 ) {
     let Active { streams, state, view, .. } = active;
     streams[side.index()].release(&mut |delivery| hand_on(delivery, consumer, state, view, side, moment));
+}
+
+/// How many bytes of the other side's stream the sender of a segment had received.
+pub(super) fn received<S>(active: &Active<S>, side: Side, segment: &Segment<'_>) -> Option<u32> {
+    let base = active.streams[side.other().index()].base().filter(|_| segment.flags.has(TcpFlags::ACK))?;
+    u32::try_from(distance(base, segment.acknowledgment)).ok()
 }
 
 /// Hands on what a stream delivers.

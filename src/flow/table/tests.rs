@@ -1,5 +1,6 @@
 mod endings;
 mod opening;
+mod order;
 mod strangers;
 mod translated;
 
@@ -19,6 +20,8 @@ struct Script {
     decide_at: usize,
     /// Hold what was heard.
     is_holding: bool,
+    /// What the sender of each piece of data had received.
+    received: Vec<Option<u32>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +51,8 @@ impl Consumer for Script {
     fn is_answer(&self, bytes: &[u8]) -> bool {
         bytes.starts_with(b"\x16ELLO")
     }
-    fn data(&mut self, state: &mut Heard, _: &FlowView, side: Side, bytes: &[u8], _: &Moment) {
+    fn data(&mut self, state: &mut Heard, _: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
+        self.received.push(moment.received);
         state.streams[side.index()].extend_from_slice(bytes);
         state.is_decided =
             self.decide_at > 0 && state.streams.iter().map(Vec::len).sum::<usize>() >= self.decide_at;
@@ -136,6 +140,7 @@ impl Wire {
             context: self.context,
             interface: self.interface,
             link: None,
+            received: None,
         };
         self.table.push(&segment, &moment, &mut self.script)
     }

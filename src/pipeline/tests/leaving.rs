@@ -120,3 +120,37 @@ fn a_fin_of_an_earlier_connection_refuses_nobody() {
         }
     }
 }
+
+/// Taps that see one side each have clocks of their own, and packets overtake each other: what the client had received
+/// tells its Finished from early data of the same size.
+#[test]
+fn early_data_is_told_from_the_finished_by_what_the_client_had_received() {
+    let versions = [0, 43, 0, 3, 2, 3, 4];
+    let early_data = [0, 42, 0, 0];
+    let hello = client_hello_with(3, &[&versions[..], &early_data].concat());
+    let mut answer = vec![2, 0, 0, 46, 3, 3];
+    answer.extend([9; 32]);
+    answer.extend([0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+    let flight = [record(22, &answer), record(20, &[1]), record(23, &[0xaa; 80])].concat();
+    let like_finished = record(23, &[0xbb; 53]);
+    let finished = [record(23, &[0xcc; 21]), like_finished.clone()].concat();
+    let begun = || Wire::opened(DYNAMODB).client(&hello).client(&like_finished);
+    // The order in which the hello, early data, the flight and what comes behind it were captured.
+    for (name, wire, order, is_completed) in [
+        ("as sent", begun().server(&flight).client(&finished), [3, 4, 5, 6], true),
+        ("the Finished overtakes", begun().server(&flight).client(&finished), [3, 4, 6, 5], true),
+        ("all of the server first", begun().server(&flight).client(&finished), [5, 3, 4, 6], true),
+        ("no Finished", begun().server(&flight).flag(0, FIN), [3, 4, 5, 6], false),
+        ("early data overtaken", begun().server(&flight).flag(0, FIN), [3, 5, 4, 6], false),
+        ("the server overtakes", begun().server(&flight).flag(0, FIN), [5, 3, 4, 6], false),
+        ("an alert for an end", begun().server(&flight).client(&record(23, &[1; 19])), [3, 5, 4, 6], false),
+    ] {
+        let mut wire = wire;
+        let packets = wire.packets.clone();
+        wire.packets.truncate(3);
+        wire.packets.extend(order.map(|index: usize| packets[index].clone()));
+        let found = wire.record();
+        assert_eq!(found.tls.as_ref().unwrap().established, is_completed, "{name}");
+        assert_eq!(found.outcome == Outcome::Completed, is_completed, "{name}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Sender, Session};
-use crate::model::registry::KeyExchange;
+use crate::model::registry::{ExtensionId, KeyExchange};
 use crate::model::{Hello, Resumption, ServerHello, TicketDigest};
 use crate::tls::certificate::{self, Leaf};
 use crate::tls::error::TlsError;
@@ -39,12 +39,14 @@ impl Session {
                 if self.facts.client_hello.is_none() {
                     self.facts.is_truncated |= hello.is_none();
                     if let Some((hello, kind, _)) = hello {
+                        let has_cookie = hello.extensions.contains(&ExtensionId::COOKIE);
                         self.facts.client_hello = Some(hello);
-                        // The fingerprints are those of the first hello, which this is not behind it.
-                        if !self.client.has_changed_cipher {
-                            (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
-                        }
+                        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
                         self.note_abbreviated_handshake();
+                        // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
+                        if self.client.has_changed_cipher || has_cookie {
+                            self.miss_first_hello();
+                        }
                     }
                 } else if self.facts.second_client_hello.is_none()
                     && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
@@ -54,6 +56,27 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// The only ClientHello seen is the second one. It says what the first did but for what the HelloRetryRequest asked
+    /// for [RFC 8446 section 4.1.2]: of that, and of the fingerprints, which are the first one's, nothing is known.
+    pub(super) fn miss_first_hello(&mut self) {
+        self.facts.is_truncated = true;
+        self.errors.insert(TlsError::HandshakeGap);
+        (self.facts.ja3, self.facts.ja4) = (None, None);
+        if let Some(hello) = self.facts.client_hello.as_mut().filter(|hello| !hello.key_shares.is_empty()) {
+            hello.key_shares.clear();
+        }
+    }
+
+    /// True where the only ClientHello seen sends a share for what the HelloRetryRequest asks for, and the beginning of the
+    /// client's stream is missing: that retry answers another hello, as none is for a group whose share it had been sent
+    /// [RFC 8446 section 4.2.8].
+    pub(super) fn is_first_hello_lost(&self) -> bool {
+        let hello = self.facts.client_hello.as_ref().filter(|_| self.facts.second_client_hello.is_none());
+        let group = self.facts.hello_retry_request.as_ref().and_then(|retry| retry.key_share);
+        self.lacks_beginning
+            && hello.zip(group).is_some_and(|(hello, group)| hello.key_shares.contains(&group))
     }
 
     pub(super) fn server_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {

@@ -373,6 +373,51 @@ fn misses_the_first_hello_before_a_change_of_cipher() {
 }
 
 #[test]
+fn takes_the_second_hello_for_no_first_one() {
+    let hello = |more: &[Vec<u8>]| {
+        let shares = vector16(&[numbers(&[23]), vector16(&[5; 65])].concat());
+        let mut extensions = vec![
+            sni(b"a.example"),
+            extension(10, &vector16(&numbers(&[29, 23]))),
+            extension(43, &vector8(&[3, 4])),
+            extension(51, &shares),
+        ];
+        extensions.extend_from_slice(more);
+        record(22, &message(1, &client_body(0x0303, &[3; 32], &[0x1301], &extensions)))
+    };
+    let extensions = [extension(43, &[3, 4]), extension(51, &[0, 23])];
+    let retry = message(2, &server_body(0x0303, &server_hello::RETRY_RANDOM, &[3; 32], 0x1301, &extensions));
+    let extensions = [extension(43, &[3, 4]), extension(51, &[0, 23, 0, 1, 9])];
+    let chosen = message(2, &server_body(0x0303, &[9; 32], &[3; 32], 0x1301, &extensions));
+    let server = record(22, &[retry, chosen.clone()].concat());
+    let cookie = [extension(44, &vector16(&[1; 8]))];
+    let lose: fn(&mut Session) = Session::client_gap;
+    for (name, begin, client, server, is_second) in [
+        ("behind a change of cipher", lose, [CCS.to_vec(), hello(&[])].concat(), &server, true),
+        ("behind what was lost", lose, hello(&[]), &server, true),
+        ("joined in the middle", Session::join, hello(&[]), &server, true),
+        ("with a cookie", |_| {}, hello(&cookie), &server, true),
+        ("with a cookie, its retry unseen", Session::join, hello(&cookie), &record(22, &chosen), true),
+        ("joined at the first one", Session::join, hello(&[]), &record(22, &chosen), false),
+        // It is asked again for what it has sent: no handshake.
+        ("all there", |_| {}, hello(&[]), &server, false),
+    ] {
+        let mut session = Session::new();
+        begin(&mut session);
+        session.server(server, at(1));
+        session.client(&client, at(2));
+        let facts = session.finish();
+        let first = facts.client_hello.as_ref().unwrap();
+        assert_eq!(first.key_shares.is_empty(), is_second, "{name}");
+        assert_eq!((facts.ja3.is_none(), facts.ja4.is_none()), (is_second, is_second), "{name}");
+        assert_eq!(facts.is_choice_offered(), name != "all there", "{name}");
+        assert!(facts.is_truncated || !is_second, "{name}");
+        // What both have in common.
+        assert_eq!((facts.sni(), first.supported_groups.len()), (Sni::Name("a.example"), 2), "{name}");
+    }
+}
+
+#[test]
 fn waits_for_the_second_hello_behind_early_data() {
     let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
     let hello = record(22, &message(1, &modern_body()));

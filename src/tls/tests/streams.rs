@@ -270,6 +270,67 @@ fn gives_the_same_facts_byte_by_byte() {
     assert_eq!(session.finish(), run(&client, &server));
 }
 
+/// What is told of a cut hello is told of the whole one, too; and what was not seen is not told to be absent.
+#[test]
+fn a_cut_hello_says_nothing_of_what_was_cut() {
+    use crate::model::EncryptedHello::{NotSeen, NotSent, Sent};
+    let mut errors = TlsErrors::default();
+    let mut read = |body: &[u8], is_whole| client_hello::read(body, is_whole, &mut errors);
+    let body = modern_body();
+    let whole = read(&body, true).unwrap();
+    for length in 0..body.len() {
+        let Some(cut) = read(&body[..length], false) else { continue };
+        assert!(cut.cipher_suites.is_empty() || cut.cipher_suites == whole.cipher_suites, "{length}");
+        assert!(
+            cut.supported_groups.is_empty() || cut.supported_groups == whole.supported_groups,
+            "{length}"
+        );
+        assert!(cut.alpn.is_empty() || cut.alpn == whole.alpn, "{length}");
+        assert!(cut.key_shares.is_empty() || cut.key_shares == whole.key_shares, "{length}");
+        let is_versions_seen = !cut.supported_versions.is_empty();
+        assert_eq!(cut.max_version(), whole.max_version().filter(|_| is_versions_seen), "{length}");
+        assert_eq!(cut.min_version(), whole.min_version().filter(|_| is_versions_seen), "{length}");
+        assert_eq!(cut.encrypted_hello(), if cut.has_ech { Sent } else { NotSeen }, "{length}");
+    }
+    let shares = || extension(51, &[7; 40]);
+    let versions = |least| extension(43, &vector8(&numbers(&[0x0303, least])));
+    for (version, extensions, cut, whole) in [
+        (0x0303, vec![sni(b"a.example"), shares()], NotSeen, NotSent),
+        (0x0303, vec![sni(b"a.example"), versions(0x0304), shares()], NotSeen, NotSent),
+        // It comes with TLS 1.3 alone.
+        (0x0301, vec![sni(b"a.example"), shares()], NotSent, NotSent),
+        (0x0303, vec![sni(b"a.example"), versions(0x0302), shares()], NotSent, NotSent),
+        // Nothing comes behind a pre_shared_key.
+        (0x0303, vec![sni(b"a.example"), extension(41, &[7; 40])], NotSent, NotSent),
+        (0x0303, vec![sni(b"a.example"), extension(0xfe0d, &[7; 40])], Sent, Sent),
+    ] {
+        let body = client_body(version, &[], &[0x1301], &extensions);
+        let of = |hello: Option<crate::model::Hello<ClientHello>>| hello.unwrap().encrypted_hello();
+        assert_eq!(of(read(&body[..body.len() - 9], false)), cut, "{version:#06x} {extensions:x?}");
+        assert_eq!(of(read(&body, true)), whole, "{version:#06x} {extensions:x?}");
+    }
+}
+
+/// The second hello is the first one but for what the retry asks for.
+#[test]
+fn the_second_hello_tells_what_was_cut_of_the_first() {
+    use crate::model::EncryptedHello::{NotSeen, NotSent, Sent};
+    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
+    for (more, expected) in [(extension(5, &[1; 5]), NotSent), (extension(0xfe0d, &[7; 40]), Sent)] {
+        let lost = more.len();
+        let extensions = [sni(b"a.example"), extension(43, &vector8(&[3, 4])), more];
+        let hello = record(22, &message(1, &client_body(0x0303, &[], &[0x1301], &extensions)));
+        for (second, expected) in [(&[][..], NotSeen), (&hello, expected)] {
+            let mut session = Session::new();
+            session.client(&hello[..hello.len() - lost], at(1));
+            session.client_gap();
+            session.server(&record(22, &message(2, &retry)), at(2));
+            session.client(second, at(3));
+            assert_eq!(session.finish().encrypted_hello(), expected);
+        }
+    }
+}
+
 #[test]
 fn leaves_a_server_hello_without_its_suite_out() {
     let server = record(22, &old_server(&[1; 32], 0xc02f));
