@@ -86,7 +86,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     }
     redactor.apply_accounts(&mut accounts);
     if let Report::Html(sink) = &mut report {
-        evidence::tell_inputs(sink, &job.inputs, &mut redactor, &mut accounts);
+        evidence::tell_inputs(sink, &job.inputs, &mut redactor);
     }
     report.finish(&accounts)?;
 

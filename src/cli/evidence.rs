@@ -12,7 +12,6 @@ use crate::config::Resolved;
 use crate::export::Redactor;
 use crate::export::report::{InputFact, Origin, Report, ReportOptions};
 use crate::policy::profile;
-use crate::telemetry::Accounts;
 
 /// Bytes hashed at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -53,7 +52,6 @@ pub fn tell_inputs<W: io::Write>(
     report: &mut Report<W>,
     inputs: &[Input],
     redactor: &mut Redactor,
-    accounts: &mut Accounts,
 ) {
     let facts = inputs
         .iter()
@@ -66,12 +64,6 @@ pub fn tell_inputs<W: io::Write>(
             Input::StandardInput => InputFact { name: "standard input".to_owned(), content: None },
         })
         .collect();
-    for note in &mut accounts.damage {
-        note.file = redactor.name(&note.file).into_owned();
-    }
-    for file in &mut accounts.files_passed_over {
-        *file = redactor.name(file).into_owned();
-    }
     report.redact(redactor);
     report.inputs(Origin::Captures, facts);
 }
