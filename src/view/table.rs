@@ -6,7 +6,7 @@ use super::flow_rows;
 use super::page::{Page, Piece, Signs, Tone, piece};
 use super::summary::{Finding, Summary};
 use super::text::{bytes, count, thousands};
-use crate::export::Sink;
+use crate::export::{Redactor, Sink};
 use crate::model::{Completeness, Eviction, Record, Service, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
 
@@ -94,6 +94,11 @@ impl<W: Write> Table<W> {
     /// Writes to `output` once, in [`finish`](Sink::finish).
     pub fn new(options: TableOptions, output: W) -> Self {
         Self { options, summary: Summary::default(), output }
+    }
+
+    /// Replaces account ids in what the configuration says; before [`finish`](Sink::finish).
+    pub fn redact(&mut self, redactor: &mut Redactor) {
+        self.options.facts.iter_mut().for_each(|fact| *fact = redactor.name(fact).into_owned());
     }
 
     /// The output.
