@@ -48,11 +48,7 @@ pub fn prefix_list(config: &Resolved) -> String {
 }
 
 /// Hands over the captures with their hashes, account ids in their names replaced.
-pub fn tell_inputs<W: io::Write>(
-    report: &mut Report<W>,
-    inputs: &[Input],
-    redactor: &mut Redactor,
-) {
+pub fn tell_inputs<W: io::Write>(report: &mut Report<W>, inputs: &[Input], redactor: &mut Redactor) {
     let facts = inputs
         .iter()
         .map(|input| match input {

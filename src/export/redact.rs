@@ -381,8 +381,7 @@ fn keyed(key: &[u8], id: &str) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
         mac.update(&input);
         let hash = mac.finalize().into_bytes();
-        let alias: String =
-            hash.iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let alias: String = hash.iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
         if !alias.bytes().all(|byte| byte.is_ascii_digit()) {
             return alias;
         }

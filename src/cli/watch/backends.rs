@@ -71,7 +71,10 @@ pub(super) fn open(config: &Arc<Resolved>, names: &Names) -> anyhow::Result<Open
         ));
     }
     for name in missing {
-        tracing::warn!(interface = names.hide(name), "The interface is not there or not up; it is watched once it is.");
+        tracing::warn!(
+            interface = names.hide(name),
+            "The interface is not there or not up; it is watched once it is."
+        );
     }
     let heard = Heard::default();
     let Chosen { ready, attached, refused, backend, reason } = choose(config, &heard, &links)?;

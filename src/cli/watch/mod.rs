@@ -133,7 +133,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         })
         .map_err(cannot_run)?;
 
-    let mut daemon = Daemon { args, command_line, config, names, live, lost, ended, selections, listening: None };
+    let mut daemon =
+        Daemon { args, command_line, config, names, live, lost, ended, selections, listening: None };
     let finished = runtime.block_on(daemon.run(listener, reload));
     drop(log);
     finished
@@ -301,7 +302,10 @@ impl Daemon<'_> {
             Err(error) => {
                 let why = super::in_full(&error);
                 let _ = self.live.ask(Question::Refused(why.clone()));
-                tracing::error!(error = self.names.hide(&why), "The new configuration was refused; the old one stays in use.");
+                tracing::error!(
+                    error = self.names.hide(&why),
+                    "The new configuration was refused; the old one stays in use."
+                );
             }
         }
     }
@@ -387,7 +391,9 @@ impl Told {
             _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
         };
         match (&failure, &self.failure) {
-            (Some(why), None) => tracing::error!(why = names.hide(why), "Nothing is captured; it is tried again."),
+            (Some(why), None) => {
+                tracing::error!(why = names.hide(why), "Nothing is captured; it is tried again.")
+            }
             (None, Some(_)) => tracing::info!("Packets are captured again."),
             _ => {}
         }

@@ -138,7 +138,8 @@ pub(super) fn find_run(text: &str, from: usize) -> Option<usize> {
             let before = bytes.get(..start).unwrap_or_default();
             let after = bytes.get(end..).unwrap_or_default();
             let is_behind_escape = is_behind_escape(before, escaped);
-            let is_free = is_behind_escape || escaped == 0 && !before.last().is_some_and(u8::is_ascii_alphabetic);
+            let is_free =
+                is_behind_escape || escaped == 0 && !before.last().is_some_and(u8::is_ascii_alphabetic);
             // The signs of an escaped byte are no part of the word behind it.
             let head = if is_behind_escape { &[] } else { before };
             if is_free && !after.first().is_some_and(u8::is_ascii_alphanumeric)
