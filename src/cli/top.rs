@@ -155,7 +155,7 @@ impl Screen {
 
 /// Columns and lines of a picture as text.
 fn text_size() -> (u16, u16) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u16>().ok());
+    let number = |name| std::env::var(name).ok()?.parse::<u16>().ok().filter(|number| *number > 0);
     let measured = terminal_size::terminal_size_of(io::stdout());
     let columns = number("COLUMNS").or(measured.map(|(columns, _)| columns.0)).unwrap_or(80);
     let lines = number("LINES").or(measured.map(|(_, lines)| lines.0)).unwrap_or(DEFAULT_LINES);

@@ -65,7 +65,8 @@ impl TableOptions {
     #[must_use]
     pub fn of_stdout() -> Self {
         let stdout = io::stdout();
-        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let columns =
+            std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
         let measured = || terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()

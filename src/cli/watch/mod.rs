@@ -36,6 +36,7 @@ use super::analyze::redaction;
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
+use crate::export::plain::is_active;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
 use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
@@ -66,7 +67,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let config =
         config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
     let config = Arc::new(config);
-    let mut log = log::start(form(args), level(args), has_color());
+    let mut log = log::start(form(args), level(args), has_color(), is_active);
     let names = Names::new(redaction(&config));
     tell_warnings(&config, &names);
 
