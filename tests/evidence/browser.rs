@@ -1,6 +1,7 @@
 //! The report in a browser: it fits wide and narrow windows, in light and dark, and prints.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::{folder, html, of_all_captures};
 use crate::support::{is_there, run};
 
 /// Runs the browser; gives what it writes to standard output.
-fn chromium(profile: &std::path::Path, arguments: &[String]) -> String {
+fn chromium(profile: &Path, arguments: &[String]) -> String {
     let mut command = Command::new("timeout");
     command.arg("120").arg("chromium").args([
         "--headless",
@@ -87,17 +88,17 @@ fn no_word_of_a_stranger_runs_off_the_paper() {
     assert!(page.contains(&word));
     // As it is printed, on a screen as wide as the paper; the report itself lets no script run.
     let policy = page.split("<meta http-equiv=").nth(1).unwrap().split('>').next().unwrap();
-    let page = page
-        .replace(&format!("<meta http-equiv={policy}>"), "")
-        .replace("@media print", "@media all")
-        .replace("</body>", "<script>document.title = document.documentElement.scrollWidth</script></body>");
-    fs::write(&report, page).unwrap();
-    let arguments = [
-        format!("--window-size={PAPER},800"),
-        "--dump-dom".to_owned(),
-        format!("file://{}", report.display()),
-    ];
-    let dom = chromium(&folder.path().join("profile"), &arguments);
-    let wide = dom.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
-    assert_eq!(wide, PAPER.to_string());
+    let page = page.replace(&format!("<meta http-equiv={policy}>"), "").replace("@media print", "@media all");
+    assert_eq!(excess(folder.path(), &page, PAPER), "0");
+}
+
+/// Pixels by which a page is wider than the window, as the browser says.
+pub fn excess(folder: &Path, page: &str, width: u32) -> String {
+    let file = folder.join("measured.html");
+    let script = "<script>document.title = document.documentElement.scrollWidth - innerWidth</script></body>";
+    fs::write(&file, page.replace("</body>", script)).unwrap();
+    let arguments =
+        [format!("--window-size={width},800"), "--dump-dom".to_owned(), format!("file://{}", file.display())];
+    let dom = chromium(&folder.join("profile"), &arguments);
+    dom.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or(&dom).to_owned()
 }
