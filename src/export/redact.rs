@@ -134,13 +134,17 @@ impl Redactor {
                 self.optional(text);
             }
             let later = [&mut http.later.unsigned, &mut http.later.long_term];
-            later.into_iter().flatten().for_each(|request| self.optional(&mut request.host));
+            for request in later.into_iter().flatten() {
+                self.optional(&mut request.host);
+                self.optional(&mut request.target);
+            }
         }
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
         }
         self.endpoint(&mut record.endpoint);
         self.optional(&mut record.path.name);
+        record.path.open_rules.iter_mut().for_each(|name| self.string(name));
         if let Some(host) = record.host.as_deref_mut() {
             for name in [&mut host.process, &mut host.unit].into_iter().flatten() {
                 if has_id(name) {
@@ -607,7 +611,7 @@ mod tests {
             for field in all.into_iter().chain([&mut http.scope_service, &mut http.sdk]) {
                 *field = Some(text.into());
             }
-            let later = LaterRequest { host: Some(text.into()), target: None };
+            let later = LaterRequest { host: Some(text.into()), target: Some(text.into()) };
             (http.later.unsigned, http.later.long_term) = (Some(later.clone()), Some(later));
         }
         if let Some(proxy) = &mut record.proxy {
@@ -618,6 +622,7 @@ mod tests {
         record.endpoint.partition = Some(text.into());
         record.endpoint.conflict = vec![format!("{text} is not {text}")];
         record.path.name = Some(text.into());
+        record.path.open_rules = vec![text.into()];
         if let Some(policy) = &mut record.policy {
             policy.profile = text.into();
             for violation in &mut policy.violations {
