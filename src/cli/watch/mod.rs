@@ -7,6 +7,7 @@
 mod backends;
 mod confinement;
 mod feed;
+mod names;
 mod recorder;
 mod records;
 mod systemd;
@@ -28,13 +29,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
 
+use self::names::Names;
 use self::recorder::{Beginning, Question, Recorder, Reloaded};
 use self::records::{Destination, Lost, Writer};
 use super::analyze::redaction;
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
-use crate::export::Redactor;
+use crate::export::plain::is_active;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
 use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
@@ -65,18 +67,18 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let config =
         config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
     let config = Arc::new(config);
-    let mut log = log::start(form(args), level(args), has_color());
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let mut log = log::start(form(args), level(args), has_color(), is_active);
+    let names = Names::new(redaction(&config));
+    tell_warnings(&config, &names);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     // Whoever asks for a reload while everything is being opened must not end the program.
     let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
-    let mut redactor = Redactor::new(redaction(&config));
-    let open = feed::open(args, &config, &mut redactor)?;
+    let open = feed::open(args, &config, &names)?;
     let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
-    confinement::give_up(&config, &open)?;
+    confinement::give_up(&config, &open, &names)?;
     let feed::Open { feed, watching, follower, senders, unwanted: _unwanted, .. } = open;
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
@@ -84,8 +86,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let records = destination.describe(&config.output);
     tracing::info!(
         source = watching.backend,
-        interfaces = recorder::shown(&watching, &mut redactor).interfaces.join(", "),
-        records = &*redactor.name(&records),
+        interfaces = names.hide(&watching.interfaces.join(", ")),
+        records = names.hide(&records),
         %address,
         "Watching begins; http://{address}/ shows what is seen."
     );
@@ -98,7 +100,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let attribution = match follower {
         Some(follower) => {
             let changes = Arc::default();
-            backends::follow(follower, &live, Arc::clone(&changes), selected).map_err(cannot_run)?;
+            backends::follow(follower, &live, &names, Arc::clone(&changes), selected).map_err(cannot_run)?;
             let attribution = Attribution::open(recorder::post(&config), changes);
             attribution
                 .map(|attribution| match senders {
@@ -119,7 +121,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         monitor: live.monitor(),
         watching,
         log_lost: log.lost_lines(),
-        redactor,
+        names: names.clone(),
         attribution,
     };
     let recorder = Recorder::new(beginning).map_err(Failure::CannotRun)?;
@@ -132,7 +134,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         })
         .map_err(cannot_run)?;
 
-    let mut daemon = Daemon { args, command_line, config, live, lost, ended, selections, listening: None };
+    let mut daemon =
+        Daemon { args, command_line, config, names, live, lost, ended, selections, listening: None };
     let finished = runtime.block_on(daemon.run(listener, reload));
     drop(log);
     finished
@@ -143,6 +146,7 @@ struct Daemon<'a> {
     args: &'a Watch,
     command_line: CommandLine,
     config: Arc<Resolved>,
+    names: Names,
     live: Arc<Live<Question>>,
     lost: Arc<Lost>,
     ended: oneshot::Receiver<Option<Box<Accounts>>>,
@@ -185,7 +189,7 @@ impl Signals {
 impl Daemon<'_> {
     async fn run(&mut self, listener: TcpListener, reload: Signal) -> Result<Finished, Failure> {
         let mut signals = Signals::new(reload).map_err(cannot_run)?;
-        let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
+        let server = Server::new(Arc::new(self.desk()), Limits::default());
         self.listen_with(&server, listener).map_err(cannot_run)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
@@ -208,7 +212,7 @@ impl Daemon<'_> {
                 }
                 _ = look.tick() => {
                     let health = self.live.health();
-                    told.tell(&health);
+                    told.tell(&health, &self.names);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         is_ready = true;
                         systemd::ready(&self.status());
@@ -293,13 +297,16 @@ impl Daemon<'_> {
     async fn reload(&mut self, server: &Arc<Server>) {
         match self.try_reload(server).await {
             Ok(()) => tracing::info!(
-                profile = self.config.policy.settings.profile.as_ref() as &str,
+                profile = self.names.hide(&self.config.policy.settings.profile),
                 "The configuration was read again and is in use."
             ),
             Err(error) => {
                 let why = super::in_full(&error);
                 let _ = self.live.ask(Question::Refused(why.clone()));
-                tracing::error!(error = why, "The new configuration was refused; the old one stays in use.");
+                tracing::error!(
+                    error = self.names.hide(&why),
+                    "The new configuration was refused; the old one stays in use."
+                );
             }
         }
     }
@@ -327,7 +334,7 @@ impl Daemon<'_> {
                 tracing::warn!("The engine is behind; it takes the new configuration when it comes to it.")
             }
         }
-        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        tell_warnings(&config, &self.names);
         if config.capture.interfaces != self.config.capture.interfaces {
             // A replay has no interfaces, and nobody listens.
             let _ = self.selections.send(Selection::new(&config.capture.interfaces));
@@ -343,7 +350,7 @@ impl Daemon<'_> {
 
     /// Tells the service manager that all is well, where that is so.
     async fn tell_alive(&self) {
-        let desk = Desk(Arc::clone(&self.live));
+        let desk = self.desk();
         let answer = tokio::time::timeout(crate::serve::ANSWER_TIME, desk.answer(View::Alive)).await;
         if matches!(answer, Ok(Some(_))) {
             systemd::alive();
@@ -354,7 +361,11 @@ impl Daemon<'_> {
 
     fn status(&self) -> String {
         let health = self.live.health();
-        format!("{} on {}", health.backend, health.interfaces.join(", "))
+        format!("{} on {}", health.backend, self.names.hide(&health.interfaces.join(", ")))
+    }
+
+    fn desk(&self) -> Desk {
+        Desk { live: Arc::clone(&self.live), names: self.names.clone() }
     }
 }
 
@@ -367,7 +378,7 @@ struct Told {
 }
 
 impl Told {
-    fn tell(&mut self, health: &Health) {
+    fn tell(&mut self, health: &Health, names: &Names) {
         let restarts = health.restarts.values().sum();
         if restarts > self.restarts {
             tracing::warn!(
@@ -381,7 +392,9 @@ impl Told {
             _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
         };
         match (&failure, &self.failure) {
-            (Some(why), None) => tracing::error!(why, "Nothing is captured; it is tried again."),
+            (Some(why), None) => {
+                tracing::error!(why = names.hide(why), "Nothing is captured; it is tried again.")
+            }
             (None, Some(_)) => tracing::info!("Packets are captured again."),
             _ => {}
         }
@@ -390,13 +403,16 @@ impl Told {
 }
 
 /// Passes questions to the engine and its recorder.
-struct Desk(Arc<Live<Question>>);
+struct Desk {
+    live: Arc<Live<Question>>,
+    names: Names,
+}
 
 impl Answers for Desk {
     fn answer(&self, view: View) -> Pin<Box<dyn Future<Output = Option<Bytes>> + Send + '_>> {
         Box::pin(async move {
             let (reply, body) = oneshot::channel();
-            if !self.0.ask(Question::Show(view, reply)) {
+            if !self.live.ask(Question::Show(view, reply)) {
                 return None;
             }
             body.await.ok()
@@ -404,7 +420,7 @@ impl Answers for Desk {
     }
 
     fn readiness(&self) -> Result<String, String> {
-        let health = self.0.health();
+        let health = self.live.health();
         if health.has_no_interface() {
             return Err(format!("not capturing: {NO_INTERFACE}"));
         }
@@ -412,9 +428,14 @@ impl Answers for Desk {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
             State::Over => Ok("the replay is over".to_owned()),
             State::Starting => Err("starting".to_owned()),
-            State::Failing(why) => Err(format!("not capturing: {why}")),
+            State::Failing(why) => Err(format!("not capturing: {}", self.names.hide(&why))),
         }
     }
+}
+
+/// Tells what is odd about a configuration.
+fn tell_warnings(config: &Resolved, names: &Names) {
+    config.warnings.iter().for_each(|warning| tracing::warn!("{}", names.hide(warning)));
 }
 
 /// A change of what cannot change is no half-taken configuration: it is refused.

@@ -457,6 +457,23 @@ fn describes_what_it_resolved_to() {
     }
 }
 
+/// Whoever reads it on a terminal need not have written the file.
+#[test]
+fn describes_no_name_as_more_than_a_name() {
+    let page = describe(&parsed(
+        "[policy]\nprofile = \"\\u202eown\"\n[profile.\"\\u202eown\"]\nextends = \"aws-dynamodb\"\n\
+         [[policy.exception]]\nrule = \"weak_cipher\"\nowner = \"o\\n  redaction: off\"\nreason = \"r\"\nexpires = \"2027-01-01\"",
+    ));
+    assert!(
+        page.contains("(o\\u{a}  redaction: off)") && page.contains("policy, profile \\u{202e}own"),
+        "{page}"
+    );
+    assert!(
+        !page.chars().any(|character| character != '\n' && crate::export::plain::is_active(character)),
+        "{page}"
+    );
+}
+
 #[test]
 fn survives_any_bytes() {
     let example = EXAMPLE.as_bytes();
