@@ -4,17 +4,18 @@
 //! what was lost. libpcap keeps a buffer for each interface; what is read from it is copied once, because
 //! it lends only one packet at a time. It never waits for the reader and never looks into a frame.
 
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pcap::{Active, Capture, Error, Precision};
 
-use super::frame::{Frame, Interface};
+use super::frame::Interface;
 use super::link_type::LinkType;
-use super::live::{Link, LinkCounts, LiveError, LiveSource};
+use super::live::{Link, LinkCounts, LiveError, LiveSource, Take};
 use super::memory;
-use super::merge::{Queue, Taken, moment_of};
+use super::merge::{Queue, TakeOne, Taken, moment_of};
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::readiness;
@@ -256,15 +257,15 @@ impl Queue for Handle {
         self.packets.get(self.given).map(|packet| packet.timestamp)
     }
 
-    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
-        let Some(packet) = self.packets.get(self.given) else { return };
+    fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()> {
+        let Some(packet) = self.packets.get(self.given) else { return ControlFlow::Continue(()) };
         self.given += 1;
         take(Taken {
             interface: self.interface,
             timestamp: packet.timestamp,
             wire_bytes: packet.wire_bytes,
             data: self.bytes.get(packet.start..packet.end).unwrap_or_default(),
-        });
+        })
     }
 }
 
@@ -327,7 +328,7 @@ impl LiveSource for Pcap {
         &mut self,
         wait: Duration,
         most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+        take: &mut Take<'_>,
     ) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
     }

@@ -1,6 +1,7 @@
 //! What every live back-end gives, and is told.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,6 +148,9 @@ impl LiveError {
     }
 }
 
+/// Takes a frame, and says whether it takes the next one as well.
+pub type Take<'a> = dyn FnMut(&Frame<'_>, &[Interface]) -> ControlFlow<()> + 'a;
+
 /// A source of frames of this host's interfaces. It belongs to one thread.
 pub trait LiveSource: Send {
     /// The word of the back-end: `ebpf`, `afpacket`, `pcap`.
@@ -165,8 +169,9 @@ pub trait LiveSource: Send {
     /// another one, but only in [`LiveSource::attach`], and when no frame of it is under way.
     fn interfaces(&self) -> &[Interface];
 
-    /// Gives every waiting frame to `take`, at most `most` of them, and says how many they were. It waits no
-    /// longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
+    /// Gives every waiting frame to `take`, at most `most` of them and none after the one at which `take` breaks off,
+    /// and says how many they were. What is not given stays where it is; where that becomes too much, it is dropped
+    /// there and counted. It waits no longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
     /// hardware or kernel took off stand in the frame again; timestamps are UTC.
     ///
     /// # Errors
@@ -175,8 +180,24 @@ pub trait LiveSource: Send {
         &mut self,
         wait: Duration,
         most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+        take: &mut Take<'_>,
     ) -> Result<usize, LiveError>;
+
+    /// As [`LiveSource::poll`], for `each` that takes whatever comes.
+    ///
+    /// # Errors
+    /// As [`LiveSource::poll`].
+    fn poll_all(
+        &mut self,
+        wait: Duration,
+        most: usize,
+        each: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        self.poll(wait, most, &mut |frame, interfaces| {
+            each(frame, interfaces);
+            ControlFlow::Continue(())
+        })
+    }
 
     /// Interfaces that it gave up by itself since it was asked last, and why. To be attached again where they are
     /// still to be watched.

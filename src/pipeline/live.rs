@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Batches go round: in a steady state nothing is allocated per frame, and no lock is taken. When the
-//! engine is behind, frames of live interfaces are dropped and counted; recorded ones wait.
+//! engine is behind, frames wait: those of live interfaces in the ring of their source, which drops and counts what it
+//! has no room for. Nothing is dropped between the source and the engine.
 //! A reader that no longer comes back is given up and replaced by the supervisor.
 
 mod batch;

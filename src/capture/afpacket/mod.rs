@@ -26,9 +26,9 @@ use ipnet::IpNet;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::ring::Ring;
-use super::frame::{Frame, Interface};
+use super::frame::Interface;
 use super::link_type::LinkType;
-use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
 use super::memory;
 use super::places::Places;
 use super::reading::{self, Queues};
@@ -412,7 +412,7 @@ impl LiveSource for AfPacket {
         &mut self,
         wait: Duration,
         most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+        take: &mut Take<'_>,
     ) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
     }

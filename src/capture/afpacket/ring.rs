@@ -1,12 +1,13 @@
 //! A ring and how far it was read.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::block::{self, Place};
 use super::filter;
-use crate::capture::merge::{Queue, Taken, moment_of};
+use crate::capture::merge::{Queue, TakeOne, Taken, moment_of};
 use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
 
@@ -122,10 +123,10 @@ impl Queue for Ring {
     }
 
     #[inline]
-    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
-        let Some(place) = self.head else { return };
-        let Some(block) = self.mapped.block(self.block) else { return };
-        take(Taken {
+    fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()> {
+        let Some(place) = self.head else { return ControlFlow::Continue(()) };
+        let Some(block) = self.mapped.block(self.block) else { return ControlFlow::Continue(()) };
+        let flow = take(Taken {
             interface: self.interface,
             timestamp: place.timestamp,
             wire_bytes: place.wire_bytes,
@@ -137,6 +138,7 @@ impl Queue for Ring {
         if self.head.is_none() {
             self.leave_block();
         }
+        flow
     }
 }
 

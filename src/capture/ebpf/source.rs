@@ -22,7 +22,7 @@ use super::senders::Senders;
 use super::{Attachment, Faults, Options};
 use crate::capture::frame::{Frame, Interface};
 use crate::capture::link_type::LinkType;
-use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
 use crate::capture::places::Places;
 
 /// Where programs hang, and what they are called.
@@ -174,7 +174,7 @@ impl EbpfSource {
         }
     }
 
-    fn drain(&mut self, most: usize, take: &mut dyn FnMut(&Frame<'_>, &[Interface])) -> usize {
+    fn drain(&mut self, most: usize, take: &mut Take<'_>) -> usize {
         let mut count = 0;
         while count < most {
             let Some(item) = self.ring.next() else {
@@ -207,8 +207,10 @@ impl EbpfSource {
                 wire_bytes: event.wire_bytes,
                 data: bytes,
             };
-            take(&frame, self.places.interfaces());
             count += 1;
+            if take(&frame, self.places.interfaces()).is_break() {
+                break;
+            }
         }
         count
     }
@@ -281,7 +283,7 @@ impl LiveSource for EbpfSource {
         &mut self,
         wait: Duration,
         most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+        take: &mut Take<'_>,
     ) -> Result<usize, LiveError> {
         let deadline = Instant::now() + wait;
         self.clock.look();

@@ -17,7 +17,7 @@ use crate::telemetry::{Accounts, DamageNote};
 /// apart, so that it is long gone.
 pub(super) const TOLD_APART: usize = 512;
 
-/// Interfaces whose counts are kept apart after their source is gone, or where the engine was behind.
+/// Interfaces whose counts are kept apart after their source is gone.
 const MAX_RETIRED: usize = 1_024;
 
 /// A hundred times what a reader needs to come back from the kernel.
@@ -127,8 +127,6 @@ pub(super) struct Shared {
 struct Counts {
     retired: Vec<LinkCounts>,
     now: Vec<LinkCounts>,
-    /// Frames dropped because the engine was behind, by interface.
-    behind: BTreeMap<Arc<str>, u64>,
     /// What interfaces lost before: interface, reason, packets.
     lost_before: Vec<(Arc<str>, &'static str, u64)>,
 }
@@ -241,14 +239,6 @@ impl Shared {
         lock(&self.damage).get(told..).unwrap_or_default().to_vec()
     }
 
-    /// Frames were dropped because the engine was behind.
-    pub fn add_behind(&self, interface: &Arc<str>, frames: u64) {
-        let behind = &mut lock(&self.counts).behind;
-        let is_told_apart = behind.len() < MAX_RETIRED || behind.contains_key(interface);
-        let name = if is_told_apart { Arc::clone(interface) } else { Arc::from(OTHERS) };
-        *behind.entry(name).or_default() += frames;
-    }
-
     /// Adds what the kernel and the reader counted to what the engine did.
     pub fn complete(&self, accounts: &mut Accounts) {
         let counts = lock(&self.counts);
@@ -267,13 +257,9 @@ impl Shared {
             for (stage, reason, lost) in &link.dropped {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
             }
-            accounts.dropped.entry((name, "ring", ENGINE_BEHIND)).or_default();
         }
         for (interface, reason, packets) in &counts.lost_before {
             *accounts.dropped.entry((interface.to_string(), "nic", reason)).or_default() += packets;
-        }
-        for (interface, frames) in &counts.behind {
-            *accounts.dropped.entry((interface.to_string(), "ring", ENGINE_BEHIND)).or_default() += frames;
         }
     }
 
@@ -290,9 +276,6 @@ impl Shared {
         self.sleep.1.notify_all();
     }
 }
-
-/// Why frames are dropped between the reader and the engine.
-pub(super) const ENGINE_BEHIND: &str = "engine_behind";
 
 /// A panic while a lock was held leaves counts that are at worst a little old.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
