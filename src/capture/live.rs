@@ -67,7 +67,13 @@ pub struct LinkCounts {
     pub last_skipped: Option<Timestamp>,
     /// Packets lost, by stage (`nic`, `kernel`, `ring`) and reason.
     pub dropped: Vec<(&'static str, &'static str, u64)>,
+    /// Packets that came in and that went out, where the kernel part tells them apart: what the interface counts
+    /// besides passed it by.
+    pub met: Met,
 }
+
+/// Packets that came in, and that went out; `None` where that is not told.
+pub type Met = [Option<u64>; 2];
 
 /// What interfaces are called together that are not told apart any more.
 pub const OTHERS: &str = "other";
@@ -85,6 +91,11 @@ impl LinkCounts {
         self.last_skipped = self.last_skipped.max(other.last_skipped);
         for (stage, reason, packets) in &other.dropped {
             self.add_dropped(stage, reason, *packets);
+        }
+        for (mine, theirs) in self.met.iter_mut().zip(other.met) {
+            if let Some(theirs) = theirs {
+                *mine = Some(mine.unwrap_or_default() + theirs);
+            }
         }
     }
 
@@ -176,12 +187,7 @@ pub trait LiveSource: Send {
     ///
     /// # Errors
     /// Where nothing can be read any more.
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut Take<'_>,
-    ) -> Result<usize, LiveError>;
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError>;
 
     /// As [`LiveSource::poll`], for `each` that takes whatever comes.
     ///

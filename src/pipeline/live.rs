@@ -19,6 +19,7 @@ mod source;
 mod tests;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -29,6 +30,7 @@ pub use source::{Change, Feed, Health, NO_INTERFACE, OpenSource, STALLED, State}
 
 use self::batch::{BATCHES, Batch};
 use self::source::Shared;
+use crate::capture::Met;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
 use crate::telemetry::{Accounts, DamageNote};
@@ -134,6 +136,17 @@ impl<A: Send + 'static> Live<A> {
     /// What interfaces lost before any capture saw it, since the start: interface, reason, packets.
     pub fn set_lost_before(&self, losses: Vec<(Arc<str>, &'static str, u64)>) {
         self.shared.set_lost_before(losses);
+    }
+
+    /// Packets that the capture met on each interface since the start, where it tells directions apart.
+    #[must_use]
+    pub fn met(&self) -> BTreeMap<Arc<str>, Met> {
+        self.shared.met()
+    }
+
+    /// Interfaces by which packets come that the capture does not meet, and what is known of it.
+    pub fn set_blind(&self, blind: BTreeMap<String, String>) {
+        self.shared.update_health(|health| health.blind = blind);
     }
 
     /// How the reading goes.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use super::blind::Blindness;
 use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
 use crate::capture::unwanted::Unwanted;
@@ -97,6 +98,7 @@ pub(super) fn follow<A: Send + 'static>(
 ) -> std::io::Result<()> {
     let live = Arc::downgrade(live);
     let mut losses = SinceStart::new(statistics::losses().unwrap_or_default());
+    let mut blindness = Blindness::default();
     std::thread::Builder::new().name("links".to_owned()).spawn(move || {
         let mut outgoing = None;
         let mut asked: Option<Instant> = None;
@@ -131,6 +133,7 @@ pub(super) fn follow<A: Send + 'static>(
                 }
                 if let Ok(counted) = statistics::losses() {
                     let names: Vec<&str> = watched.iter().map(|link| &*link.name).collect();
+                    live.set_blind(blindness.observe(Instant::now(), &counted, &names, &live.met()));
                     losses.observe(counted, &names);
                     live.set_lost_before(losses.losses());
                 }

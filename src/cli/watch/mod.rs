@@ -5,12 +5,14 @@
 //! waits for signals. It touches no packet.
 
 mod backends;
+mod blind;
 mod confinement;
 mod feed;
 mod recorder;
 mod records;
 mod systemd;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, IsTerminal as _};
 use std::net::{SocketAddr, TcpListener};
@@ -37,7 +39,7 @@ use crate::config::{self, CommandLine, Resolved};
 use crate::export::Redactor;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
-use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
+use crate::pipeline::live::{Health, Live, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
@@ -249,13 +251,28 @@ impl Daemon<'_> {
                         finished = Finished::Damaged;
                     }
                 }
-                Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
-                Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
+                Ok(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the engine broke down while it was stopping; its last counts are lost"
+                    )));
+                }
+                Err(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the last flows could not be ended within {DRAIN:?}; what is left is lost"
+                    )));
+                }
             },
             () = signals.stop_again() => {
                 tracing::warn!("Stopped at once, on a second signal; what was not yet written is lost.");
                 return Ok(Finished::Interrupted);
             }
+        }
+        let not_written = self.lost.at_the_end.load(Ordering::Relaxed);
+        if not_written > 0 {
+            return Err(Failure::CannotRun(anyhow!(
+                "the last {not_written} records could not be written, because nobody took them: the pipe is not read, or \
+                 the disk does not answer"
+            )));
         }
         if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }
     }
@@ -364,6 +381,8 @@ struct Told {
     /// Why nothing is read.
     failure: Option<String>,
     restarts: u64,
+    /// Interfaces that packets pass by unseen.
+    blind: BTreeSet<String>,
 }
 
 impl Told {
@@ -376,9 +395,16 @@ impl Told {
             );
         }
         self.restarts = restarts;
+        for (interface, why) in health.blind.iter().filter(|(name, _)| !self.blind.contains(*name)) {
+            tracing::warn!(interface, why, "Packets pass an interface by unseen.");
+        }
+        for interface in self.blind.iter().filter(|name| !health.blind.contains_key(*name)) {
+            tracing::info!(interface, "Packets of the interface are seen again, or it is no longer watched.");
+        }
+        self.blind = health.blind.keys().cloned().collect();
         let failure = match &health.state {
             State::Failing(why) => Some(why.clone()),
-            _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
+            _ => health.trouble().map(str::to_owned),
         };
         match (&failure, &self.failure) {
             (Some(why), None) => tracing::error!(why, "Nothing is captured; it is tried again."),
@@ -405,8 +431,8 @@ impl Answers for Desk {
 
     fn readiness(&self) -> Result<String, String> {
         let health = self.0.health();
-        if health.has_no_interface() {
-            return Err(format!("not capturing: {NO_INTERFACE}"));
+        if let Some(why) = health.trouble() {
+            return Err(format!("not capturing: {why}"));
         }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),

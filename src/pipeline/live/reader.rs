@@ -369,8 +369,7 @@ impl<A> Reader<A> {
         self.shared.set_state(State::Capturing);
         let mut stopping = None;
         while !is_set(&self.is_replaced) {
-            if is_set(&self.shared.stop)
-                && stopping.get_or_insert_with(Instant::now).elapsed() > LAST_FRAMES
+            if is_set(&self.shared.stop) && stopping.get_or_insert_with(Instant::now).elapsed() > LAST_FRAMES
             {
                 break;
             }

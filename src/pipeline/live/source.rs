@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use super::replay::Replay;
-use crate::capture::live::OTHERS;
+use crate::capture::live::{Met, OTHERS};
 use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource, Outgoing};
 use crate::telemetry::{Accounts, DamageNote};
 
@@ -81,6 +81,8 @@ pub struct Health {
     pub refused: BTreeMap<String, String>,
     /// Times the source, or what it had given up of it, had to be opened again, by interface.
     pub restarts: BTreeMap<String, u64>,
+    /// Interfaces by which packets come that the capture does not meet, and what is known of it.
+    pub blind: BTreeMap<String, String>,
     /// Rounds of a replay that ended.
     pub rounds: u64,
 }
@@ -91,10 +93,18 @@ pub const NO_INTERFACE: &str = "no interface of those that were asked for is the
 const REPLAY: &str = "replay";
 
 impl Health {
-    /// The source works, and there is nothing it could read from.
+    /// Why nothing is read though the source works: there is nothing it could read from, or nothing gets to it.
     #[must_use]
-    pub fn has_no_interface(&self) -> bool {
-        self.state == State::Capturing && self.backend != REPLAY && self.interfaces.is_empty()
+    pub fn trouble(&self) -> Option<&str> {
+        if self.state != State::Capturing || self.backend == REPLAY {
+            return None;
+        }
+        let is_blind = self.interfaces.iter().all(|interface| self.blind.contains_key(interface));
+        match self.blind.values().next() {
+            _ if self.interfaces.is_empty() => Some(NO_INTERFACE),
+            Some(why) if is_blind => Some(why),
+            _ => None,
+        }
     }
 
     /// Counts that an interface is watched anew; those beyond [`TOLD_APART`] as [`OTHERS`].
@@ -153,6 +163,7 @@ impl Shared {
                 interfaces,
                 refused,
                 restarts: BTreeMap::new(),
+                blind: BTreeMap::new(),
                 rounds: 0,
             }),
             counts: Mutex::default(),
@@ -261,6 +272,16 @@ impl Shared {
         for (interface, reason, packets) in &counts.lost_before {
             *accounts.dropped.entry((interface.to_string(), "nic", reason)).or_default() += packets;
         }
+    }
+
+    /// Packets that each interface's kernel part met, over all sources.
+    pub fn met(&self) -> BTreeMap<Arc<str>, Met> {
+        let counts = lock(&self.counts);
+        let mut sums: BTreeMap<Arc<str>, LinkCounts> = BTreeMap::new();
+        for link in counts.retired.iter().chain(&counts.now) {
+            sums.entry(Arc::clone(&link.interface)).or_default().add(link);
+        }
+        sums.into_iter().map(|(name, sum)| (name, sum.met)).collect()
     }
 
     /// Waits, at most so long, and less where something is to do.

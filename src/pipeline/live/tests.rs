@@ -282,12 +282,7 @@ impl LiveSource for Scripted {
         &self.interfaces
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut Take<'_>,
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         while self.is_stuck.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -437,12 +432,7 @@ impl LiveSource for Passing {
         &self.interfaces
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        _: usize,
-        take: &mut Take<'_>,
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, _: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         let given = std::mem::take(&mut self.waiting);
         for number in 0..given {
             let timestamp = Timestamp::from_seconds(1);

@@ -79,7 +79,8 @@ impl LiveSource for Ring {
             self.given.fetch_add(1, Ordering::Relaxed);
             data[..8].copy_from_slice(&number.to_be_bytes());
             let timestamp = Timestamp::from_seconds(1);
-            let frame = Frame { number, timestamp, interface: 0, wire_bytes: FRAME_BYTES as u32, data: &data };
+            let frame =
+                Frame { number, timestamp, interface: 0, wire_bytes: FRAME_BYTES as u32, data: &data };
             if take(&frame, &self.interfaces).is_break() {
                 return Ok(given + 1);
             }
@@ -96,10 +97,8 @@ impl LiveSource for Ring {
 
 /// A reader at work on `ring`, and what it tells an engine, which is the test.
 fn read(ring: Ring) -> (Arc<Shared>, Receiver<ToEngine<u32>>, JoinHandle<()>) {
-    let shared = Arc::new(Shared::new(&interfaces(
-        Scripted::new("eth7", &Arc::default(), &Arc::default()),
-        never(),
-    )));
+    let shared =
+        Arc::new(Shared::new(&interfaces(Scripted::new("eth7", &Arc::default(), &Arc::default()), never())));
     let (engine, inbox) = sync_channel(4 * BATCHES);
     let for_reader = Arc::clone(&shared);
     let thread = std::thread::spawn(move || {
