@@ -28,12 +28,12 @@ const TIMEOUT_MILLISECONDS: i32 = 16;
 /// which libpcap uses, too.
 const HOLD: Duration = Duration::from_millis(2 * TIMEOUT_MILLISECONDS as u64 + 8);
 
-/// What a first flight in one merged packet may measure: ten segments of 1,460 bytes [RFC 6928] and
-/// a little. libpcap cuts all packets at one length.
-const FLIGHT_BYTES: u32 = 16_640;
+/// libpcap cuts all packets at one length: that of the largest merged packet with its link header and tags, since a
+/// request in clear fills them. A buffer holds no more of a packet than there is.
+const MERGED_BYTES: u32 = 65_535 + 64;
 
-/// Packets copied at once: few enough to stay in the cache, enough to make the call worth it.
-const BATCH_PACKETS: usize = 256;
+/// Packets copied at once: few enough that their copies measure at most 4 MiB, enough to make the call worth it.
+const BATCH_PACKETS: usize = 64;
 
 /// A smaller buffer does not hold a few of the largest packets.
 const MIN_BUFFER_BYTES: u64 = 1 << 20;
@@ -44,7 +44,7 @@ const MAX_WATCHED: usize = 4_096;
 /// How packets are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Least bytes kept of each packet; merged packets of a first flight are kept whole.
+    /// Least bytes kept of each packet; merged packets are kept whole.
     pub snaplen_bytes: u32,
     /// The buffer of each interface; less where there are so many that it would be more than 1 GiB in all.
     pub buffer_mib: u32,
@@ -105,7 +105,7 @@ impl Pcap {
     fn open(&self, link: &Link, buffer_bytes: u64) -> Result<(Capture<Active>, LinkType), LiveError> {
         let failed = |error: Error| explain(error, &link.name);
         let buffer_bytes = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
-        let snaplen = self.options.snaplen_bytes.max(FLIGHT_BYTES);
+        let snaplen = self.options.snaplen_bytes.max(MERGED_BYTES);
         let capture = Capture::from_device(&*link.name)
             .map_err(failed)?
             .snaplen(i32::try_from(snaplen).unwrap_or(i32::MAX))
@@ -324,12 +324,7 @@ impl LiveSource for Pcap {
         self.places.interfaces()
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut Take<'_>,
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
     }
 

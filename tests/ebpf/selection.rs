@@ -29,8 +29,9 @@ pub fn watching(options: &Options) -> (Cable, EbpfSource) {
 /// The frames that wait.
 pub fn frames(source: &mut EbpfSource) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    while source.poll_all(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap() > 0 {
-    }
+    while source.poll_all(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap()
+        > 0
+    {}
     frames
 }
 
