@@ -107,15 +107,15 @@ pub(super) fn follow<A: Send + 'static>(
             let Some(live) = live.upgrade() else { return };
             let mut has_changed = false;
             if is_followed {
-                let events = match selections.try_recv() {
-                    Ok(selection) => follower.select(selection),
-                    Err(_) => follower.take_events(),
+                let (events, lost) = match selections.try_recv() {
+                    Ok(selection) => (follower.select(selection), "An interface is no longer asked for."),
+                    Err(_) => (follower.take_events(), "An interface is gone."),
                 };
                 match events {
                     Ok(events) => {
                         has_changed = !events.is_empty();
                         changes.fetch_add(u64::from(has_changed), Ordering::Relaxed);
-                        events.into_iter().for_each(|event| pass_on(event, &live));
+                        events.into_iter().for_each(|event| pass_on(event, lost, &live));
                     }
                     Err(error) => {
                         is_followed = false;
@@ -150,14 +150,15 @@ fn outgoing_of(watched: &[HostLink]) -> Outgoing {
     forwarding::situation(watched).map_or(Outgoing::All, |situation| afpacket::outgoing_for(&situation))
 }
 
-fn pass_on<A: Send + 'static>(event: LinkEvent, live: &Live<A>) {
+/// `lost` says what became of one that is watched no longer.
+fn pass_on<A: Send + 'static>(event: LinkEvent, lost: &str, live: &Live<A>) {
     match event {
         LinkEvent::Appeared(link) => {
             tracing::info!(interface = %link.name, "An interface appeared and is watched.");
             live.change(Change::Appeared(link.link()));
         }
         LinkEvent::Vanished { index, name } => {
-            tracing::info!(interface = %name, "An interface is gone.");
+            tracing::info!(interface = %name, "{lost}");
             live.change(Change::Vanished { index, name });
         }
         LinkEvent::Changed(_) | LinkEvent::Addresses => {}

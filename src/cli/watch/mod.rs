@@ -75,7 +75,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
     let mut redactor = Redactor::new(redaction(&config));
     let open = feed::open(args, &config, &mut redactor)?;
-    let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
+    let listener = listen(config.metrics.listen, None).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
     confinement::give_up(&config, &open)?;
@@ -194,12 +194,14 @@ impl Daemon<'_> {
         let mut is_ready = false;
         let mut is_over = false;
         let mut told = Told::default();
+        let mut status = String::new();
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
                     systemd::reloading();
                     self.reload(&server).await;
-                    systemd::ready(&self.status());
+                    status = self.status();
+                    systemd::ready(&status);
                 }
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
@@ -212,8 +214,15 @@ impl Daemon<'_> {
                     let health = self.live.health();
                     told.tell(&health);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
+                        // Also while no interface is there: it is watched once it comes, and the status says so.
                         is_ready = true;
-                        systemd::ready(&self.status());
+                        status = self.status();
+                        systemd::ready(&status);
+                    }
+                    let now = self.status();
+                    if is_ready && now != status {
+                        systemd::status(&now);
+                        status = now;
                     }
                     if !is_over && health.state == State::Over {
                         is_over = true;
@@ -329,7 +338,8 @@ impl Daemon<'_> {
         let listener = if config.metrics.listen == self.config.metrics.listen {
             None
         } else {
-            Some(listen(config.metrics.listen).map_err(|error| behind_the_walls(error, "port"))?)
+            let own = Some(self.config.metrics.listen);
+            Some(listen(config.metrics.listen, own).map_err(|error| behind_the_walls(error, "port"))?)
         };
         let destination =
             open_records(&config).map_err(|error| behind_the_walls(error, "folder for records"))?;
@@ -371,7 +381,12 @@ impl Daemon<'_> {
 
     fn status(&self) -> String {
         let health = self.live.health();
-        format!("{} on {}", health.backend, health.interfaces.join(", "))
+        match (&health.state, health.trouble()) {
+            (State::Failing(why), _) => format!("{}: not capturing: {why}", health.backend),
+            (_, Some(why)) => format!("{}: not capturing: {why}", health.backend),
+            _ if health.interfaces.is_empty() => health.backend.to_owned(),
+            _ => format!("{} on {}", health.backend, health.interfaces.join(", ")),
+        }
     }
 }
 
@@ -489,9 +504,18 @@ fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
     signal(kind)
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Listens there. `own` is where this process listens already.
+fn listen(address: SocketAddr, own: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| {
+        // All addresses of the host and one of them cannot both be listened on at a port.
+        let is_own = own.is_some_and(|own| {
+            own.port() == address.port() && (own.ip().is_unspecified() || address.ip().is_unspecified())
+        });
         let hint = match error.kind() {
+            io::ErrorKind::AddrInUse if is_own => {
+                ": ddbwatch itself has the port at its present address; such a change needs a restart (systemctl restart \
+                 ddbwatch)"
+            }
             io::ErrorKind::AddrInUse => ": another program uses the port; [metrics] listen names another one",
             _ => "",
         };
