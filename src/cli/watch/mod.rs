@@ -5,6 +5,7 @@
 //! waits for signals. It touches no packet.
 
 mod backends;
+mod blind;
 mod confinement;
 mod feed;
 mod names;
@@ -12,6 +13,7 @@ mod recorder;
 mod records;
 mod systemd;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, IsTerminal as _};
 use std::net::{SocketAddr, TcpListener};
@@ -39,7 +41,7 @@ use crate::config::{self, CommandLine, Resolved};
 use crate::export::plain::is_active;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
-use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
+use crate::pipeline::live::{Health, Live, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
@@ -75,7 +77,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     // Whoever asks for a reload while everything is being opened must not end the program.
     let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
     let open = feed::open(args, &config, &names)?;
-    let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
+    let listener = listen(config.metrics.listen, None).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
     confinement::give_up(&config, &open, &names)?;
@@ -196,12 +198,14 @@ impl Daemon<'_> {
         let mut is_ready = false;
         let mut is_over = false;
         let mut told = Told::default();
+        let mut status = String::new();
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
                     systemd::reloading();
                     self.reload(&server).await;
-                    systemd::ready(&self.status());
+                    status = self.status();
+                    systemd::ready(&status);
                 }
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
@@ -214,8 +218,15 @@ impl Daemon<'_> {
                     let health = self.live.health();
                     told.tell(&health, &self.names);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
+                        // Also while no interface is there: it is watched once it comes, and the status says so.
                         is_ready = true;
-                        systemd::ready(&self.status());
+                        status = self.status();
+                        systemd::ready(&status);
+                    }
+                    let now = self.status();
+                    if is_ready && now != status {
+                        systemd::status(&now);
+                        status = now;
                     }
                     if !is_over && health.state == State::Over {
                         is_over = true;
@@ -253,13 +264,28 @@ impl Daemon<'_> {
                         finished = Finished::Damaged;
                     }
                 }
-                Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
-                Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
+                Ok(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the engine broke down while it was stopping; its last counts are lost"
+                    )));
+                }
+                Err(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the last flows could not be ended within {DRAIN:?}; what is left is lost"
+                    )));
+                }
             },
             () = signals.stop_again() => {
                 tracing::warn!("Stopped at once, on a second signal; what was not yet written is lost.");
                 return Ok(Finished::Interrupted);
             }
+        }
+        let not_written = self.lost.at_the_end.load(Ordering::Relaxed);
+        if not_written > 0 {
+            return Err(Failure::CannotRun(anyhow!(
+                "the last {not_written} records could not be written, because nobody took them: the pipe is not read, or \
+                 the disk does not answer"
+            )));
         }
         if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }
     }
@@ -319,7 +345,8 @@ impl Daemon<'_> {
         let listener = if config.metrics.listen == self.config.metrics.listen {
             None
         } else {
-            Some(listen(config.metrics.listen).map_err(|error| behind_the_walls(error, "port"))?)
+            let own = Some(self.config.metrics.listen);
+            Some(listen(config.metrics.listen, own).map_err(|error| behind_the_walls(error, "port"))?)
         };
         let destination =
             open_records(&config).map_err(|error| behind_the_walls(error, "folder for records"))?;
@@ -361,7 +388,13 @@ impl Daemon<'_> {
 
     fn status(&self) -> String {
         let health = self.live.health();
-        format!("{} on {}", health.backend, self.names.hide(&health.interfaces.join(", ")))
+        let text = match (&health.state, health.trouble()) {
+            (State::Failing(why), _) => format!("{}: not capturing: {why}", health.backend),
+            (_, Some(why)) => format!("{}: not capturing: {why}", health.backend),
+            _ if health.interfaces.is_empty() => health.backend.to_owned(),
+            _ => format!("{} on {}", health.backend, health.interfaces.join(", ")),
+        };
+        self.names.hide(&text)
     }
 
     fn desk(&self) -> Desk {
@@ -375,6 +408,8 @@ struct Told {
     /// Why nothing is read.
     failure: Option<String>,
     restarts: u64,
+    /// Interfaces that packets pass by unseen.
+    blind: BTreeSet<String>,
 }
 
 impl Told {
@@ -387,9 +422,17 @@ impl Told {
             );
         }
         self.restarts = restarts;
+        for (interface, why) in health.blind.iter().filter(|(name, _)| !self.blind.contains(*name)) {
+            tracing::warn!(interface = names.hide(interface), why, "Packets pass an interface by unseen.");
+        }
+        for interface in self.blind.iter().filter(|name| !health.blind.contains_key(*name)) {
+            let interface = names.hide(interface);
+            tracing::info!(interface, "Packets of the interface are seen again, or it is no longer watched.");
+        }
+        self.blind = health.blind.keys().cloned().collect();
         let failure = match &health.state {
             State::Failing(why) => Some(why.clone()),
-            _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
+            _ => health.trouble().map(str::to_owned),
         };
         match (&failure, &self.failure) {
             (Some(why), None) => {
@@ -421,8 +464,8 @@ impl Answers for Desk {
 
     fn readiness(&self) -> Result<String, String> {
         let health = self.live.health();
-        if health.has_no_interface() {
-            return Err(format!("not capturing: {NO_INTERFACE}"));
+        if let Some(why) = health.trouble() {
+            return Err(format!("not capturing: {}", self.names.hide(why)));
         }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
@@ -484,9 +527,18 @@ fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
     signal(kind)
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Listens there. `own` is where this process listens already.
+fn listen(address: SocketAddr, own: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| {
+        // All addresses of the host and one of them cannot both be listened on at a port.
+        let is_own = own.is_some_and(|own| {
+            own.port() == address.port() && (own.ip().is_unspecified() || address.ip().is_unspecified())
+        });
         let hint = match error.kind() {
+            io::ErrorKind::AddrInUse if is_own => {
+                ": ddbwatch itself has the port at its present address; such a change needs a restart (systemctl restart \
+                 ddbwatch)"
+            }
             io::ErrorKind::AddrInUse => ": another program uses the port; [metrics] listen names another one",
             _ => "",
         };

@@ -195,6 +195,7 @@ impl Recorder {
 
     fn look_at_the_clock(&mut self) {
         self.tell_damage(&self.monitor.damage_after(self.damage_told));
+        self.writer.look();
         let time = Instant::now();
         for (rule, folded) in self.violations.ended(time) {
             tell_folded(rule, folded);
@@ -322,18 +323,18 @@ impl Recorder {
 
     fn see_health(&mut self) {
         let health = self.monitor.health();
-        (self.watching.state, self.watching.trouble) = match health.state {
+        (self.watching.state, self.watching.trouble) = match health.state.clone() {
             live::State::Starting => (serve::State::Starting, None),
-            live::State::Capturing if health.has_no_interface() => {
-                (serve::State::Failing, Some(live::NO_INTERFACE.to_owned()))
-            }
-            live::State::Capturing => (serve::State::Capturing, None),
+            live::State::Capturing => match health.trouble() {
+                Some(why) => (serve::State::Failing, Some(why.to_owned())),
+                None => (serve::State::Capturing, None),
+            },
             live::State::Failing(why) => (serve::State::Failing, Some(why)),
             live::State::Over => (serve::State::Over, None),
         };
         if self.source == "live" {
             self.watching.interfaces = health.interfaces;
-            self.watching.refused = health.refused;
+            self.watching.refused = health.refused.into_iter().chain(health.blind).collect();
         }
         self.watching.restarts = health.restarts.values().sum();
         if let Some(attribution) = &self.attribution {
