@@ -43,7 +43,7 @@ pub use forward_secrecy::reason as forward_secrecy_reason;
 pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
 pub use probe::{
-    Hidden, Probe, change_of_cipher_before, find_hidden, find_last_alert, looks_like_application_data,
-    looks_like_record, probe,
+    Hidden, Probe, change_of_cipher_before, find_hidden, find_last_alert, find_probed,
+    looks_like_application_data, looks_like_record, probe,
 };
 pub use session::Session;
