@@ -66,7 +66,7 @@ pub enum DnsError {
     #[error("malformed message")]
     Malformed,
     /// More answers than are looked at, or more names for their addresses.
-    #[error("more than {MAX_ANSWERS} answers")]
+    #[error("more answers than are looked at")]
     TooManyAnswers,
     /// Over TCP: longer than what is looked at.
     #[error("longer than {MAX_TCP_MESSAGE_BYTES} bytes")]
