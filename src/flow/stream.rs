@@ -18,20 +18,23 @@ struct Held {
     bytes: Vec<u8>,
 }
 
-/// Frame and time of bytes that were held.
+/// Frame and time of bytes that were held, and what their sender acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub frame: u64,
     pub at: Timestamp,
+    pub acknowledgment: Option<u32>,
 }
 
-/// What [`Stream::push`] and its companions hand to their caller.
+/// What [`Stream::push`] and its companions hand to their caller; bytes with the sequence number behind them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Delivery<'a> {
     /// The next bytes of the stream.
-    Bytes(&'a [u8]),
+    Bytes(&'a [u8], u32),
+    /// The next bytes, which waited for those before them, and where they were held from.
+    Waited(&'a [u8], u32, Origin),
     /// Bytes that come behind a gap, and where they were held from.
-    Late(&'a [u8], Origin),
+    Late(&'a [u8], u32, Origin),
     /// Bytes are missing here and will not come.
     Gap,
 }
@@ -351,8 +354,8 @@ impl Stream {
             }
             // They came before what is acknowledged by now.
             self.compare(next, held.sequence, &held.bytes, None);
-            let late = is_late.then_some(held.origin);
-            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, late, deliver);
+            let origin = Some((held.origin, is_late));
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, origin, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -445,7 +448,7 @@ impl Stream {
             Held {
                 sequence,
                 wire_bytes: wire_bytes.max(payload.len() as u32),
-                origin: Origin { frame: moment.frame, at: moment.at },
+                origin: Origin { frame: moment.frame, at: moment.at, acknowledgment: moment.acknowledgment },
                 bytes: payload.to_vec(),
             },
         );
@@ -466,8 +469,8 @@ impl Stream {
         }
     }
 
-    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the origin of one that was held
-    /// behind a gap.
+    /// Delivers what a segment adds at `next` and returns the new `next`; `held` is the origin of one that was held, and
+    /// whether that was behind a gap.
     #[inline]
     fn deliver_from(
         &mut self,
@@ -475,7 +478,7 @@ impl Stream {
         sequence: u32,
         payload: &[u8],
         wire_bytes: u32,
-        late: Option<Origin>,
+        held: Option<(Origin, bool)>,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> u32 {
         let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
@@ -487,7 +490,12 @@ impl Stream {
         if !fresh.is_empty() {
             let offset = self.base.map_or(0, |base| distance(base, next));
             self.unconfirmed.keep(offset.max(0) as usize, fresh);
-            deliver(late.map_or(Delivery::Bytes(fresh), |origin| Delivery::Late(fresh, origin)));
+            let end = next.wrapping_add(fresh.len() as u32);
+            deliver(match held {
+                None => Delivery::Bytes(fresh, end),
+                Some((origin, false)) => Delivery::Waited(fresh, end, origin),
+                Some((origin, true)) => Delivery::Late(fresh, end, origin),
+            });
         }
         if (payload.len() as u32) < wire_bytes {
             self.unconfirmed.clear();
@@ -517,7 +525,8 @@ mod tests {
             context: 0,
             interface: 0,
             link: None,
-            received: None,
+            acknowledgment: None,
+            end: None,
         }
     }
 
@@ -527,7 +536,7 @@ mod tests {
         let (mut bytes, mut gaps) = (Vec::new(), 0);
         for (offset, payload) in segments {
             let mut deliver = |delivery: Delivery<'_>| match delivery {
-                Delivery::Bytes(fresh) => bytes.extend_from_slice(fresh),
+                Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) => bytes.extend_from_slice(fresh),
                 Delivery::Late(..) => panic!("nothing was given up"),
                 Delivery::Gap => gaps += 1,
             };
@@ -604,7 +613,7 @@ mod tests {
         let mut seen = Vec::new();
         stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
         stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
-        assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
+        assert_eq!(seen, ["Bytes([97, 98], 3)", "Gap", "Bytes([107], 12)"]);
     }
 
     #[test]
@@ -617,7 +626,8 @@ mod tests {
         assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
         let mut seen = Vec::new();
         assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
-        assert_eq!(seen, ["Gap", "Late([101], Origin { frame: 10, at: Timestamp(10000000000) })"]);
+        let late = "Late([101], 6, Origin { frame: 10, at: Timestamp(10000000000), acknowledgment: None })";
+        assert_eq!(seen, ["Gap", late]);
         assert_eq!(stream.held_bytes(), 0);
     }
 
@@ -642,7 +652,7 @@ mod tests {
         stream.anchor(100, false);
         let mut bytes = Vec::new();
         let mut deliver = |delivery: Delivery<'_>| {
-            if let Delivery::Bytes(fresh) = delivery {
+            if let Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) = delivery {
                 bytes.extend_from_slice(fresh);
             }
         };
