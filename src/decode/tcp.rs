@@ -18,12 +18,14 @@ pub(super) const SHORTEST_FRAME_BYTES: u32 = 26;
 #[inline]
 pub(super) fn read<'a>(ends: Ends, mut view: View<'a>) -> Result<Segment<'a>, DecodeError> {
     let header = TcpHeaderSlice::from_slice(view.bytes).map_err(|error| fault(&error, &view))?;
-    let is_shortest = view.wire_bytes == SHORTEST_FRAME_BYTES;
+    // Of IPv6 no frame with a segment is that short.
+    let is_shortest = view.wire_bytes == SHORTEST_FRAME_BYTES && ends.source.is_ipv4();
     let flags = TcpFlags(header.slice().get(FLAGS_OFFSET).copied().unwrap_or_default());
     view.advance(header.slice().len(), Header::Tcp)?;
     if is_shortest && flags.0 == TcpFlags::ACK && view.bytes.iter().all(|&byte| byte == 0) {
         // Some devices count the padding of a bare acknowledgment into the IP length. Those bytes
-        // were never sent and must not take the place of the data that comes next.
+        // were never sent and must not take the place of the data that comes next. Six zeros that were
+        // sent look the same: the checksum tells nothing, as it is made anew where the length is changed.
         view = View { bytes: &[], wire_bytes: 0 };
     }
     let (source, destination) = ends.with_ports(header.source_port(), header.destination_port());
@@ -56,7 +58,7 @@ fn fault(error: &HeaderSliceError, view: &View<'_>) -> DecodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     const ENDS: Ends = Ends {
         source: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
@@ -94,6 +96,10 @@ mod tests {
         assert_eq!(length(&bytes), 6);
         (bytes[22], bytes[13]) = (0, TcpFlags::ACK | TcpFlags::PSH);
         assert_eq!(length(&bytes), 6);
+        bytes[13] = TcpFlags::ACK;
+        assert_eq!(length(&bytes), 0);
+        let ends = Ends { source: Ipv6Addr::LOCALHOST.into(), destination: Ipv6Addr::LOCALHOST.into() };
+        assert_eq!(read(ends, View::new(&bytes, 0)).unwrap().payload_wire_bytes, 6, "never padded");
     }
 
     #[test]

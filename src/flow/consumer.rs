@@ -25,9 +25,10 @@ pub struct Moment {
     pub interface: u32,
     /// Source and destination hardware address of the frame, where the caller needs them.
     pub link: Option<([u8; 6], [u8; 6])>,
-    /// How many bytes of the other side's stream, from its beginning, the sender of the bytes at hand had received. Known
-    /// where they are handed on as they come; not where they waited for others.
-    pub received: Option<u32>,
+    /// What the sender acknowledges of the other side.
+    pub acknowledgment: Option<u32>,
+    /// Sequence number behind the bytes at hand.
+    pub end: Option<u32>,
 }
 
 /// How a flow ended.

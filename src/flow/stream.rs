@@ -24,20 +24,23 @@ struct Held {
     bytes: Vec<u8>,
 }
 
-/// Frame and time of bytes that were held.
+/// Frame and time of bytes that were held, and what their sender acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     pub frame: u64,
     pub at: Timestamp,
+    pub acknowledgment: Option<u32>,
 }
 
-/// What [`Stream::push`] and its companions hand to their caller.
+/// What [`Stream::push`] and its companions hand to their caller; bytes with the sequence number behind them.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Delivery<'a> {
     /// The next bytes of the stream.
-    Bytes(&'a [u8]),
+    Bytes(&'a [u8], u32),
+    /// The next bytes, which waited for those before them, and where they were held from.
+    Waited(&'a [u8], u32, Origin),
     /// Bytes that come behind a gap, and where they were held from.
-    Late(&'a [u8], Origin),
+    Late(&'a [u8], u32, Origin),
     /// Bytes are missing here and will not come.
     Gap,
 }
@@ -365,8 +368,8 @@ impl Stream {
             }
             // They came before what is acknowledged by now.
             self.compare(next, held.sequence, &held.bytes, None);
-            let late = is_late.then_some(held.origin);
-            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, late, deliver);
+            let origin = Some((held.origin, is_late));
+            next = self.deliver_from(next, held.sequence, &held.bytes, held.wire_bytes, origin, deliver);
             taken += 1;
         }
         self.next = Some(next);
@@ -450,7 +453,7 @@ impl Stream {
             Held {
                 sequence,
                 wire_bytes: wire_bytes.max(payload.len() as u32),
-                origin: Origin { frame: moment.frame, at: moment.at },
+                origin: Origin { frame: moment.frame, at: moment.at, acknowledgment: moment.acknowledgment },
                 bytes: payload.to_vec(),
             },
         );
@@ -470,8 +473,8 @@ impl Stream {
         }
     }
 
-    /// Delivers what a segment adds at `next` and returns the new `next`; `late` is the origin of one that was held
-    /// behind a gap.
+    /// Delivers what a segment adds at `next` and returns the new `next`; `held` is the origin of one that was held, and
+    /// whether that was behind a gap.
     #[inline]
     fn deliver_from(
         &mut self,
@@ -479,7 +482,7 @@ impl Stream {
         sequence: u32,
         payload: &[u8],
         wire_bytes: u32,
-        late: Option<Origin>,
+        held: Option<(Origin, bool)>,
         deliver: &mut dyn FnMut(Delivery<'_>),
     ) -> u32 {
         let end = sequence.wrapping_add(wire_bytes.max(payload.len() as u32));
@@ -491,7 +494,12 @@ impl Stream {
         if !fresh.is_empty() {
             let offset = self.base.map_or(0, |base| distance(base, next));
             self.unconfirmed.keep(offset.max(0) as usize, fresh);
-            deliver(late.map_or(Delivery::Bytes(fresh), |origin| Delivery::Late(fresh, origin)));
+            let end = next.wrapping_add(fresh.len() as u32);
+            deliver(match held {
+                None => Delivery::Bytes(fresh, end),
+                Some((origin, false)) => Delivery::Waited(fresh, end, origin),
+                Some((origin, true)) => Delivery::Late(fresh, end, origin),
+            });
         }
         if (payload.len() as u32) < wire_bytes {
             self.unconfirmed.clear();

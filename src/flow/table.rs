@@ -26,7 +26,7 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
-use delivery::{begin_by_acknowledgment, begin_by_content, hand_on, received, release};
+use delivery::{begin_by_acknowledgment, begin_by_content, hand_on, release};
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
 use slot::{Active, Phase, Slot};
 
@@ -582,14 +582,9 @@ impl<C: Consumer> Table<C> {
             }
             let room = self.limits.memory_bytes.saturating_sub(self.held_bytes).min(self.limits.flow_bytes);
             let mut is_lost = false;
-            let mut heard = Moment { received: received(active, side, segment), ..*moment };
             let Active { streams, state, view, .. } = &mut *active;
             let stream = &mut streams[mine];
-            let mut deliver = |delivery: Delivery<'_>| {
-                hand_on(delivery, consumer, state, view, side, &heard);
-                // What is released behind it was sent in segments of its own.
-                heard.received = None;
-            };
+            let mut deliver = |delivery: Delivery<'_>| hand_on(delivery, consumer, state, view, side, moment);
             if !stream.push(sequence, segment.payload, segment.payload_wire_bytes, room, moment, &mut deliver)
             {
                 self.counts.segments_refused += 1;

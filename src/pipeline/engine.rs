@@ -12,7 +12,7 @@ use super::counts::{CUT_SHORT, FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::{Flows, IDLE_DATAGRAM};
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
-use crate::decode::{self, DecodeError, Decoded, Decoder, Segment};
+use crate::decode::{self, DecodeError, Decoded, Decoder, Segment, TcpFlags};
 use crate::flow::{self, Identity, Moment, Place, Table, Taken};
 use crate::model::{Encapsulation, Record, Timestamp};
 use crate::telemetry::Accounts;
@@ -356,7 +356,8 @@ impl Streams {
             context,
             interface: place_of(frame, link_type),
             link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
-            received: None,
+            acknowledgment: segment.flags.has(TcpFlags::ACK).then_some(segment.acknowledgment),
+            end: None,
         };
         match self.table.push_at(place, segment, &moment, &mut self.flows) {
             Taken::Inspected => Ok(()),

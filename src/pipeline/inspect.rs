@@ -29,10 +29,6 @@ pub struct Inspection {
     dialogue: Option<Box<Dialogue>>,
     /// Bytes are missing from it.
     has_gap: bool,
-    /// How many bytes of each side were given.
-    given: [u32; 2],
-    /// How many there are before the next one of a side is not known.
-    is_displaced: [bool; 2],
     /// Before TLS the client said something that is not understood.
     has_preamble: bool,
     /// Times that requests were followed, which may end in a tunnel each.
@@ -191,11 +187,9 @@ impl Inspection {
         moment: &Moment,
         tools: &mut Tools<'_>,
     ) {
-        self.count(side, bytes.len());
-        let seen = self.seen(side, moment);
         match &mut self.stage {
             Stage::Sniffing => self.sniff(view, side, bytes, moment, tools),
-            Stage::Tls(stage) => stage.feed(side, bytes, moment.frame, seen, tools.hellos),
+            Stage::Tls(stage) => stage.feed(side, bytes, moment, tools.hellos),
             Stage::Dns(messages) => messages[side.index()].push(bytes, tools.answers),
             Stage::Requests(_) => self.follow(view, side, bytes, moment, tools),
             // Held until the other side told that nothing is to be learned but this.
@@ -207,18 +201,6 @@ impl Inspection {
         }
     }
 
-    fn count(&mut self, side: Side, bytes: usize) {
-        let given = u32::try_from(bytes).ok().and_then(|bytes| self.given[side.index()].checked_add(bytes));
-        self.is_displaced[side.index()] |= given.is_none();
-        self.given[side.index()] = given.unwrap_or_default();
-    }
-
-    /// Where the newest bytes of `side` stand.
-    fn seen(&self, side: Side, moment: &Moment) -> tls::Seen {
-        let end = (!self.is_displaced[side.index()]).then_some(self.given[side.index()]);
-        tls::Seen { at: moment.at, received: moment.received, end }
-    }
-
     /// The beginning of the connection was not seen.
     const fn is_joined(&self, view: &FlowView) -> bool {
         view.originator.is_none() || self.has_gap
@@ -226,7 +208,6 @@ impl Inspection {
 
     /// Learns that bytes of `side` are missing.
     pub fn gap(&mut self, side: Side, endpoints: &EndpointOptions) {
-        self.is_displaced[side.index()] = true;
         match &mut self.stage {
             Stage::Sniffing => {
                 // Of a request whose head is cut, what was read of it counts, and others may follow.
@@ -531,10 +512,15 @@ impl Inspection {
         let is_answered_in_clear = stage.proxy.is_some() || self.has_preamble;
         stage.is_aligned[side.other().index()] =
             earlier.is_empty() && !self.has_gap && side == client && !is_answered_in_clear;
-        stage.feed(side, bytes, moment.frame, self.seen(side, moment), hellos);
+        stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
-            let seen = tls::Seen { received: None, ..self.seen(side.other(), moment) };
-            stage.feed(side.other(), &earlier, moment.frame, seen, hellos);
+            // Where that stood in its stream is not known any more.
+            stage.feed(
+                side.other(),
+                &earlier,
+                &Moment { acknowledgment: None, end: None, ..*moment },
+                hellos,
+            );
             if !is_framed && client == side {
                 stage.is_aligned[side.other().index()] |= stage.session.has_server_hello();
             }
@@ -550,19 +536,19 @@ impl TlsStage {
         size_of::<Self>() + self.session.held_bytes() + pending
     }
 
-    fn feed(&mut self, side: Side, bytes: &[u8], frame: u64, seen: tls::Seen, hellos: &mut Hellos) {
+    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         self.has_server_bytes |= side != self.client;
         if let Some(deframers) = &mut self.openvpn {
             let mut inner = Vec::new();
             deframers[side.index()].push(bytes, &mut inner);
             if !inner.is_empty() {
-                // Where they stand in the stream is not told by their number.
-                self.feed_tls(side, &inner, frame, seen.at.into(), hellos);
+                // These are counted otherwise than those of the stream.
+                self.feed_tls(side, &inner, &Moment { end: None, ..*moment }, hellos);
             }
             return;
         }
         if self.is_aligned[side.index()] {
-            return self.feed_tls(side, bytes, frame, seen, hellos);
+            return self.feed_tls(side, bytes, moment, hellos);
         }
         let pending = &mut self.pending.get_or_insert_default()[side.index()];
         let found = pending.push(bytes, side == self.client);
@@ -582,12 +568,13 @@ impl TlsStage {
             }
             self.has_preamble |= at > 0 && self.proxy.is_none();
         }
-        self.feed_tls(side, pending.get(at..).unwrap_or_default(), frame, seen, hellos);
+        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
     }
 
     #[inline]
-    fn feed_tls(&mut self, side: Side, bytes: &[u8], frame: u64, seen: tls::Seen, hellos: &mut Hellos) {
-        self.newest_frame[side.index()] = frame;
+    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
+        self.newest_frame[side.index()] = moment.frame;
+        let seen = tls::Seen { at: moment.at, acknowledgment: moment.acknowledgment, end: moment.end };
         if side == self.client {
             self.session.client_with(bytes, seen, hellos);
         } else {

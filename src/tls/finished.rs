@@ -48,12 +48,12 @@ impl BehindEarlyData {
     /// hello was not seen), and says whether it holds the Finished: it has the size of one alone and without padding, or
     /// comes behind an EndOfEarlyData [RFC 8446 section 4.5], and then it may share its record.
     pub const fn is_finished(&mut self, record_bytes: usize, suite: Option<CipherSuite>) -> bool {
-        // Of a suite that is not known, what most suites have.
-        let suite = match suite {
-            None => Some(CipherSuite(0x1301)),
-            known => known,
+        // Of a suite that is not known, what most suites have: the tag, and one of two hashes.
+        let (suite, other) = match suite {
+            None => (Some(CipherSuite(0x1301)), Some(CipherSuite(0x1302))),
+            known => (known, known),
         };
-        let is_alone = record_bytes == alone_bytes(suite);
+        let is_alone = record_bytes == alone_bytes(suite) || record_bytes == alone_bytes(other);
         let is_finished = is_alone || self.is_over && may_hold(record_bytes, suite);
         self.is_over = record_bytes == HEADER_BYTES + TYPE_BYTES + tag_bytes(suite);
         is_finished
@@ -85,6 +85,12 @@ mod tests {
                 "an alert: {suite:?}"
             );
         }
+    }
+
+    #[test]
+    fn of_an_unknown_suite_either_hash_is_one() {
+        let is_finished = |record_bytes| BehindEarlyData::default().is_finished(record_bytes, None);
+        assert_eq!([52, 53, 54, 69, 70].map(is_finished), [false, true, false, true, false]);
     }
 
     #[test]

@@ -6,15 +6,15 @@ use crate::model::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     pub at: Timestamp,
-    /// How many bytes of the other side's stream their sender had received.
-    pub received: Option<u32>,
-    /// How many bytes their own side's stream has with them.
+    /// What their sender acknowledges of the other side: the sequence number behind what it had received.
+    pub acknowledgment: Option<u32>,
+    /// The sequence number behind them.
     pub end: Option<u32>,
 }
 
 impl From<Timestamp> for Seen {
     fn from(at: Timestamp) -> Self {
-        Self { at, received: None, end: None }
+        Self { at, acknowledgment: None, end: None }
     }
 }
 
@@ -22,10 +22,10 @@ impl From<Timestamp> for Seen {
 /// clocks of their own, and packets overtake each other, so that times decide only where nothing else does.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// How many bytes the server's stream has with its Finished.
+    /// Sequence number behind the server's Finished.
     finished_end: Option<u32>,
-    /// The most that the client had received with what can be its Finished.
-    received: Option<u32>,
+    /// The newest that the client acknowledged with what can be its Finished.
+    acknowledged: Option<u32>,
     /// Something that can be the client's Finished came later than the server's flight.
     is_later: bool,
     /// The same of something of which it is not known what the client had received.
@@ -40,16 +40,24 @@ impl Order {
 
     /// Takes note of a record that can hold the client's Finished; `is_later` by its time.
     pub fn client_finished(&mut self, seen: Seen, is_later: bool) {
-        self.received = self.received.max(seen.received);
         self.is_later |= is_later;
-        self.is_unplaced_later |= is_later && seen.received.is_none();
+        match seen.acknowledgment {
+            None => self.is_unplaced_later |= is_later,
+            Some(new) if self.acknowledged.is_some_and(|old| is_behind(old, new)) => {}
+            newest => self.acknowledged = newest,
+        }
     }
 
     /// True where the one answers the other, both of which were seen.
     pub fn is_answered(&self) -> bool {
         match self.finished_end {
-            Some(end) => self.is_unplaced_later || self.received.is_some_and(|received| received >= end),
+            Some(end) => self.is_unplaced_later || self.acknowledged.is_some_and(|most| is_behind(most, end)),
             None => self.is_later,
         }
     }
+}
+
+/// True where a sequence number is `other` or lies behind it, on their circle [RFC 9293 section 3.4].
+const fn is_behind(number: u32, other: u32) -> bool {
+    number.wrapping_sub(other) as i32 >= 0
 }

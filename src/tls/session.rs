@@ -305,7 +305,8 @@ impl Session {
         while let Some(piece) = self.direction(sender).records.next(&mut rest) {
             match piece {
                 Piece::Start { layer, length } => {
-                    let end = seen.end.and_then(|end| record_end(end, rest.len(), length));
+                    let end =
+                        seen.end.map(|end| end.wrapping_sub(rest.len() as u32).wrapping_add(length as u32));
                     self.begin_record(sender, layer, length, Seen { end, ..seen });
                 }
                 Piece::Payload { layer: Layer::Ssl2, bytes, is_last } => {
@@ -551,9 +552,4 @@ impl Session {
             None => false,
         }
     }
-}
-
-/// Where a record ends whose payload of `length` begins `ahead` bytes before `end`.
-fn record_end(end: u32, ahead: usize, length: usize) -> Option<u32> {
-    end.checked_sub(u32::try_from(ahead).ok()?)?.checked_add(u32::try_from(length).ok()?)
 }

@@ -9,7 +9,8 @@ fn moment(seconds: u64) -> Moment {
         context: 0,
         interface: 0,
         link: None,
-        received: None,
+        acknowledgment: None,
+        end: None,
     }
 }
 
@@ -19,7 +20,7 @@ fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
     let (mut bytes, mut gaps) = (Vec::new(), 0);
     for (offset, payload) in segments {
         let mut deliver = |delivery: Delivery<'_>| match delivery {
-            Delivery::Bytes(fresh) => bytes.extend_from_slice(fresh),
+            Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) => bytes.extend_from_slice(fresh),
             Delivery::Late(..) => panic!("nothing was given up"),
             Delivery::Gap => gaps += 1,
         };
@@ -96,7 +97,7 @@ fn reports_bytes_the_capture_cut() {
     let mut seen = Vec::new();
     stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
     stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
-    assert_eq!(seen, ["Bytes([97, 98])", "Gap", "Bytes([107])"]);
+    assert_eq!(seen, ["Bytes([97, 98], 3)", "Gap", "Bytes([107], 12)"]);
 }
 
 /// A stream of which bytes 1 to 4 are missing since the tenth second.
@@ -114,7 +115,8 @@ fn gives_up_a_gap_only_when_it_is_hopeless() {
     assert!(stream.is_gap_hopeless(Timestamp::from_seconds(13)));
     let mut seen = Vec::new();
     assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
-    assert_eq!(seen, ["Gap", "Late([101], Origin { frame: 10, at: Timestamp(10000000000) })"]);
+    let late = "Late([101], 6, Origin { frame: 10, at: Timestamp(10000000000), acknowledgment: None })";
+    assert_eq!(seen, ["Gap", late]);
     assert_eq!(stream.held_bytes(), 0);
 }
 
@@ -249,7 +251,7 @@ fn finds_the_beginning_late() {
     stream.anchor(100, false);
     let mut bytes = Vec::new();
     let mut deliver = |delivery: Delivery<'_>| {
-        if let Delivery::Bytes(fresh) = delivery {
+        if let Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) = delivery {
             bytes.extend_from_slice(fresh);
         }
     };

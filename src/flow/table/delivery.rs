@@ -3,7 +3,7 @@
 use super::{Active, HEAD_BYTES};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::consumer::{Consumer, FlowView, Moment};
-use crate::flow::stream::{Delivery, Origin, distance};
+use crate::flow::stream::{Delivery, Origin};
 use crate::model::Side;
 
 /// Where no SYN told the beginning of a stream, the segments held may tell it together: a hello that
@@ -51,12 +51,6 @@ pub(super) fn release<C: Consumer>(
     streams[side.index()].release(&mut |delivery| hand_on(delivery, consumer, state, view, side, moment));
 }
 
-/// How many bytes of the other side's stream the sender of a segment had received.
-pub(super) fn received<S>(active: &Active<S>, side: Side, segment: &Segment<'_>) -> Option<u32> {
-    let base = active.streams[side.other().index()].base().filter(|_| segment.flags.has(TcpFlags::ACK))?;
-    u32::try_from(distance(base, segment.acknowledgment)).ok()
-}
-
 /// Hands on what a stream delivers.
 pub(super) fn hand_on<C: Consumer>(
     delivery: Delivery<'_>,
@@ -66,11 +60,15 @@ pub(super) fn hand_on<C: Consumer>(
     side: Side,
     moment: &Moment,
 ) {
-    match delivery {
-        Delivery::Bytes(bytes) => consumer.data(state, view, side, bytes, moment),
-        Delivery::Late(bytes, Origin { frame, at }) => {
-            consumer.data(state, view, side, bytes, &Moment { frame, at, ..*moment });
+    let (bytes, moment) = match delivery {
+        Delivery::Bytes(bytes, end) => (bytes, Moment { end: Some(end), ..*moment }),
+        Delivery::Waited(bytes, end, Origin { acknowledgment, .. }) => {
+            (bytes, Moment { acknowledgment, end: Some(end), ..*moment })
         }
-        Delivery::Gap => consumer.gap(state, side),
-    }
+        Delivery::Late(bytes, end, Origin { frame, at, acknowledgment }) => {
+            (bytes, Moment { frame, at, acknowledgment, end: Some(end), ..*moment })
+        }
+        Delivery::Gap => return consumer.gap(state, side),
+    };
+    consumer.data(state, view, side, bytes, &moment);
 }

@@ -166,7 +166,8 @@ impl<C: Consumer> Table<C> {
             context: active.view.contexts.first().copied().unwrap_or_default(),
             interface: active.interfaces.first().copied().unwrap_or_default(),
             link: None,
-            received: None,
+            acknowledgment: None,
+            end: None,
         };
         let Active { streams, state, view, .. } = active;
         // The opener first: its hello decides who is the client.

@@ -20,8 +20,8 @@ struct Script {
     decide_at: usize,
     /// Hold what was heard.
     is_holding: bool,
-    /// What the sender of each piece of data had received.
-    received: Vec<Option<u32>>,
+    /// Where each piece of data ends, and what its sender acknowledged.
+    places: Vec<(Option<u32>, Option<u32>)>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Consumer for Script {
         bytes.starts_with(b"\x16ELLO")
     }
     fn data(&mut self, state: &mut Heard, _: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
-        self.received.push(moment.received);
+        self.places.push((moment.end, moment.acknowledgment));
         state.streams[side.index()].extend_from_slice(bytes);
         state.is_decided =
             self.decide_at > 0 && state.streams.iter().map(Vec::len).sum::<usize>() >= self.decide_at;
@@ -140,7 +140,8 @@ impl Wire {
             context: self.context,
             interface: self.interface,
             link: None,
-            received: None,
+            acknowledgment: (flags & TcpFlags::ACK != 0).then_some(acknowledgment),
+            end: None,
         };
         self.table.push(&segment, &moment, &mut self.script)
     }
