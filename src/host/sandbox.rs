@@ -389,6 +389,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn says_why_a_path_stays_out_of_reach() {
+        for (path, why) in [("/no/such/folder", "is not there"), ("/proc/self/stat/x", "Not a directory")] {
+            let path = Path::new(path);
+            let error = PathFd::new(path).unwrap_err();
+            let told = out_of_reach(path, &error);
+            assert!(told.contains(why) && told.contains("stays out of reach"), "{told}");
+        }
+    }
+
+    #[test]
     fn allows_nothing_that_leads_out() {
         let rules = rules(false).unwrap();
         for call in [

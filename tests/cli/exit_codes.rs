@@ -63,6 +63,7 @@ fn wrong_usage_gives_two_and_the_word() {
         (&["analyze", "--no-such-flag", CLEAN][..], "--no-such-flag"),
         (&["analyze"], "CAPTURE"),
         (&["no-such-command"], "no-such-command"),
+        (&["watch", "-i", ""], "--interface"),
         (&["analyze", "--fail-on", "sometimes", CLEAN], "sometimes"),
         (&["analyze", "--jobs", "none", CLEAN], "none"),
         (&["analyze", "--redact", "perhaps", CLEAN], "perhaps"),

@@ -378,7 +378,11 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
         namespace::pair("near0", "far0");
         for backend in ["ebpf", "afpacket", "pcap"] {
             let of = |names: &str| format!("[capture]\ninterfaces = [{names}]\nbackend = \"{backend}\"\n");
-            let mut daemon = Daemon::start(&[], &of("\"far*\""));
+            let folder = tempfile::tempdir().unwrap();
+            let (path, told) = super::service::manager(folder.path());
+            let mut command = crate::support::ddbwatch();
+            command.env("NOTIFY_SOCKET", path);
+            let mut daemon = Daemon::start_by(command, &[], &of("\"far*\""), Stdio::null());
             let watched = |daemon: &Daemon| {
                 let summary = daemon.json("/api/v1/summary");
                 let mut names: Vec<String> =
@@ -390,6 +394,10 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             assert_eq!(watched(&daemon), ["far0"], "{backend}");
             namespace::pair("near1", "far1");
             daemon.wait_until("the new one is watched", || watched(&daemon) == ["far0", "far1"]);
+            daemon.wait_until("the service manager knows", || {
+                let status = format!("STATUS={backend} on far0, far1");
+                told.lock().unwrap().iter().any(|message| message.contains(&status))
+            });
             let series =
                 |daemon: &Daemon| daemon.metrics().values("ddbwatch_capture_restarts_total", "interface");
             assert_eq!(series(&daemon), ["far0", "far1"], "{backend}");
@@ -400,6 +408,8 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             daemon.signal("HUP");
             daemon.wait_for_log("The configuration was read again");
             daemon.wait_until("the other one is watched", || watched(&daemon) == ["near0"]);
+            let left = daemon.wait_for_log("An interface is no longer asked for.");
+            assert_eq!(left["interface"], "far0", "it is still there");
             // Without an interface it does not say that it captures.
             daemon.configure(&of("\"tun*\""));
             daemon.signal("HUP");

@@ -1,11 +1,35 @@
 //! What a service manager is told, over a socket as systemd has one.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Daemon, PATIENCE};
 use crate::support;
+
+/// A service manager in `folder`: where it is told, and what it was told.
+pub fn manager(folder: &Path) -> (PathBuf, Arc<Mutex<Vec<String>>>) {
+    let path = folder.join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    // The daemon becomes nobody.
+    for (path, mode) in [(folder, 0o755), (&path, 0o777)] {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let messages = Arc::clone(&told);
+    // It goes with the test program.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        while let Ok(length) = socket.recv(&mut buffer) {
+            messages.lock().unwrap().push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+        }
+    });
+    (path, told)
+}
 
 /// Gathers messages until one says `word`; gives all of them.
 fn until(socket: &UnixDatagram, word: &str) -> Vec<String> {

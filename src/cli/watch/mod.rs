@@ -59,6 +59,9 @@ const RELOAD: Duration = Duration::from_secs(10);
 /// Where nobody waits for a sign of life, it is looked for so seldom.
 const NO_WATCHDOG: Duration = Duration::from_secs(3_600);
 
+/// The service manager is told the names of so many interfaces.
+const NAMED_IN_STATUS: usize = 12;
+
 /// How often is looked whether reading began, or whoever read standard output went away.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -392,7 +395,13 @@ impl Daemon<'_> {
             (State::Failing(why), _) => format!("{}: not capturing: {why}", health.backend),
             (_, Some(why)) => format!("{}: not capturing: {why}", health.backend),
             _ if health.interfaces.is_empty() => health.backend.to_owned(),
-            _ => format!("{} on {}", health.backend, health.interfaces.join(", ")),
+            _ => {
+                let names: Vec<&str> =
+                    health.interfaces.iter().map(String::as_str).take(NAMED_IN_STATUS).collect();
+                let more = health.interfaces.len() - names.len();
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("{} on {}{more}", health.backend, names.join(", "))
+            }
         };
         self.names.hide(&text)
     }
@@ -576,5 +585,23 @@ const fn level(args: &Watch) -> LevelFilter {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_its_own_is_not_said_to_be_another_programs() {
+        let here = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = here.local_addr().unwrap();
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], own.port()));
+        for (address, is_own) in [(everywhere, true), (own, false)] {
+            let told = listen(address, Some(own)).unwrap_err().to_string();
+            assert_eq!(told.contains("needs a restart"), is_own, "{told}");
+            assert_eq!(told.contains("another program"), !is_own, "{told}");
+        }
+        assert!(listen(everywhere, None).unwrap_err().to_string().contains("another program"));
     }
 }
