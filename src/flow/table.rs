@@ -527,8 +527,9 @@ impl<C: Consumer> Table<C> {
                 // The number that the opener acknowledges is that of the answer it took.
                 let beginning = active.streams[other].beginning_before(segment.acknowledgment);
                 active.streams[other].anchor(beginning, true);
+                is_answer_known = true;
             }
-            is_answer_known = begin_by_acknowledgment(active, side, segment);
+            is_answer_known |= begin_by_acknowledgment(active, side, segment);
             if active.view.round_trip.is_none()
                 && active.view.originator == Some(side)
                 && active.syn_ack_at.is_some()

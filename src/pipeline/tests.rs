@@ -358,6 +358,16 @@ fn misses_the_second_hello_after_a_retry_request() {
     };
     assert_eq!(answered(&client_hello()), (Completeness::Full, None));
     assert_eq!(answered(b""), (Completeness::Truncated, Some(1)));
+    // The beginning of it, and bytes behind what is lost.
+    let mut wire = Wire::opened(DYNAMODB).client(&client_hello()).server(&retry);
+    let hello = client_hello();
+    let (start, rest) = hello.split_at(60);
+    let (lost, rest) = rest.split_at(10);
+    wire = wire.client(start).client(lost).client(rest).server(&server_hello([8; 32]));
+    wire.packets.remove(6);
+    let (found, accounts) = wire.run(Arc::default(), usize::MAX, false);
+    assert_eq!(found[0].completeness, Completeness::Truncated);
+    assert_eq!(accounts.decode_errors.get(&("tls", "handshake_gap")), Some(&1));
     // Delivered after the answer to it.
     let late = Wire::opened(DYNAMODB)
         .client(&client_hello())

@@ -184,14 +184,13 @@ impl Session {
     }
 
     fn note_end(&mut self, end: End) {
-        match end {
-            End::TooLong => {
-                self.errors.insert(TlsError::HandshakeTooLong);
-                self.facts.is_truncated = true;
-            }
-            End::Cut => self.facts.is_truncated = true,
-            End::Whole | End::Foreign => {}
-        }
+        let error = match end {
+            End::TooLong => TlsError::HandshakeTooLong,
+            End::Cut => TlsError::HandshakeGap,
+            End::Whole | End::Foreign => return,
+        };
+        self.errors.insert(error);
+        self.facts.is_truncated = true;
     }
 
     pub(super) fn ssl2_payload(&mut self, sender: Sender, bytes: &[u8], is_last: bool) {

@@ -86,6 +86,21 @@ fn an_answer_begins_where_the_opener_says_first() {
     assert_eq!((ended.len(), ended[0].gaps), (1, 0));
 }
 
+/// What the first answer says, and was held, is in front of what the opener acknowledges.
+#[test]
+fn an_answer_that_nobody_took_hides_nothing_of_the_first() {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 900);
+    wire.send(true, TcpFlags::ACK, 101, 901, b"question");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 70_000, 109, b"");
+    wire.send(false, TcpFlags::ACK, 901, 109, b"refused");
+    wire.send(true, TcpFlags::ACK, 109, 908, b"");
+    wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 908, 109, b"");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams, [b"refused".to_vec(), b"question".to_vec()]);
+    assert_eq!((ended.len(), ended[0].ending, ended[0].gaps), (1, Ending::Closed(Side::A), 0));
+}
+
 #[test]
 fn acknowledgments_take_no_more_memory_than_is_allowed() {
     const CLIENTS: [&str; 4] = ["10.0.0.9:40000", "10.0.0.9:40001", "10.0.0.9:40002", "10.0.0.9:40003"];
