@@ -105,9 +105,12 @@ fn told_wrongly(base: &Base, frames: &[Frame]) -> Vec<String> {
     wrong
 }
 
-/// A client's alert after the server has closed: where only the client was seen, the alert is the end.
-const CLOSED_BEFORE: &str =
-    "refused-tls10-closed.pcap without the answers: handshake.outcome: refused_by_client";
+/// A client's alert after the server has closed: where only the client was seen, or of the server nothing but its RST
+/// behind the alert, the alert is the end.
+const CLOSED_BEFORE: [&str; 2] = [
+    "refused-tls10-closed.pcap without the answers: handshake.outcome: refused_by_client",
+    "refused-tls10-closed.pcap without the answers but the last 1: handshake.outcome: refused_by_client",
+];
 
 /// A server's alert between a client's FIN and its RST, which acknowledges nothing: that it was lost shows nowhere.
 const UNTOLD: &str = "sslv2-hello.pcap without frame 9: handshake.outcome: closed";
@@ -166,21 +169,42 @@ fn a_lost_beginning_makes_nothing_untrue() {
     });
 }
 
+/// Servers have the lower port.
+fn is_of_server(frame: &Frame) -> Option<bool> {
+    let (source, destination) = frame.direction(frame.parts()?);
+    let port = |end: &[u8]| u16::from_be_bytes([end[end.len() - 2], end[end.len() - 1]]);
+    Some(port(&source) < port(&destination))
+}
+
+/// Who is not heard, by whether that is the server, and what is lost so.
+const DIRECTIONS: [(bool, &str); 2] = [(true, "the answers"), (false, "the questions")];
+
 #[test]
 fn a_lost_direction_makes_nothing_untrue() {
-    // Servers have the lower port.
-    let is_of_server = |frame: &Frame| {
-        let (source, destination) = frame.direction(frame.parts()?);
-        let port = |end: &[u8]| u16::from_be_bytes([end[end.len() - 2], end[end.len() - 1]]);
-        Some(port(&source) < port(&destination))
-    };
-    none_is_told_wrongly("one direction lost", &[CLOSED_BEFORE], |frames| {
-        [(true, "the answers"), (false, "the questions")]
+    none_is_told_wrongly("one direction lost", &CLOSED_BEFORE[..1], |frames| {
+        DIRECTIONS
             .map(|(lost, which)| {
                 let rest = frames.iter().filter(|frame| is_of_server(frame) != Some(lost)).cloned();
                 (which.to_owned(), rest.collect())
             })
             .into()
+    });
+}
+
+#[test]
+fn a_direction_of_which_the_end_is_left_makes_nothing_untrue() {
+    none_is_told_wrongly("one direction lost up to its end", &CLOSED_BEFORE[1..], |frames| {
+        let without = |(lost, which): (bool, &str), rest: usize| {
+            let all = frames.iter().filter(|frame| is_of_server(frame) == Some(lost)).count();
+            let mut left = all.saturating_sub(rest);
+            let is_left = |frame: &&Frame| {
+                let is_lost = left > 0 && is_of_server(frame) == Some(lost);
+                left -= usize::from(is_lost);
+                !is_lost
+            };
+            (format!("{which} but the last {rest}"), frames.iter().filter(is_left).cloned().collect())
+        };
+        DIRECTIONS.into_iter().flat_map(|of| (1..4).map(move |rest| without(of, rest))).collect()
     });
 }
 

@@ -10,13 +10,15 @@ mod aws;
 mod following;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
+pub use unfinished::Unfinished;
 
 use super::Parse;
 use crate::model::HttpFacts;
@@ -117,6 +119,8 @@ struct RequestLine<'a> {
     method: &'a [u8],
     /// Empty where the line is cut within it.
     target: &'a [u8],
+    /// The protocol's name is there, too, and what follows it changes nothing.
+    is_known: bool,
 }
 
 impl<'a> RequestLine<'a> {
@@ -153,11 +157,12 @@ impl<'a> RequestLine<'a> {
                 } else {
                     expected.starts_with(version)
                 };
-                is_version.then_some(Self { method, target })
+                let is_known = version.len() >= expected.len();
+                is_version.then_some(Self { method, target, is_known })
             }
             // The line ends without a protocol: not HTTP/1.x.
             None if is_whole => None,
-            None => Some(Self { method, target: &[] }),
+            None => Some(Self { method, target: &[], is_known: false }),
         }
     }
 }
@@ -198,6 +203,16 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(start..).unwrap_or_default()
 }
 
+/// How many bytes there are up to the end of the empty line behind a line: of lines that may end in LF alone
+/// [RFC 9112 section 2.2].
+pub(super) fn end_of_head(lines: &[u8]) -> Option<usize> {
+    memchr_iter(b'\n', lines).find_map(|at| match lines.get(at + 1..)? {
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    })
+}
+
 /// The facts of a head, its length where its end is there, and what follows it.
 fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
     let mut facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
@@ -220,9 +235,12 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
         if let Some(b' ' | b'\t') = line.first() {
             // A line folded in the old way goes on with the field before [RFC 9112 section 5.2].
             if let Some((_, value)) = &mut field {
-                let value = value.to_mut();
-                value.push(b' ');
-                value.extend_from_slice(line.trim_ascii());
+                let (value, more) = (value.to_mut(), line.trim_ascii());
+                // White space around a value is none of it [RFC 9110 section 5.5].
+                if !value.is_empty() && !more.is_empty() {
+                    value.push(b' ');
+                }
+                value.extend_from_slice(more);
             }
             continue;
         }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use memchr::{memchr, memmem};
 
-use super::Parse;
+use super::{Parse, http1};
 use crate::model::{ProxyFacts, ProxyKind};
 
 /// The longest head of a CONNECT; a ticket of Kerberos has up to 48 KB, by Windows' default, which base64 makes 64.
@@ -45,37 +45,77 @@ struct Step {
     length_bytes: usize,
 }
 
-/// Reads the preambles at the beginning of what a client said.
-///
-/// `Done` where at least one is whole, `NeedMore` where the first may become one. A target with bytes
-/// that are no host makes it no preamble at all.
-#[must_use]
-pub fn client(bytes: &[u8]) -> Parse<Preamble> {
-    let mut at = 0;
-    let mut found: Option<ProxyFacts> = None;
-    for count in 0..MAX_PREAMBLES {
-        let rest = bytes.get(at..).unwrap_or_default();
-        match step(rest) {
-            Parse::Done(step) => {
-                at += step.length_bytes;
-                if let Some(facts) = step.facts
-                    && (facts.target.is_some() || found.as_ref().is_none_or(|found| found.target.is_none()))
-                {
-                    found = Some(facts);
-                }
-            }
-            Parse::NeedMore if count == 0 => return Parse::NeedMore,
-            Parse::No if count == 0 => return Parse::No,
-            Parse::NeedMore | Parse::No => break,
-        }
-    }
-    Parse::Done(Preamble { facts: found, length_bytes: at })
+/// The preambles of a client that goes on talking, in pieces as small as it likes: what was read of them is not read
+/// again.
+#[derive(Debug)]
+pub struct Preambles {
+    /// Of those that are whole.
+    whole: Preamble,
+    count: usize,
+    /// The next one, where it is a CONNECT that is not whole.
+    connect: Connect,
+    /// There are no more, whatever follows.
+    is_over: bool,
 }
 
-fn step(bytes: &[u8]) -> Parse<Step> {
+impl Default for Preambles {
+    fn default() -> Self {
+        Self {
+            whole: Preamble { facts: None, length_bytes: 0 },
+            count: 0,
+            connect: Connect::default(),
+            is_over: false,
+        }
+    }
+}
+
+impl Preambles {
+    /// Reads those at the beginning of what a client said, which goes on where it ended before: `Done` where at least one
+    /// is whole, `NeedMore` where the first may become one. A target with bytes that are no host makes it no preamble at
+    /// all.
+    pub fn read(&mut self, said: &[u8]) -> Parse<&Preamble> {
+        while !self.is_over {
+            match step(said.get(self.whole.length_bytes..).unwrap_or_default(), &mut self.connect) {
+                Parse::Done(step) => {
+                    let found = &mut self.whole.facts;
+                    self.whole.length_bytes += step.length_bytes;
+                    self.connect = Connect::default();
+                    self.count += 1;
+                    self.is_over = self.count == MAX_PREAMBLES;
+                    if let Some(facts) = step.facts
+                        && (facts.target.is_some()
+                            || found.as_ref().is_none_or(|found| found.target.is_none()))
+                    {
+                        *found = Some(facts);
+                    }
+                }
+                Parse::NeedMore => break,
+                Parse::No => self.is_over = true,
+            }
+        }
+        match (self.count, self.is_over) {
+            (0, true) => Parse::No,
+            (0, false) => Parse::NeedMore,
+            _ => Parse::Done(&self.whole),
+        }
+    }
+}
+
+/// Reads the preambles at the beginning of what a client said, once.
+#[must_use]
+pub fn client(said: &[u8]) -> Parse<Preamble> {
+    let mut preambles = Preambles::default();
+    match preambles.read(said) {
+        Parse::Done(_) => Parse::Done(preambles.whole),
+        Parse::NeedMore => Parse::NeedMore,
+        Parse::No => Parse::No,
+    }
+}
+
+fn step(bytes: &[u8], connect: &mut Connect) -> Parse<Step> {
     match bytes.first() {
         None => Parse::NeedMore,
-        Some(b'C') => connect(bytes),
+        Some(b'C') => connect.read(bytes),
         Some(b'P') => v1(bytes),
         Some(b'\r') => v2(bytes),
         Some(5) => socks5(bytes),
@@ -96,39 +136,60 @@ fn begins(bytes: &[u8], prefix: &[u8]) -> Parse<()> {
 }
 
 /// `CONNECT host:port HTTP/1.1` and its fields, up to the empty line.
-fn connect(bytes: &[u8]) -> Parse<Step> {
+#[derive(Debug, Default)]
+struct Connect {
+    /// Where its first line ends, once that is there and known to be one.
+    line_end: Option<usize>,
+    /// Bytes that were searched for the end of the line, then for that of the head.
+    searched: usize,
+}
+
+impl Connect {
     const METHOD: &[u8] = b"CONNECT ";
-    match begins(bytes, METHOD) {
-        Parse::Done(()) => {}
-        Parse::NeedMore => return Parse::NeedMore,
-        Parse::No => return Parse::No,
-    }
-    let head = bytes.get(..bytes.len().min(MAX_CONNECT_BYTES)).unwrap_or_default();
-    let Some(line_end) = memchr(b'\n', head) else {
-        return if head.len() < MAX_CONNECT_BYTES && is_printable(head) {
-            Parse::NeedMore
-        } else {
-            Parse::No
+
+    fn read(&mut self, bytes: &[u8]) -> Parse<Step> {
+        match begins(bytes, Self::METHOD) {
+            Parse::Done(()) => {}
+            Parse::NeedMore => return Parse::NeedMore,
+            Parse::No => return Parse::No,
+        }
+        let head = bytes.get(..bytes.len().min(MAX_CONNECT_BYTES)).unwrap_or_default();
+        let is_full = bytes.len() >= MAX_CONNECT_BYTES;
+        let line_end = match self.line_end {
+            Some(line_end) => line_end,
+            None => {
+                let fresh = head.get(self.searched..).unwrap_or_default();
+                let Some(at) = memchr(b'\n', fresh) else {
+                    self.searched = head.len();
+                    return if !is_full && is_printable(fresh) { Parse::NeedMore } else { Parse::No };
+                };
+                let line_end = self.searched + at;
+                if Self::target(head, line_end).is_none() {
+                    return Parse::No;
+                }
+                self.searched = line_end;
+                *self.line_end.insert(line_end)
+            }
         };
-    };
-    let line = head.get(METHOD.len()..line_end).unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let Some(space) = memchr(b' ', line) else { return Parse::No };
-    let (authority, version) = line.split_at_checked(space).unwrap_or_default();
-    if !version.starts_with(b" HTTP/1.") {
-        return Parse::No;
+        // The end may be cut within its three bytes.
+        let from = self.searched.saturating_sub(2).max(line_end);
+        self.searched = head.len();
+        match http1::end_of_head(head.get(from..).unwrap_or_default()) {
+            Some(end) => done(ProxyKind::HttpConnect, Self::target(head, line_end), from + end),
+            None if is_full => Parse::No,
+            None => Parse::NeedMore,
+        }
     }
-    let Some(target) = target_of_text(authority) else { return Parse::No };
-    // A line may end in LF alone [RFC 9112 section 2.2].
-    let from_line_end = head.get(line_end..).unwrap_or_default();
-    let end = [&b"\n\r\n"[..], b"\n\n"]
-        .iter()
-        .filter_map(|end| memmem::find(from_line_end, end).map(|at| line_end + at + end.len()))
-        .min();
-    match end {
-        Some(length_bytes) => done(ProxyKind::HttpConnect, Some(target), length_bytes),
-        None if bytes.len() >= MAX_CONNECT_BYTES => Parse::No,
-        None => Parse::NeedMore,
+
+    /// What the first line asks for; `None` where it is none of HTTP/1.x.
+    fn target(head: &[u8], line_end: usize) -> Option<String> {
+        let line = head.get(Self::METHOD.len()..line_end)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (authority, version) = line.split_at_checked(memchr(b' ', line)?)?;
+        if !version.starts_with(b" HTTP/1.") {
+            return None;
+        }
+        target_of_text(authority)
     }
 }
 

@@ -4,17 +4,18 @@
 //! what was lost. libpcap keeps a buffer for each interface; what is read from it is copied once, because
 //! it lends only one packet at a time. It never waits for the reader and never looks into a frame.
 
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pcap::{Active, Capture, Error, Precision};
 
-use super::frame::{Frame, Interface};
+use super::frame::Interface;
 use super::link_type::LinkType;
-use super::live::{Link, LinkCounts, LiveError, LiveSource};
+use super::live::{Link, LinkCounts, LiveError, LiveSource, Take};
 use super::memory;
-use super::merge::{Queue, Taken, moment_of};
+use super::merge::{Queue, TakeOne, Taken, moment_of};
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::readiness;
@@ -27,12 +28,12 @@ const TIMEOUT_MILLISECONDS: i32 = 16;
 /// which libpcap uses, too.
 const HOLD: Duration = Duration::from_millis(2 * TIMEOUT_MILLISECONDS as u64 + 8);
 
-/// What a first flight in one merged packet may measure: ten segments of 1,460 bytes [RFC 6928] and
-/// a little. libpcap cuts all packets at one length.
-const FLIGHT_BYTES: u32 = 16_640;
+/// libpcap cuts all packets at one length: that of the largest merged packet with its link header and tags, since a
+/// request in clear fills them. A buffer holds no more of a packet than there is.
+const MERGED_BYTES: u32 = 65_535 + 64;
 
-/// Packets copied at once: few enough to stay in the cache, enough to make the call worth it.
-const BATCH_PACKETS: usize = 256;
+/// Packets copied at once: few enough that their copies measure at most 4 MiB, enough to make the call worth it.
+const BATCH_PACKETS: usize = 64;
 
 /// A smaller buffer does not hold a few of the largest packets.
 const MIN_BUFFER_BYTES: u64 = 1 << 20;
@@ -43,7 +44,7 @@ const MAX_WATCHED: usize = 4_096;
 /// How packets are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Least bytes kept of each packet; merged packets of a first flight are kept whole.
+    /// Least bytes kept of each packet; merged packets are kept whole.
     pub snaplen_bytes: u32,
     /// The buffer of each interface; less where there are so many that it would be more than 1 GiB in all.
     pub buffer_mib: u32,
@@ -104,7 +105,7 @@ impl Pcap {
     fn open(&self, link: &Link, buffer_bytes: u64) -> Result<(Capture<Active>, LinkType), LiveError> {
         let failed = |error: Error| explain(error, &link.name);
         let buffer_bytes = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
-        let snaplen = self.options.snaplen_bytes.max(FLIGHT_BYTES);
+        let snaplen = self.options.snaplen_bytes.max(MERGED_BYTES);
         let capture = Capture::from_device(&*link.name)
             .map_err(failed)?
             .snaplen(i32::try_from(snaplen).unwrap_or(i32::MAX))
@@ -256,15 +257,15 @@ impl Queue for Handle {
         self.packets.get(self.given).map(|packet| packet.timestamp)
     }
 
-    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
-        let Some(packet) = self.packets.get(self.given) else { return };
+    fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()> {
+        let Some(packet) = self.packets.get(self.given) else { return ControlFlow::Continue(()) };
         self.given += 1;
         take(Taken {
             interface: self.interface,
             timestamp: packet.timestamp,
             wire_bytes: packet.wire_bytes,
             data: self.bytes.get(packet.start..packet.end).unwrap_or_default(),
-        });
+        })
     }
 }
 
@@ -323,12 +324,7 @@ impl LiveSource for Pcap {
         self.places.interfaces()
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
     }
 

@@ -1,6 +1,7 @@
 //! What every live back-end gives, and is told.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +67,13 @@ pub struct LinkCounts {
     pub last_skipped: Option<Timestamp>,
     /// Packets lost, by stage (`nic`, `kernel`, `ring`) and reason.
     pub dropped: Vec<(&'static str, &'static str, u64)>,
+    /// Packets that came in and that went out, where the kernel part tells them apart: what the interface counts
+    /// besides passed it by.
+    pub met: Met,
 }
+
+/// Packets that came in, and that went out; `None` where that is not told.
+pub type Met = [Option<u64>; 2];
 
 /// What interfaces are called together that are not told apart any more.
 pub const OTHERS: &str = "other";
@@ -84,6 +91,11 @@ impl LinkCounts {
         self.last_skipped = self.last_skipped.max(other.last_skipped);
         for (stage, reason, packets) in &other.dropped {
             self.add_dropped(stage, reason, *packets);
+        }
+        for (mine, theirs) in self.met.iter_mut().zip(other.met) {
+            if let Some(theirs) = theirs {
+                *mine = Some(mine.unwrap_or_default() + theirs);
+            }
         }
     }
 
@@ -147,6 +159,9 @@ impl LiveError {
     }
 }
 
+/// Takes a frame, and says whether it takes the next one as well.
+pub type Take<'a> = dyn FnMut(&Frame<'_>, &[Interface]) -> ControlFlow<()> + 'a;
+
 /// A source of frames of this host's interfaces. It belongs to one thread.
 pub trait LiveSource: Send {
     /// The word of the back-end: `ebpf`, `afpacket`, `pcap`.
@@ -165,18 +180,30 @@ pub trait LiveSource: Send {
     /// another one, but only in [`LiveSource::attach`], and when no frame of it is under way.
     fn interfaces(&self) -> &[Interface];
 
-    /// Gives every waiting frame to `take`, at most `most` of them, and says how many they were. It waits no
-    /// longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
+    /// Gives every waiting frame to `take`, at most `most` of them and none after the one at which `take` breaks off,
+    /// and says how many they were. What is not given stays where it is; where that becomes too much, it is dropped
+    /// there and counted. It waits no longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
     /// hardware or kernel took off stand in the frame again; timestamps are UTC.
     ///
     /// # Errors
     /// Where nothing can be read any more.
-    fn poll(
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError>;
+
+    /// As [`LiveSource::poll`], for `each` that takes whatever comes.
+    ///
+    /// # Errors
+    /// As [`LiveSource::poll`].
+    fn poll_all(
         &mut self,
         wait: Duration,
         most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
-    ) -> Result<usize, LiveError>;
+        each: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    ) -> Result<usize, LiveError> {
+        self.poll(wait, most, &mut |frame, interfaces| {
+            each(frame, interfaces);
+            ControlFlow::Continue(())
+        })
+    }
 
     /// Interfaces that it gave up by itself since it was asked last, and why. To be attached again where they are
     /// still to be watched.

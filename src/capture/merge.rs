@@ -4,6 +4,7 @@
 //! the question that came in elsewhere. So a frame is given when every other interface shows a later
 //! one, or when it is so old itself that the others' older batches must be up, too.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Timestamp;
@@ -17,9 +18,12 @@ pub(super) trait Queue {
     /// The time of the oldest frame, if the batch has one more.
     fn head_in_batch(&self) -> Option<Timestamp>;
 
-    /// Gives the oldest frame away.
-    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>));
+    /// Gives the oldest frame away; whether another one is wanted.
+    fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()>;
 }
+
+/// Takes a frame, and says whether it takes the next one as well.
+pub(super) type TakeOne<'a> = dyn FnMut(Taken<'_>) -> ControlFlow<()> + 'a;
 
 /// A frame, and where it comes from.
 pub(super) struct Taken<'a> {
@@ -40,13 +44,13 @@ pub(super) enum Given {
     Held(Duration),
 }
 
-/// Gives up to `most` frames. `hold`: how much later than its frames a batch comes up, at most.
+/// Gives up to `most` frames, or until `take` breaks off. `hold`: how much later than its frames a batch comes up, at most.
 pub(super) fn give<Q: Queue>(
     queues: &mut [Q],
     now: Instant,
     hold: Duration,
     most: usize,
-    take: &mut dyn FnMut(Taken<'_>),
+    take: &mut TakeOne<'_>,
 ) -> Given {
     let mut given = 0;
     while given < most {
@@ -77,8 +81,11 @@ pub(super) fn give<Q: Queue>(
         }
         let Some(queue) = queues.get_mut(index) else { break };
         while given < most {
-            queue.take_head(take);
+            let flow = queue.take_head(take);
             given += 1;
+            if flow.is_break() {
+                return Given::Some(given);
+            }
             match queue.head_in_batch() {
                 Some(at) if second.is_none_or(|second| at <= second) => {}
                 _ => break,
@@ -131,9 +138,9 @@ mod tests {
             self.batches.front()?.1.front().map(|&at| Timestamp::from_nanos(at))
         }
 
-        fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
+        fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()> {
             let timestamp = Timestamp::from_nanos(self.batches.front_mut().unwrap().1.pop_front().unwrap());
-            take(Taken { interface: self.interface, timestamp, wire_bytes: 0, data: &[] });
+            take(Taken { interface: self.interface, timestamp, wire_bytes: 0, data: &[] })
         }
     }
 
@@ -158,6 +165,7 @@ mod tests {
             let mut take = |taken: Taken<'_>| {
                 assert!(taken.interface < 3);
                 times.push(taken.timestamp.as_nanos());
+                ControlFlow::Continue(())
             };
             match give(&mut queues, now, HOLD, most, &mut take) {
                 Given::Some(frames) => assert!(frames <= most),
@@ -192,6 +200,23 @@ mod tests {
         assert!(now - moment_of(at(Duration::ZERO), now) < HOLD);
         let future = Timestamp::from_nanos(u64::MAX);
         assert_eq!(moment_of(future, now), now, "after the clock was set back");
+    }
+
+    #[test]
+    fn gives_none_after_the_one_at_which_it_is_told_to_stop() {
+        let mut queues = [Scripted {
+            interface: 0,
+            batches: VecDeque::from([(Duration::ZERO, VecDeque::from([1, 2, 3]))]),
+            start: Instant::now(),
+            since: None,
+        }];
+        let mut times = Vec::new();
+        let given = give(&mut queues, Instant::now(), HOLD, 100, &mut |taken| {
+            times.push(taken.timestamp.as_nanos());
+            if times.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert_eq!((given, times), (Given::Some(2), vec![1, 2]));
+        assert_eq!(queues[0].head_in_batch(), Some(Timestamp::from_nanos(3)), "it stays where it is");
     }
 
     #[test]

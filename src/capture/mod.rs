@@ -48,5 +48,5 @@ pub use file::{FileSource, Frames, MOST_TOGETHER, fuzz_file, open_input, open_in
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand};
 pub use link_type::LinkType;
-pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Outgoing};
+pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Met, Outgoing, Take};
 pub use pcapng::RecordedDrops;

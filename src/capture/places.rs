@@ -143,6 +143,14 @@ impl Places {
         }
     }
 
+    /// Counts what the kernel part met of one direction; 0 shows that it looks.
+    pub fn meet(&mut self, at: usize, is_outgoing: bool, packets: u64) {
+        let place = self.places.get_mut(at);
+        if let Some(met) = place.and_then(|place| place.counts.met.get_mut(usize::from(is_outgoing))) {
+            *met = Some(met.unwrap_or_default() + packets);
+        }
+    }
+
     /// What was counted, for each place and then for all others.
     pub fn counts(&self) -> Vec<LinkCounts> {
         let mut all: Vec<LinkCounts> =

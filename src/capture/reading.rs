@@ -1,9 +1,10 @@
 //! Reading several queues of frames as one source: what packet sockets and libpcap have in common.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::frame::{Frame, Interface};
-use super::live::LiveError;
+use super::frame::Frame;
+use super::live::{LiveError, Take};
 use super::merge::{self, Given, Queue};
 use super::places::Places;
 
@@ -33,11 +34,11 @@ pub(super) fn poll<S: Queues>(
     source: &mut S,
     wait: Duration,
     most: usize,
-    take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
+    take: &mut Take<'_>,
 ) -> Result<usize, LiveError> {
     let until = Instant::now() + wait;
-    let mut given = 0;
-    while given < most {
+    let (mut given, mut flow) = (0, ControlFlow::Continue(()));
+    while given < most && flow.is_continue() {
         let now = Instant::now();
         let (queues, places, number) = source.parts();
         let at_once = S::FRAMES_PER_LOOK.min(most - given);
@@ -51,7 +52,8 @@ pub(super) fn poll<S: Queues>(
                 wire_bytes: taken.wire_bytes,
                 data: taken.data,
             };
-            take(&frame, places.interfaces());
+            flow = take(&frame, places.interfaces());
+            flow
         });
         if !matches!(outcome, Given::Some(_)) {
             source.tidy(now);

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use super::endpoint::{canonical, matches_host, recognise};
-use super::options::{EndpointOptions, HostRule};
+use super::endpoint::recognise;
+use super::options::EndpointOptions;
 use crate::app::dns::Resolutions;
 use crate::model::{Tenant, Timestamp};
 
-/// (client, server) pairs remembered, in two generations of half as many: some 20 MB when full. Names of
-/// DynamoDB have a time to live of seconds, so that even a large site has few alive at once.
+/// (client, server) pairs remembered, in two generations of half as many. Names of DynamoDB have a time to live of
+/// seconds, so that even a large site has few alive at once.
 const MAX_PAIRS: usize = 65_536;
+
+/// Memory for them, which suffices where two names of ordinary length lead to each server.
+const MAX_BYTES: usize = 20 << 20;
 
 /// Names remembered for one pair; DynamoDB's own and those on the way to it.
 const MAX_NAMES_PER_PAIR: usize = 8;
@@ -31,12 +34,30 @@ const MAX_LEARNED: usize = 128;
 /// Only names that matter are kept: those the grammar knows and the configured ones.
 #[derive(Default)]
 pub struct NameCache {
-    hosts: Vec<HostRule>,
-    young: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
-    old: HashMap<(IpAddr, IpAddr), Vec<Known>, RandomState>,
+    hosts: Hosts,
+    young: Generation,
+    old: Generation,
     evictions: u64,
     /// Addresses that were told and not yet handed on, where somebody wants them.
     learned: Option<Vec<IpAddr>>,
+}
+
+/// The configured names in lower case: as they are, and of those for any first label what is behind it.
+#[derive(Default)]
+struct Hosts {
+    names: HashSet<Box<str>, RandomState>,
+    parents: HashSet<Box<str>, RandomState>,
+}
+
+type Pair = (IpAddr, IpAddr);
+
+/// What was asked for, or refreshed, in some time.
+#[derive(Default)]
+struct Generation {
+    pairs: HashMap<Pair, Vec<Known>, RandomState>,
+    /// The names, each once.
+    names: HashSet<Arc<str>, RandomState>,
+    bytes: usize,
 }
 
 struct Known {
@@ -48,16 +69,77 @@ struct Known {
     until: Timestamp,
 }
 
+impl Hosts {
+    fn new(options: &EndpointOptions) -> Self {
+        let mut hosts = Self::default();
+        for rule in &options.hosts {
+            let name = rule.name.to_ascii_lowercase();
+            match name.strip_prefix("*.") {
+                Some(parent) => hosts.parents.insert(parent.into()),
+                None => hosts.names.insert(name.into()),
+            };
+        }
+        hosts
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        self.names.contains(name)
+            || name.split_once('.').is_some_and(|(_, parent)| self.parents.contains(parent))
+    }
+}
+
+impl Generation {
+    /// The slot of a pair in a table that has just grown, and the allocation for its names.
+    const PAIR_BYTES: usize = 2 * size_of::<(Pair, Vec<Known>)>() + ALLOCATION_BYTES;
+
+    /// Room for one name more of a pair, taken one at a time: nearly all have one or two.
+    fn push(&mut self, pair: Pair, known: Known) {
+        let Known { name, tenant, from, until } = known;
+        let name = self.shared(name);
+        let names = self.pairs.entry(pair).or_insert_with(|| {
+            self.bytes += Self::PAIR_BYTES;
+            Vec::new()
+        });
+        let before = names.capacity();
+        names.reserve_exact(1);
+        self.bytes += (names.capacity() - before) * size_of::<Known>();
+        names.push(Known { name, tenant, from, until });
+    }
+
+    /// The name as it is known already, where it is.
+    fn shared(&mut self, name: Arc<str>) -> Arc<str> {
+        if let Some(known) = self.names.get(&name) {
+            return Arc::clone(known);
+        }
+        self.bytes += 2 * size_of::<Arc<str>>() + ALLOCATION_BYTES + 2 * size_of::<usize>() + name.len();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    fn count(&self) -> u64 {
+        self.pairs.values().map(|names| names.len() as u64).sum()
+    }
+}
+
+/// What an allocator takes for itself, on average.
+const ALLOCATION_BYTES: usize = 16;
+
 impl NameCache {
     /// A cache that also keeps the names configured in `options`.
     #[must_use]
     pub fn new(options: &EndpointOptions) -> Self {
-        Self { hosts: options.hosts.clone(), ..Self::default() }
+        Self { hosts: Hosts::new(options), ..Self::default() }
     }
 
     /// Changes the configured names; what was learned stays.
     pub fn set_hosts(&mut self, options: &EndpointOptions) {
-        self.hosts.clone_from(&options.hosts);
+        self.hosts = Hosts::new(options);
+    }
+
+    /// True for names that matter.
+    #[must_use]
+    pub fn is_wanted(&self, name: &str) -> bool {
+        self.hosts.contain(name) || recognise(name).endpoint.is_some()
     }
 
     /// Keeps from now on the addresses of names that matter, for [`NameCache::take_learned`].
@@ -71,8 +153,8 @@ impl NameCache {
         self.learned.iter_mut().flat_map(|learned| learned.drain(..))
     }
 
-    /// Takes the answers that `client`, in the network of `tenant` if there are several, got at
-    /// packet time `at`.
+    /// Takes the answers that `client`, in the network of `tenant` if there are several, got at packet time `at`, of names
+    /// that are [wanted](Self::is_wanted).
     pub fn observe(
         &mut self,
         client: IpAddr,
@@ -80,16 +162,12 @@ impl NameCache {
         resolutions: &Resolutions,
         at: Timestamp,
     ) {
+        let client = client.to_canonical();
         for resolution in resolutions {
-            let is_wanted = recognise(&resolution.name).endpoint.is_some()
-                || self.hosts.iter().any(|host| matches_host(host, &resolution.name));
-            if !is_wanted {
-                continue;
-            }
-            let Some(name) = canonical(&resolution.name) else { continue };
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
-            let (client, address) = (client.to_canonical(), resolution.address.to_canonical());
-            self.insert((client, address), &name, tenant, at, until);
+            let address = resolution.address.to_canonical();
+            let known = || Known { name: Arc::clone(&resolution.name), tenant, from: at, until };
+            self.insert((client, address), known());
             if let Some(learned) = &mut self.learned
                 && learned.len() < MAX_LEARNED
                 && !learned.contains(&address)
@@ -97,7 +175,7 @@ impl NameCache {
                 learned.push(address);
             }
             if client.is_ipv4() != address.is_ipv4() {
-                self.insert((any_client(client.is_ipv4()), address), &name, tenant, at, until);
+                self.insert((any_client(client.is_ipv4()), address), known());
             }
         }
     }
@@ -113,7 +191,7 @@ impl NameCache {
         let key = (client.to_canonical(), server.to_canonical());
         let mut names: Vec<Arc<str>> = [&self.young, &self.old]
             .into_iter()
-            .filter_map(|generation| generation.get(&key))
+            .filter_map(|generation| generation.pairs.get(&key))
             .flatten()
             .filter(|known| known.from <= at && at < known.until && !is_other(known.tenant))
             .map(|known| Arc::clone(&known.name))
@@ -143,42 +221,41 @@ impl NameCache {
         self.evictions
     }
 
-    fn insert(
-        &mut self,
-        key: (IpAddr, IpAddr),
-        name: &str,
-        tenant: Option<Tenant>,
-        from: Timestamp,
-        until: Timestamp,
-    ) {
-        let carried = self.old.remove(&key);
-        if carried.is_none() && !self.young.contains_key(&key) && self.young.len() >= MAX_PAIRS / 2 {
+    fn insert(&mut self, pair: Pair, told: Known) {
+        let mut carried = self.old.pairs.remove(&pair);
+        let is_new = carried.is_none() && !self.young.pairs.contains_key(&pair);
+        if is_new && self.young.pairs.len() >= MAX_PAIRS / 2 || self.young.bytes >= MAX_BYTES / 2 {
             // What was not asked for or refreshed in a whole generation goes first.
             let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            self.evictions += forgotten.values().map(|names| names.len() as u64).sum::<u64>();
+            self.evictions += forgotten.count();
+            carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
-        let names = self.young.entry(key).or_default();
-        if let Some(carried) = carried {
-            names.extend(carried);
+        for known in carried.into_iter().flatten() {
+            self.young.push(pair, known);
         }
-        // An answer that comes while an earlier one still holds prolongs it; the flow that is
-        // asked about may have begun before.
-        let is_same = |known: &&mut Known| {
-            &*known.name == name && known.tenant == tenant && known.from <= until && from <= known.until
-        };
-        if let Some(known) = names.iter_mut().find(is_same) {
-            known.from = known.from.min(from);
-            known.until = known.until.max(until);
-            return;
+        if let Some(names) = self.young.pairs.get_mut(&pair) {
+            // An answer that comes while an earlier one still holds prolongs it; the flow that is
+            // asked about may have begun before.
+            let is_same = |known: &&mut Known| {
+                known.name == told.name
+                    && known.tenant == told.tenant
+                    && known.from <= told.until
+                    && told.from <= known.until
+            };
+            if let Some(known) = names.iter_mut().find(is_same) {
+                known.from = known.from.min(told.from);
+                known.until = known.until.max(told.until);
+                return;
+            }
+            if names.len() >= MAX_NAMES_PER_PAIR
+                && let Some(oldest) =
+                    (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
+            {
+                names.swap_remove(oldest);
+                self.evictions += 1;
+            }
         }
-        if names.len() >= MAX_NAMES_PER_PAIR
-            && let Some(oldest) =
-                (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
-        {
-            names.swap_remove(oldest);
-            self.evictions += 1;
-        }
-        names.push(Known { name: Arc::from(name), tenant, from, until });
+        self.young.push(pair, told);
     }
 }
 
@@ -191,6 +268,7 @@ fn any_client(is_ipv4: bool) -> IpAddr {
 mod tests {
     use super::*;
     use crate::app::dns::Resolution;
+    use crate::classify::HostRule;
     use crate::model::Service;
 
     const NAME: &str = "dynamodb.us-east-1.amazonaws.com";
@@ -204,7 +282,7 @@ mod tests {
     }
 
     fn answer(name: &str, address: &str, ttl_seconds: u32) -> Resolutions {
-        [Resolution { name: name.to_owned(), address: ip(address), ttl_seconds }].into_iter().collect()
+        vec![Resolution { name: name.into(), address: ip(address), ttl_seconds }]
     }
 
     fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
@@ -278,16 +356,26 @@ mod tests {
     }
 
     #[test]
-    fn keeps_only_names_that_matter() {
+    fn wants_only_names_that_matter() {
         let options = EndpointOptions {
-            hosts: vec![HostRule { name: "*.db.example".into(), service: Service::Dynamodb, region: None }],
+            hosts: ["*.DB.example", "One.example"]
+                .map(|name| HostRule { name: name.into(), service: Service::Dynamodb, region: None })
+                .to_vec(),
             ..EndpointOptions::default()
         };
-        let mut cache = NameCache::new(&options);
-        for name in ["www.example.com", "s3.us-east-1.amazonaws.com", "eu.db.example", NAME] {
-            cache.observe(ip("10.0.0.1"), None, &answer(name, "52.94.5.1", 5), at(100));
+        let cache = NameCache::new(&options);
+        for (name, is_wanted) in [
+            ("www.example.com", false),
+            ("s3.us-east-1.amazonaws.com", false),
+            ("eu.db.example", true),
+            ("a.eu.db.example", false),
+            ("db.example", false),
+            ("one.example", true),
+            ("of.one.example", false),
+            (NAME, true),
+        ] {
+            assert_eq!(cache.is_wanted(name), is_wanted, "{name}");
         }
-        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME, "eu.db.example"]);
     }
 
     #[test]
@@ -297,13 +385,55 @@ mod tests {
             let client = IpAddr::V4(std::net::Ipv4Addr::from(number));
             cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
         }
-        assert!(cache.young.len() + cache.old.len() <= MAX_PAIRS);
-        assert_eq!(cache.evictions() as usize, 200_000 - cache.young.len() - cache.old.len());
+        assert!(cache.young.pairs.len() + cache.old.pairs.len() <= MAX_PAIRS);
+        assert_eq!(cache.evictions() as usize, 200_000 - cache.young.pairs.len() - cache.old.pairs.len());
         let last = IpAddr::V4(std::net::Ipv4Addr::from(199_999));
         assert_eq!(cache.names(last, ip("52.94.5.1"), &[], at(100)).len(), 1);
         for number in 0..50 {
             cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
         }
         assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), &[], at(1_490)).len(), 1);
+    }
+
+    /// What a generation holds, counted anew, without what tables and allocators keep in reserve.
+    fn held_bytes(generation: &Generation) -> usize {
+        let pairs = generation.pairs.values();
+        let pairs =
+            pairs.map(|names| size_of::<Pair>() + size_of_val(names) + names.capacity() * size_of::<Known>());
+        pairs.sum::<usize>() + generation.names.iter().map(|name| name.len()).sum::<usize>()
+    }
+
+    #[test]
+    fn forgets_the_oldest_when_names_are_long_and_counts_it() {
+        let mut cache = NameCache::default();
+        for number in 0..40_000_u32 {
+            let client = IpAddr::V4(Ipv4Addr::from(number));
+            let names = (0..8).map(|name| format!("{number:0>60}.{name:0>60}.{NAME}"));
+            let told =
+                names.map(|name| Resolution { name: name.into(), address: ip("52.94.5.1"), ttl_seconds: 60 });
+            cache.observe(client, None, &told.collect(), at(100));
+        }
+        let held = held_bytes(&cache.young) + held_bytes(&cache.old);
+        assert!((MAX_BYTES / 3..MAX_BYTES).contains(&held), "{held}");
+        assert!(cache.young.bytes >= held_bytes(&cache.young));
+        assert_eq!(cache.evictions(), 8 * 40_000 - cache.young.count() - cache.old.count());
+        assert_eq!(names(&cache, "0.0.156.63", 101).len(), 8, "the last one");
+    }
+
+    #[test]
+    fn holds_a_name_once_however_many_clients_know_it() {
+        let mut cache = NameCache::default();
+        for number in 0..100 {
+            let client = IpAddr::V4(Ipv4Addr::from(number));
+            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
+        }
+        let known = cache.young.pairs.values().flatten();
+        assert_eq!(known.map(|known| Arc::as_ptr(&known.name).addr()).collect::<HashSet<_>>().len(), 1);
+        // Nor does a pair that is told again and again take more and more.
+        let held = cache.young.bytes;
+        for number in 1..1_000 {
+            cache.observe(ip("0.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(100 + 10 * number));
+        }
+        assert!(cache.young.bytes <= held + MAX_NAMES_PER_PAIR * size_of::<Known>());
     }
 }

@@ -24,6 +24,9 @@ const MAX_PREFIXES: usize = 65_536;
 /// The value of `service` in DynamoDB's rows.
 const SERVICE: &str = "DYNAMODB";
 
+/// That of the rows of all services together, which say nothing of any one.
+const ALL_SERVICES: &str = "AMAZON";
+
 /// DynamoDB's address prefixes at one moment. Copies are cheap: they share the list.
 #[derive(Clone)]
 pub struct PrefixList(Arc<Prefixes>);
@@ -32,6 +35,9 @@ struct Prefixes {
     created: Timestamp,
     v4: PrefixMap<Ipv4Net, Arc<str>>,
     v6: PrefixMap<Ipv6Net, Arc<str>>,
+    /// Those of other services that lie inside DynamoDB's and are longer.
+    others_v4: PrefixMap<Ipv4Net, ()>,
+    others_v6: PrefixMap<Ipv6Net, ()>,
     partitions: Vec<&'static str>,
 }
 
@@ -148,13 +154,25 @@ impl PrefixList {
         Ok(Self(Arc::new(prefixes)))
     }
 
-    /// The region whose longest DynamoDB prefix holds `address`. Behind NAT64, clients with IPv6 alone reach the IPv4
-    /// addresses under the well-known prefix [RFC 6052 section 2.1].
+    /// The region of the longest prefix that holds `address`, where that is DynamoDB's; it is, too, where another service has
+    /// the same. Behind NAT64, clients with IPv6 alone reach the IPv4 addresses under the well-known prefix
+    /// [RFC 6052 section 2.1].
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Option<&str> {
+        let Prefixes { v4, v6, others_v4, others_v6, .. } = &*self.0;
         match embedded(address) {
-            IpAddr::V4(v4) => self.0.v4.get_lpm(&Ipv4Net::from(v4)).map(|(_, region)| &**region),
-            IpAddr::V6(v6) => self.0.v6.get_lpm(&Ipv6Net::from(v6)).map(|(_, region)| &**region),
+            IpAddr::V4(address) => {
+                let address = Ipv4Net::from(address);
+                let (network, region) = v4.get_lpm(&address)?;
+                let other = others_v4.get_lpm(&address);
+                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(region)
+            }
+            IpAddr::V6(address) => {
+                let address = Ipv6Net::from(address);
+                let (network, region) = v6.get_lpm(&address)?;
+                let other = others_v6.get_lpm(&address);
+                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(region)
+            }
         }
     }
 
@@ -220,6 +238,8 @@ impl Prefixes {
             created: Timestamp::default(),
             v4: PrefixMap::new(),
             v6: PrefixMap::new(),
+            others_v4: PrefixMap::new(),
+            others_v6: PrefixMap::new(),
             partitions: Vec::new(),
         }
     }
@@ -242,10 +262,10 @@ impl Prefixes {
     fn take_rows<'a>(
         &mut self,
         list: &'static str,
-        rows: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+        rows: impl Iterator<Item = (&'a str, &'a str, &'a str)> + Clone,
         parse: impl Fn(&str) -> Option<IpNet>,
     ) -> Result<(), PrefixListError> {
-        for (row, (service, value, region)) in rows.enumerate() {
+        for (row, (service, value, region)) in rows.clone().enumerate() {
             if service != SERVICE {
                 continue;
             }
@@ -261,7 +281,33 @@ impl Prefixes {
             }
             self.insert(net, region);
         }
+        for (service, value, _) in rows {
+            if service != SERVICE
+                && service != ALL_SERVICES
+                && let Some(net) = parse(value)
+                && self.len_of_others() < MAX_PREFIXES
+            {
+                self.insert_other(net);
+            }
+        }
         Ok(())
+    }
+
+    fn len_of_others(&self) -> usize {
+        self.others_v4.len() + self.others_v6.len()
+    }
+
+    /// Keeps the prefix of another service, where it takes something away from DynamoDB's.
+    fn insert_other(&mut self, net: IpNet) {
+        match net {
+            IpNet::V4(net) if self.v4.get_lpm(&net).is_some_and(|(ours, _)| ours != net) => {
+                self.others_v4.insert(net, ());
+            }
+            IpNet::V6(net) if self.v6.get_lpm(&net).is_some_and(|(ours, _)| ours != net) => {
+                self.others_v6.insert(net, ());
+            }
+            IpNet::V4(_) | IpNet::V6(_) => {}
+        }
     }
 }
 
@@ -345,6 +391,36 @@ mod tests {
         assert_eq!(list.lookup("192.0.3.1".parse().unwrap()), None);
         assert_eq!(list.lookup("2001:db8::1".parse().unwrap()), Some("us-gov-west-1"));
         assert!(list.has_partition("aws-us-gov") && !list.has_partition("aws-cn"));
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_whosever_it_is() {
+        let row = |prefix: &str, service: &str| {
+            format!(r#"{{"ip_prefix":"{prefix}","region":"eu-west-1","service":"{service}"}}"#)
+        };
+        let rows = [
+            row("198.51.100.0/25", "EC2"),
+            row("198.51.100.0/24", "DYNAMODB"),
+            row("198.51.100.0/24", "S3"),
+            row("198.51.100.32/27", "DYNAMODB"),
+            row("198.51.100.192/26", "AMAZON"),
+            row("198.51.0.0/16", "EC2"),
+        ];
+        let v6 = r#"{"ipv6_prefix":"2001:db8::/32","region":"eu-west-1","service":"DYNAMODB"},
+            {"ipv6_prefix":"2001:db8:1::/48","region":"eu-west-1","service":"EC2"}"#;
+        let list = PrefixList::from_ip_ranges_json(&json(&rows.join(","), v6)).unwrap();
+        for (address, is_listed) in [
+            ("198.51.100.5", false),
+            ("198.51.100.33", true),
+            ("198.51.100.130", true),
+            ("198.51.100.200", true),
+            ("198.51.101.1", false),
+            ("2001:db8::1", true),
+            ("2001:db8:1::1", false),
+        ] {
+            assert_eq!(list.lookup(address.parse().unwrap()).is_some(), is_listed, "{address}");
+        }
+        assert_eq!(list.len(), 3);
     }
 
     #[test]

@@ -85,8 +85,11 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         note(&damage.to_string());
     }
     redactor.apply_accounts(&mut accounts);
-    if let Report::Html(sink) = &mut report {
-        evidence::tell_inputs(sink, &job.inputs, &mut redactor, &mut accounts);
+    // After the records: accounts are numbered as they appear in the input.
+    match &mut report {
+        Report::Table(sink) => sink.redact(&mut redactor),
+        Report::Html(sink) => evidence::tell_inputs(sink, &job.inputs, &mut redactor),
+        _ => {}
     }
     report.finish(&accounts)?;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::Backend;
@@ -95,7 +95,7 @@ pub enum Command {
 pub struct Watch {
     /// Interface to watch, by name or pattern (`vti*`), or `any`, which leaves out the loopback; may be given more than once
     /// [default: what the configuration says]
-    #[arg(short, long, value_name = "IFACE", value_hint = ValueHint::Other)]
+    #[arg(short, long, value_name = "IFACE", value_hint = ValueHint::Other, value_parser = NonEmptyStringValueParser::new())]
     pub interface: Vec<String>,
 
     /// How packets are taken from the interfaces [default: auto, the best this host allows]

@@ -155,9 +155,11 @@ fn back_ends(list: &mut Checklist, program: &Program) -> bool {
 fn ebpf() -> (Check, bool) {
     let release = release();
     let unsupported = |why| check(State::Bad, "ebpf", why, Some("use --backend afpacket".to_owned()));
-    let Some(version) = version(&release).filter(|&version| version >= EBPF) else {
+    // Of a version that is not understood nothing is known but what the kernel says of the program.
+    let version = version(&release).unwrap_or(EBPF);
+    if version < EBPF {
         return (unsupported(format!("Linux {release} is older than 5.15")), false);
-    };
+    }
     let missing = privileges::missing("ebpf");
     if !missing.is_empty() {
         return (check(State::Bad, "ebpf", needs(&missing), None), true);
@@ -349,6 +351,8 @@ fn passing_on() -> Check {
     let own = routes::own_addresses().unwrap_or_default().iter().filter(|own| !own.is_loopback()).count();
     let mut text = if forwarding::forwards() {
         "forwards packets"
+    } else if !Path::new("/proc/sys/net").exists() {
+        "whether it forwards is not known: there is no /proc/sys/net"
     } else {
         "forwards nothing: sees only its own flows and mirrors"
     }
@@ -424,7 +428,7 @@ fn port(address: SocketAddr) -> Check {
 }
 
 fn release() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+    nix::sys::utsname::uname().map(|names| names.release().to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// `6.1.0-18-amd64` as (6, 1).

@@ -11,6 +11,7 @@ use crate::classify::{self, PrefixList};
 use crate::config::{self, CommandLine};
 use crate::model::Severity;
 use crate::policy::{Rule, profile};
+use crate::view::text::plain;
 
 /// `ddbwatch check`.
 pub fn check(args: &Check) -> Result<Finished, Failure> {
@@ -21,7 +22,8 @@ pub fn check(args: &Check) -> Result<Finished, Failure> {
 
 /// `ddbwatch explain`.
 pub fn explain(args: &Explain) -> Result<Finished, Failure> {
-    let subject = args.subject.trim();
+    // What is asked for is shown again.
+    let subject = &*plain(args.subject.trim());
     if let Some(rule) = Rule::parse(subject) {
         return print(rule.explain().as_bytes());
     }
@@ -106,7 +108,11 @@ pub fn rules() -> Result<Finished, Failure> {
 pub fn profiles(args: &Profiles) -> Result<Finished, Failure> {
     let config = config::load(args.config.as_deref(), &CommandLine::default())
         .map_err(|error| Failure::Usage(error.into()))?;
-    let all: Vec<profile::Profile> = profile::all().into_iter().chain(config.profiles).collect();
+    let mut all: Vec<profile::Profile> = profile::all().into_iter().chain(config.profiles).collect();
+    for profile in &mut all {
+        let texts = [&mut profile.name, &mut profile.title].into_iter().chain(&mut profile.extends);
+        texts.chain(&mut profile.changes).for_each(|text| *text = plain(text).into_owned());
+    }
     let Some(name) = &args.name else {
         let width = all.iter().map(|profile| profile.name.len()).max().unwrap_or(0);
         let mut text = String::new();
@@ -115,14 +121,14 @@ pub fn profiles(args: &Profiles) -> Result<Finished, Failure> {
         }
         return print(text.as_bytes());
     };
-    if let Some(found) = all.iter().find(|profile| profile.name == *name) {
+    if let Some(found) = all.iter().find(|profile| profile.name == plain(name)) {
         return print(found.describe().as_bytes());
     }
     let hint = config::nearest(name, all.iter().map(|profile| profile.name.as_str())).map_or_else(
         || "`ddbwatch profiles` lists them".to_owned(),
         |name| format!("did you mean `{name}`?"),
     );
-    Err(Failure::Usage(anyhow!("there is no profile `{name}`: {hint}")))
+    Err(Failure::Usage(anyhow!("there is no profile `{}`: {hint}", plain(name))))
 }
 
 #[cfg(test)]

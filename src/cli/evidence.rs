@@ -12,7 +12,6 @@ use crate::config::Resolved;
 use crate::export::Redactor;
 use crate::export::report::{InputFact, Origin, Report, ReportOptions};
 use crate::policy::profile;
-use crate::telemetry::Accounts;
 
 /// Bytes hashed at once.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -49,12 +48,7 @@ pub fn prefix_list(config: &Resolved) -> String {
 }
 
 /// Hands over the captures with their hashes, account ids in their names replaced.
-pub fn tell_inputs<W: io::Write>(
-    report: &mut Report<W>,
-    inputs: &[Input],
-    redactor: &mut Redactor,
-    accounts: &mut Accounts,
-) {
+pub fn tell_inputs<W: io::Write>(report: &mut Report<W>, inputs: &[Input], redactor: &mut Redactor) {
     let facts = inputs
         .iter()
         .map(|input| match input {
@@ -66,12 +60,6 @@ pub fn tell_inputs<W: io::Write>(
             Input::StandardInput => InputFact { name: "standard input".to_owned(), content: None },
         })
         .collect();
-    for note in &mut accounts.damage {
-        note.file = redactor.name(&note.file).into_owned();
-    }
-    for file in &mut accounts.files_passed_over {
-        *file = redactor.name(file).into_owned();
-    }
     report.redact(redactor);
     report.inputs(Origin::Captures, facts);
 }

@@ -65,9 +65,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are data; the rest is talk. Nobody is left to tell of a failure to print.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            // Help and version are data; the rest is talk, and nobody is left to tell of a failure to print that.
+            let printed = error.print().and_then(|()| io::stdout().flush()).map_err(Failure::from);
+            if error.use_stderr() {
+                return ExitCode::from(2);
+            }
+            return exit(printed.map(|()| Finished::Done));
         }
     };
     match cli.color {
@@ -89,6 +92,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(args) => completions(args.shell),
         Command::Man => man(),
     };
+    exit(result)
+}
+
+/// The exit code; an error is told.
+fn exit(result: Result<Finished, Failure>) -> ExitCode {
     let (code, error) = match result {
         Ok(Finished::Done) | Err(Failure::BrokenPipe) => (0, None),
         Ok(Finished::Failing) => (3, None),

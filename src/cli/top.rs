@@ -1,6 +1,7 @@
 //! `ddbwatch top`: the live picture in a terminal.
 
 use std::io::{self, IsTerminal, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
@@ -42,21 +43,15 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         )?;
         return Ok(Finished::Done);
     }
-    let (picture, finished) = read(args)?;
-    let name = match args.captures.as_slice() {
-        [one] if one.as_os_str() == "-" => "standard input".to_owned(),
-        [one] => one.display().to_string(),
-        [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
-        [] => String::new(),
-    };
+    let (name, picture, finished) = read(args)?;
     if finished != Finished::Interrupted || screen.is_once {
         screen.show(State::new(name, picture, screen.is_unicode), None)?;
     }
     Ok(finished)
 }
 
-/// What the captures give.
-fn read(args: &Args) -> Result<(Picture, Finished), Failure> {
+/// What the captures are called, and what they give.
+fn read(args: &Args) -> Result<(String, Picture, Finished), Failure> {
     let command_line = CommandLine { profile: args.profile.clone(), ..CommandLine::default() };
     let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
@@ -88,9 +83,9 @@ fn read(args: &Args) -> Result<(Picture, Finished), Failure> {
     for input in &mut inputs {
         *input = redactor.name(input).into_owned();
     }
-    let basis = evidence::prefix_list(&config);
+    let configuration = about(&config, evidence::prefix_list(&config)).redacted(&mut redactor);
     let picture = gathering
-        .finish(&accounts, inputs, about(&config, basis))
+        .finish(&accounts, inputs, configuration)
         .map_err(|error| Failure::CannotRun(error.into()))?;
     let finished = if stop.load(Ordering::Relaxed) {
         note("stopped by a signal");
@@ -100,7 +95,17 @@ fn read(args: &Args) -> Result<(Picture, Finished), Failure> {
     } else {
         Finished::Done
     };
-    Ok((picture, finished))
+    Ok((redactor.name(&title(&args.captures)).into_owned(), picture, finished))
+}
+
+/// The captures in a few words.
+fn title(captures: &[PathBuf]) -> String {
+    match captures {
+        [one] if one.as_os_str() == "-" => "standard input".to_owned(),
+        [one] => one.display().to_string(),
+        [one, rest @ ..] => format!("{} and {} more", one.display(), rest.len()),
+        [] => String::new(),
+    }
 }
 
 /// What standard output can show.
@@ -150,7 +155,7 @@ impl Screen {
 
 /// Columns and lines of a picture as text.
 fn text_size() -> (u16, u16) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u16>().ok());
+    let number = |name| std::env::var(name).ok()?.parse::<u16>().ok().filter(|number| *number > 0);
     let measured = terminal_size::terminal_size_of(io::stdout());
     let columns = number("COLUMNS").or(measured.map(|(columns, _)| columns.0)).unwrap_or(80);
     let lines = number("LINES").or(measured.map(|(_, lines)| lines.0)).unwrap_or(DEFAULT_LINES);

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use super::file::role_word;
 use super::resolved::Resolved;
 use crate::classify::PathRule;
+use crate::export::plain::plain;
 use crate::policy::Settings;
 
 /// The whole configuration as it holds, for `check`.
@@ -124,11 +125,11 @@ struct Page(String);
 
 impl Page {
     fn title(&mut self, title: &str) {
-        let _ = writeln!(self.0, "\n{title}");
+        let _ = writeln!(self.0, "\n{}", plain(title));
     }
 
     fn line(&mut self, key: &str, value: impl Display) {
-        let _ = writeln!(self.0, "  {key}: {value}");
+        self.text(format_args!("{key}: {value}"));
     }
 
     /// What makes settings others than those of the profile that they are called by.
@@ -142,8 +143,9 @@ impl Page {
         }
     }
 
+    /// One line, whatever names have in them: whoever wrote the file may be somebody else than who reads this.
     fn text(&mut self, value: impl Display) {
-        let _ = writeln!(self.0, "  {value}");
+        let _ = writeln!(self.0, "  {}", plain(&value.to_string()));
     }
 }
 

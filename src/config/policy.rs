@@ -4,7 +4,7 @@
 //! first override that matches. An override that names a profile starts from that one, and keeps the
 //! severities and the allowed paths of `[policy]`, so that it cannot loosen them by silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::error::hint;
@@ -117,58 +117,81 @@ fn own_profiles(section: &Section<'_>) -> BTreeMap<String, Profile> {
         written.insert(name, Written { extends, draft });
     }
     let mut resolved = BTreeMap::new();
-    let names: Vec<&str> = written.keys().map(String::as_str).collect();
-    for name in &names {
-        // From the profile down to a built-in one, then up again.
+    let mut known: HashMap<&str, Base> = HashMap::new();
+    for name in written.keys() {
+        // From the profile down to one that is known, then up again: each is looked at once.
         let mut chain: Vec<&str> = Vec::new();
+        let mut met: HashSet<&str> = HashSet::new();
         let mut at: &str = name;
-        let ground = loop {
-            if chain.contains(&at) {
-                if let Some(value) = written.get(*name).and_then(|own| own.extends.as_ref()) {
-                    value.problem("leads back to the profile itself", None);
-                }
-                break None;
+        let mut base = loop {
+            if let Some(known) = known.get(at) {
+                break known.clone();
             }
-            let Some(own) = written.get(at) else { break profile::find(at) };
+            if !met.insert(at) {
+                break Base::Loop;
+            }
+            let Some(own) = written.get(at) else { break Base::built_in(at) };
             chain.push(at);
-            let Some(value) = &own.extends else { break profile::find(profile::DEFAULT) };
-            let Some(base) = value.text() else { break None };
+            let Some(value) = &own.extends else { break Base::built_in(profile::DEFAULT) };
+            let Some(base) = value.text() else { break Base::Unknown };
             if !written.contains_key(base) && profile::find(base).is_none() {
-                // Said once, where it is written.
-                if at == *name {
-                    value.problem(
-                        format_args!("names the unknown profile `{}`", shortened(base)),
-                        hint(base, names_with_built_in(written.keys())),
-                    );
-                }
-                break None;
+                value.problem(
+                    format_args!("names the unknown profile `{}`", shortened(base)),
+                    hint(base, names_with_built_in(written.keys())),
+                );
+                break Base::Unknown;
             }
             at = base;
         };
-        let Some(ground) = ground else { continue };
-        let mut settings = ground.settings.clone();
-        for link in chain.iter().rev() {
-            if let Some(own) = written.get(*link) {
-                own.draft.apply(&mut settings);
+        for link in chain.into_iter().rev() {
+            let Some(own) = written.get(link) else { continue };
+            match &mut base {
+                Base::Unknown => {}
+                Base::Loop => {
+                    if let Some(value) = &own.extends {
+                        value.problem("leads back to the profile itself", None);
+                    }
+                }
+                Base::Known { ground, settings } => {
+                    own.draft.apply(settings);
+                    settings.profile = Arc::from(link);
+                    let extends = own.extends.as_ref().and_then(Value::text).unwrap_or(profile::DEFAULT);
+                    resolved.insert(
+                        link.to_owned(),
+                        Profile {
+                            name: link.to_owned(),
+                            title: format!("own profile, from {extends}"),
+                            extends: Some(extends.to_owned()),
+                            changes: settings.changes_from(&ground.settings),
+                            notes: ground.notes_under(settings),
+                            settings: settings.clone(),
+                            sources: ground.sources.clone(),
+                        },
+                    );
+                }
             }
+            known.insert(link, base.clone());
         }
-        settings.profile = Arc::from(*name);
-        let extends = written.get(*name).and_then(|own| own.extends.as_ref()).and_then(Value::text);
-        let extends = extends.unwrap_or(profile::DEFAULT).to_owned();
-        resolved.insert(
-            (*name).to_owned(),
-            Profile {
-                name: (*name).to_owned(),
-                title: format!("own profile, from {extends}"),
-                extends: Some(extends),
-                changes: settings.changes_from(&ground.settings),
-                notes: ground.notes_under(&settings),
-                settings,
-                sources: ground.sources,
-            },
-        );
     }
     resolved
+}
+
+/// What a profile rests on.
+#[derive(Clone)]
+enum Base {
+    /// On a built-in one, and the settings so far.
+    Known { ground: Arc<Profile>, settings: Settings },
+    /// On itself, or one that does.
+    Loop,
+    /// On nothing that is known.
+    Unknown,
+}
+
+impl Base {
+    fn built_in(name: &str) -> Self {
+        let Some(ground) = profile::find(name) else { return Self::Unknown };
+        Self::Known { settings: ground.settings.clone(), ground: Arc::new(ground) }
+    }
 }
 
 /// One's own profiles first.

@@ -2,7 +2,7 @@
 //!
 //! Arrays are joined by `;` (a `;` or backslash within an item gets a backslash before it), violations
 //! stand as `rule:severity`, sightings as `interface[layer>layer]`. A cell that a spreadsheet would
-//! take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe
+//! take for a formula (it begins with `=`, `+`, `-`, `@`, one of these at full width, a tab or an end of line) gets an apostrophe
 //! before it: names on the wire are chosen by strangers. Control characters that are not the space between
 //! words or lines, which many readers of CSV refuse and terminals act on, stand as `\u{…}`.
 
@@ -85,7 +85,7 @@ impl<W: Write> Sink for Csv<W> {
 }
 
 fn write_cell(cell: &str, out: &mut String) {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n']);
     let needs_quotes = cell.contains(['"', ',', '\n', '\r']);
     if needs_quotes {
         out.push('"');
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn disarms_formulas() {
-        for start in ["=", "+", "-", "@", "\t", "\r"] {
+        for start in ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"] {
             let mut record = sample::tls12();
             let name = format!("{start}HYPERLINK(\"http://x.example\",\"a\")\n");
             let hello = record.tls.as_mut().unwrap().client_hello.as_mut().unwrap();

@@ -303,7 +303,7 @@ pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     match endpoint.conflict.as_slice() {
         [] => {}
         [one] => fields.text(Key::EndpointConflict, Text::Given(one)),
-        several => fields.text(Key::EndpointConflict, Text::Given(&several.join("; "))),
+        several => fields.text(Key::EndpointConflict, Text::Given(&several.join(" "))),
     }
 }
 

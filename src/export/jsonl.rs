@@ -494,6 +494,13 @@ mod tests {
     }
 
     #[test]
+    fn tells_several_conflicts_as_sentences() {
+        let mut record = sample::tls12();
+        record.endpoint.conflict = vec!["One is so.".to_owned(), "Two is not.".to_owned()];
+        assert!(line(&record).contains("\"aws.endpoint.conflict\":\"One is so. Two is not.\""));
+    }
+
+    #[test]
     fn finds_the_one_byte_that_must_be_escaped() {
         for length in 0..20 {
             let mut bytes = vec![b'a'; length];

@@ -22,13 +22,15 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether something acts on a character instead of showing it, or shows nothing where it stands.
+/// Whether something acts on a character instead of showing it, or shows nothing where it stands; among them those that
+/// Unicode gives to nobody, which documents may not have.
 #[must_use]
 pub fn is_active(character: char) -> bool {
     character.is_control()
+        || u32::from(character) & 0xfffe == 0xfffe
         || matches!(character,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-                | '\u{61c}' | '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}')
+                | '\u{fdd0}'..='\u{fdef}' | '\u{61c}' | '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// `1234567` as `1,234,567`.
@@ -71,6 +73,7 @@ mod tests {
     #[test]
     fn disarms_escape_sequences() {
         assert_eq!(plain("a\u{1b}[31mb\u{9b}c\u{202e}d\n"), r"a\u{1b}[31mb\u{9b}c\u{202e}d\u{a}");
+        assert_eq!(plain("a\u{fffe}\u{fdd0}\u{fffd}"), "a\\u{fffe}\\u{fdd0}\u{fffd}");
         assert_eq!(plain("dynamodb.eu-central-1.amazonaws.com"), "dynamodb.eu-central-1.amazonaws.com");
         assert_eq!(plain("bücher.例"), "bücher.例");
         assert_eq!(plain("a\u{e0001}\u{ad}b"), r"a\u{e0001}\u{ad}b", "what is not seen could hide in a name");

@@ -2,7 +2,8 @@
 //!
 //! An account id is any run of exactly twelve digits that is no part of a longer number or of a hexadecimal word (of 16 signs
 //! at least, with other digits beside the run, as hashes and ids of resources have them), and any three groups of four as
-//! consoles write them (`1234-5678-9012`). Fingerprints, addresses, ports and times
+//! consoles write them (`1234-5678-9012`) that are no part of a longer number or of a UUID. Bytes that a URL, a name or a
+//! certificate escapes before it hide none, nor does the hexadecimal form of a value in a certificate. Fingerprints, addresses, ports and times
 //! are no text a stranger writes freely and stay. A file or interface name keeps twelve digits that read as a date
 //! and time (`202611231000`), unless they were met as an account id: captures are named so.
 
@@ -18,7 +19,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 pub(crate) use self::id::may_stand_for;
-use self::id::{find_id, has_id, is_date, may_have_run};
+use self::id::{Found, find_id, has_id, is_date, may_have_run};
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
@@ -133,13 +134,17 @@ impl Redactor {
                 self.optional(text);
             }
             let later = [&mut http.later.unsigned, &mut http.later.long_term];
-            later.into_iter().flatten().for_each(|request| self.optional(&mut request.host));
+            for request in later.into_iter().flatten() {
+                self.optional(&mut request.host);
+                self.optional(&mut request.target);
+            }
         }
         if let Some(proxy) = &mut record.proxy {
             self.optional(&mut proxy.target);
         }
         self.endpoint(&mut record.endpoint);
         self.optional(&mut record.path.name);
+        record.path.open_rules.iter_mut().for_each(|name| self.string(name));
         if let Some(host) = record.host.as_deref_mut() {
             for name in [&mut host.process, &mut host.unit].into_iter().flatten() {
                 if has_id(name) {
@@ -335,10 +340,9 @@ impl Redactor {
     fn replace<'a>(&mut self, text: &'a str, keeps_dates: bool) -> Cow<'a, str> {
         let mut out = String::new();
         let (mut copied, mut from) = (0, 0);
-        while let Some(Range { start, end }) = find_id(text, from) {
-            let (before, id) =
-                (text.get(copied..start).unwrap_or_default(), text.get(start..end).unwrap_or_default());
-            let id = &*id.replace('-', "");
+        while let Some(Found { place: Range { start, end }, digits }) = find_id(text, from) {
+            let before = text.get(copied..start).unwrap_or_default();
+            let id = &*digits;
             from = end;
             if keeps_dates && is_date(id) && !self.aliases.contains_key(id) {
                 continue;
@@ -372,11 +376,21 @@ impl Redactor {
     }
 }
 
+/// The keyed hash of an id. One in some 280 is of digits alone: it would be taken for an account id where what was
+/// redacted is redacted again, so that the id with one more sign behind it stands for it, until there is a letter.
 fn keyed(key: &[u8], id: &str) -> String {
-    // HMAC takes a key of any length; the type cannot say so.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
-    mac.update(id.as_bytes());
-    mac.finalize().into_bytes().iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let mut input = id.as_bytes().to_vec();
+    loop {
+        // HMAC takes a key of any length; the type cannot say so.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
+        mac.update(&input);
+        let hash = mac.finalize().into_bytes();
+        let alias: String = hash.iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        if !alias.bytes().all(|byte| byte.is_ascii_digit()) {
+            return alias;
+        }
+        input.push(b'+');
+    }
 }
 
 #[cfg(test)]
@@ -423,8 +437,13 @@ mod tests {
             "é12345678901",
             "x00123456789012",
             "\\xa123456789012",
-            "a1234-5678-9012",
             "1234-5678-90123",
+            "550e8400-1234-4678-9012-44665544000a",
+            "550e8400-e29b-1234-5678-90125544000a",
+            "00001234-5678-9012-a29b-44665544000a 1234-1234-5678-9012-1234",
+            "CN=#3132333435363738393031 CN=#31323334353637383930313233",
+            "\\xa123456789012b",
+            "%a123456789",
             "1234-5678-901",
             "\\x000123456789012",
             "\\y00123456789012",
@@ -458,6 +477,17 @@ mod tests {
             ("OU=a\\A1123456789012", "OU=a\\A1account-1"),
             ("OU=a\\01123456789012", "OU=a\\01account-1"),
             ("OU=a\\\\123456789012", "OU=a\\\\account-1"),
+            ("O=Team\\,123456789012abc", "O=Team\\,account-1abc"),
+            ("CN=prod\\+123456789012x", "CN=prod\\+account-1x"),
+            ("\\x00123456789012z", "\\x00account-1z"),
+            ("\\01123456789012z", "\\01account-1z"),
+            ("\\1B123456789012abc \\xb1123456789012z", "\\1Baccount-1abc \\xb1account-1z"),
+            ("%20123456789012 %2F123456789012%20", "%20account-1 %2Faccount-1%20"),
+            ("%0a123456789012.%1123456789012x", "%0aaccount-1.%1123456789012x"),
+            ("x-1234-5678-9012.pcap", "x-account-1.pcap"),
+            ("acct1234-5678-9012a -1234-5678-9012-", "acctaccount-1a -account-1-"),
+            ("20261127-1234-5678-9012", "20261127-account-1"),
+            ("CN=#0c313233343536373839303132+O=#313233343536373839303132", "CN=#0caccount-1+O=#account-1"),
             ("x_123456789012.", "x_account-1."),
             ("1234567890123 987654321098", "1234567890123 account-1"),
         ] {
@@ -475,6 +505,19 @@ mod tests {
         assert_eq!(Redactor::new(Redaction::Keyed(b"secret".to_vec())).text("123456789012"), first);
         assert_ne!(Redactor::new(Redaction::Keyed(b"other".to_vec())).text("123456789012"), first);
         assert!(!format!("{:?}", Redaction::Keyed(b"secret".to_vec())).contains("secret"));
+    }
+
+    /// What was redacted is read again by `report`, perhaps with the same key.
+    #[test]
+    fn leaves_what_stands_for_an_account() {
+        // The plain hash of the second one is 331638336958.
+        let key = b"SECRETKEYSECRETKEYSECRETKEYSECRETKEY";
+        let mut redactor = Redactor::new(Redaction::Keyed(key.to_vec()));
+        for id in ["100000000001", "100000000424", "100000000999"] {
+            let once = redactor.text(id).into_owned();
+            assert_ne!(once, id);
+            assert_eq!(redactor.text(&once), once);
+        }
     }
 
     #[test]
@@ -568,7 +611,7 @@ mod tests {
             for field in all.into_iter().chain([&mut http.scope_service, &mut http.sdk]) {
                 *field = Some(text.into());
             }
-            let later = LaterRequest { host: Some(text.into()), target: None };
+            let later = LaterRequest { host: Some(text.into()), target: Some(text.into()) };
             (http.later.unsigned, http.later.long_term) = (Some(later.clone()), Some(later));
         }
         if let Some(proxy) = &mut record.proxy {
@@ -579,6 +622,7 @@ mod tests {
         record.endpoint.partition = Some(text.into());
         record.endpoint.conflict = vec![format!("{text} is not {text}")];
         record.path.name = Some(text.into());
+        record.path.open_rules = vec![text.into()];
         if let Some(policy) = &mut record.policy {
             policy.profile = text.into();
             for violation in &mut policy.violations {

@@ -48,6 +48,8 @@ pub enum Ending {
     MemoryFull,
     /// Silence.
     TimedOut,
+    /// It looked like the beginning of a connection where another was going on, and nothing that followed belongs to it.
+    Stray,
     /// The same addresses and ports in the same place began another connection.
     Superseded,
     /// Another flow turned out to be the same one, seen under other addresses.

@@ -4,9 +4,15 @@
 //! observer cannot know which one the receiver took. What the receiver has acknowledged before the second came
 //! it did not take from that.
 
+mod fin;
+mod gap;
+
 use super::consumer::Moment;
 use super::unconfirmed::Unconfirmed;
 use crate::model::Timestamp;
+use fin::Fin;
+pub use fin::Heard;
+use gap::Gap;
 
 /// A segment held back because bytes before it are missing.
 #[derive(Debug)]
@@ -44,10 +50,6 @@ pub enum Delivery<'a> {
 /// sequence space.
 pub const WINDOW: u32 = 1 << 24;
 
-/// Packets of a flow after which a gap is given up whatever the time: as many as a window of 64 KiB in
-/// segments of 16 bytes.
-const MAX_PACKETS_IN_GAP: u32 = 4_096;
-
 /// How many segments are held without knowing where the stream begins. More than a flight of a
 /// ServerHello with certificates, at ten bytes to a kilobyte each.
 const MAX_UNANCHORED: usize = 32;
@@ -61,8 +63,7 @@ pub struct Stream {
     base: Option<u32>,
     /// The beginning is known from a SYN (of either side) rather than from content.
     is_base_from_syn: bool,
-    /// Sequence number of FIN.
-    fin: Option<u32>,
+    fin: Option<Fin>,
     /// The newest byte the peer has acknowledged.
     acknowledged: Option<u32>,
     /// Sequence number of an RST ahead of what was seen.
@@ -78,9 +79,8 @@ struct Waiting {
     /// In order; never empty.
     held: Vec<Held>,
     held_bytes: usize,
-    /// When the gap that is now in front opened, and packets of the flow since.
-    gap_since: Option<Timestamp>,
-    packets_since_gap: u32,
+    /// The one that is now in front.
+    gap: Option<Gap>,
 }
 
 /// What a held segment costs beside its bytes: without this, segments of one byte would be cheap to send
@@ -134,39 +134,14 @@ impl Stream {
         self.waiting.as_ref().map_or(&[], |waiting| &waiting.held)
     }
 
-    /// True once every byte up to FIN was delivered or given up.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        match (self.fin, self.next) {
-            (Some(fin), Some(next)) => distance(fin, next) >= 0,
-            // A FIN alone, with no byte before it that we know of.
-            (Some(_), None) => !self.has_held(),
-            _ => false,
-        }
-    }
-
-    /// True where FIN was seen, delivered up to it or not.
-    #[must_use]
-    pub const fn has_fin(&self) -> bool {
-        self.fin.is_some()
-    }
-
     /// True where FIN, RST, or what the peer has acknowledged, says that more was sent than was seen.
     #[must_use]
     pub fn is_short(&self) -> bool {
         let Some(next) = self.next else { return false };
         // One more than the last byte is acknowledged where FIN was.
-        self.fin.is_some_and(|fin| distance(next, fin) > 0)
+        self.fin.is_some_and(|fin| distance(next, fin.sequence) > 0)
             || self.reset_ahead.is_some_and(|reset| distance(next, reset) > 0)
             || self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 1)
-    }
-
-    /// True where a peer that acknowledges this has received FIN: one more than the last byte, with nothing missing before
-    /// it. FIN itself need not have been seen.
-    #[must_use]
-    pub fn is_followed_by_fin(&self, acknowledgment: u32) -> bool {
-        let end = self.fin.or(self.next.filter(|_| !self.has_held()));
-        end.is_some_and(|end| end.wrapping_add(1) == acknowledgment)
     }
 
     /// Notes an RST at `sequence`, that is not where one is believed. False where it is nowhere in the receiver's window.
@@ -199,24 +174,47 @@ impl Stream {
         self.reset_ahead = None;
     }
 
+    /// True where an RST ahead of what was seen was noted.
+    #[must_use]
+    pub const fn has_reset_ahead(&self) -> bool {
+        self.reset_ahead.is_some()
+    }
+
     /// True where a segment with these bytes is what the receiver waits for, as far as can be told.
     #[must_use]
     pub fn expects(&self, sequence: u32, wire_bytes: u32) -> bool {
         let Some(next) = self.next else { return true };
-        let is_behind_fin = self.fin.is_some_and(|fin| sequence == fin.wrapping_add(1));
+        let is_behind_fin = self.sure_fin().is_some_and(|fin| sequence == fin.wrapping_add(1));
         // Before or after its bytes were taken.
         is_behind_fin || next == sequence || next == sequence.wrapping_add(wire_bytes)
     }
 
-    /// False where an acknowledgment is of bytes that are surely not of this stream.
+    /// False where an acknowledgment is of bytes that are surely not of this stream. More may be acknowledged than was
+    /// seen, little by little.
     #[must_use]
-    pub const fn may_be_acknowledged(&self, acknowledgment: u32) -> bool {
+    pub fn may_be_acknowledged(&self, acknowledgment: u32) -> bool {
         match (self.base, self.next) {
             (Some(base), Some(next)) if self.is_base_from_syn => {
-                distance(base, acknowledgment) >= 0 && distance(next, acknowledgment) < WINDOW as i32
+                let is_ahead_of = |known: u32| distance(known, acknowledgment) >= WINDOW as i32;
+                distance(base, acknowledgment) >= 0
+                    && (!is_ahead_of(next) || self.acknowledged.is_some_and(|known| !is_ahead_of(known)))
             }
             _ => true,
         }
+    }
+
+    /// True where an acknowledgment is of something that was seen of this stream, be it its SYN alone.
+    #[must_use]
+    pub const fn is_acknowledged_by(&self, acknowledgment: u32) -> bool {
+        let (Some(base), Some(next)) = (self.base, self.next) else { return false };
+        // Of FIN, too.
+        distance(base, acknowledgment) >= !self.is_base_from_syn as i32 && distance(next, acknowledgment) <= 1
+    }
+
+    /// True where a segment is the next one.
+    #[must_use]
+    pub const fn is_next(&self, sequence: u32) -> bool {
+        matches!(self.next, Some(next) if next == sequence)
     }
 
     /// Tells where the stream begins, from a SYN (`from_syn`) or from content. Ignored where known.
@@ -225,6 +223,7 @@ impl Stream {
             self.next = Some(sequence);
             self.base = Some(sequence);
             self.is_base_from_syn = from_syn;
+            self.doubt_fin();
             if let Some(waiting) = &mut self.waiting {
                 waiting
                     .held
@@ -247,6 +246,12 @@ impl Stream {
         self.is_base_from_syn = false;
     }
 
+    /// True where all is known that was said before `sequence`, from the SYN on.
+    #[must_use]
+    pub fn is_whole_up_to(&self, sequence: u32) -> bool {
+        self.is_base_from_syn && self.next == Some(sequence)
+    }
+
     /// True while the beginning is not known.
     #[must_use]
     pub const fn is_unanchored(&self) -> bool {
@@ -256,6 +261,11 @@ impl Stream {
     /// Notes the peer's acknowledgement.
     #[inline]
     pub fn acknowledge(&mut self, acknowledgment: u32) {
+        if self.next == Some(acknowledgment)
+            && let Some(gap) = self.waiting.as_mut().and_then(|waiting| waiting.gap.as_mut())
+        {
+            gap.note_lacked();
+        }
         match self.acknowledged {
             Some(old) if distance(old, acknowledgment) <= 0 => {}
             _ => {
@@ -265,11 +275,6 @@ impl Stream {
                 }
             }
         }
-    }
-
-    /// Notes FIN at `sequence` (the number of the FIN itself).
-    pub fn finish_at(&mut self, sequence: u32) {
-        self.fin.get_or_insert(sequence);
     }
 
     /// Takes a segment. Bytes that continue the stream are delivered at once, together with what
@@ -322,6 +327,15 @@ impl Stream {
         Some((first, length))
     }
 
+    /// Where a stream begins of which this is the first number that its peer acknowledges: with what is held in front of
+    /// that, and FIN, which takes a number, too.
+    #[must_use]
+    pub fn beginning_before(&self, acknowledgment: u32) -> u32 {
+        let fin = self.fin.map(|fin| fin.sequence).filter(|fin| fin.wrapping_add(1) == acknowledgment);
+        let end = fin.unwrap_or(acknowledgment);
+        self.run_before(end).unwrap_or(end)
+    }
+
     /// Where the bytes held that lead up to `sequence` without a gap begin.
     #[must_use]
     pub fn run_before(&self, sequence: u32) -> Option<u32> {
@@ -361,8 +375,7 @@ impl Stream {
         self.next = Some(next);
         if taken > 0 {
             waiting.held.drain(..taken);
-            waiting.gap_since = None;
-            waiting.packets_since_gap = 0;
+            waiting.gap = None;
         }
         self.waiting = Some(waiting);
         if taken > 0 {
@@ -376,19 +389,8 @@ impl Stream {
     #[inline]
     pub fn is_gap_hopeless(&mut self, now: Timestamp) -> bool {
         let (Some(next), Some(waiting)) = (self.next, &mut self.waiting) else { return false };
-        let Some(since) = waiting.gap_since else { return false };
-        waiting.packets_since_gap = waiting.packets_since_gap.saturating_add(1);
-        let waited = now.since(since);
-        let is_acknowledged =
-            self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 0);
-        // A mirror may deliver packets out of order by a few dozen, within milliseconds; a retransmission
-        // takes at least one round trip and, by RFC 6298, at most a second before the first back-off.
-        // Packets alone must not decide, because small segments are many; nor may time alone, because
-        // a capture may have none.
-        let packets = waiting.packets_since_gap;
-        let (few, soon, late) = if is_acknowledged { (64, 200, 1_000) } else { (256, 1_000, 3_000) };
-        let waited = waited.as_millis();
-        waited >= late || (packets > few && waited >= soon) || packets > MAX_PACKETS_IN_GAP
+        let Some(gap) = &mut waiting.gap else { return false };
+        gap.is_hopeless(now, self.acknowledged.is_some_and(|behind| distance(next, behind) > 0))
     }
 
     /// Gives up the missing bytes in front: a gap, then everything held up to the next gap.
@@ -404,8 +406,11 @@ impl Stream {
         self.unconfirmed.clear();
         deliver(Delivery::Gap);
         self.release_held(true, deliver);
-        if let Some(waiting) = &mut self.waiting {
-            waiting.gap_since.get_or_insert(Timestamp::default());
+        if let (Some(next), Some(waiting)) = (self.next, &mut self.waiting)
+            && let Some(first) = waiting.held.first()
+        {
+            let acknowledged = self.acknowledged.map(|behind| distance(next, behind));
+            waiting.gap = Some(Gap::behind_another(first.origin.at, acknowledged));
         }
         true
     }
@@ -453,9 +458,8 @@ impl Stream {
             },
         );
         waiting.held_bytes += payload.len() + OVERHEAD_BYTES;
-        if self.next.is_some() && waiting.gap_since.is_none() {
-            waiting.gap_since = Some(moment.at);
-            waiting.packets_since_gap = 0;
+        if self.next.is_some() {
+            waiting.gap.get_or_insert(Gap::new(moment.at));
         }
         true
     }
@@ -513,150 +517,4 @@ impl Stream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: usize = 65_536;
-
-    fn moment(seconds: u64) -> Moment {
-        Moment {
-            at: Timestamp::from_seconds(seconds),
-            frame: seconds,
-            context: 0,
-            interface: 0,
-            link: None,
-            acknowledgment: None,
-            end: None,
-        }
-    }
-
-    fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
-        let mut stream = Stream::default();
-        stream.anchor(base, true);
-        let (mut bytes, mut gaps) = (Vec::new(), 0);
-        for (offset, payload) in segments {
-            let mut deliver = |delivery: Delivery<'_>| match delivery {
-                Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) => bytes.extend_from_slice(fresh),
-                Delivery::Late(..) => panic!("nothing was given up"),
-                Delivery::Gap => gaps += 1,
-            };
-            let sequence = base.wrapping_add(*offset);
-            assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, &moment(0), &mut deliver));
-        }
-        (bytes, gaps)
-    }
-
-    #[test]
-    fn orders_reordered_overlapping_and_repeated_segments() {
-        for base in [0, 1_000, u32::MAX - 3] {
-            for segments in [
-                &[(0, &b"abc"[..]), (3, b"def"), (6, b"gh")][..],
-                &[(3, b"def"), (0, b"abc"), (6, b"gh")],
-                &[(6, b"gh"), (3, b"def"), (0, b"abc")],
-                &[(0, b"abc"), (0, b"abc"), (2, b"cdef"), (1, b"bcdefgh")],
-                &[(5, b"fgh"), (2, b"cdef"), (2, b"cdef"), (0, b"abcd")],
-            ] {
-                assert_eq!(collect(base, segments), (b"abcdefgh".to_vec(), 0), "{base} {segments:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn first_copy_of_a_byte_wins() {
-        assert_eq!(collect(7, &[(0, b"abc"), (1, b"XYZ")]).0, b"abcZ");
-    }
-
-    /// How many of the segments, each with a sequence number, disagree with others. An empty one says what the peer
-    /// acknowledges.
-    fn disagreements(segments: &[(u32, &[u8])]) -> u32 {
-        let mut stream = Stream::default();
-        stream.anchor(u32::MAX - 2, true);
-        for &(sequence, payload) in segments {
-            let sequence = (u32::MAX - 2).wrapping_add(sequence);
-            if payload.is_empty() {
-                stream.acknowledge(sequence);
-            } else {
-                let wire_bytes = payload.len() as u32;
-                stream.push(sequence, payload, wire_bytes, LIMIT, &moment(0), &mut |_| ());
-            }
-        }
-        stream.unconfirmed.disagreements()
-    }
-
-    #[test]
-    fn tells_of_copies_that_disagree() {
-        for (expected, segments) in [
-            (0, &[(0, &b"abcdef"[..]), (0, b"abcdef"), (2, b"cd"), (4, b"efgh"), (1, b"bcdefghi")][..]),
-            (1, &[(0, b"abcdef"), (0, b"abcdeX")]),
-            (1, &[(0, b"abc"), (3, b"def"), (1, b"bcdXfgh")]),
-            (2, &[(0, b"abcdef"), (2, b"X"), (3, b"X")]),
-            // What is held, by its copy and by what comes before it.
-            (1, &[(2, b"cd"), (2, b"cX"), (0, b"ab")]),
-            (1, &[(2, b"cd"), (0, b"abX"), (4, b"e")]),
-            // Though all of it is acknowledged before it is in order.
-            (1, &[(2, b"cdef"), (4, b"Xfg"), (7, b""), (0, b"ab")]),
-            // The receiver has it already; the first byte is acknowledged and the others are not.
-            (0, &[(0, b"abcdef"), (6, b""), (0, b"XXXXXX")]),
-            (0, &[(0, b"abcdef"), (1, b""), (0, b"Xbcdef")]),
-            (1, &[(0, b"abcdef"), (1, b""), (0, b"aXcdef")]),
-            // The made-up byte of a keep-alive.
-            (0, &[(0, b"abcdef"), (5, b"X")]),
-        ] {
-            assert_eq!(disagreements(segments), expected, "{segments:?}");
-        }
-    }
-
-    #[test]
-    fn reports_bytes_the_capture_cut() {
-        let mut stream = Stream::default();
-        stream.anchor(1, true);
-        let mut seen = Vec::new();
-        stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
-        stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
-        assert_eq!(seen, ["Bytes([97, 98], 3)", "Gap", "Bytes([107], 12)"]);
-    }
-
-    #[test]
-    fn gives_up_a_gap_only_when_it_is_hopeless() {
-        let mut stream = Stream::default();
-        stream.anchor(1, true);
-        stream.push(5, b"e", 1, LIMIT, &moment(10), &mut |_| panic!("nothing is in order"));
-        assert!(!stream.is_gap_hopeless(Timestamp::from_seconds(12)));
-        stream.acknowledge(6);
-        assert!(stream.is_gap_hopeless(Timestamp::from_seconds(12)));
-        let mut seen = Vec::new();
-        assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
-        let late = "Late([101], 6, Origin { frame: 10, at: Timestamp(10000000000), acknowledgment: None })";
-        assert_eq!(seen, ["Gap", late]);
-        assert_eq!(stream.held_bytes(), 0);
-    }
-
-    #[test]
-    fn holds_no_more_than_the_limit() {
-        let mut stream = Stream::default();
-        stream.anchor(0, true);
-        let mut refused = 0;
-        for index in 0..1_000_u32 {
-            if !stream.push(10 + index * 3, b"x", 1, 1_000, &moment(0), &mut |_| ()) {
-                refused += 1;
-            }
-        }
-        assert!(refused > 900 && stream.held_bytes() <= 1_000);
-    }
-
-    #[test]
-    fn finds_the_beginning_late() {
-        let mut stream = Stream::default();
-        assert!(stream.push(105, b"fgh", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
-        assert!(stream.push(90, b"old", 3, LIMIT, &moment(0), &mut |_| panic!("no beginning yet")));
-        stream.anchor(100, false);
-        let mut bytes = Vec::new();
-        let mut deliver = |delivery: Delivery<'_>| {
-            if let Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) = delivery {
-                bytes.extend_from_slice(fresh);
-            }
-        };
-        stream.push(100, b"abcde", 5, LIMIT, &moment(0), &mut deliver);
-        assert_eq!(bytes, b"abcdefgh");
-    }
-}
+mod tests;

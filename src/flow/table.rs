@@ -26,7 +26,7 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
-use delivery::{begin_by_content, hand_on, release};
+use delivery::{begin_by_acknowledgment, begin_by_content, hand_on, release};
 use ending::{CLOSING_LINGER, HANDSHAKE_IDLE};
 use slot::{Active, Phase, Slot};
 
@@ -337,11 +337,18 @@ impl<C: Consumer> Table<C> {
             self.choose_for_data(head, side, segment, moment, consumer)
         };
         match choice {
-            Choice::Instance(index) => self.take(index, side, segment, moment, consumer),
+            Choice::Instance(index) => {
+                self.confirm(head, index, side, segment, moment, consumer);
+                self.take(index, side, segment, moment, consumer)
+            }
             Choice::New => {
                 let twin = self.part(head, side, segment, moment);
-                self.supersede(head, moment, consumer);
+                let is_doubted = twin.is_none() && self.goes_on(head, moment.context);
+                self.supersede(head, None, is_doubted, moment, consumer);
                 let index = self.open(place, segment, moment, consumer);
+                if let Some(slot) = self.slots.get_mut(index as usize) {
+                    slot.is_doubted = is_doubted;
+                }
                 if let Some((base, has_base)) = twin
                     && let Some(active) =
                         self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
@@ -380,6 +387,7 @@ impl<C: Consumer> Table<C> {
             translated: None,
             has_base: [false; 2],
             phase: Phase::Opened,
+            is_doubted: false,
         };
         const OTHERS: u8 = TcpFlags::ACK | TcpFlags::FIN | TcpFlags::RST;
         if segment.flags.has(TcpFlags::SYN)
@@ -490,6 +498,7 @@ impl<C: Consumer> Table<C> {
         let flags = segment.flags;
         let mut sequence = segment.sequence;
         active.go_on(segment);
+        let mut is_answer_known = false;
         if flags.has(TcpFlags::SYN) {
             sequence = sequence.wrapping_add(1);
             let stream = &mut active.streams[mine];
@@ -516,8 +525,10 @@ impl<C: Consumer> Table<C> {
             active.streams[other].acknowledge(segment.acknowledgment);
             if active.is_answer_disputed && active.streams[other].is_unanchored() {
                 // The number that the opener acknowledges is that of the answer it took.
-                active.streams[other].anchor(segment.acknowledgment, true);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
+                active.streams[other].anchor(beginning, true);
             }
+            is_answer_known = begin_by_acknowledgment(active, side, segment);
             if active.view.round_trip.is_none()
                 && active.view.originator == Some(side)
                 && active.syn_ack_at.is_some()
@@ -526,7 +537,6 @@ impl<C: Consumer> Table<C> {
                 active.view.round_trip = Some(moment.at.since(syn_at));
             }
         }
-        let mut is_answer_known = false;
         if active.streams[mine].is_unanchored()
             && segment.payload.len() > 5
             && consumer.starts_stream(segment.payload)
@@ -535,13 +545,12 @@ impl<C: Consumer> Table<C> {
             let beginning = active.streams[mine].run_before(sequence).unwrap_or(sequence);
             active.streams[mine].anchor(beginning, false);
             release(active, side, moment, consumer);
-            let answer = segment.acknowledgment;
             if flags.has(TcpFlags::ACK)
                 && active.streams[other].is_unanchored()
                 && !consumer.is_answer(segment.payload)
             {
                 // What the other side says from here on is the answer, whatever it begins with.
-                let beginning = active.streams[other].run_before(answer).unwrap_or(answer);
+                let beginning = active.streams[other].beginning_before(segment.acknowledgment);
                 active.streams[other].anchor(beginning, false);
                 is_answer_known = true;
             }
@@ -635,7 +644,7 @@ impl<C: Consumer> Table<C> {
 
         let is_newly_reset = active.hear_end(side, segment, sequence);
         let mut ending = None;
-        if consumer.is_decided(&active.state) {
+        if consumer.is_decided(&active.state) && !slot.is_doubted {
             active.view.left = active.left_before(side, segment);
             ending = Some(Ending::Decided);
         } else if is_newly_reset {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
@@ -83,10 +83,16 @@ impl fmt::Display for Confined {
 pub fn confine(reachable: &Reachable) -> Confined {
     let mut notes = Vec::new();
     // Landlock first: its calls are not in the list.
-    let files = confine_files(reachable, &mut notes).unwrap_or_else(|error| Wall::Missing(error.to_string()));
+    let files = confine_files(reachable, &mut notes).unwrap_or_else(|error| {
+        notes.push(format!("files and ports are not walled off: {error}"));
+        Wall::Missing(error.to_string())
+    });
     let calls = match confine_calls(reachable.uses_bpf) {
         Ok(()) => Wall::Stands,
-        Err(error) => Wall::Missing(error.to_string()),
+        Err(error) => {
+            notes.push(format!("system calls are not walled off: {error}"));
+            Wall::Missing(error.to_string())
+        }
     };
     let threads = super::privileges::threads();
     if threads > 1 && !matches!(files, Wall::Missing(_)) {
@@ -120,7 +126,7 @@ fn confine_files(reachable: &Reachable, notes: &mut Vec<String>) -> Result<Wall,
                     let access = if path.is_dir() { access } else { access & AccessFs::from_file(LANDLOCK) };
                     ruleset = ruleset.add_rule(PathBeneath::new(descriptor, access))?;
                 }
-                Err(_) => notes.push(format!("{} is not there and stays out of reach", path.display())),
+                Err(error) => notes.push(out_of_reach(path, &error)),
             }
         }
     }
@@ -132,6 +138,16 @@ fn confine_files(reachable: &Reachable, notes: &mut Vec<String>) -> Result<Wall,
         RulesetStatus::PartiallyEnforced => Wall::Partly,
         RulesetStatus::NotEnforced => Wall::Missing("the kernel has no Landlock (5.13 or newer)".to_owned()),
     })
+}
+
+/// Says why a path stays out of reach.
+fn out_of_reach(path: &Path, error: &dyn std::error::Error) -> String {
+    let why = match error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
+        Some(error) if error.kind() == std::io::ErrorKind::NotFound => "it is not there".to_owned(),
+        Some(error) => error.to_string(),
+        None => error.to_string(),
+    };
+    format!("{} stays out of reach: {why}", path.display())
 }
 
 /// How far the wall around files would stand on this kernel. Tried in a thread of its own, which ends confined.

@@ -57,6 +57,8 @@ pub type Losses = Vec<(&'static str, u64)>;
 pub struct Lost {
     pub number: u32,
     pub name: Arc<str>,
+    /// Packets that came in, and that went out.
+    pub packets: [u64; 2],
     pub losses: Losses,
 }
 
@@ -80,7 +82,7 @@ impl SinceStart {
 
     /// Takes the counters of all interfaces as they are now, and adds what those in `watched` lost.
     pub fn observe(&mut self, now: Vec<Lost>, watched: &[&str]) {
-        for Lost { number, name, losses } in now.iter().filter(|lost| watched.contains(&&*lost.name)) {
+        for Lost { number, name, losses, .. } in now.iter().filter(|lost| watched.contains(&&*lost.name)) {
             if self.lost.len() >= TOLD_APART && !self.lost.contains_key(name) {
                 self.add_up(watched);
             }
@@ -143,7 +145,8 @@ pub fn losses() -> io::Result<Vec<Lost>> {
             if link.kind.is_none() && !link.is_loopback {
                 losses.extend(allowances(&ethtool.statistics(&link.name).unwrap_or_default()));
             }
-            Lost { number: link.index, name: link.name, losses }
+            let packets = counters.map_or([0; 2], |all| [all.received_packets, all.sent_packets]);
+            Lost { number: link.index, name: link.name, packets, losses }
         })
         .collect())
 }
@@ -186,6 +189,7 @@ mod tests {
         let lost = |(name, count): &(&str, u64), number| Lost {
             number,
             name: Arc::from(*name),
+            packets: [0; 2],
             losses: vec![("rx_dropped", *count)],
         };
         all.iter().zip(1..).map(|(one, number)| lost(one, number)).collect()

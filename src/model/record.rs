@@ -52,6 +52,8 @@ closed_set! {
         /// Requests in clear, to others as far as they were read: further ones were beyond the limits.
         RequestsBeyondLimit => "requests_beyond_limit",
         NotTls => "not_tls",
+        /// One segment that looked like a beginning where another connection was going on.
+        Stray => "stray_segment",
         Dns => "dns",
         NoPayload => "no_payload",
     }

@@ -88,14 +88,20 @@ impl ClientHello {
     /// Bytes of memory that it takes with its lists.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        2 * (self.cipher_suites.capacity()
-            + self.extensions.capacity()
-            + self.supported_groups.capacity()
-            + self.signature_schemes.capacity()
-            + self.key_shares.capacity())
-            + self.alpn.iter().map(|name| name.capacity() + size_of::<Vec<u8>>()).sum::<usize>()
-            + self.server_name.as_ref().map_or(0, String::capacity)
-            + size_of::<Self>()
+        size_of::<Self>()
+            + list_bytes(&self.cipher_suites)
+            + list_bytes(&self.ssl2_cipher_kinds)
+            + list_bytes(&self.compression_methods)
+            + list_bytes(&self.extensions)
+            + list_bytes(&self.supported_versions)
+            + list_bytes(&self.supported_groups)
+            + list_bytes(&self.ec_point_formats)
+            + list_bytes(&self.signature_schemes)
+            + list_bytes(&self.key_shares)
+            + list_bytes(&self.psk_modes)
+            + list_bytes(&self.alpn)
+            + self.alpn.iter().map(list_bytes).sum::<usize>()
+            + self.server_name.as_ref().map_or(0, |name| allocated_bytes(name.capacity()))
     }
 
     /// The best version offered, GREASE left out: of supported_versions where sent, else `legacy_version`, which
@@ -151,6 +157,20 @@ impl ClientHello {
         }
         self.supported_versions.iter().copied().filter(|v| !v.is_grease()).min_by_key(|v| v.rank())
     }
+}
+
+fn list_bytes<T>(list: &Vec<T>) -> usize {
+    allocated_bytes(list.capacity() * size_of::<T>())
+}
+
+/// What an allocation takes: with a word of the allocator's own, in units of two, and two of them at least.
+const fn allocated_bytes(wanted: usize) -> usize {
+    const UNIT: usize = 2 * size_of::<usize>();
+    if wanted == 0 {
+        return 0;
+    }
+    let whole = (wanted + size_of::<usize>()).next_multiple_of(UNIT);
+    if whole < 2 * UNIT { 2 * UNIT } else { whole }
 }
 
 /// What ServerHellos (or HelloRetryRequests) of one kind have in common [RFC 8446 section 4.1.3].
@@ -382,6 +402,17 @@ closed_set! {
 }
 
 impl TlsFacts {
+    /// Bytes of memory that it takes, about, as if it shared nothing.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let first = self.client_hello.as_ref().map(|hello| hello.kind.size_bytes());
+        let second = self.second_client_hello.as_ref().map(|hello| hello.size_bytes());
+        let certificates = [&self.certificate, &self.session_certificate].into_iter().flatten();
+        size_of::<Self>()
+            + [first, second].into_iter().flatten().sum::<usize>()
+            + certificates.map(|certificate| certificate.held_bytes()).sum::<usize>()
+    }
+
     /// The negotiated version, from the ServerHello.
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
@@ -481,5 +512,22 @@ impl TlsFacts {
             None => Sni::NotSeen,
             Some(hello) => hello.sni(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hello_counts_what_allocations_take() {
+        let alpn = vec![vec![b'a']; 1_000];
+        let size = ClientHello { alpn, ..ClientHello::default() }.size_bytes();
+        // Each name is a list of its own, and no allocation takes less than 32 bytes.
+        assert_eq!(
+            size - ClientHello::default().size_bytes(),
+            1_000 * 32 + (1_000 * size_of::<Vec<u8>>() + 16)
+        );
+        assert_eq!([0, 1, 24, 25, 40, 41].map(allocated_bytes), [0, 32, 32, 48, 48, 64]);
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
@@ -22,6 +23,12 @@ use crate::telemetry::{Accounts, DamageNote, StageCounts};
 /// sides busy, little enough to keep memory flat.
 const BATCH_RECORDS: usize = 64;
 const WAITING_BATCHES: usize = 16;
+
+/// What waits of an input that was read before its turn, besides its records: its accounts.
+const ACCOUNTS_BYTES: usize = 8 << 10;
+
+/// What a record takes besides what is counted of its handshake: names, addresses, findings.
+const RECORD_BYTES: usize = size_of::<(Record, Identity)>() + 1_024;
 
 /// Frames between two reports of progress, at least.
 const PROGRESS_FRAMES: u64 = 4_096;
@@ -77,6 +84,108 @@ enum Message {
     Failed(CaptureError),
 }
 
+impl Message {
+    /// Bytes of memory that it takes, about.
+    fn held_bytes(&self) -> usize {
+        match self {
+            Self::Records(records) => records
+                .iter()
+                .map(|(record, _)| RECORD_BYTES + record.tls.as_ref().map_or(0, |tls| tls.held_bytes()))
+                .sum(),
+            Self::Done(_) | Self::Failed(_) => ACCOUNTS_BYTES,
+        }
+    }
+}
+
+/// What was read of inputs and waits for its turn: those who read stop where it would become too much, however many small
+/// inputs are behind a large one.
+struct Waiting {
+    most_bytes: usize,
+    state: Mutex<Line>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Line {
+    /// The input whose messages are taken.
+    turn: usize,
+    /// What waits of all inputs, and of each.
+    bytes: usize,
+    of_inputs: Vec<usize>,
+    /// Nobody takes anything any more.
+    is_over: bool,
+}
+
+impl Line {
+    /// True where `bytes` more of an input may wait: where there is room, or else one message at a time of that whose turn
+    /// it is, for which all others wait.
+    fn has_room(&self, input: usize, bytes: usize, most_bytes: usize) -> bool {
+        self.bytes + bytes <= most_bytes
+            || input == self.turn && self.of_inputs.get(input).is_none_or(|waiting| *waiting == 0)
+    }
+
+    fn add(&mut self, input: usize, bytes: usize) {
+        self.bytes += bytes;
+        if let Some(waiting) = self.of_inputs.get_mut(input) {
+            *waiting += bytes;
+        }
+    }
+
+    fn take(&mut self, input: usize, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(waiting) = self.of_inputs.get_mut(input) {
+            *waiting = waiting.saturating_sub(bytes);
+        }
+    }
+}
+
+impl Waiting {
+    fn new(inputs: usize, most_bytes: usize) -> Self {
+        let line = Line { of_inputs: vec![0; inputs], ..Line::default() };
+        Self { most_bytes, state: Mutex::new(line), changed: Condvar::new() }
+    }
+
+    /// Nothing is left half done by whoever panics with it.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a message of an input as soon as there is room for it; false where nobody takes it.
+    fn send(&self, input: usize, sender: &SyncSender<Message>, message: Message) -> bool {
+        let bytes = message.held_bytes();
+        let is_full = |line: &mut Line| !line.is_over && !line.has_room(input, bytes, self.most_bytes);
+        let mut line = self.changed.wait_while(self.line(), is_full).unwrap_or_else(PoisonError::into_inner);
+        if line.is_over {
+            return false;
+        }
+        line.add(input, bytes);
+        drop(line);
+        sender.send(message).is_ok()
+    }
+
+    /// A message of an input was received.
+    fn received(&self, input: usize, message: &Message) {
+        self.line().take(input, message.held_bytes());
+        self.changed.notify_all();
+    }
+
+    /// It is the turn of the next input.
+    fn turn_to(&self, input: usize) {
+        self.line().turn = input;
+        self.changed.notify_all();
+    }
+}
+
+/// Ends the waiting of all who read once nobody takes anything, for whatever reason.
+struct Taking<'a>(&'a Waiting);
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.0.line().is_over = true;
+        self.0.changed.notify_all();
+    }
+}
+
 /// Analyses every input and gives the records to `sink`, in the order of the inputs whatever
 /// the number of threads.
 ///
@@ -98,13 +207,14 @@ pub fn analyze(
     let (senders, receivers): (Vec<SyncSender<Message>>, Vec<Receiver<Message>>) =
         job.inputs.iter().map(|_| sync_channel(WAITING_BATCHES)).unzip();
     // A sender is dropped with its input, so that a worker's panic ends the waiting for it.
-    let senders: Vec<std::sync::Mutex<Option<SyncSender<Message>>>> =
-        senders.into_iter().map(|sender| std::sync::Mutex::new(Some(sender))).collect();
+    let senders: Vec<Mutex<Option<SyncSender<Message>>>> =
+        senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
+    let waiting = Waiting::new(job.inputs.len(), waiting_bytes(&job.config));
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (hasher, senders, next, stop) = (hasher.clone(), &senders, &next, &stop);
+            let (hasher, senders, waiting, next, stop) = (hasher.clone(), &senders, &waiting, &next, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -112,33 +222,43 @@ pub fn analyze(
                         break;
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
-                    let mut hand_over =
-                        |records: Complete<'_>| sender.send(Message::Records(records.collect())).is_ok();
+                    let mut hand_over = |records: Complete<'_>| {
+                        waiting.send(index, &sender, Message::Records(records.collect()))
+                    };
                     let message = match read(input, job, hasher.clone(), &mut hand_over) {
                         Ok(accounts) => Message::Done(Box::new(accounts)),
                         Err(error) => Message::Failed(error),
                     };
-                    if sender.send(message).is_err() {
+                    if !waiting.send(index, &sender, message) {
                         break;
                     }
                 }
             });
         }
-        let result = collect(job, receivers, sink);
+        let taking = Taking(&waiting);
+        let result = collect(job, receivers, taking, sink);
         stop.store(true, Ordering::Relaxed);
         result
     })
+}
+
+/// What may wait of inputs that are read before their turn, of the half of the memory that is not the flow table's.
+const fn waiting_bytes(config: &Resolved) -> usize {
+    config.limits.memory_mib.saturating_mul(1 << 20) / 8
 }
 
 /// Takes the messages of each input in turn.
 fn collect(
     job: &Job<'_>,
     receivers: Vec<Receiver<Message>>,
+    taking: Taking<'_>,
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
     let mut collector = Collector::new();
-    for (receiver, input) in receivers.into_iter().zip(&job.inputs) {
+    for (index, (receiver, input)) in receivers.into_iter().zip(&job.inputs).enumerate() {
+        taking.0.turn_to(index);
         for message in receiver {
+            taking.0.received(index, &message);
             match message {
                 Message::Records(records) => collector.take(&mut records.into_iter(), sink)?,
                 Message::Done(accounts) => {
@@ -367,4 +487,61 @@ pub fn fuzz_pipeline(bytes: &[u8]) {
         accounts.flows_opened,
         accounts.records + accounts.evictions.values().sum::<u64>() + accounts.flows_open
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts() -> Message {
+        Message::Done(Box::default())
+    }
+
+    #[test]
+    fn what_comes_before_its_turn_waits_only_where_there_is_room() {
+        let mut line = Waiting::new(3, 100).state.into_inner().unwrap();
+        line.turn = 1;
+        assert!(line.has_room(2, 100, 100) && !line.has_room(2, 101, 100));
+        line.add(2, 90);
+        assert!(!line.has_room(0, 11, 100) && !line.has_room(2, 11, 100));
+        // All wait for the one whose turn it is.
+        assert!(line.has_room(1, 1_000, 100));
+        line.add(1, 1_000);
+        assert!(!line.has_room(1, 1, 100));
+        line.take(1, 1_000);
+        assert!(line.has_room(1, 1_000, 100) && line.has_room(2, 10, 100));
+    }
+
+    #[test]
+    fn no_more_waits_than_there_is_room_for_and_nobody_waits_for_ever() {
+        const INPUTS: usize = 20;
+        let waiting = Waiting::new(INPUTS, 3 * ACCOUNTS_BYTES);
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..INPUTS).map(|_| sync_channel(WAITING_BATCHES)).unzip();
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some((input, sender)) = Some(next.fetch_add(1, Ordering::Relaxed))
+                        .and_then(|input| Some((input, senders.get(input)?)))
+                    {
+                        (0..5).for_each(|_| assert!(waiting.send(input, sender, accounts())));
+                    }
+                });
+            }
+            for (input, receiver) in receivers.into_iter().enumerate() {
+                waiting.turn_to(input);
+                for message in receiver.iter().take(5) {
+                    // One more where it is for the one whose turn it is.
+                    assert!(waiting.line().bytes <= 4 * ACCOUNTS_BYTES);
+                    waiting.received(input, &message);
+                }
+            }
+        });
+        assert_eq!(waiting.line().bytes, 0);
+        // Nor for those who take no more.
+        drop(Taking(&waiting));
+        let (sender, _receiver) = sync_channel(1);
+        assert!(!waiting.send(0, &sender, accounts()));
+    }
 }

@@ -12,6 +12,7 @@ use crate::model::{
     AlertFrom, Completeness, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts, ProxyFacts, Record,
     Shared, Side, Sni, Timestamp, TlsFacts,
 };
+use crate::tls::{TlsError, TlsErrors};
 
 /// The record of a flow, or why there is none.
 ///
@@ -80,6 +81,9 @@ pub(super) fn record(
     let is_tls = parts.tls.as_ref().is_some_and(|facts| facts.established || !parts.is_mid_stream);
     if !is_tls && parts.http.is_none() && endpoint.is_none() {
         return Err(Eviction::NotTls);
+    }
+    if parts.is_mid_stream && parts.tls.as_ref().is_some_and(|facts| facts.is_truncated) {
+        flows.note_tls_errors(TlsErrors::from(TlsError::HandshakeGap));
     }
     let endpoint = endpoint.unwrap_or_else(|| flows.repeated.no_endpoint.clone());
     let mut ways = ArrayVec::new();
@@ -190,12 +194,7 @@ impl Parts {
 
     fn completeness(&self, view: &FlowView) -> Completeness {
         if let Some(facts) = &self.tls {
-            // After a HelloRetryRequest the second ClientHello is what leads to the ServerHello.
-            let lacks_second_hello = facts.hello_retry_request.is_some()
-                && facts.second_client_hello.is_none()
-                && facts.server_hello.is_some();
             let is_cut = facts.is_truncated
-                || lacks_second_hello && facts.client_hello.is_some()
                 || facts.client_hello.as_ref().is_some_and(|hello| hello.is_truncated)
                 || facts.server_hello.as_ref().is_some_and(|hello| hello.is_truncated);
             return match (&facts.client_hello, &facts.server_hello) {

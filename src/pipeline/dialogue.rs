@@ -40,7 +40,22 @@ pub(super) struct Said {
     is_end_alone: bool,
     /// Bytes that were dropped in front, and count as said.
     dropped: usize,
+    /// What it said to proxies, from the beginning on.
+    proxies: proxy::Preambles,
+    /// Behind that, a request head that is not whole.
+    head: Head,
 }
+
+/// A request head that is not whole, as it was when it was read.
+#[derive(Default)]
+struct Head {
+    begin: usize,
+    seen: usize,
+    unfinished: http1::Unfinished,
+}
+
+/// What a side says to its server, and the proxy it asked for it.
+pub(super) type BehindProxies<'a> = (&'a [u8], Option<&'a ProxyFacts>);
 
 impl Dialogue {
     pub fn of(&self, side: Side) -> &Said {
@@ -62,10 +77,8 @@ impl Dialogue {
         if self.said.iter().all(|said| said.length() <= MAX_DIALOGUE_BYTES) {
             return false;
         }
-        let asks_proxy = [0, 1].map(|side: usize| {
-            let beginning = self.said[side].beginning();
-            !beginning.is_empty() && proxy::client(beginning) != Parse::No
-        });
+        let asks_proxy =
+            self.said.each_mut().map(|said| !said.beginning().is_empty() && said.may_ask_proxy());
         for side in [0, 1] {
             let said = &mut self.said[side];
             if asks_proxy[1 - side] && said.length() > MAX_DIALOGUE_BYTES {
@@ -109,6 +122,55 @@ impl Said {
         *self = Self { bytes, ..Self::default() };
     }
 
+    /// True where it began with what is said to a proxy, or may have.
+    fn may_ask_proxy(&mut self) -> bool {
+        let said = if self.is_end_alone { &[] } else { &*self.bytes };
+        self.proxies.read(said) != Parse::No
+    }
+
+    /// What was said behind what was said to proxies.
+    pub fn behind_proxies(&mut self) -> BehindProxies<'_> {
+        let said = if self.is_end_alone { &[] } else { &*self.bytes };
+        match self.proxies.read(said) {
+            Parse::Done(preamble) => {
+                (said.get(preamble.length_bytes..).unwrap_or_default(), preamble.facts.as_ref())
+            }
+            Parse::NeedMore | Parse::No => (said, None),
+        }
+    }
+
+    /// The request in clear that was begun, after what was said to proxies. CONNECT is no request of the API.
+    pub fn request(&mut self) -> Option<BehindProxies<'_>> {
+        Some(self.behind_proxies()).filter(|(request, _)| is_request(request))
+    }
+
+    /// What is behind what was said to proxies was read, and more of it may come.
+    pub fn note_unfinished(&mut self) {
+        let (head, _) = self.behind_proxies();
+        let unfinished = match http1::Unfinished::of(head) {
+            http1::Unfinished::Empty => http1::Unfinished::Empty,
+            known if is_request(head) => known,
+            // Behind the beginning of a CONNECT, or what only looks like one, anything may be hidden.
+            _ => http1::Unfinished::Open,
+        };
+        let seen = head.len();
+        self.head = Head { begin: self.bytes.len() - seen, seen, unfinished };
+    }
+
+    /// False where all that is new belongs to a request head that is still not whole, or to the empty lines in front.
+    pub fn may_have_changed(&mut self) -> bool {
+        let Head { begin, seen, unfinished } = self.head;
+        let head = self.bytes.get(begin..).unwrap_or_default();
+        let may = unfinished.may_have_changed(head, seen);
+        self.head.seen = head.len();
+        may
+    }
+
+    /// True where it is known to be a request, or empty lines in front of one, so far.
+    pub fn has_unfinished_head(&self) -> bool {
+        self.head.unfinished != http1::Unfinished::Open
+    }
+
     /// Takes all that is kept.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(self).bytes
@@ -122,15 +184,39 @@ impl Said {
     /// All of it was searched, and nothing found.
     pub fn note_searched(&mut self) {
         self.searched = self.bytes.len();
-        if is_nothing(&self.bytes) {
+        if self.is_nothing() {
             let candidate = tls::find_hidden(&self.bytes).candidate;
             self.keep_from(candidate.unwrap_or(usize::MAX).min(self.bytes.len() - KEPT_BYTES));
         }
     }
 
+    /// True where what was said since the beginning is nothing that TLS, a request or a tunnel begins with, whatever comes
+    /// yet. All of these begin with the first byte, but hellos, which are looked for everywhere.
+    fn is_nothing(&mut self) -> bool {
+        self.bytes.len() >= MIN_PROBED_BYTES
+            && tls::probe(&self.bytes) == Probe::No
+            && !tls::looks_like_record(&self.bytes)
+            && !self.may_ask_proxy()
+            && matches!(http1::parse_request(&self.bytes), Parse::No)
+            && !openvpn::may_begin(&self.bytes)
+    }
+
+    /// True where a request begins with what comes `next`, and what was said is neither a part of it nor anything said to
+    /// a proxy.
+    pub fn is_rest_before_request(&mut self, next: &[u8]) -> bool {
+        !self.is_empty()
+            && http1::looks_like_request(next)
+            && (self.is_end_alone
+                || !self.has_unfinished_head()
+                    && !self.may_ask_proxy()
+                    && matches!(http1::parse_request(&self.bytes), Parse::No))
+    }
+
     /// Keeps what is behind `at` alone.
     fn keep_from(&mut self, at: usize) {
         self.is_end_alone = true;
+        self.proxies = proxy::Preambles::default();
+        self.head = Head::default();
         self.dropped += at;
         self.bytes = self.bytes.get(at..).unwrap_or_default().to_vec();
         self.mark_searched();
@@ -171,44 +257,9 @@ impl Said {
     }
 }
 
-/// True where what a side has said since the beginning is nothing that TLS, a request or a tunnel begins with, whatever it
-/// says yet. All of these begin with the first byte, but hellos, which are looked for everywhere.
-fn is_nothing(said: &[u8]) -> bool {
-    said.len() >= MIN_PROBED_BYTES
-        && tls::probe(said) == Probe::No
-        && !tls::looks_like_record(said)
-        && proxy::client(said) == Parse::No
-        && matches!(http1::parse_request(said), Parse::No)
-        && !openvpn::may_begin(said)
-}
-
-/// The request in clear that a side has begun, after what it said to proxies. CONNECT is no request of
-/// the API.
-pub(super) fn request_of(said: &[u8]) -> Option<(&[u8], Option<ProxyFacts>)> {
-    let (request, facts) = behind_proxies(said);
-    is_request(request).then_some((request, facts))
-}
-
-/// What a side said to its server, after what it said to proxies.
-pub(super) fn behind_proxies(said: &[u8]) -> (&[u8], Option<ProxyFacts>) {
-    match proxy::client(said) {
-        Parse::Done(preamble) => (said.get(preamble.length_bytes..).unwrap_or_default(), preamble.facts),
-        Parse::NeedMore | Parse::No => (said, None),
-    }
-}
-
+/// True for what begins like a request that is none to a proxy.
 pub(super) fn is_request(bytes: &[u8]) -> bool {
     !bytes.starts_with(b"CONNECT ") && http1::looks_like_request(bytes)
-}
-
-/// True where a request begins with what comes next, and what was `said` is neither a part of it nor anything said to a
-/// proxy.
-pub(super) fn is_rest_before_request(said: &Said, next: &[u8]) -> bool {
-    !said.is_empty()
-        && http1::looks_like_request(next)
-        && (said.is_end_alone()
-            || matches!(http1::parse_request(&said.bytes), Parse::No)
-                && matches!(proxy::client(&said.bytes), Parse::No))
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ impl Flows {
         at: Timestamp,
     ) -> Result<(), &'static str> {
         let parse = if datagram.is_whole { dns::parse_response } else { dns::parse_cut_response };
-        match parse(datagram.payload) {
+        match parse(datagram.payload, &|name| self.names.is_wanted(name)) {
             Ok(resolutions) => {
                 self.names.observe(datagram.destination.ip(), tenant, &resolutions, at);
                 return Ok(());
@@ -351,13 +351,16 @@ impl Consumer for Flows {
     #[inline]
     fn data(&mut self, state: &mut Inspection, view: &FlowView, side: Side, bytes: &[u8], moment: &Moment) {
         let Self { config, names, dns_errors, repeated, contexts, scratch, .. } = self;
-        let mut answers = |message: dns::Message<'_>| match message.and_then(dns::parse_response) {
-            Ok(resolutions) => {
-                let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
-                names.observe(view.key.end(side.other()).ip(), tenant, &resolutions, moment.at);
+        let mut answers = |message: dns::Message<'_>| {
+            let is_wanted = |name: &str| names.is_wanted(name);
+            match message.and_then(|message| dns::parse_response(message, &is_wanted)) {
+                Ok(resolutions) => {
+                    let tenant = contexts.get(moment.context).and_then(|(_, layers)| layers.tenant());
+                    names.observe(view.key.end(side.other()).ip(), tenant, &resolutions, moment.at);
+                }
+                Err(dns::DnsError::NotResponse) => {}
+                Err(error) => dns_errors.add(error.reason()),
             }
-            Err(dns::DnsError::NotResponse) => {}
-            Err(error) => dns_errors.add(error.reason()),
         };
         let mut tools = Tools {
             hellos: &mut repeated.hellos,
@@ -401,6 +404,7 @@ impl Consumer for Flows {
             Ending::TableFull => return self.evict(Eviction::TableFull),
             Ending::MemoryFull => return self.evict(Eviction::MemoryFull),
             Ending::Translated => return self.evict(Eviction::Translated),
+            Ending::Stray => return self.evict(Eviction::Stray),
             _ => {}
         }
         match assemble::record(self, state, view, ending, now) {

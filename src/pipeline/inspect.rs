@@ -6,12 +6,9 @@
 use std::borrow::Cow;
 
 use arrayvec::ArrayVec;
-use memchr::memchr_iter;
 
-use super::dialogue::{
-    Dialogue, MAX_PENDING_BYTES, MIN_PROBED_BYTES, Said, behind_proxies, is_request, is_rest_before_request,
-    request_of,
-};
+use super::dialogue::{Dialogue, MIN_PROBED_BYTES, Said, is_request};
+use super::unaligned::{Search, Unaligned};
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::classify::{self, EndpointOptions};
 use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
@@ -85,8 +82,8 @@ pub struct TlsStage {
     has_preamble: bool,
     /// The stream of this side is known to be at a record boundary.
     is_aligned: [bool; 2],
-    /// The end of what a side said that is not at a record boundary yet.
-    pending: Option<Box<[Vec<u8>; 2]>>,
+    /// What a side said that is not at a record boundary yet.
+    pending: Option<Box<[Unaligned; 2]>>,
     openvpn: Option<Box<[openvpn::Deframer; 2]>>,
 }
 
@@ -140,7 +137,7 @@ impl Inspection {
     pub fn held_bytes(&self) -> usize {
         self.dialogue.as_ref().map_or(0, |dialogue| dialogue.held_bytes())
             + match &self.stage {
-                Stage::Tls(stage) => size_of::<TlsStage>() + stage.session.held_bytes(),
+                Stage::Tls(stage) => stage.held_bytes(),
                 Stage::Dns(messages) => messages.iter().map(dns::TcpMessages::held_bytes).sum(),
                 Stage::Requests(all) => all.0.held_bytes(),
                 Stage::Sniffing | Stage::Http(..) | Stage::Opaque => 0,
@@ -214,8 +211,9 @@ impl Inspection {
         match &mut self.stage {
             Stage::Sniffing => {
                 // Of a request whose head is cut, what was read of it counts, and others may follow.
-                if let Some((request, proxy)) = request_of(said(self.dialogue.as_deref(), side)) {
-                    let facts = http1::parse_truncated(request);
+                if let Some((facts, proxy)) =
+                    self.dialogue.as_deref_mut().and_then(|all| cut_request(all, side))
+                {
                     let may_tunnel = self.may_tunnel();
                     let following = http1::Following::after_loss(facts, may_tunnel, &whose(endpoints));
                     self.stage = Stage::Requests(Box::new((following, proxy, side)));
@@ -239,7 +237,7 @@ impl Inspection {
 
     /// What was found, at the end of the flow.
     #[must_use]
-    pub fn into_finding(self, view: &FlowView, endpoints: &EndpointOptions) -> Finding {
+    pub fn into_finding(mut self, view: &FlowView, endpoints: &EndpointOptions) -> Finding {
         let without_hello = match self.has_records {
             [false, false] => Finding::Unknown,
             [of_one, of_other] => Finding::MidStream { is_established: of_one && of_other },
@@ -258,15 +256,13 @@ impl Inspection {
             Stage::Opaque => without_hello,
             Stage::Sniffing => {
                 // A request head that never ended is still a request.
+                let Some(dialogue) = self.dialogue.as_deref_mut() else { return without_hello };
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
-                    let dialogue = said(self.dialogue.as_deref(), side);
-                    if let Some((request, proxy)) = request_of(dialogue) {
-                        return Finding::Http(Box::new(http1::parse_truncated(request)), proxy, side);
+                    if let Some((facts, proxy)) = cut_request(dialogue, side) {
+                        return Finding::Http(Box::new(facts), proxy, side);
                     }
-                    if let Parse::Done(preamble) = proxy::client(dialogue)
-                        && let Some(facts) = preamble.facts
-                    {
-                        return Finding::Proxy(facts, side);
+                    if let (_, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
+                        return Finding::Proxy(facts.clone(), side);
                     }
                 }
                 without_hello
@@ -298,7 +294,7 @@ impl Inspection {
         let is_joined = self.is_joined(view);
         let said = self.dialogue.get_or_insert_default().of_mut(side);
         // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
-        if is_joined && is_rest_before_request(said, bytes) {
+        if is_joined && said.is_rest_before_request(bytes) {
             *said = Said::default();
         }
         let is_behind_something = !said.is_empty();
@@ -317,22 +313,22 @@ impl Inspection {
             && matches!(self.stage, Stage::Sniffing)
             && is_request(bytes)
             && let Some(dialogue) = &mut self.dialogue
-            && request_of(dialogue.of(side).beginning()).is_none()
+            && let said = dialogue.of_mut(side)
+            && !said.has_unfinished_head()
+            && said.request().is_none()
         {
-            dialogue.of_mut(side).begin_with(bytes.to_vec());
+            said.begin_with(bytes.to_vec());
             self.has_preamble = true;
             self.search(view, side, moment, tools);
         }
         if matches!(self.stage, Stage::Sniffing)
-            && let Some(dialogue) = self.dialogue.take_if(|all| all.is_too_long())
+            && let Some(mut dialogue) = self.dialogue.take_if(|all| all.is_too_long())
         {
-            let sides = [Side::A, Side::B].into_iter();
-            let request = sides
-                .map(|side| (request_of(dialogue.of(side).beginning()), side))
-                .find_map(|(found, side)| found.map(|(request, proxy)| (request, proxy, side)));
-            self.stage = match request {
-                Some((request, proxy, side)) => {
-                    let mut facts = http1::parse_truncated(request);
+            let cut = [Side::A, Side::B]
+                .into_iter()
+                .find_map(|side| Some((cut_request(&mut dialogue, side)?, side)));
+            self.stage = match cut {
+                Some(((mut facts, proxy), side)) => {
                     facts.later.meet_limit();
                     Stage::Http(Box::new((facts, proxy, side)))
                 }
@@ -390,6 +386,9 @@ impl Inspection {
     fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, tools: &mut Tools<'_>) {
         let Some(all) = self.dialogue.as_deref_mut() else { return };
         let all = all.of_mut(side);
+        if !all.may_have_changed() {
+            return;
+        }
         let dialogue = all.beginning();
         match tls::probe(dialogue) {
             Probe::ClientHello => {
@@ -403,27 +402,29 @@ impl Inspection {
             Probe::NeedMore if dialogue.len() < MIN_PROBED_BYTES => return,
             Probe::NeedMore | Probe::No => {}
         }
-        if let Some((bytes, proxy)) = request_of(dialogue) {
-            self.has_preamble |= bytes.len() < dialogue.len() && proxy.is_none();
-            if let Parse::Done(request) = http1::parse_request(bytes) {
-                let rest = bytes.get(request.head_bytes..).unwrap_or_default().to_vec();
-                let may_tunnel = self.may_tunnel();
-                self.stage = match http1::Following::after(&request, may_tunnel, &whose(tools.endpoints)) {
-                    Some(following) => Stage::Requests(Box::new((following, proxy, side))),
-                    None => Stage::Http(Box::new((request.facts, proxy, side))),
-                };
-                self.dialogue = None;
-                self.follow(view, side, &rest, moment, tools);
-            }
-            return;
+        let said_bytes = dialogue.len();
+        if let Some((bytes, proxy)) = all.request() {
+            self.has_preamble |= bytes.len() < said_bytes && proxy.is_none();
+            let Parse::Done(request) = http1::parse_request(bytes) else { return all.note_unfinished() };
+            let (rest, proxy) =
+                (bytes.get(request.head_bytes..).unwrap_or_default().to_vec(), proxy.cloned());
+            let may_tunnel = self.may_tunnel();
+            self.stage = match http1::Following::after(&request, may_tunnel, &whose(tools.endpoints)) {
+                Some(following) => Stage::Requests(Box::new((following, proxy, side))),
+                None => Stage::Http(Box::new((request.facts, proxy, side))),
+            };
+            self.dialogue = None;
+            return self.follow(view, side, &rest, moment, tools);
         }
-        let (rest, proxy) = behind_proxies(dialogue);
+        let (rest, proxy) = all.behind_proxies();
         if app::dax::is_cleartext_greeting(rest) {
             let facts = HttpFacts { is_dax: true, ..HttpFacts::default() };
-            self.stage = Stage::Http(Box::new((facts, proxy, side)));
+            self.stage = Stage::Http(Box::new((facts, proxy.cloned(), side)));
             self.dialogue = None;
             return;
         }
+        all.note_unfinished();
+        let dialogue = all.beginning();
         let from = all.search_start();
         let hidden = tls::find_hidden(dialogue.get(from..).unwrap_or_default());
         let Some((at, whose)) = hidden.hello else { return all.note_searched() };
@@ -529,6 +530,12 @@ impl Inspection {
 }
 
 impl TlsStage {
+    /// Bytes held.
+    fn held_bytes(&self) -> usize {
+        let pending = self.pending.as_ref().map_or(0, |of| of.iter().map(Unaligned::held_bytes).sum());
+        size_of::<Self>() + self.session.held_bytes() + pending
+    }
+
     fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
         self.has_server_bytes |= side != self.client;
         if let Some(deframers) = &mut self.openvpn {
@@ -544,16 +551,17 @@ impl TlsStage {
             return self.feed_tls(side, bytes, moment, hellos);
         }
         let pending = &mut self.pending.get_or_insert_default()[side.index()];
-        pending.extend_from_slice(bytes);
-        let Some(at) = beginning_of_records(pending, bytes.len(), side == self.client) else {
-            // The end is kept: the next bytes may complete a header.
-            let surplus = pending.len().saturating_sub(MAX_PENDING_BYTES);
-            pending.drain(..surplus);
+        let found = pending.push(bytes, side == self.client);
+        if found == Search::GoesOn {
             return;
-        };
+        }
         self.is_aligned[side.index()] = true;
+        let pending = std::mem::take(pending).into_bytes();
+        let Search::Found(at) = found else {
+            self.has_preamble |= side == self.client && self.proxy.is_none();
+            return self.gap(side);
+        };
         let at = at - tls::change_of_cipher_before(pending.get(..at).unwrap_or_default());
-        let pending = std::mem::take(pending);
         if side == self.client && self.proxy.is_none() {
             if let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default()) {
                 self.proxy = preamble.facts;
@@ -612,26 +620,15 @@ fn whose(endpoints: &EndpointOptions) -> impl Fn(&HttpFacts) -> http1::Addressee
     |facts| classify::addressee(facts, endpoints)
 }
 
+/// What can be said of the request that a side has begun, and the proxy it went through.
+fn cut_request(dialogue: &mut Dialogue, side: Side) -> Option<(HttpFacts, Option<ProxyFacts>)> {
+    let (request, proxy) = dialogue.of_mut(side).request()?;
+    Some((http1::parse_truncated(request), proxy.cloned()))
+}
+
 /// What `side` said in clear, from the beginning on.
 fn said(dialogue: Option<&Dialogue>, side: Side) -> &[u8] {
     dialogue.map_or(&[], |dialogue| dialogue.of(side).beginning())
-}
-
-/// Where, in a stream not known to be at a record boundary, records begin: at a hello, where the newest `fresh_bytes`
-/// (or all there is) begin like a record, as an alert alone does, or at an alert that ends it.
-fn beginning_of_records(bytes: &[u8], fresh_bytes: usize, is_client: bool) -> Option<usize> {
-    let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
-    let is_record = |at: usize| tls::looks_like_record(bytes.get(at..).unwrap_or_default());
-    let fresh = bytes.len().saturating_sub(fresh_bytes);
-    // One in the framing of SSL 2 is known by no single byte: it is looked for at the beginning alone.
-    (tls::probe(bytes) == wanted)
-        .then_some(0)
-        .or_else(|| {
-            memchr_iter(0x16, bytes).find(|&at| tls::probe(bytes.get(at..).unwrap_or_default()) == wanted)
-        })
-        .or_else(|| is_record(0).then_some(0))
-        .or_else(|| is_record(fresh).then_some(fresh))
-        .or_else(|| tls::find_last_alert(bytes))
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {

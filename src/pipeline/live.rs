@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Batches go round: in a steady state nothing is allocated per frame, and no lock is taken. When the
-//! engine is behind, frames of live interfaces are dropped and counted; recorded ones wait.
+//! engine is behind, frames wait: those of live interfaces in the ring of their source, which drops and counts what it
+//! has no room for. Nothing is dropped between the source and the engine.
 //! A reader that no longer comes back is given up and replaced by the supervisor.
 
 mod batch;
@@ -18,6 +19,7 @@ mod source;
 mod tests;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,6 +30,7 @@ pub use source::{Change, Feed, Health, NO_INTERFACE, OpenSource, STALLED, State}
 
 use self::batch::{BATCHES, Batch};
 use self::source::Shared;
+use crate::capture::Met;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
 use crate::telemetry::{Accounts, DamageNote};
@@ -133,6 +136,17 @@ impl<A: Send + 'static> Live<A> {
     /// What interfaces lost before any capture saw it, since the start: interface, reason, packets.
     pub fn set_lost_before(&self, losses: Vec<(Arc<str>, &'static str, u64)>) {
         self.shared.set_lost_before(losses);
+    }
+
+    /// Packets that the capture met on each interface since the start, where it tells directions apart.
+    #[must_use]
+    pub fn met(&self) -> BTreeMap<Arc<str>, Met> {
+        self.shared.met()
+    }
+
+    /// Interfaces by which packets come that the capture does not meet, and what is known of it.
+    pub fn set_blind(&self, blind: BTreeMap<String, String>) {
+        self.shared.update_health(|health| health.blind = blind);
     }
 
     /// How the reading goes.

@@ -18,6 +18,7 @@ mod repeated;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod unaligned;
 
 pub use crate::app::http1::MAX_FOLLOWED_BYTES;
 pub use analyze::{AnalyzeError, Job, Progress, analyze, fuzz_pipeline};

@@ -303,9 +303,11 @@ fn calls_a_handshake_that_was_cut_away_truncated() {
     {
         let data = record(23, &[0xe1; 200]);
         let wire = wire.client(&client_hello()).server(&server_hello(3)).client(&data).server(&data);
-        let found = wire.client(&data).records_cut(46, true);
+        let (found, accounts) = wire.client(&data).run(Arc::default(), 46, true);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].completeness, expected);
+        let gaps = accounts.decode_errors.get(&("tls", "handshake_gap"));
+        assert_eq!(gaps.is_some(), expected == Completeness::Truncated, "{gaps:?}");
     }
 }
 
@@ -351,10 +353,11 @@ fn misses_the_second_hello_after_a_retry_request() {
         if !second.is_empty() {
             wire = wire.client(second);
         }
-        wire.server(&server_hello([8; 32])).record().completeness
+        let (found, accounts) = wire.server(&server_hello([8; 32])).run(Arc::default(), usize::MAX, false);
+        (found[0].completeness, accounts.decode_errors.get(&("tls", "handshake_gap")).copied())
     };
-    assert_eq!(answered(&client_hello()), Completeness::Full);
-    assert_eq!(answered(b""), Completeness::Truncated);
+    assert_eq!(answered(&client_hello()), (Completeness::Full, None));
+    assert_eq!(answered(b""), (Completeness::Truncated, Some(1)));
     // Delivered after the answer to it.
     let late = Wire::opened(DYNAMODB)
         .client(&client_hello())

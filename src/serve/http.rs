@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -187,7 +187,8 @@ impl Server {
             );
         }
         // One that another part of the way would read otherwise [RFC 9112 section 3.2].
-        if request.headers().get_all(header::HOST).iter().count() > 1 {
+        let names = request.headers().get_all(header::HOST).iter().count();
+        if names > 1 || names == 0 && request.version() == Version::HTTP_11 {
             return text(StatusCode::BAD_REQUEST, "A request has one Host.\n");
         }
         let path = request.uri().path();

@@ -5,11 +5,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::{Environment, context};
+use minijinja::{Environment, context, escape_formatter};
 use sha2::{Digest as _, Sha256};
 
 use super::summary::{State, Summary, no_version};
-use crate::export::plain::{bytes, thousands};
+use crate::export::plain::{bytes, plain, thousands};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -29,6 +29,11 @@ impl Page {
         let mut environment = Environment::new();
         // The ending of the name turns escaping on.
         environment.add_template("page.html", TEMPLATE)?;
+        // No text acts on the page: control characters and signs that turn the direction of writing are written out.
+        environment.set_formatter(|out, state, value| match value.as_str() {
+            Some(text) if !value.is_safe() => escape_formatter(out, state, &plain(text).into()),
+            _ => escape_formatter(out, state, value),
+        });
         environment.add_filter("n", thousands);
         environment.add_filter("bytes", bytes);
         environment.add_filter("when", when);
@@ -117,14 +122,14 @@ mod tests {
         let watching = Watching {
             interfaces: vec!["<i>eth0".to_owned()],
             refused: BTreeMap::from([("<u>".to_owned(), "<s>why".to_owned())]),
-            trouble: Some("<h1>trouble".to_owned()),
+            trouble: Some("<h1>trouble\u{1b}[31m\u{202e}\u{200b}".to_owned()),
             ..Watching::default()
         };
         let page = rendered(&picture, &watching);
         for raw in ["<img", "<script>alert", "<b onmouse", "<i>", "<u>", "<s>", "<h1>trouble"] {
             assert!(!page.contains(raw), "{raw}");
         }
-        assert!(page.contains("&lt;img"));
+        assert!(page.contains("&lt;img") && page.contains("trouble\\u{1b}[31m\\u{202e}\\u{200b}<"), "{page}");
         assert_eq!(page.matches("<script>").count(), 1);
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::offenders::Offender;
 use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
+use crate::export::Redactor;
 use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
 
@@ -51,6 +52,23 @@ pub struct Watching {
     pub sockets: Sockets,
 }
 
+impl Watching {
+    /// The same without account ids: files and interfaces may be named by them.
+    #[must_use]
+    pub fn redacted(&self, redactor: &mut Redactor) -> Self {
+        let mut shown = self.clone();
+        let mut hide = |text: &mut String| *text = redactor.name(text).into_owned();
+        shown.interfaces.iter_mut().chain(&mut shown.trouble).for_each(&mut hide);
+        hide(&mut shown.reason);
+        let refused = std::mem::take(&mut shown.refused).into_iter().map(|(mut name, mut why)| {
+            [&mut name, &mut why].into_iter().for_each(&mut hide);
+            (name, why)
+        });
+        shown.refused = refused.collect();
+        shown
+    }
+}
+
 /// How often the socket of a flow was looked for on this host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Sockets {
@@ -73,6 +91,19 @@ pub struct Configuration {
     pub records: String,
     /// Of the DynamoDB address list: when it was published.
     pub address_list: String,
+}
+
+impl Configuration {
+    /// The same without account ids: files and profiles may be named by them.
+    #[must_use]
+    pub fn redacted(&self, redactor: &mut Redactor) -> Self {
+        let mut shown = self.clone();
+        let texts = [&mut shown.profile, &mut shown.records, &mut shown.address_list];
+        for text in texts.into_iter().chain(&mut shown.file).chain(&mut shown.refused) {
+            *text = redactor.name(text).into_owned();
+        }
+        shown
+    }
 }
 
 /// All of it.
@@ -470,6 +501,7 @@ pub(super) const fn no_version() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::Redaction;
 
     #[test]
     fn interfaces_that_are_gone_share_one_line() {
@@ -487,6 +519,29 @@ mod tests {
         };
         assert_eq!(shown(&watching), [("eth0".to_owned(), 5, 1), (GONE.to_owned(), 15, 2)]);
         assert_eq!(shown(&Watching { backend: "replay", ..watching }).len(), 3);
+    }
+
+    #[test]
+    fn names_no_account_in_what_is_watched() {
+        let raw = || "/captures/222233334444.pcap".to_owned();
+        let watching = Watching {
+            interfaces: vec![raw(), "dump-202611231000.pcap".to_owned()],
+            refused: [(raw(), raw())].into(),
+            trouble: Some(raw()),
+            reason: raw(),
+            ..Watching::default()
+        };
+        let configuration = Configuration {
+            file: Some(raw()),
+            records: raw(),
+            refused: Some(raw()),
+            ..Configuration::default()
+        };
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        let shown = watching.redacted(&mut redactor);
+        assert_eq!(shown.interfaces, ["/captures/account-1.pcap", "dump-202611231000.pcap"]);
+        let text = format!("{shown:?} {:?}", configuration.redacted(&mut redactor));
+        assert!(!text.contains("222233334444") && text.matches("account-1").count() == 8, "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! error, lines are lost and counted, and the capture goes on. Events that repeat are folded by [`Folding`].
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,12 +31,14 @@ pub enum Form {
 }
 
 /// Begins to log. Lines wait in the queue until [`Log::write`]: a thread may not run yet while privileges are
-/// given up. The log ends with the value that is given back.
+/// given up. The log ends with the value that is given back. Characters that are `active`, which a terminal or a reader
+/// would act on, are written out, as names on the wire may have them.
 #[must_use]
-pub fn start(form: Form, level: LevelFilter, has_color: bool) -> Log {
+pub fn start(form: Form, level: LevelFilter, has_color: bool, active: fn(char) -> bool) -> Log {
     let (sender, lines) = sync_channel(WAITING_LINES);
     let lost = Arc::new(AtomicU64::new(0));
-    let queue = Queue { sender, lost: Arc::clone(&lost) };
+    let look = Look { form, has_color, active };
+    let queue = Queue { sender, lost: Arc::clone(&lost), look };
     let log = Log { sender: queue.sender.clone(), lines: Some(lines), lost };
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(queue);
     // A second log of the same process (tests) changes nothing.
@@ -105,6 +108,44 @@ fn write_out(lines: impl IntoIterator<Item = Line>) {
 struct Queue {
     sender: SyncSender<Line>,
     lost: Arc<AtomicU64>,
+    look: Look,
+}
+
+/// What a line may have.
+#[derive(Clone, Copy)]
+struct Look {
+    form: Form,
+    has_color: bool,
+    active: fn(char) -> bool,
+}
+
+impl Look {
+    /// The line without what acts on its reader. Colours are the log's own: an escape that a value has is written out
+    /// before it comes here.
+    fn harmless(self, line: Vec<u8>) -> Vec<u8> {
+        let is_kept = |character: char| match character {
+            '\n' => true,
+            '\u{1b}' => self.has_color && self.form == Form::Text,
+            _ => !(self.active)(character),
+        };
+        if line.iter().all(|byte| byte.is_ascii() && is_kept(char::from(*byte))) {
+            return line;
+        }
+        let mut out = String::with_capacity(line.len() + 16);
+        for character in String::from_utf8_lossy(&line).chars() {
+            match self.form {
+                _ if is_kept(character) => out.push(character),
+                Form::Text => out.extend(character.escape_unicode()),
+                Form::Json => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        // Writing to a string cannot fail.
+                        let _ = write!(out, "\\u{unit:04x}");
+                    }
+                }
+            }
+        }
+        out.into_bytes()
+    }
 }
 
 impl<'a> MakeWriter<'a> for Queue {
@@ -134,7 +175,8 @@ impl Write for LineWriter<'_> {
 
 impl Drop for LineWriter<'_> {
     fn drop(&mut self) {
-        if self.queue.sender.try_send(Line::Text(std::mem::take(&mut self.line))).is_err() {
+        let line = self.queue.look.harmless(std::mem::take(&mut self.line));
+        if self.queue.sender.try_send(Line::Text(line)).is_err() {
             self.queue.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -209,10 +251,25 @@ mod tests {
         assert_eq!(folding.folded(), 7);
     }
 
+    const fn look(form: Form, has_color: bool) -> Look {
+        Look { form, has_color, active: |character| character.is_control() || character == '\u{202e}' }
+    }
+
+    #[test]
+    fn writes_out_what_acts_on_its_reader() {
+        let line = "a\u{202e}b\u{85}\u{1b}[2m é\n";
+        let shown = |form, has_color| {
+            String::from_utf8(look(form, has_color).harmless(line.as_bytes().to_vec())).unwrap()
+        };
+        assert_eq!(shown(Form::Text, false), "a\\u{202e}b\\u{85}\\u{1b}[2m é\n");
+        assert_eq!(shown(Form::Text, true), "a\\u{202e}b\\u{85}\u{1b}[2m é\n");
+        assert_eq!(shown(Form::Json, true), "a\\u202eb\\u0085\\u001b[2m é\n");
+    }
+
     #[test]
     fn loses_lines_rather_than_waiting() {
         let (sender, lines) = sync_channel(2);
-        let queue = Queue { sender, lost: Arc::default() };
+        let queue = Queue { sender, lost: Arc::default(), look: look(Form::Text, false) };
         for text in ["one\n", "two\n", "three\n"] {
             queue.make_writer().write_all(text.as_bytes()).unwrap();
         }

@@ -80,6 +80,12 @@ impl TlsError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TlsErrors(u16);
 
+impl From<TlsError> for TlsErrors {
+    fn from(error: TlsError) -> Self {
+        Self(1 << error as u16)
+    }
+}
+
 impl TlsErrors {
     pub const fn insert(&mut self, error: TlsError) {
         self.0 |= 1 << error as u16;

@@ -45,7 +45,7 @@ pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
 pub use order::Seen;
 pub use probe::{
-    Hidden, Probe, change_of_cipher_before, find_hidden, find_last_alert, looks_like_application_data,
-    looks_like_record, probe,
+    Hidden, Probe, change_of_cipher_before, find_hidden, find_last_alert, find_probed,
+    looks_like_application_data, looks_like_record, probe,
 };
 pub use session::Session;

@@ -215,6 +215,28 @@ pub fn find_hidden(bytes: &[u8]) -> Hidden {
     hidden
 }
 
+/// Where the first record with anything of a hello begins that is `wanted` by the rules of [`probe`]; where there is none,
+/// from where on to look again once more bytes are there. Empty records in front of it are not looked at.
+///
+/// # Errors
+/// There is none; from where on one may become one.
+pub fn find_probed(bytes: &[u8], wanted: Probe) -> Result<usize, usize> {
+    // The last byte may be the first of the two that are looked for.
+    let mut open = bytes.len().saturating_sub(1);
+    for at in handshake_records(bytes) {
+        let record = bytes.get(at..).unwrap_or_default();
+        if matches!(record, [_, _, _, 0, 0, ..]) {
+            continue;
+        }
+        match probe(record) {
+            found if found == wanted => return Ok(at),
+            Probe::NeedMore => open = open.min(at),
+            _ => {}
+        }
+    }
+    Err(open)
+}
+
 fn handshake_records(bytes: &[u8]) -> impl Iterator<Item = usize> {
     HANDSHAKE_RECORD.find_iter(bytes)
 }

@@ -213,6 +213,18 @@ impl Session {
         if self.is_first_hello_lost() {
             self.miss_first_hello();
         }
+        if self.lacks_second_hello() {
+            self.facts.is_truncated = true;
+            self.errors.insert(TlsError::HandshakeGap);
+        }
+    }
+
+    /// True where the second ClientHello was missed, which after a HelloRetryRequest is what leads to the ServerHello.
+    fn lacks_second_hello(&self) -> bool {
+        self.facts.hello_retry_request.is_some()
+            && self.facts.client_hello.is_some()
+            && self.facts.second_client_hello.is_none()
+            && self.facts.server_hello.is_some()
     }
 
     /// Takes note that a side had closed the connection before it could have received that by which it is decided. True

@@ -1,6 +1,7 @@
 //! The terminal: taken over, drawn on, read from, and given back however this ends.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -10,6 +11,8 @@ use ratatui::Terminal;
 use ratatui::backend::{CrosstermBackend, TestBackend};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::{cursor, execute, terminal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 
 use super::Update;
@@ -53,7 +56,10 @@ pub fn run(
             state.resize(size.width, size.height);
             screen.draw(|frame| draw(&state, look, frame))?;
         }
-        is_changed = event::poll(LISTEN)?;
+        if !listen()? {
+            return Ok(());
+        }
+        is_changed = event::poll(Duration::ZERO)?;
         if !is_changed {
             continue;
         }
@@ -74,6 +80,23 @@ pub fn run(
             Action::Quit => return Ok(()),
         }
     }
+}
+
+/// Waits for a key, a moment long; false where the terminal is gone. The library that reads the keys would read its end over
+/// and over, and never come back.
+fn listen() -> io::Result<bool> {
+    let (stdin, stdout) = (io::stdin(), io::stdout());
+    // What is drawn on is the terminal; input may be a capture.
+    let terminal = if stdin.is_terminal() { stdin.as_fd() } else { stdout.as_fd() };
+    let mut ends = [PollFd::new(&terminal, PollFlags::IN)];
+    let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(LISTEN.subsec_nanos()) };
+    match poll(&mut ends, Some(&timeout)) {
+        // A signal, which is looked for next.
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [end] = ends;
+    Ok(!end.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL))
 }
 
 /// One picture as text, without any control character.

@@ -132,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn disarms_names_of_interfaces() {
+        let mut list = list();
+        let label = "eth\u{1b}[31m".to_owned();
+        list.add(Check { state: State::Good, label, text: "\u{202e}".to_owned(), remedy: None });
+        let text = list.render(80, false, true);
+        assert!(text.contains("eth\\u{1b}[31m") && text.contains("\\u{202e}"), "{text}");
+    }
+
+    #[test]
     fn is_read_without_colour() {
         let text = list().render(80, false, true);
         assert!(!text.contains('\u{1b}'));

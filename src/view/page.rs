@@ -120,7 +120,7 @@ impl Page {
     /// An empty line, a title and a rule behind it.
     pub(super) fn heading(&mut self, title: &str) {
         self.out.push('\n');
-        let title = fit(title, self.width, self.signs.ellipsis).into_owned();
+        let title = fit(&plain(title), self.width, self.signs.ellipsis).into_owned();
         self.paint(&title, Tone::Heading);
         let rest = self.width.saturating_sub(width(&title) + 1);
         if rest > 0 {
@@ -182,7 +182,7 @@ impl Page {
         if items.is_empty() {
             return;
         }
-        let label = fit(label, label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
+        let label = fit(&plain(label), label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
         self.out.push_str("  ");
         self.paint(&label, Tone::Quiet);
         self.indent(label_width.saturating_sub(width(&label)));
@@ -214,7 +214,7 @@ impl Page {
         let at = self.out.len();
         self.paragraph(start, start, text, tone, 4);
         // The label takes the place of the first line's indentation.
-        let label = fit(label, label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
+        let label = fit(&plain(label), label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
         let rest = self.out.split_off(at).trim_start_matches(' ').to_owned();
         self.indent(2);
         self.paint(&label, Tone::Quiet);
@@ -229,7 +229,7 @@ impl Page {
         self.paragraph(start, start, text, Tone::Plain, 4);
         // Sign and label take the place of the first line's indentation.
         let rest = self.out.split_off(at).trim_start_matches(' ').to_owned();
-        let label = fit(label, label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
+        let label = fit(&plain(label), label_width.saturating_sub(1), self.signs.ellipsis).into_owned();
         self.indent(2);
         self.paint(&sign.text, sign.tone);
         self.indent(2_usize.saturating_sub(width(&sign.text)));

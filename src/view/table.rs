@@ -6,7 +6,7 @@ use super::flow_rows;
 use super::page::{Page, Piece, Signs, Tone, piece};
 use super::summary::{Finding, Summary};
 use super::text::{bytes, count, thousands};
-use crate::export::Sink;
+use crate::export::{Redactor, Sink};
 use crate::model::{Completeness, Eviction, Record, Service, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
 
@@ -65,7 +65,8 @@ impl TableOptions {
     #[must_use]
     pub fn of_stdout() -> Self {
         let stdout = io::stdout();
-        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        let columns =
+            std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
         let measured = || terminal_size::terminal_size_of(&stdout).map(|(width, _)| usize::from(width.0));
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
@@ -94,6 +95,11 @@ impl<W: Write> Table<W> {
     /// Writes to `output` once, in [`finish`](Sink::finish).
     pub fn new(options: TableOptions, output: W) -> Self {
         Self { options, summary: Summary::default(), output }
+    }
+
+    /// Replaces account ids in what the configuration says; before [`finish`](Sink::finish).
+    pub fn redact(&mut self, redactor: &mut Redactor) {
+        self.options.facts.iter_mut().for_each(|fact| *fact = redactor.name(fact).into_owned());
     }
 
     /// The output.

@@ -52,6 +52,18 @@ fn help_names_the_flags_of_analyze() {
 }
 
 #[test]
+fn what_is_asked_for_is_shown_as_one_harmless_line() {
+    expect_error(&run(&["explain", "a\nb\u{1b}[31m"]), 2, &["`a\\u{a}b\\u{1b}[31m` is neither"]);
+    let folder = folder();
+    let config = write(folder.path(), "c.toml", "[profile.\"own\\u001b[31m\"]\nextends = \"aws-dynamodb\"\n");
+    for name in [None, Some("own\u{1b}[31m")] {
+        let ran = run(&["profiles", "--config", &config].into_iter().chain(name).collect::<Vec<_>>());
+        expect(&ran, 0);
+        assert!(ran.text().contains("own\\u{1b}[31m") && !ran.text().contains('\u{1b}'), "{}", ran.text());
+    }
+}
+
+#[test]
 fn every_rule_is_listed_and_explained() {
     let rules = run(&["rules"]);
     expect(&rules, 0);

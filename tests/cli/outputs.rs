@@ -148,11 +148,19 @@ fn output_that_cannot_be_written_gives_one() {
     );
     if Path::new("/dev/full").exists() {
         expect(&run(&["analyze", "-o", "/dev/full", CLEAN]), 1);
-        let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let ran = finish(ddbwatch().args(["analyze", "--format", "jsonl", CLEAN]).stdout(Stdio::from(full)));
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(!ran.stderr.is_empty());
+        for arguments in [&["analyze", "--format", "jsonl", CLEAN][..], &["--help"], &["rules"]] {
+            let full = fs::File::options().write(true).open("/dev/full").unwrap();
+            let ran = finish(ddbwatch().args(arguments).stdout(Stdio::from(full)));
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            assert!(!ran.stderr.is_empty());
+        }
     }
+}
+
+#[test]
+fn no_columns_are_as_good_as_none_that_are_known() {
+    let usual = run(&["analyze", CLEAN]);
+    assert_eq!(finish(ddbwatch().args(["analyze", CLEAN]).env("COLUMNS", "0")).text(), usual.text());
 }
 
 /// A run that reads an endless capture from standard input, once its output is begun.

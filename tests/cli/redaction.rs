@@ -55,9 +55,19 @@ fn account_ids_in_paths_are_hidden_as_well() {
     let whole = support::capture_bytes(&capture("tls10-rsa.pcap"));
     std::fs::write(inside.join("cut.pcap"), &whole[..whole.len() - 9]).unwrap();
     std::fs::write(inside.join("note.txt"), "no capture").unwrap();
+    write(&inside, "ranges.json", IP_RANGES);
+    let ranges = format!("[endpoints]\nip_ranges = \"{}/ranges.json\"\n", inside.display());
+    let config = write(&inside, "c.toml", ranges);
     let path = folder.path().to_str().unwrap();
+    let ran = run(&["top", "--once", "--config", &config, inside.join("cut.pcap").to_str().unwrap()]);
+    expect(&ran, 4);
+    assert!(
+        ran.text().contains("account-1/cut.pcap") && !ran.text().contains("161616161616"),
+        "{}",
+        ran.text()
+    );
     for format in formats() {
-        let ran = run(&["analyze", "--format", &format, "--all-services", path]);
+        let ran = run(&["analyze", "--format", &format, "--all-services", "--config", &config, path]);
         expect(&ran, 4);
         assert!(memchr::memmem::find(&ran.stdout, b"161616161616").is_none(), "{format}");
         // Whoever gave the path has to find the place.

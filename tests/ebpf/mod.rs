@@ -8,3 +8,4 @@ mod replay;
 mod selection;
 mod settled;
 mod speed;
+mod taken_away;

@@ -115,7 +115,9 @@ fn replayed(recorded: &Recorded, cables: &[Cable]) -> (Vec<String>, Vec<LinkCoun
 }
 
 fn take_all(source: &mut impl LiveSource, engine: &mut Engine, wait: Duration) {
-    while source.poll(wait, 1_000, &mut |frame, interfaces| engine.frame(frame, interfaces)).unwrap() > 0 {}
+    while source.poll_all(wait, 1_000, &mut |frame, interfaces| engine.frame(frame, interfaces)).unwrap() > 0
+    {
+    }
     for flow in engine.take_settled().collect::<Vec<_>>() {
         source.settle(&flow);
     }

@@ -29,8 +29,9 @@ pub fn watching(options: &Options) -> (Cable, EbpfSource) {
 /// The frames that wait.
 pub fn frames(source: &mut EbpfSource) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
-    while source.poll(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap() > 0 {
-    }
+    while source.poll_all(Duration::ZERO, 10_000, &mut |frame, _| frames.push(frame.data.to_vec())).unwrap()
+        > 0
+    {}
     frames
 }
 
@@ -328,7 +329,7 @@ fn gives_frames_as_they_were_on_the_wire() {
         let mut wire = Vec::new();
         let mut got = Vec::new();
         while source
-            .poll(Duration::ZERO, 100, &mut |frame, interfaces| {
+            .poll_all(Duration::ZERO, 100, &mut |frame, interfaces| {
                 assert_eq!(interfaces[frame.interface as usize].name.as_deref(), Some("far"));
                 wire.push(frame.wire_bytes as usize);
                 got.push(frame.data.to_vec());
@@ -571,7 +572,7 @@ fn interfaces_come_and_go_under_other_names_without_growth() {
             let take = &mut |frame: &ddbwatch::capture::Frame<'_>, all: &[ddbwatch::capture::Interface]| {
                 names.push(all[frame.interface as usize].name.clone().unwrap());
             };
-            source.poll(Duration::from_millis(50), 10, take).unwrap();
+            source.poll_all(Duration::from_millis(50), 10, take).unwrap();
             assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), [&*name]);
             source.detach(there.index);
             assert_eq!(count(&mut source), 0);

@@ -1,13 +1,15 @@
 //! The report in a browser: it fits wide and narrow windows, in light and dark, and prints.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{folder, of_all_captures};
-use crate::support::is_there;
+use super::{folder, html, of_all_captures};
+use crate::support::{is_there, run};
 
-fn chromium(profile: &std::path::Path, arguments: &[String]) {
+/// Runs the browser; gives what it writes to standard output.
+fn chromium(profile: &Path, arguments: &[String]) -> String {
     let mut command = Command::new("timeout");
     command.arg("120").arg("chromium").args([
         "--headless",
@@ -20,10 +22,11 @@ fn chromium(profile: &std::path::Path, arguments: &[String]) {
         "--hide-scrollbars",
     ]);
     command.arg(format!("--user-data-dir={}", profile.display())).args(arguments);
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    assert!(status.success(), "{arguments:?}: {status}");
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", output.status);
     // The profile's files are let go of a moment after the end.
     std::thread::sleep(Duration::from_millis(50));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Width, height and the colour of the first pixel's row filter aside: what the header of a PNG says.
@@ -65,4 +68,37 @@ fn report_renders_and_prints() {
     chromium(&folder.path().join("profile-print"), &arguments);
     let pdf = fs::read(&printed).unwrap();
     assert!(pdf.starts_with(b"%PDF-") && pdf.len() > 50_000, "{} bytes", pdf.len());
+}
+
+/// Pixels between the margins of the paper that the report asks for.
+const PAPER: u32 = 1_032;
+
+/// What runs off the paper is not there for whoever reads the print, and a browser makes all letters small for it.
+#[test]
+fn no_word_of_a_stranger_runs_off_the_paper() {
+    if !is_there("chromium") || !is_there("timeout") {
+        return;
+    }
+    let folder = folder();
+    let (records, report) = (folder.path().join("flows.jsonl"), folder.path().join("report.html"));
+    let seen = run(&["analyze", "--format", "jsonl", "interception.pcap"]);
+    let (issuer, word) = ("Corp TLS Inspection CA", "x".repeat(240));
+    fs::write(&records, seen.text().replace(issuer, &word)).unwrap();
+    let page = html(&report, &["report", records.to_str().unwrap()]);
+    assert!(page.contains(&word));
+    // As it is printed, on a screen as wide as the paper; the report itself lets no script run.
+    let policy = page.split("<meta http-equiv=").nth(1).unwrap().split('>').next().unwrap();
+    let page = page.replace(&format!("<meta http-equiv={policy}>"), "").replace("@media print", "@media all");
+    assert_eq!(excess(folder.path(), &page, PAPER), "0");
+}
+
+/// Pixels by which a page is wider than the window, as the browser says.
+pub fn excess(folder: &Path, page: &str, width: u32) -> String {
+    let file = folder.join("measured.html");
+    let script = "<script>document.title = document.documentElement.scrollWidth - innerWidth</script></body>";
+    fs::write(&file, page.replace("</body>", script)).unwrap();
+    let arguments =
+        [format!("--window-size={width},800"), "--dump-dom".to_owned(), format!("file://{}", file.display())];
+    let dom = chromium(&folder.join("profile"), &arguments);
+    dom.split("<title>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or(&dom).to_owned()
 }

@@ -1,6 +1,6 @@
 //! The evidence report and Parquet from the outside: self-contained, structured, reproducible, and read by others.
 
-mod browser;
+pub mod browser;
 mod parquet;
 
 use std::fs;

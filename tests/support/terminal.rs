@@ -5,9 +5,12 @@ use std::io::{Read as _, Write as _};
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -24,12 +27,15 @@ pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     /// Every byte that came.
     raw: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Terminal {
     /// Starts `program` in a terminal of this size.
     pub fn start(program: &Command, lines: u16, columns: u16) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        // The program must not have this end, too.
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let other_side = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -56,14 +62,29 @@ impl Terminal {
         let raw = Arc::new(Mutex::new(Vec::new()));
         let mut output = File::from(master.try_clone().unwrap());
         let (seen, kept) = (Arc::clone(&screen), Arc::clone(&raw));
-        std::thread::spawn(move || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_over);
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4_096];
-            while let Ok(count @ 1..) = output.read(&mut bytes) {
+            let a_moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+            while !stop.load(Ordering::Relaxed) {
+                if poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&a_moment)) == Ok(0) {
+                    continue;
+                }
+                let Ok(count @ 1..) = output.read(&mut bytes) else { break };
                 seen.lock().unwrap().process(&bytes[..count]);
                 kept.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
         });
-        Self { child, keyboard: File::from(master), other_side, modes_before, screen, raw }
+        let (keyboard, reader) = (File::from(master), Some(reader));
+        Self { child, keyboard, other_side, modes_before, screen, raw, reader, is_over }
+    }
+
+    /// The window is closed, and with it all that leads to it.
+    pub fn close_window(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.reader.take().unwrap().join().unwrap();
+        self.keyboard = File::open("/dev/null").unwrap();
     }
 
     /// Types.

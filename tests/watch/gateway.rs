@@ -425,6 +425,46 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
     });
 }
 
+/// What everybody may read says of interfaces, files and profiles what records say: no account id.
+#[test]
+fn no_name_takes_an_account_id_out_of_the_daemon() {
+    const ID: &str = "616161616161";
+    namespace::run(|| {
+        ip("link set lo up");
+        namespace::pair(&format!("q{ID}"), "far0");
+        let of = |more: &str| {
+            format!(
+                "[capture]\ninterfaces = [\"q{ID}\", \"no{ID}\"]\nbackend = \"afpacket\"\n\
+                 [output]\nrecords = \"FOLDER/flows-{ID}.jsonl\"\n{more}"
+            )
+        };
+        let mut daemon = Daemon::start(&[], &of(""));
+        daemon.wait_until("it captures", || daemon.get("/readyz").status == 200);
+        let mut said = vec![daemon.get("/metrics").body];
+        let restarts = daemon.metrics().values("ddbwatch_capture_restarts_total", "interface");
+        assert_eq!(restarts, ["qaccount-1"]);
+        let missing = daemon.wait_for_log("The interface is not there");
+        assert_eq!(missing["interface"], "noaccount-1");
+        ip(&format!("link del q{ID}"));
+        let gone = daemon.wait_for_log("An interface is gone");
+        assert_eq!(gone["interface"], "qaccount-1");
+        let profile =
+            format!("[profile.own-{ID}]\nextends = \"aws-dynamodb\"\n[policy]\nprofile = \"own-{ID}\"\n");
+        daemon.configure(&of(&profile));
+        daemon.signal("HUP");
+        let taken = daemon.wait_for_log("The configuration was read again");
+        assert_eq!(taken["profile"], "own-account-1");
+        daemon.configure(&of(&format!("[endpoints]\nip_ranges = \"FOLDER/{ID}/ranges.json\"\n")));
+        daemon.signal("HUP");
+        let refused = daemon.wait_for_log("The new configuration was refused");
+        assert!(refused["error"].as_str().unwrap().contains("account-1/ranges.json"), "{refused}");
+        said.extend(["/", "/metrics", "/readyz", "/api/v1/summary"].map(|path| daemon.get(path).body));
+        assert_eq!(daemon.stop().code(), Some(0));
+        said.push(format!("{:?}", daemon.log.lock().unwrap()));
+        assert!(said.iter().all(|text| !text.contains(ID)), "{said:#?}");
+    });
+}
+
 #[test]
 fn a_process_that_was_stopped_for_a_while_goes_on_with_what_its_rings_hold() {
     namespace::run(|| {

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::Daemon;
+use crate::support;
 
 const LOOP: &[&str] = &["--replay", "boto3-tls.pcap", "--speed", "20", "--loop"];
 
@@ -109,4 +110,22 @@ fn a_request_without_end_is_cut_off() {
     assert!(sent < 64 << 20, "it reads on and on");
     assert!(daemon.resident_bytes().saturating_sub(before) < 8 << 20);
     assert_eq!(daemon.get("/healthz").status, 200);
+}
+
+/// The owner of an exception stands in the message, as an issuer does.
+#[test]
+fn no_long_word_makes_the_page_wider_than_the_window() {
+    if !support::is_there("chromium") || !support::is_there("timeout") {
+        return;
+    }
+    let word = "x".repeat(240);
+    let exception = format!(
+        "[[policy.exception]]\nrule = \"suspected_interception\"\nowner = \"{word}\"\nreason = \"r\"\n\
+         expires = \"2099-12-31\"\n"
+    );
+    let daemon = Daemon::start(&["--replay", "interception.pcap", "--speed", "max"], &exception);
+    daemon.wait_until_over();
+    let page = daemon.get("/").body;
+    assert!(page.contains(&word), "{page}");
+    assert_eq!(crate::evidence::browser::excess(daemon.folder.path(), &page, 500), "0");
 }

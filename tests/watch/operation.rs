@@ -191,6 +191,36 @@ fn a_disk_that_is_full_stops_no_capture() {
     assert_eq!(daemon.stop().code(), Some(0));
 }
 
+/// A pipe that nobody reads holds whoever writes into it for ever.
+#[test]
+fn records_that_nobody_takes_are_counted_and_told_and_hold_up_no_reload_and_no_end() {
+    let to = |name: &str| format!("[output]\nrecords = \"FOLDER/{name}\"\n");
+    let mut daemon = Daemon::start(LOOP, &to("flows.jsonl"));
+    let made = std::process::Command::new("mkfifo").arg(daemon.path("pipe")).status().unwrap();
+    assert!(made.success());
+    let reload = |daemon: &mut Daemon, name: &str| {
+        daemon.configure(&to(name));
+        let before = daemon.log_lines();
+        daemon.signal("HUP");
+        daemon.wait_for_log_after(before, "The configuration was read again");
+    };
+    reload(&mut daemon, "pipe");
+    daemon.wait_for_log("Nobody has taken the records");
+    reload(&mut daemon, "other.jsonl");
+    daemon.wait_until("records go where they shall go", || {
+        std::fs::metadata(daemon.path("other.jsonl")).is_ok_and(|file| file.len() > 0)
+    });
+    let given_up = || {
+        let labels = [("stage", "export"), ("reason", "destination_stuck")];
+        daemon.metrics().sum("ddbwatch_dropped_total", &labels)
+    };
+    assert!(given_up() > 0.0);
+    reload(&mut daemon, "pipe");
+    assert_eq!(daemon.stop().code(), Some(1));
+    let told = daemon.last_log("Stopped.");
+    assert!(told["records_not_written"].as_u64() > Some(0), "{told}");
+}
+
 #[test]
 fn violations_are_logged_and_repeated_ones_folded() {
     let mut daemon = Daemon::start(&["--replay", "tls10-rsa.pcap", "--speed", "max", "--loop"], "");

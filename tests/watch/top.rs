@@ -178,6 +178,26 @@ fn gives_the_terminal_back_however_it_ends() {
     terminal.assert_given_back();
 }
 
+/// Without a window there is nothing to read from, and that again and again.
+#[test]
+fn ends_with_its_window() {
+    let daemon = all_captures();
+    let (daemon, capture) = (of_daemon(&daemon), top(&["java-tls13.pcap"]));
+    // A shell's `nohup`, or a terminal of another session: no signal tells of it.
+    let mut unheard = Command::new("setsid");
+    unheard
+        .args(["--fork", "--wait"])
+        .arg(daemon.get_program())
+        .args(daemon.get_args())
+        .env("TERM", "xterm-256color");
+    for command in [daemon, capture, unheard] {
+        let mut terminal = Terminal::start(&command, 24, 80);
+        terminal.wait_for("What is wrong");
+        terminal.close_window();
+        terminal.wait();
+    }
+}
+
 #[test]
 fn says_that_the_daemon_is_gone_and_finds_it_again() {
     let mut daemon = all_captures();

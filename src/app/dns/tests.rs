@@ -1,7 +1,18 @@
-use simple_dns::rdata::{A, AAAA, CNAME, HTTPS, TXT};
-use simple_dns::{QCLASS, QTYPE, Question, ResourceRecord, TYPE};
+use simple_dns::rdata::{A, AAAA, CNAME, HTTPS, RData, SVCB, TXT};
+use std::cell::Cell;
+use std::net::Ipv6Addr;
+
+use simple_dns::{CLASS, Name, Packet, QCLASS, QTYPE, Question, ResourceRecord, TYPE};
 
 use super::*;
+
+fn response(message: &[u8]) -> Result<Resolutions, DnsError> {
+    parse_response(message, &|_| true)
+}
+
+fn cut_response(front: &[u8]) -> Result<Resolutions, DnsError> {
+    parse_cut_response(front, &|_| true)
+}
 
 fn name(text: &str) -> Name<'_> {
     Name::new_unchecked(text)
@@ -44,7 +55,7 @@ fn chain() -> Vec<u8> {
 
 /// `name address ttl`, sorted.
 fn said(message: &[u8]) -> Vec<String> {
-    let mut said: Vec<String> = parse_response(message)
+    let mut said: Vec<String> = response(message)
         .unwrap()
         .iter()
         .map(|found| format!("{} {} {}", found.name, found.address, found.ttl_seconds))
@@ -89,23 +100,121 @@ fn takes_a_time_to_live_with_the_highest_bit_for_zero() {
 }
 
 #[test]
-fn escapes_odd_bytes_of_names() {
-    let message = message("a b\u{7}.example", vec![record("a b\u{7}.example", 1, v4([192, 0, 2, 1]))]);
-    assert_eq!(said(&message), ["a\\x20b\\x07.example 192.0.2.1 1"]);
+fn tells_no_names_but_of_hosts_and_only_those_that_are_wanted() {
+    for odd in ["a b.example", "a\u{7}.example", "*.example", "a\\.example"] {
+        assert_eq!(said(&message(odd, vec![record(odd, 1, v4([192, 0, 2, 1]))])), [""; 0], "{odd}");
+    }
+    let wanted = parse_response(&chain(), &|name| name == "api.corp.example").unwrap();
+    let wanted: Vec<String> =
+        wanted.iter().map(|found| format!("{} {}", found.name, found.address)).collect();
+    assert_eq!(wanted, ["api.corp.example 52.94.0.1", "api.corp.example 52.94.0.2"]);
+    // The way is found through names that are not hosts'.
+    let answers =
+        vec![record("a.example", 9, alias("b b.example")), record("b b.example", 5, v4([192, 0, 2, 1]))];
+    assert_eq!(said(&message("a.example", answers)), ["a.example 192.0.2.1 5"]);
+}
+
+/// How often somebody is asked whether a name is wanted.
+fn questions_asked(message: &[u8], is_wanted: bool) -> usize {
+    let asked = Cell::new(0);
+    let found = parse_response(message, &|_| {
+        asked.set(asked.get() + 1);
+        is_wanted
+    });
+    assert_eq!(found.map(|found| found.is_empty()), Ok(!is_wanted));
+    asked.get()
+}
+
+#[test]
+fn looks_at_a_name_once_however_often_it_is_written() {
+    let addresses =
+        |count: u8| (0..count).map(|last| record("a.example", 60, v4([10, 0, 0, last]))).collect();
+    let many = message("a.example", addresses(120));
+    assert_eq!(questions_asked(&many, false), 1);
+    // Once to find out that there is one, and once more to tell.
+    assert_eq!(questions_asked(&many, true), 2);
+    assert_eq!(questions_asked(&chain(), false), 4, "two names in two spellings");
+}
+
+/// Addresses of two names by turns, at the end of a chain of `aliases`.
+fn alternating(aliases: usize, addresses: u8) -> Vec<u8> {
+    let names: Vec<String> = (0..=aliases).map(|number| format!("n{number}.example")).collect();
+    let mut answers: Vec<ResourceRecord<'_>> =
+        names.windows(2).map(|pair| record(&pair[0], 9, alias(&pair[1]))).collect();
+    for last in 0..addresses {
+        answers.push(record(&names[aliases - usize::from(last % 2)], 9, v4([10, 0, 0, last])));
+    }
+    message("n0.example", answers)
+}
+
+#[test]
+fn tells_a_bounded_number_of_names_for_addresses() {
+    assert_eq!(response(&alternating(10, 20)).unwrap().len(), 210);
+    assert_eq!(response(&alternating(10, 24)).unwrap().len(), 252);
+    assert_eq!(response(&alternating(10, 25)), Err(DnsError::TooManyAnswers));
+    assert_eq!(response(&alternating(16, 100)), Err(DnsError::TooManyAnswers));
+    // As many as there may be answers, where fewer names are wanted.
+    let one = parse_response(&alternating(16, 100), &|name| name == "n0.example");
+    assert_eq!(one.unwrap().len(), 100);
+}
+
+#[test]
+fn refuses_more_than_one_question() {
+    let chain = chain();
+    let mut packet = Packet::parse(&chain).unwrap();
+    packet.questions.push(packet.questions[0].clone());
+    let twice = packet.build_bytes_vec_compressed().unwrap();
+    assert_eq!(response(&twice), Err(DnsError::Malformed));
+    assert_eq!(cut_response(&twice), Err(DnsError::Malformed));
+    packet.questions.clear();
+    let none = packet.build_bytes_vec_compressed().unwrap();
+    assert_eq!(response(&none), response(&chain));
+}
+
+#[test]
+fn refuses_names_that_are_too_long_or_have_too_many_pointers() {
+    let with_last_label = |bytes: u8| {
+        let mut message = vec![0, 7, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        for length in [63, 63, 63, bytes] {
+            message.push(length);
+            message.resize(message.len() + usize::from(length), b'a');
+        }
+        message.extend([0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1]);
+        response(&message).map(|found| found.first().map(|found| found.name.len()))
+    };
+    assert_eq!(with_last_label(61), Ok(Some(253)));
+    assert_eq!(with_last_label(62), Err(DnsError::Malformed));
+    // Of a text, a name and pointers, each to the one before; then an address whose owner is a pointer to the last.
+    let with_pointers = |count: u16| {
+        let mut message = vec![0, 7, 0x80, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 16, 0, 1, 0, 0, 0, 1];
+        message.extend((3 + 2 * count).to_be_bytes());
+        let mut begin = message.len() as u16;
+        message.extend([1, b'a', 0]);
+        for _ in 0..count {
+            let pointer = 0xc000 | begin;
+            begin = message.len() as u16;
+            message.extend(pointer.to_be_bytes());
+        }
+        message.extend((0xc000 | begin).to_be_bytes());
+        message.extend([0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1]);
+        response(&message).map(|found| found.len())
+    };
+    assert_eq!([with_pointers(0), with_pointers(127)], [Ok(1); 2]);
+    assert_eq!(with_pointers(128), Err(DnsError::Malformed));
 }
 
 #[test]
 fn refuses_queries_and_reads_no_answers_from_errors() {
     let mut query = chain();
     query[2] &= 0x7f;
-    assert_eq!(parse_response(&query), Err(DnsError::NotResponse));
+    assert_eq!(response(&query), Err(DnsError::NotResponse));
     let mut update = chain();
     update[2] |= 5 << 3;
-    assert_eq!(parse_response(&update), Err(DnsError::NotResponse));
+    assert_eq!(response(&update), Err(DnsError::NotResponse));
     let mut missing = chain();
     missing[3] |= 3;
-    assert_eq!(parse_response(&missing), Ok(Vec::new()));
-    assert_eq!(parse_response(&message("a.example", Vec::new())), Ok(Vec::new()));
+    assert_eq!(response(&missing), Ok(Vec::new()));
+    assert_eq!(response(&message("a.example", Vec::new())), Ok(Vec::new()));
 }
 
 #[test]
@@ -137,19 +246,19 @@ fn follows_a_bounded_number_of_aliases() {
     let mut answers: Vec<ResourceRecord<'_>> =
         names.windows(2).map(|pair| record(&pair[0], 9, alias(&pair[1]))).collect();
     answers.push(record("n39.example", 9, v4([192, 0, 2, 1])));
-    assert_eq!(parse_response(&message("n0.example", answers)).unwrap().len(), MAX_CHAIN + 1);
+    assert_eq!(response(&message("n0.example", answers)).unwrap().len(), MAX_CHAIN + 1);
 }
 
 #[test]
 fn refuses_more_answers_than_it_looks_at() {
     let answers = |count| vec![record("a.example", 1, v4([192, 0, 2, 1])); count];
     assert_eq!(said(&message("a.example", answers(MAX_ANSWERS))).len(), MAX_ANSWERS);
-    let error = parse_response(&message("a.example", answers(MAX_ANSWERS + 1))).unwrap_err();
+    let error = response(&message("a.example", answers(MAX_ANSWERS + 1))).unwrap_err();
     assert_eq!(error.reason(), "too_many_answers");
     // Counts without the bytes for them make no room.
     let mut lying = chain();
     lying[4..6].copy_from_slice(&[0xff, 0xff]);
-    assert_eq!(parse_response(&lying), Err(DnsError::Malformed));
+    assert_eq!(response(&lying), Err(DnsError::Malformed));
 }
 
 #[test]
@@ -160,7 +269,7 @@ fn refuses_compression_loops() {
         message.extend([0, 1, 0, 1]);
         message.extend(pointer);
         message.extend([0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1]);
-        assert_eq!(parse_response(&message), Err(DnsError::Malformed), "{pointer:?}");
+        assert_eq!(response(&message), Err(DnsError::Malformed), "{pointer:?}");
     }
 }
 
@@ -168,7 +277,7 @@ fn refuses_compression_loops() {
 fn calls_every_prefix_malformed() {
     let whole = chain();
     for end in 0..whole.len() {
-        assert_eq!(parse_response(&whole[..end]), Err(DnsError::Malformed), "{end}");
+        assert_eq!(response(&whole[..end]), Err(DnsError::Malformed), "{end}");
     }
 }
 
@@ -193,18 +302,15 @@ fn takes_the_whole_answers_of_a_response_that_the_capture_cut() {
     assert_eq!(whole[first - 4..first], [10, 0, 0, 0]);
     for end in 0..=whole.len() {
         let expected = usize::from(end >= first) + usize::from(end >= second) + usize::from(end >= third);
-        match parse_cut_response(&whole[..end]) {
+        match cut_response(&whole[..end]) {
             Ok(found) => assert_eq!(found.len(), expected, "{end}"),
             Err(error) => assert!(error == DnsError::Malformed && end < HEADER_BYTES, "{end}"),
         }
     }
     // An address that is cut is told of under none of its two names.
     let whole = chain();
-    assert_eq!(
-        parse_cut_response(&whole[..whole.len() - 1]).map(|found| found.len()),
-        Ok(said(&whole).len() - 2)
-    );
-    assert_eq!(parse_cut_response(&whole), parse_response(&whole));
+    assert_eq!(cut_response(&whole[..whole.len() - 1]).map(|found| found.len()), Ok(said(&whole).len() - 2));
+    assert_eq!(cut_response(&whole), response(&whole));
 }
 
 #[test]

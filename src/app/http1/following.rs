@@ -9,7 +9,9 @@ use std::mem;
 
 use memchr::memchr;
 
-use super::{MAX_HEAD_BYTES, Request, looks_like_request, parse_request, parse_truncated};
+use super::{
+    MAX_HEAD_BYTES, Request, Unfinished, looks_like_request, parse_request, parse_truncated, skip_empty_lines,
+};
 use crate::app::Parse;
 use crate::model::{HttpFacts, LaterRequest, Signature};
 
@@ -59,6 +61,8 @@ pub struct Following {
     state: State,
     /// A head or a line that is not whole yet.
     pending: Vec<u8>,
+    /// What the pending bytes of a head are known to be.
+    unfinished: Unfinished,
     seen_bytes: u64,
     may_tunnel: bool,
 }
@@ -107,6 +111,7 @@ impl Following {
             facts: Box::new(facts),
             state: State::Done,
             pending: Vec::new(),
+            unfinished: Unfinished::default(),
             seen_bytes: 0,
             may_tunnel,
         }
@@ -214,12 +219,21 @@ impl Following {
     }
 
     /// Goes on with a head; returns what is behind it.
-    fn head<'a>(&mut self, bytes: &'a [u8], whose: Whose<'_>) -> &'a [u8] {
+    fn head<'a>(&mut self, mut bytes: &'a [u8], whose: Whose<'_>) -> &'a [u8] {
         let before = self.pending.len();
+        if before == 0 {
+            self.unfinished = Unfinished::default();
+        } else if self.unfinished == Unfinished::Empty {
+            // More of them say no more.
+            bytes = skip_empty_lines(bytes);
+        }
         // No head is longer than the limit by more than what shows that it is.
         let taken =
             bytes.get(..bytes.len().min(MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES))).unwrap_or(bytes);
         self.pending.extend_from_slice(taken);
+        if !self.unfinished.may_have_changed(&self.pending, before) {
+            return bytes.get(taken.len()..).unwrap_or_default();
+        }
         if is_connect(&self.pending) {
             // It is no request of the API. A record is of one thing: what was seen of DynamoDB in clear stands.
             match (self.addressee, self.may_tunnel) {
@@ -235,7 +249,10 @@ impl Following {
             return &[];
         }
         match parse_request(&self.pending) {
-            Parse::NeedMore => bytes.get(taken.len()..).unwrap_or_default(),
+            Parse::NeedMore => {
+                self.unfinished = Unfinished::of(&self.pending);
+                bytes.get(taken.len()..).unwrap_or_default()
+            }
             Parse::No => {
                 self.lose();
                 &[]

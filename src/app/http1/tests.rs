@@ -84,6 +84,17 @@ fn tells_how_a_request_is_signed() {
             "long_term",
         ),
         (vec![format!("Authorization: AWS4-HMAC-SHA256 Credential=fake/{scope}, {signature}")], "sigv4", "?"),
+        // Folded in the old way, all of the value on the next lines.
+        (
+            vec![
+                "Authorization:".to_owned(),
+                format!(" AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope},"),
+                "  ".to_owned(),
+                format!("\t{signature}"),
+            ],
+            "sigv4",
+            "long_term",
+        ),
         // Folded in the old way, and with a space in front of the colon.
         (
             vec![

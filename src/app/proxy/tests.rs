@@ -134,6 +134,52 @@ fn needs_more_at_every_prefix() {
 }
 
 #[test]
+fn reads_what_comes_byte_by_byte_as_it_reads_it_at_once() {
+    let connect = "CONNECT a.example:443 HTTP/1.1\r\nX: y\r\n\r\n";
+    let fields = "a:\n".repeat(500);
+    let mut said: Vec<Vec<u8>> =
+        valid().into_iter().map(|(bytes, _)| [&bytes[..], connect.as_bytes()].concat()).collect();
+    said.push(format!("{}GET / HTTP/1.1\r\n", connect.repeat(MAX_PREAMBLES + 1)).into_bytes());
+    said.push(format!("{connect}{}", "\u{e9}\n\r".repeat(300)).into_bytes());
+    said.push(format!("CONNECT a.example:443 HTTP/1.1\n{fields}\nX").into_bytes());
+    said.push(format!("CONNECT {} HTTP/1.1\n", "x".repeat(2_000)).into_bytes());
+    said.push(format!("CONNECT {}\t", "x".repeat(2_000)).into_bytes());
+    for said in said {
+        let mut preambles = Preambles::default();
+        for end in 0..=said.len() {
+            let so_far = &said[..end];
+            let at_once = client(so_far);
+            match preambles.read(so_far) {
+                Parse::Done(preamble) => assert_eq!(at_once, Parse::Done(preamble.clone()), "{end}"),
+                Parse::NeedMore => assert_eq!(at_once, Parse::NeedMore, "{end}"),
+                Parse::No => assert_eq!(at_once, Parse::No, "{end}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn looks_at_each_byte_once() {
+    let connect = "CONNECT a.example:443 HTTP/1.1\r\n\r\n";
+    // What is searched next time begins where this time ended, if anything is.
+    let mut preambles = Preambles::default();
+    let said = format!("{connect}CONNECT a.example:443 HTTP/1.1\r\n{}", "a:\n".repeat(1_000));
+    let _ = preambles.read(said.as_bytes());
+    assert_eq!((preambles.count, preambles.whole.length_bytes), (1, connect.len()));
+    assert_eq!(preambles.connect.searched, said.len() - connect.len());
+    let said = format!("CONNECT {}", "a".repeat(1_000));
+    let mut preambles = Preambles::default();
+    let _ = preambles.read(said.as_bytes());
+    assert_eq!(preambles.connect.searched, said.len());
+    // No more after what is none, or as many as are read.
+    for (said, count) in [(format!("{connect}X"), 1), (connect.repeat(MAX_PREAMBLES), MAX_PREAMBLES)] {
+        let mut preambles = Preambles::default();
+        let _ = preambles.read(said.as_bytes());
+        assert_eq!((preambles.is_over, preambles.count), (true, count));
+    }
+}
+
+#[test]
 fn stops_at_its_limits() {
     let mut long = b"CONNECT db.example:443 HTTP/1.1\r\n".to_vec();
     long.resize(MAX_CONNECT_BYTES, b'a');

@@ -94,6 +94,7 @@ fn push_value(text: &mut String, any: &Any<'_>) {
     let last = value.chars().count().saturating_sub(1);
     for (at, character) in value.chars().enumerate() {
         if text.len() - start > MAX_VALUE_BYTES {
+            text.truncate(start + without_begun_number(text.get(start..).unwrap_or_default()).len());
             text.push('…');
             return;
         }
@@ -110,6 +111,17 @@ fn push_value(text: &mut String, any: &Any<'_>) {
             _ => text.push(character),
         }
     }
+}
+
+/// Digits of an AWS account id.
+const ACCOUNT_DIGITS: usize = 12;
+
+/// `text`, which is cut at its end, without the number that ends there: of an account id that is cut, nobody could tell
+/// any more that it is one.
+fn without_begun_number(text: &str) -> &str {
+    let rest = text.trim_end_matches(|sign: char| sign.is_ascii_digit() || sign == '-');
+    let digits = text.bytes().skip(rest.len()).filter(u8::is_ascii_digit).count();
+    if digits < ACCOUNT_DIGITS { rest } else { text }
 }
 
 /// The string types of X.520; Teletex as Latin-1, as everybody does.

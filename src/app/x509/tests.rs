@@ -108,6 +108,14 @@ fn cuts_long_names() {
     let facts = parse_leaf(&self_signed(&params)).unwrap();
     assert!(facts.subject.len() < 300 && facts.subject.ends_with('…'));
     assert!(facts.common_names.is_empty());
+    for (before, number, kept) in
+        [(245, "731973197319", ""), (245, "7319-7319-7319", ""), (240, "7319731973197319", "731973197319731")]
+    {
+        let value = format!("{}.{number}{}", "x".repeat(before), "x".repeat(99));
+        params.distinguished_name = name(&[(DnType::CommonName, &value)]);
+        let facts = parse_leaf(&self_signed(&params)).unwrap();
+        assert!(facts.subject.ends_with(&format!("x.{kept}…")), "{}", facts.subject);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Plain bytes in, places out: what the kernel wrote is read like any other input.
 
+use super::filter::LEFT_OUT_BYTES;
 use crate::model::Timestamp;
 
 /// Words of the block's header that are read.
@@ -51,6 +52,12 @@ impl Place {
     #[inline]
     pub fn frame<'a>(&self, block: &'a [u8]) -> &'a [u8] {
         block.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The filter left it out, and only says that it was there.
+    #[inline]
+    pub const fn is_left_out(&self) -> bool {
+        self.end - self.start == LEFT_OUT_BYTES as usize && self.wire_bytes > LEFT_OUT_BYTES
     }
 }
 
@@ -201,6 +208,18 @@ mod tests {
         let mut block = block(&[(1, Some((0x8100, 7)))]);
         let (_, place) = first(&mut block, false).unwrap();
         assert_eq!(place.frame(&block), FRAME);
+    }
+
+    #[test]
+    fn tells_what_the_filter_left_out() {
+        for (kept, wire, expected) in [(1, 60, true), (1, 1, false), (2, 60, false), (0, 60, false)] {
+            let mut block = block(&[(1, None)]);
+            for (field, value) in [(header::KEPT_BYTES, kept), (header::WIRE_BYTES, wire)] {
+                block[48 + field..48 + field + 4].copy_from_slice(&u32::to_ne_bytes(value));
+            }
+            let (_, place) = first(&mut block, true).unwrap();
+            assert_eq!(place.is_left_out(), expected, "{kept} of {wire}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It keeps no state, so it cannot know which flows are decided. It clips and hardly ever drops: a frame
 //! that the decoder would pass over comes up as its headers, so that it is counted with its reason as it
 //! is offline. Only one kind is left out: what the host sends on for others, where that was seen coming
-//! in on another watched interface ([`Outgoing::OwnOnly`]).
+//! in on another watched interface ([`Outgoing::OwnOnly`]). Of that comes up one byte, so that it is counted.
 
 use std::net::IpAddr;
 
@@ -19,6 +19,9 @@ const HEADERS_BYTES: u32 = 160;
 
 /// Enough for an answer over UDP, and for a datagram of any tunnel with merged packets in it.
 const DATAGRAM_BYTES: u32 = 65_600;
+
+/// What comes up of a frame that is left out. Nothing else is kept of this length.
+pub const LEFT_OUT_BYTES: u32 = 1;
 
 /// The most own addresses that are compared; a host with more takes everything it sends.
 pub const MAX_OWN_ADDRESSES: usize = 128;
@@ -69,7 +72,7 @@ enum Label {
     /// Kept up to the configured length.
     Data,
     Headers,
-    Nothing,
+    LeftOut,
     /// Behind comparison `n` of the own addresses.
     NotAddress(usize),
 }
@@ -117,7 +120,7 @@ pub fn program(start: FrameStart, snaplen_bytes: u32, outgoing: &Outgoing) -> Ve
         (Label::Datagram, snaplen_bytes.max(DATAGRAM_BYTES)),
         (Label::Data, snaplen_bytes),
         (Label::Headers, HEADERS_BYTES.min(snaplen_bytes)),
-        (Label::Nothing, 0),
+        (Label::LeftOut, LEFT_OUT_BYTES),
     ] {
         ops.push(Op::Here(label));
         ops.push(plain(code::RETURN, kept));
@@ -151,7 +154,7 @@ fn split_versions(ops: &mut Vec<Op>, start: FrameStart, four: Label, six: Label,
     ops.push(Op::Jump(other));
 }
 
-/// Drops what goes out and does not come from `own`.
+/// Leaves out what goes out and does not come from `own`.
 fn outgoing_checks(ops: &mut Vec<Op>, start: FrameStart, network: u32, own: &[IpAddr]) {
     ops.extend([
         plain(code::LOAD_WORD, PACKET_TYPE),
@@ -166,7 +169,7 @@ fn outgoing_checks(ops: &mut Vec<Op>, start: FrameStart, network: u32, own: &[Ip
         }
     }
     ops.extend([
-        Op::Jump(Label::Nothing),
+        Op::Jump(Label::LeftOut),
         Op::Here(Label::Outgoing6),
         plain(code::LOAD_LENGTH, 0),
         Op::Unless(code::IF_AT_LEAST, network + 40, Label::Incoming),
@@ -183,7 +186,7 @@ fn outgoing_checks(ops: &mut Vec<Op>, start: FrameStart, network: u32, own: &[Ip
             ops.extend([Op::Jump(Label::Incoming), Op::Here(Label::NotAddress(number))]);
         }
     }
-    ops.push(Op::Jump(Label::Nothing));
+    ops.push(Op::Jump(Label::LeftOut));
 }
 
 fn version_4(ops: &mut Vec<Op>, network: u32) {

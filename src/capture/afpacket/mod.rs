@@ -26,9 +26,9 @@ use ipnet::IpNet;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::ring::Ring;
-use super::frame::{Frame, Interface};
+use super::frame::Interface;
 use super::link_type::LinkType;
-use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
 use super::memory;
 use super::places::Places;
 use super::reading::{self, Queues};
@@ -238,6 +238,10 @@ impl AfPacket {
     /// Adds what the kernel dropped and left out since it was asked last.
     fn read_statistics(&mut self) {
         for ring in &mut self.rings {
+            let left_out = ring.take_left_out();
+            if left_out.packets > 0 {
+                self.places.skip(ring.interface as usize, "outgoing", left_out);
+            }
             if let Ok(counted) = ring.read_statistics() {
                 self.places.lose(ring.interface as usize, "ring", "ring_full", counted.dropped);
             }
@@ -408,12 +412,7 @@ impl LiveSource for AfPacket {
         self.places.interfaces()
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         reading::poll(self, wait, most, take)
     }
 

@@ -1,12 +1,14 @@
 //! A ring and how far it was read.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::block::{self, Place};
 use super::filter;
-use crate::capture::merge::{Queue, Taken, moment_of};
+use crate::capture::live::Count;
+use crate::capture::merge::{Queue, TakeOne, Taken, moment_of};
 use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
 
@@ -26,6 +28,8 @@ pub struct Ring {
     /// Frames that came into the ring, as far as the kernel was asked, and those that were taken out.
     came: u64,
     taken: u64,
+    /// Frames that the filter left out, since it was asked last.
+    left_out: Count,
     /// Since when its interface is gone.
     left: Option<Instant>,
 }
@@ -42,6 +46,7 @@ impl Ring {
             ready_since: None,
             came: 0,
             taken: 0,
+            left_out: Count { packets: 0, bytes: 0 },
             left: None,
         }
     }
@@ -82,6 +87,11 @@ impl Ring {
         self.came.saturating_sub(self.taken)
     }
 
+    /// What the filter left out since this was asked last.
+    pub fn take_left_out(&mut self) -> Count {
+        std::mem::take(&mut self.left_out)
+    }
+
     fn open_block(&mut self, now: Instant) {
         // Bounded: a ring of nothing but empty blocks is left after one round.
         for _ in 0..self.mapped.blocks() {
@@ -90,9 +100,37 @@ impl Ring {
                 self.rest = count;
                 self.head = Some(place);
                 self.ready_since = Some(moment_of(place.timestamp, now));
-                return;
+                self.pass_over();
+                if self.head.is_some() {
+                    return;
+                }
+            } else {
+                self.leave_block();
             }
+        }
+    }
+
+    /// Goes to the next frame of the block, or leaves the block.
+    #[inline]
+    fn advance(&mut self, place: &Place) {
+        self.taken += 1;
+        self.rest = self.rest.saturating_sub(1);
+        let block = if self.rest == 0 { None } else { self.mapped.block(self.block) };
+        self.head = block.and_then(|block| block::next(block, place, self.is_tagged));
+        if self.head.is_none() {
             self.leave_block();
+        }
+    }
+
+    /// Counts frames that the filter left out, up to the next one that it did not, or the end of the block.
+    #[inline]
+    fn pass_over(&mut self) {
+        while let Some(place) = self.head
+            && place.is_left_out()
+        {
+            self.left_out.packets += 1;
+            self.left_out.bytes += u64::from(place.wire_bytes);
+            self.advance(&place);
         }
     }
 
@@ -122,21 +160,18 @@ impl Queue for Ring {
     }
 
     #[inline]
-    fn take_head(&mut self, take: &mut dyn FnMut(Taken<'_>)) {
-        let Some(place) = self.head else { return };
-        let Some(block) = self.mapped.block(self.block) else { return };
-        take(Taken {
+    fn take_head(&mut self, take: &mut TakeOne<'_>) -> ControlFlow<()> {
+        let Some(place) = self.head else { return ControlFlow::Continue(()) };
+        let Some(block) = self.mapped.block(self.block) else { return ControlFlow::Continue(()) };
+        let flow = take(Taken {
             interface: self.interface,
             timestamp: place.timestamp,
             wire_bytes: place.wire_bytes,
             data: place.frame(block),
         });
-        self.taken += 1;
-        self.rest = self.rest.saturating_sub(1);
-        self.head = if self.rest == 0 { None } else { block::next(block, &place, self.is_tagged) };
-        if self.head.is_none() {
-            self.leave_block();
-        }
+        self.advance(&place);
+        self.pass_over();
+        flow
     }
 }
 

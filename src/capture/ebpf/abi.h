@@ -77,6 +77,9 @@ struct counters {
     u64 map_full;
     // Packets that went up because this program does not read what they are wrapped in.
     u64 unparsed;
+    // Packets met on the way in, and on the way out: an interface that counts others has a program that ends the chain
+    // before this one.
+    u64 met[2];
 };
 
 // What is known of an interface: its place in the counters, and how its frames begin.

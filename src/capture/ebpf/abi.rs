@@ -125,7 +125,8 @@ pub(super) const SKIPPED_AT: usize = 2;
 pub(super) const LOST_AT: usize = SKIPPED_AT + 2 * 16;
 pub(super) const MAP_FULL_AT: usize = LOST_AT + 2 * LOSSES.len();
 pub(super) const UNPARSED_AT: usize = MAP_FULL_AT + 1;
-pub(super) const COUNTER_WORDS: usize = UNPARSED_AT + 1;
+pub(super) const MET_AT: usize = UNPARSED_AT + 1;
+pub(super) const COUNTER_WORDS: usize = MET_AT + 2;
 
 /// The key of a flow: the smaller end first, compared as the program compares.
 pub(super) fn key_of(flow: &FlowAddresses) -> KeyWords {

@@ -27,6 +27,7 @@ LAYER u32 emit(struct __sk_buff *skb, u32 slot, u32 most, u32 is_raw_ip, u32 is_
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &processor);
     if (!own || !scratch)
         return 0;
+    own->met[is_outgoing & 1]++;
     u32 wire = skb->len;
     u32 have = wire < most ? wire : most;
     u32 has_vlan = skb->vlan_present;
@@ -87,12 +88,13 @@ ALWAYS_INLINE int is_within_rate(void)
     return pace->packets++ < unparsed_per_second;
 }
 
-ALWAYS_INLINE void count_skip(u32 slot, u32 reason, u32 wire)
+ALWAYS_INLINE void count_skip(u32 slot, u32 reason, u32 wire, u32 is_outgoing)
 {
     struct counters *own = bpf_map_lookup_elem(&counts, &slot);
     if (own) {
         own->skipped[reason & (SKIPS - 1)].packets++;
         own->skipped[reason & (SKIPS - 1)].bytes += wire;
+        own->met[is_outgoing & 1]++;
     }
 }
 
@@ -103,7 +105,7 @@ ALWAYS_INLINE u32 wire_bytes(struct __sk_buff *skb) { return skb->len + (skb->vl
 ALWAYS_INLINE u32 carry_out(struct __sk_buff *skb, struct slot slot, u32 verdict, u32 is_outgoing, u32 is_socket)
 {
     if (verdict >= SKIP) {
-        count_skip(slot.number, verdict, wire_bytes(skb));
+        count_skip(slot.number, verdict, wire_bytes(skb), is_outgoing);
         return 0;
     }
     u32 most = verdict == PASS_HEAD ? HEAD_BYTES : MAX_FRAME_BYTES;

@@ -236,6 +236,11 @@ impl Counters {
     pub fn faults(&self) -> Faults {
         Faults { flows_not_kept: self.word(abi::MAP_FULL_AT), unparsed: self.word(abi::UNPARSED_AT) }
     }
+
+    /// Packets met coming in and going out.
+    pub fn met(&self) -> [u64; 2] {
+        [self.word(abi::MET_AT), self.word(abi::MET_AT + 1)]
+    }
 }
 
 fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Result<T, LiveError> {

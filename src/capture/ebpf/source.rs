@@ -22,8 +22,9 @@ use super::senders::Senders;
 use super::{Attachment, Faults, Options};
 use crate::capture::frame::{Frame, Interface};
 use crate::capture::link_type::LinkType;
-use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource};
+use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
 use crate::capture::places::Places;
+use crate::capture::sys::attached::{Side, tcx_programs};
 
 /// Where programs hang, and what they are called.
 const INGRESS: (&str, TcAttachType) = ("ddb_ingress", TcAttachType::Ingress);
@@ -35,6 +36,13 @@ const EGRESS: (&str, TcAttachType) = ("ddb_egress", TcAttachType::Egress);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
+/// How often is looked whether the programs still hang at their interfaces, and what is said where they do not.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const TAKEN_AWAY: &str = "the eBPF program was taken away from it";
+
+/// What goes out there comes in again.
+const LOOPBACK: &str = "lo";
+
 /// Where the tags of a frame begin: behind two hardware addresses.
 const TAG_AT: usize = 12;
 
@@ -42,6 +50,7 @@ const TAG_AT: usize = 12;
 const MOST_RING_MIB: u32 = 1_024;
 
 struct Attached {
+    link: Link,
     ingress: Option<SchedClassifierLinkId>,
     egress: Option<SchedClassifierLinkId>,
 }
@@ -64,6 +73,12 @@ pub struct EbpfSource {
     pause: Duration,
     /// A frame whose tag is put back.
     tagged: Vec<u8>,
+    /// The kernel's numbers of the programs, in the order of the sides.
+    programs: [Option<u32>; 2],
+    /// When it was looked whether they still hang where they should.
+    looked: Instant,
+    /// Interfaces from which they were taken away. At most as many as are attached.
+    failures: Vec<(Link, String)>,
 }
 
 impl EbpfSource {
@@ -75,10 +90,11 @@ impl EbpfSource {
         let ring_bytes = options.ring_mib.clamp(1, MOST_RING_MIB).next_power_of_two() << 20;
         let mut loaded = object::load(options, ring_bytes)?;
         let wanted = if options.takes_outgoing { &[INGRESS, EGRESS][..] } else { &[INGRESS] };
-        for (name, _) in wanted {
-            program(&mut loaded, name)?
-                .load()
-                .map_err(|error| of_program("loading the eBPF program", error))?;
+        let mut programs = [None; 2];
+        for ((name, _), number) in wanted.iter().zip(&mut programs) {
+            let program = program(&mut loaded, name)?;
+            program.load().map_err(|error| of_program("loading the eBPF program", error))?;
+            *number = program.info().ok().map(|info| info.id());
         }
         let selection = Selection::new(&mut loaded, options)?;
         let ring = loaded.take_map("ring").ok_or_else(|| missing("ring"))?;
@@ -100,6 +116,9 @@ impl EbpfSource {
             newest: 0,
             pause: FIRST_PAUSE,
             tagged: Vec::new(),
+            programs,
+            looked: Instant::now(),
+            failures: Vec::new(),
         })
     }
 
@@ -125,6 +144,12 @@ impl EbpfSource {
         for (stage, reason, count) in counters.lost() {
             self.places.lose(place, stage, reason, count.packets);
         }
+        let [came_in, went_out] = counters.met();
+        self.places.meet(place, false, came_in);
+        let name = self.places.interfaces().get(place).and_then(|interface| interface.name.as_deref());
+        if self.takes_outgoing && name.is_some_and(|name| name != LOOPBACK) {
+            self.places.meet(place, true, went_out);
+        }
         let faults = counters.faults();
         self.faults.flows_not_kept += faults.flows_not_kept;
         self.faults.unparsed += faults.unparsed;
@@ -143,12 +168,7 @@ impl EbpfSource {
         (name, side): (&str, TcAttachType),
     ) -> Result<SchedClassifierLinkId, LiveError> {
         let what = format!("watching {}", link.name);
-        let is_tcx = match self.attachment {
-            Attachment::Newest => object::is_kernel_at_least(6, 6),
-            Attachment::Tcx => true,
-            Attachment::Clsact => false,
-        };
-        let options = if is_tcx {
+        let options = if self.is_by_tcx() {
             // Before programs that may send packets elsewhere when they come in, behind them when they go.
             let order =
                 if matches!(side, TcAttachType::Ingress) { LinkOrder::first() } else { LinkOrder::last() };
@@ -165,6 +185,36 @@ impl EbpfSource {
             .map_err(|error| of_program(&what, error))
     }
 
+    /// Whether programs hang by TCX, which is asked what hangs there.
+    fn is_by_tcx(&self) -> bool {
+        match self.attachment {
+            Attachment::Newest => object::is_kernel_at_least(6, 6),
+            Attachment::Tcx => true,
+            Attachment::Clsact => false,
+        }
+    }
+
+    /// Gives up interfaces from which somebody else took the programs away: nothing else tells of that.
+    fn look_after_programs(&mut self) {
+        let is_there = |index: u32, side: Side, program: Option<u32>| {
+            // Where the kernel does not answer, the interface is gone, which netlink tells.
+            let hanging = program.and_then(|_| tcx_programs(index, side).ok());
+            hanging.is_none_or(|hanging| program.is_some_and(|program| hanging.contains(&program)))
+        };
+        let [ingress, egress] = self.programs;
+        let is_bare = |(index, attached): &(&u32, &Attached)| {
+            !is_there(**index, Side::Ingress, ingress)
+                || (attached.egress.is_some() && !is_there(**index, Side::Egress, egress))
+        };
+        let bare: Vec<Link> =
+            self.attached.iter().filter(is_bare).map(|(_, attached)| attached.link.clone()).collect();
+        for link in bare {
+            self.detach(link.index);
+            self.failures.retain(|(known, _)| known.index != link.index);
+            self.failures.push((link, TAKEN_AWAY.to_owned()));
+        }
+    }
+
     fn unhang(&mut self, name: &str, link: Option<SchedClassifierLinkId>) {
         if let Some(link) = link
             && let Ok(program) = program(&mut self.loaded, name)
@@ -174,7 +224,7 @@ impl EbpfSource {
         }
     }
 
-    fn drain(&mut self, most: usize, take: &mut dyn FnMut(&Frame<'_>, &[Interface])) -> usize {
+    fn drain(&mut self, most: usize, take: &mut Take<'_>) -> usize {
         let mut count = 0;
         while count < most {
             let Some(item) = self.ring.next() else {
@@ -207,8 +257,10 @@ impl EbpfSource {
                 wire_bytes: event.wire_bytes,
                 data: bytes,
             };
-            take(&frame, self.places.interfaces());
             count += 1;
+            if take(&frame, self.places.interfaces()).is_break() {
+                break;
+            }
         }
         count
     }
@@ -249,7 +301,7 @@ impl LiveSource for EbpfSource {
         let ingress = Some(self.hang(link, INGRESS)?);
         let mut egress = None;
         // On the loopback, what goes out comes in.
-        if self.takes_outgoing && &*link.name != "lo" {
+        if self.takes_outgoing && &*link.name != LOOPBACK {
             match self.hang(link, EGRESS) {
                 Ok(link) => egress = Some(link),
                 Err(error) => {
@@ -259,7 +311,7 @@ impl LiveSource for EbpfSource {
             }
         }
         self.places.settle(place, link.index, interface);
-        self.attached.insert(link.index, Attached { ingress, egress });
+        self.attached.insert(link.index, Attached { link: link.clone(), ingress, egress });
         Ok(())
     }
 
@@ -277,12 +329,7 @@ impl LiveSource for EbpfSource {
         self.places.interfaces()
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        most: usize,
-        take: &mut dyn FnMut(&Frame<'_>, &[Interface]),
-    ) -> Result<usize, LiveError> {
+    fn poll(&mut self, wait: Duration, most: usize, take: &mut Take<'_>) -> Result<usize, LiveError> {
         let deadline = Instant::now() + wait;
         self.clock.look();
         loop {
@@ -299,6 +346,14 @@ impl LiveSource for EbpfSource {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             self.clock.look();
         }
+    }
+
+    fn take_failures(&mut self) -> Vec<(Link, String)> {
+        if self.looked.elapsed() >= LOOK_EVERY && self.is_by_tcx() {
+            self.look_after_programs();
+            self.looked = Instant::now();
+        }
+        std::mem::take(&mut self.failures)
     }
 
     fn settle(&mut self, flow: &FlowAddresses) {

@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "this is the room for it: system calls and mapped memory")]
 
+pub mod attached;
 pub mod clock;
 pub mod ethtool;
 pub mod packet_socket;

@@ -264,7 +264,7 @@ pub(super) fn merge(evidence: EndpointEvidence, mut names: Vec<Named>) -> Option
 }
 
 /// True where a configured name, which may begin with `*.` for exactly one label, is `host`.
-pub(crate) fn matches_host(rule: &HostRule, host: &str) -> bool {
+fn matches_host(rule: &HostRule, host: &str) -> bool {
     let Some(host) = canonical(host) else { return false };
     match rule.name.strip_prefix("*.") {
         Some(rest) => host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest)),

@@ -10,11 +10,9 @@ pub(super) mod partition;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-pub(super) use self::claim::matches_host;
 use self::claim::{Claim, Named, merge, named};
-pub(super) use self::grammar::canonical;
-use self::grammar::recognise_certificate_name;
 pub use self::grammar::{Recognition, Why, recognise};
+use self::grammar::{canonical, recognise_certificate_name};
 use self::partition::partition_of_region;
 use super::EndpointOptions;
 use crate::app::http1::Addressee;

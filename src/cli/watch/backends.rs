@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use super::blind::Blindness;
+use super::names::Names;
 use crate::capture::afpacket::{self, AfPacket, SocketSelection};
 use crate::capture::libpcap::{self, Pcap};
 use crate::capture::unwanted::Unwanted;
@@ -54,7 +56,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the back-end that is asked for, or the best that this host allows, and attaches the interfaces.
-pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
+pub(super) fn open(config: &Arc<Resolved>, names: &Names) -> anyhow::Result<Opened> {
     let selection = Selection::new(&config.capture.interfaces);
     let (follower, _) = LinkWatch::open(selection.clone())?;
     let links: Vec<Link> = follower.links().map(links::HostLink::link).collect();
@@ -70,12 +72,16 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
         ));
     }
     for name in missing {
-        tracing::warn!(interface = name, "The interface is not there or not up; it is watched once it is.");
+        tracing::warn!(
+            interface = names.hide(name),
+            "The interface is not there or not up; it is watched once it is."
+        );
     }
     let heard = Heard::default();
     let Chosen { ready, attached, refused, backend, reason } = choose(config, &heard, &links)?;
     let Ready { source, chosen_by, uses_bpf } = ready;
     for (interface, error) in &refused {
+        let (interface, error) = (names.hide(interface), names.hide(error));
         tracing::warn!(interface, error, "The interface cannot be watched.");
     }
     let senders = senders_of(&*source, &heard);
@@ -92,11 +98,13 @@ pub(super) fn open(config: &Arc<Resolved>) -> anyhow::Result<Opened> {
 pub(super) fn follow<A: Send + 'static>(
     mut follower: LinkWatch,
     live: &Arc<Live<A>>,
+    names: &Names,
     changes: Arc<AtomicU64>,
     selections: Receiver<Selection>,
 ) -> std::io::Result<()> {
-    let live = Arc::downgrade(live);
+    let (live, names) = (Arc::downgrade(live), names.clone());
     let mut losses = SinceStart::new(statistics::losses().unwrap_or_default());
+    let mut blindness = Blindness::default();
     std::thread::Builder::new().name("links".to_owned()).spawn(move || {
         let mut outgoing = None;
         let mut asked: Option<Instant> = None;
@@ -105,15 +113,15 @@ pub(super) fn follow<A: Send + 'static>(
             let Some(live) = live.upgrade() else { return };
             let mut has_changed = false;
             if is_followed {
-                let events = match selections.try_recv() {
-                    Ok(selection) => follower.select(selection),
-                    Err(_) => follower.take_events(),
+                let (events, lost) = match selections.try_recv() {
+                    Ok(selection) => (follower.select(selection), "An interface is no longer asked for."),
+                    Err(_) => (follower.take_events(), "An interface is gone."),
                 };
                 match events {
                     Ok(events) => {
                         has_changed = !events.is_empty();
                         changes.fetch_add(u64::from(has_changed), Ordering::Relaxed);
-                        events.into_iter().for_each(|event| pass_on(event, &live));
+                        events.into_iter().for_each(|event| pass_on(event, lost, &live, &names));
                     }
                     Err(error) => {
                         is_followed = false;
@@ -131,6 +139,7 @@ pub(super) fn follow<A: Send + 'static>(
                 }
                 if let Ok(counted) = statistics::losses() {
                     let names: Vec<&str> = watched.iter().map(|link| &*link.name).collect();
+                    live.set_blind(blindness.observe(Instant::now(), &counted, &names, &live.met()));
                     losses.observe(counted, &names);
                     live.set_lost_before(losses.losses());
                 }
@@ -147,14 +156,15 @@ fn outgoing_of(watched: &[HostLink]) -> Outgoing {
     forwarding::situation(watched).map_or(Outgoing::All, |situation| afpacket::outgoing_for(&situation))
 }
 
-fn pass_on<A: Send + 'static>(event: LinkEvent, live: &Live<A>) {
+/// `lost` says what became of one that is watched no longer.
+fn pass_on<A: Send + 'static>(event: LinkEvent, lost: &str, live: &Live<A>, names: &Names) {
     match event {
         LinkEvent::Appeared(link) => {
-            tracing::info!(interface = %link.name, "An interface appeared and is watched.");
+            tracing::info!(interface = names.hide(&link.name), "An interface appeared and is watched.");
             live.change(Change::Appeared(link.link()));
         }
         LinkEvent::Vanished { index, name } => {
-            tracing::info!(interface = %name, "An interface is gone.");
+            tracing::info!(interface = names.hide(&name), "{lost}");
             live.change(Change::Vanished { index, name });
         }
         LinkEvent::Changed(_) | LinkEvent::Addresses => {}

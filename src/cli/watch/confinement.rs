@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::feed::Open;
+use super::names::Names;
 use crate::cli::Failure;
 use crate::config::Resolved;
 use crate::host::privileges::{self, Capability, DEFAULT_USER};
@@ -14,7 +15,7 @@ use crate::pipeline::live::Feed;
 /// A replay stays the user that started it: its captures may be readable, and its records writable, for nobody
 /// else. It keeps no capability but reading what that user could read, and the walls leave nothing in reach but
 /// its captures, its configuration and where records go.
-pub(super) fn give_up(config: &Resolved, open: &Open) -> Result<(), Failure> {
+pub(super) fn give_up(config: &Resolved, open: &Open, names: &Names) -> Result<(), Failure> {
     let backend = open.watching.backend;
     let dropped = if matches!(open.feed, Feed::Replay(_)) {
         privileges::keep_only(&[Capability::CAP_DAC_READ_SEARCH])
@@ -34,8 +35,9 @@ pub(super) fn give_up(config: &Resolved, open: &Open) -> Result<(), Failure> {
     let dropped = dropped.map_err(|error| Failure::CannotRun(error.into()))?;
     dropped.notes.iter().for_each(|note| tracing::warn!("Privileges: {note}."));
     let confined = sandbox::confine(&reachable(config, open));
-    confined.notes.iter().for_each(|note| tracing::warn!("Sandbox: {note}."));
-    tracing::info!(privileges = %dropped, sandbox = %confined, "Privileges were given up.");
+    confined.notes.iter().for_each(|note| tracing::warn!("Sandbox: {}.", names.hide(note)));
+    let sandbox = names.hide(&confined.to_string());
+    tracing::info!(privileges = %dropped, sandbox, "Privileges were given up.");
     Ok(())
 }
 

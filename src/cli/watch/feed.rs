@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::backends;
+use super::names::Names;
 use crate::capture::unwanted::Unwanted;
 use crate::capture::{self, Input};
 use crate::cli::Failure;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
-use crate::export::Redactor;
 use crate::host::links::LinkWatch;
 use crate::host::process::Senders;
 use crate::pipeline::live::{Feed, Replay, STALLED};
@@ -30,11 +30,11 @@ pub(super) struct Open {
 }
 
 /// Interfaces or captures, as the flags say.
-pub(super) fn open(args: &Watch, config: &Arc<Resolved>, redactor: &mut Redactor) -> Result<Open, Failure> {
+pub(super) fn open(args: &Watch, config: &Arc<Resolved>, names: &Names) -> Result<Open, Failure> {
     if let Some(path) = &args.replay {
         let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
         for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
-            tracing::warn!("Passed over {}", redactor.name(&passed_over.to_string()));
+            tracing::warn!("Passed over {}", names.hide(&passed_over.to_string()));
         }
         let watching = Watching {
             backend: "replay",
@@ -59,7 +59,7 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>, redactor: &mut Redactor
             "nothing is named to be watched: give -i IFACE, [capture] interfaces in the configuration, or --replay CAPTURE"
         )));
     }
-    let opened = backends::open(config).map_err(Failure::CannotRun)?;
+    let opened = backends::open(config, names).map_err(Failure::CannotRun)?;
     let watching = Watching {
         backend: opened.source.backend(),
         reason: opened.reason,

@@ -5,12 +5,15 @@
 //! waits for signals. It touches no packet.
 
 mod backends;
+mod blind;
 mod confinement;
 mod feed;
+mod names;
 mod recorder;
 mod records;
 mod systemd;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, IsTerminal as _};
 use std::net::{SocketAddr, TcpListener};
@@ -28,16 +31,17 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::level_filters::LevelFilter;
 
+use self::names::Names;
 use self::recorder::{Beginning, Question, Recorder, Reloaded};
 use self::records::{Destination, Lost, Writer};
 use super::analyze::redaction;
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
 use crate::config::{self, CommandLine, Resolved};
-use crate::export::Redactor;
+use crate::export::plain::is_active;
 use crate::host::links::Selection;
 use crate::host::process::Attribution;
-use crate::pipeline::live::{Health, Live, NO_INTERFACE, State};
+use crate::pipeline::live::{Health, Live, State};
 use crate::serve::{Answers, Limits, Server, View};
 use crate::telemetry::Accounts;
 use crate::telemetry::log::{self, Form};
@@ -65,18 +69,18 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let config =
         config::load(args.config.as_deref(), &command_line).map_err(|error| Failure::Usage(error.into()))?;
     let config = Arc::new(config);
-    let mut log = log::start(form(args), level(args), has_color());
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let mut log = log::start(form(args), level(args), has_color(), is_active);
+    let names = Names::new(redaction(&config));
+    tell_warnings(&config, &names);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
     // Whoever asks for a reload while everything is being opened must not end the program.
     let reload = in_runtime(&runtime, SignalKind::hangup()).map_err(cannot_run)?;
-    let mut redactor = Redactor::new(redaction(&config));
-    let open = feed::open(args, &config, &mut redactor)?;
-    let listener = listen(config.metrics.listen).map_err(Failure::CannotRun)?;
+    let open = feed::open(args, &config, &names)?;
+    let listener = listen(config.metrics.listen, None).map_err(Failure::CannotRun)?;
     let address = listener.local_addr().map_err(cannot_run)?;
     let is_replay = args.replay.is_some();
-    confinement::give_up(&config, &open)?;
+    confinement::give_up(&config, &open, &names)?;
     let feed::Open { feed, watching, follower, senders, unwanted: _unwanted, .. } = open;
     // From here on nothing needs a privilege, so that what is opened now can be opened again later.
     log.write().map_err(cannot_run)?;
@@ -84,8 +88,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let records = destination.describe(&config.output);
     tracing::info!(
         source = watching.backend,
-        interfaces = recorder::shown(&watching, &mut redactor).interfaces.join(", "),
-        records = &*redactor.name(&records),
+        interfaces = names.hide(&watching.interfaces.join(", ")),
+        records = names.hide(&records),
         %address,
         "Watching begins; http://{address}/ shows what is seen."
     );
@@ -98,7 +102,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let attribution = match follower {
         Some(follower) => {
             let changes = Arc::default();
-            backends::follow(follower, &live, Arc::clone(&changes), selected).map_err(cannot_run)?;
+            backends::follow(follower, &live, &names, Arc::clone(&changes), selected).map_err(cannot_run)?;
             let attribution = Attribution::open(recorder::post(&config), changes);
             attribution
                 .map(|attribution| match senders {
@@ -119,7 +123,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         monitor: live.monitor(),
         watching,
         log_lost: log.lost_lines(),
-        redactor,
+        names: names.clone(),
         attribution,
     };
     let recorder = Recorder::new(beginning).map_err(Failure::CannotRun)?;
@@ -132,7 +136,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         })
         .map_err(cannot_run)?;
 
-    let mut daemon = Daemon { args, command_line, config, live, lost, ended, selections, listening: None };
+    let mut daemon =
+        Daemon { args, command_line, config, names, live, lost, ended, selections, listening: None };
     let finished = runtime.block_on(daemon.run(listener, reload));
     drop(log);
     finished
@@ -143,6 +148,7 @@ struct Daemon<'a> {
     args: &'a Watch,
     command_line: CommandLine,
     config: Arc<Resolved>,
+    names: Names,
     live: Arc<Live<Question>>,
     lost: Arc<Lost>,
     ended: oneshot::Receiver<Option<Box<Accounts>>>,
@@ -185,19 +191,21 @@ impl Signals {
 impl Daemon<'_> {
     async fn run(&mut self, listener: TcpListener, reload: Signal) -> Result<Finished, Failure> {
         let mut signals = Signals::new(reload).map_err(cannot_run)?;
-        let server = Server::new(Arc::new(Desk(Arc::clone(&self.live))), Limits::default());
+        let server = Server::new(Arc::new(self.desk()), Limits::default());
         self.listen_with(&server, listener).map_err(cannot_run)?;
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut alive = tokio::time::interval(systemd::alive_every().unwrap_or(NO_WATCHDOG));
         let mut is_ready = false;
         let mut is_over = false;
         let mut told = Told::default();
+        let mut status = String::new();
         loop {
             tokio::select! {
                 _ = signals.reload.recv() => {
                     systemd::reloading();
                     self.reload(&server).await;
-                    systemd::ready(&self.status());
+                    status = self.status();
+                    systemd::ready(&status);
                 }
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
@@ -208,10 +216,17 @@ impl Daemon<'_> {
                 }
                 _ = look.tick() => {
                     let health = self.live.health();
-                    told.tell(&health);
+                    told.tell(&health, &self.names);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
+                        // Also while no interface is there: it is watched once it comes, and the status says so.
                         is_ready = true;
-                        systemd::ready(&self.status());
+                        status = self.status();
+                        systemd::ready(&status);
+                    }
+                    let now = self.status();
+                    if is_ready && now != status {
+                        systemd::status(&now);
+                        status = now;
                     }
                     if !is_over && health.state == State::Over {
                         is_over = true;
@@ -249,13 +264,28 @@ impl Daemon<'_> {
                         finished = Finished::Damaged;
                     }
                 }
-                Ok(_) => tracing::error!("The engine broke down while it was stopping; its last counts are lost."),
-                Err(_) => tracing::error!("The last records could not be written within {DRAIN:?}; what is left is lost."),
+                Ok(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the engine broke down while it was stopping; its last counts are lost"
+                    )));
+                }
+                Err(_) => {
+                    return Err(Failure::CannotRun(anyhow!(
+                        "the last flows could not be ended within {DRAIN:?}; what is left is lost"
+                    )));
+                }
             },
             () = signals.stop_again() => {
                 tracing::warn!("Stopped at once, on a second signal; what was not yet written is lost.");
                 return Ok(Finished::Interrupted);
             }
+        }
+        let not_written = self.lost.at_the_end.load(Ordering::Relaxed);
+        if not_written > 0 {
+            return Err(Failure::CannotRun(anyhow!(
+                "the last {not_written} records could not be written, because nobody took them: the pipe is not read, or \
+                 the disk does not answer"
+            )));
         }
         if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }
     }
@@ -293,13 +323,16 @@ impl Daemon<'_> {
     async fn reload(&mut self, server: &Arc<Server>) {
         match self.try_reload(server).await {
             Ok(()) => tracing::info!(
-                profile = self.config.policy.settings.profile.as_ref() as &str,
+                profile = self.names.hide(&self.config.policy.settings.profile),
                 "The configuration was read again and is in use."
             ),
             Err(error) => {
                 let why = super::in_full(&error);
                 let _ = self.live.ask(Question::Refused(why.clone()));
-                tracing::error!(error = why, "The new configuration was refused; the old one stays in use.");
+                tracing::error!(
+                    error = self.names.hide(&why),
+                    "The new configuration was refused; the old one stays in use."
+                );
             }
         }
     }
@@ -312,7 +345,8 @@ impl Daemon<'_> {
         let listener = if config.metrics.listen == self.config.metrics.listen {
             None
         } else {
-            Some(listen(config.metrics.listen).map_err(|error| behind_the_walls(error, "port"))?)
+            let own = Some(self.config.metrics.listen);
+            Some(listen(config.metrics.listen, own).map_err(|error| behind_the_walls(error, "port"))?)
         };
         let destination =
             open_records(&config).map_err(|error| behind_the_walls(error, "folder for records"))?;
@@ -327,7 +361,7 @@ impl Daemon<'_> {
                 tracing::warn!("The engine is behind; it takes the new configuration when it comes to it.")
             }
         }
-        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        tell_warnings(&config, &self.names);
         if config.capture.interfaces != self.config.capture.interfaces {
             // A replay has no interfaces, and nobody listens.
             let _ = self.selections.send(Selection::new(&config.capture.interfaces));
@@ -343,7 +377,7 @@ impl Daemon<'_> {
 
     /// Tells the service manager that all is well, where that is so.
     async fn tell_alive(&self) {
-        let desk = Desk(Arc::clone(&self.live));
+        let desk = self.desk();
         let answer = tokio::time::timeout(crate::serve::ANSWER_TIME, desk.answer(View::Alive)).await;
         if matches!(answer, Ok(Some(_))) {
             systemd::alive();
@@ -354,7 +388,17 @@ impl Daemon<'_> {
 
     fn status(&self) -> String {
         let health = self.live.health();
-        format!("{} on {}", health.backend, health.interfaces.join(", "))
+        let text = match (&health.state, health.trouble()) {
+            (State::Failing(why), _) => format!("{}: not capturing: {why}", health.backend),
+            (_, Some(why)) => format!("{}: not capturing: {why}", health.backend),
+            _ if health.interfaces.is_empty() => health.backend.to_owned(),
+            _ => format!("{} on {}", health.backend, health.interfaces.join(", ")),
+        };
+        self.names.hide(&text)
+    }
+
+    fn desk(&self) -> Desk {
+        Desk { live: Arc::clone(&self.live), names: self.names.clone() }
     }
 }
 
@@ -364,10 +408,12 @@ struct Told {
     /// Why nothing is read.
     failure: Option<String>,
     restarts: u64,
+    /// Interfaces that packets pass by unseen.
+    blind: BTreeSet<String>,
 }
 
 impl Told {
-    fn tell(&mut self, health: &Health) {
+    fn tell(&mut self, health: &Health, names: &Names) {
         let restarts = health.restarts.values().sum();
         if restarts > self.restarts {
             tracing::warn!(
@@ -376,12 +422,22 @@ impl Told {
             );
         }
         self.restarts = restarts;
+        for (interface, why) in health.blind.iter().filter(|(name, _)| !self.blind.contains(*name)) {
+            tracing::warn!(interface = names.hide(interface), why, "Packets pass an interface by unseen.");
+        }
+        for interface in self.blind.iter().filter(|name| !health.blind.contains_key(*name)) {
+            let interface = names.hide(interface);
+            tracing::info!(interface, "Packets of the interface are seen again, or it is no longer watched.");
+        }
+        self.blind = health.blind.keys().cloned().collect();
         let failure = match &health.state {
             State::Failing(why) => Some(why.clone()),
-            _ => health.has_no_interface().then(|| NO_INTERFACE.to_owned()),
+            _ => health.trouble().map(str::to_owned),
         };
         match (&failure, &self.failure) {
-            (Some(why), None) => tracing::error!(why, "Nothing is captured; it is tried again."),
+            (Some(why), None) => {
+                tracing::error!(why = names.hide(why), "Nothing is captured; it is tried again.")
+            }
             (None, Some(_)) => tracing::info!("Packets are captured again."),
             _ => {}
         }
@@ -390,13 +446,16 @@ impl Told {
 }
 
 /// Passes questions to the engine and its recorder.
-struct Desk(Arc<Live<Question>>);
+struct Desk {
+    live: Arc<Live<Question>>,
+    names: Names,
+}
 
 impl Answers for Desk {
     fn answer(&self, view: View) -> Pin<Box<dyn Future<Output = Option<Bytes>> + Send + '_>> {
         Box::pin(async move {
             let (reply, body) = oneshot::channel();
-            if !self.0.ask(Question::Show(view, reply)) {
+            if !self.live.ask(Question::Show(view, reply)) {
                 return None;
             }
             body.await.ok()
@@ -404,17 +463,22 @@ impl Answers for Desk {
     }
 
     fn readiness(&self) -> Result<String, String> {
-        let health = self.0.health();
-        if health.has_no_interface() {
-            return Err(format!("not capturing: {NO_INTERFACE}"));
+        let health = self.live.health();
+        if let Some(why) = health.trouble() {
+            return Err(format!("not capturing: {}", self.names.hide(why)));
         }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
             State::Over => Ok("the replay is over".to_owned()),
             State::Starting => Err("starting".to_owned()),
-            State::Failing(why) => Err(format!("not capturing: {why}")),
+            State::Failing(why) => Err(format!("not capturing: {}", self.names.hide(&why))),
         }
     }
+}
+
+/// Tells what is odd about a configuration.
+fn tell_warnings(config: &Resolved, names: &Names) {
+    config.warnings.iter().for_each(|warning| tracing::warn!("{}", names.hide(warning)));
 }
 
 /// A change of what cannot change is no half-taken configuration: it is refused.
@@ -463,9 +527,18 @@ fn in_runtime(runtime: &Runtime, kind: SignalKind) -> io::Result<Signal> {
     signal(kind)
 }
 
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Listens there. `own` is where this process listens already.
+fn listen(address: SocketAddr, own: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).map_err(|error| {
+        // All addresses of the host and one of them cannot both be listened on at a port.
+        let is_own = own.is_some_and(|own| {
+            own.port() == address.port() && (own.ip().is_unspecified() || address.ip().is_unspecified())
+        });
         let hint = match error.kind() {
+            io::ErrorKind::AddrInUse if is_own => {
+                ": ddbwatch itself has the port at its present address; such a change needs a restart (systemctl restart \
+                 ddbwatch)"
+            }
             io::ErrorKind::AddrInUse => ": another program uses the port; [metrics] listen names another one",
             _ => "",
         };

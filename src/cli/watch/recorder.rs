@@ -1,6 +1,6 @@
 //! What becomes of records and counts: metrics, lines, log events, the picture that people see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::names::Names;
 use super::records::{Destination, Writer};
 use crate::classify::Role;
 use crate::cli::analyze::{metrics_options, redaction};
 use crate::config::Resolved;
 use crate::export::jsonl::write_record;
-use crate::export::{DaemonFacts, Metrics, Redaction, Redactor};
+use crate::export::{DaemonFacts, Metrics, Redaction};
 use crate::host::links::Selection;
 use crate::host::process::{Attribution, Post};
 use crate::model::{Record, Severity, Timestamp};
@@ -53,7 +54,7 @@ pub(super) struct Recorder {
     metrics: Metrics,
     /// Tells whose flows of this host are, live only.
     attribution: Option<Attribution>,
-    redactor: Redactor,
+    names: Names,
     redaction: Redaction,
     picture: Picture,
     page: Page,
@@ -84,13 +85,13 @@ pub(super) struct Beginning {
     pub(super) watching: Watching,
     pub(super) log_lost: Arc<AtomicU64>,
     pub(super) attribution: Option<Attribution>,
-    /// Has met what was named so far.
-    pub(super) redactor: Redactor,
+    /// Have met what was named so far.
+    pub(super) names: Names,
 }
 
 impl Recorder {
     pub(super) fn new(beginning: Beginning) -> anyhow::Result<Self> {
-        let Beginning { config, writer, records, monitor, watching, log_lost, attribution, redactor } =
+        let Beginning { config, writer, records, monitor, watching, log_lost, attribution, names } =
             beginning;
         let options = crate::export::MetricsOptions { is_daemon: true, ..metrics_options(&config) };
         let started = now();
@@ -98,7 +99,7 @@ impl Recorder {
         Ok(Self {
             metrics: Metrics::new(options)?,
             attribution,
-            redactor,
+            names,
             redaction,
             picture: Picture::default(),
             page: Page::new()?,
@@ -135,7 +136,7 @@ impl Recorder {
         }
         if let Some(accounts) = &mut last {
             self.tell_damage(accounts.damage.get(self.damage_told..).unwrap_or_default());
-            self.redactor.apply_accounts(accounts);
+            self.names.lock().apply_accounts(accounts);
         }
         self.writer.finish();
         last
@@ -144,7 +145,7 @@ impl Recorder {
     /// Tells the log, which names files as all else does: without account ids.
     fn tell_damage(&mut self, notes: &[DamageNote]) {
         for DamageNote { file, offset, what } in notes {
-            let file = &*self.redactor.name(file);
+            let file = self.names.hide(file);
             tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
         }
         self.damage_told += notes.len();
@@ -157,7 +158,7 @@ impl Recorder {
             if let Some(attribution) = &mut self.attribution {
                 record.host = attribution.facts(&record);
             }
-            self.redactor.apply(&mut record);
+            self.names.lock().apply(&mut record);
             self.metrics.observe(&record);
             self.picture.take(&record);
             self.log(&record);
@@ -194,6 +195,7 @@ impl Recorder {
 
     fn look_at_the_clock(&mut self) {
         self.tell_damage(&self.monitor.damage_after(self.damage_told));
+        self.writer.look();
         let time = Instant::now();
         for (rule, folded) in self.violations.ended(time) {
             tell_folded(rule, folded);
@@ -230,7 +232,7 @@ impl Recorder {
         }
         let redaction = redaction(&config);
         if redaction != self.redaction {
-            self.redactor = Redactor::new(redaction.clone());
+            self.names.begin_anew(redaction.clone());
             self.redaction = redaction;
         }
         self.named = named(&config);
@@ -253,9 +255,10 @@ impl Recorder {
                 let accounts = self.complete(accounts);
                 let health = self.monitor.health();
                 let expected = (self.source == "live").then(|| self.expected(&health.interfaces));
-                let mut restarts = health.restarts;
-                for interface in health.interfaces {
-                    restarts.entry(interface).or_default();
+                let mut restarts = BTreeMap::<String, u64>::new();
+                let watched = health.interfaces.into_iter().map(|interface| (interface, 0));
+                for (interface, count) in health.restarts.into_iter().chain(watched) {
+                    *restarts.entry(self.names.hide(&interface)).or_default() += count;
                 }
                 self.metrics.set_daemon(&DaemonFacts {
                     log_events_folded: vec![
@@ -274,8 +277,8 @@ impl Recorder {
                 let accounts = self.complete(accounts);
                 self.see_health();
                 let times = (self.started, now());
-                let watching = shown(&self.watching, &mut self.redactor);
-                let configuration = shown_configuration(&self.configuration, &mut self.redactor);
+                let watching = self.watching.redacted(&mut self.names.lock());
+                let configuration = self.configuration.redacted(&mut self.names.lock());
                 let summary = Summary::new(
                     &self.picture,
                     &accounts,
@@ -300,8 +303,8 @@ impl Recorder {
 
     /// Interfaces on which packets are expected: those that are watched now, and those that were asked for by name,
     /// also while they are not there. One that a pattern meant is gone for good when it is gone.
-    fn expected(&mut self, watched: &[String]) -> BTreeSet<String> {
-        watched.iter().chain(&self.named).map(|name| self.redactor.name(name).into_owned()).collect()
+    fn expected(&self, watched: &[String]) -> BTreeSet<String> {
+        watched.iter().chain(&self.named).map(|name| self.names.hide(name)).collect()
     }
 
     /// The counts with those of this thread, without account ids.
@@ -314,24 +317,24 @@ impl Recorder {
         if self.source == "live" {
             accounts.last_packet = Some(now());
         }
-        self.redactor.apply_accounts(&mut accounts);
+        self.names.lock().apply_accounts(&mut accounts);
         accounts
     }
 
     fn see_health(&mut self) {
         let health = self.monitor.health();
-        (self.watching.state, self.watching.trouble) = match health.state {
+        (self.watching.state, self.watching.trouble) = match health.state.clone() {
             live::State::Starting => (serve::State::Starting, None),
-            live::State::Capturing if health.has_no_interface() => {
-                (serve::State::Failing, Some(live::NO_INTERFACE.to_owned()))
-            }
-            live::State::Capturing => (serve::State::Capturing, None),
+            live::State::Capturing => match health.trouble() {
+                Some(why) => (serve::State::Failing, Some(why.to_owned())),
+                None => (serve::State::Capturing, None),
+            },
             live::State::Failing(why) => (serve::State::Failing, Some(why)),
             live::State::Over => (serve::State::Over, None),
         };
         if self.source == "live" {
             self.watching.interfaces = health.interfaces;
-            self.watching.refused = health.refused;
+            self.watching.refused = health.refused.into_iter().chain(health.blind).collect();
         }
         self.watching.restarts = health.restarts.values().sum();
         if let Some(attribution) = &self.attribution {
@@ -340,28 +343,6 @@ impl Recorder {
                 Sockets { asked: counts.asked, found: counts.found, over_budget: counts.over_budget };
         }
     }
-}
-
-/// What is watched, without account ids: files and interfaces may be named by them.
-pub(super) fn shown(watching: &Watching, redactor: &mut Redactor) -> Watching {
-    let mut watching = watching.clone();
-    let mut hide = |text: &mut String| *text = redactor.name(text).into_owned();
-    watching.interfaces.iter_mut().chain(&mut watching.trouble).for_each(&mut hide);
-    let refused = std::mem::take(&mut watching.refused).into_iter().map(|(mut name, mut why)| {
-        [&mut name, &mut why].into_iter().for_each(&mut hide);
-        (name, why)
-    });
-    watching.refused = refused.collect();
-    watching
-}
-
-fn shown_configuration(configuration: &Configuration, redactor: &mut Redactor) -> Configuration {
-    let mut shown = configuration.clone();
-    let texts = [&mut shown.profile, &mut shown.records, &mut shown.address_list];
-    for text in texts.into_iter().chain(&mut shown.file).chain(&mut shown.refused) {
-        *text = redactor.name(text).into_owned();
-    }
-    shown
 }
 
 /// What the configuration says of this host's part in flows.
@@ -415,31 +396,4 @@ fn json(value: &impl serde::Serialize) -> Option<Bytes> {
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_no_account_in_what_is_watched() {
-        let raw = || "/captures/222233334444.pcap".to_owned();
-        let watching = Watching {
-            interfaces: vec![raw(), "dump-202611231000.pcap".to_owned()],
-            refused: [(raw(), raw())].into(),
-            trouble: Some(raw()),
-            ..Watching::default()
-        };
-        let configuration = Configuration {
-            file: Some(raw()),
-            records: raw(),
-            refused: Some(raw()),
-            ..Configuration::default()
-        };
-        let mut redactor = Redactor::new(Redaction::Numbered);
-        let shown = shown(&watching, &mut redactor);
-        assert_eq!(shown.interfaces, ["/captures/account-1.pcap", "dump-202611231000.pcap"]);
-        let text = format!("{shown:?} {:?}", shown_configuration(&configuration, &mut redactor));
-        assert!(!text.contains("222233334444") && text.matches("account-1").count() == 7, "{text}");
-    }
 }

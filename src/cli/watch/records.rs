@@ -1,10 +1,10 @@
 //! Where flow records go: a thread that writes them, so that nobody waits for a disk.
 
+use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,18 @@ use crate::export::{News, RecordsFile};
 /// Batches of lines that wait to be written, at most some 150 kB each.
 const WAITING_BATCHES: usize = 64;
 
-/// A replay waits so long for whoever takes the lines.
+/// A replay, and a change to another place, wait so long for whoever takes the lines.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest that a change to another place waits for one that takes the lines slowly. Meanwhile records wait.
+const LONGEST_CHANGE: Duration = Duration::from_secs(5);
+
+/// The log is told of a thread that has not come back for so long.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
+
+/// At the end, one write may take so long, and all of them.
+const LAST_WRITE: Duration = Duration::from_secs(3);
+const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// The name that stands for standard output.
 const STDOUT: &str = "-";
@@ -81,17 +91,21 @@ pub(super) struct Lost {
     queue_full: AtomicU64,
     write_failed: AtomicU64,
     torn_line: AtomicU64,
+    destination_stuck: AtomicU64,
+    /// How many of the last were given up because the program ended.
+    pub(super) at_the_end: AtomicU64,
     /// Whoever read standard output went away.
     pub(super) is_reader_gone: AtomicBool,
 }
 
 impl Lost {
     /// Counts by reason.
-    pub(super) fn counts(&self) -> [(&'static str, u64); 3] {
+    pub(super) fn counts(&self) -> [(&'static str, u64); 4] {
         [
             ("queue_full", self.queue_full.load(Ordering::Relaxed)),
             ("write_failed", self.write_failed.load(Ordering::Relaxed)),
             ("torn_line", self.torn_line.load(Ordering::Relaxed)),
+            ("destination_stuck", self.destination_stuck.load(Ordering::Relaxed)),
         ]
     }
 }
@@ -101,24 +115,109 @@ enum Order {
     Use(Box<Destination>),
 }
 
+impl Order {
+    const fn records(&self) -> u64 {
+        match self {
+            Self::Lines { records, .. } => *records,
+            Self::Use(_) => 0,
+        }
+    }
+}
+
+/// What waits for a thread that writes. Its lock is taken once for a batch of records.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    has_changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    orders: VecDeque<Order>,
+    /// Since when the thread is at one, and its records.
+    at_work: Option<(Instant, u64)>,
+    /// Nothing more comes.
+    is_closed: bool,
+    /// The thread writes nothing more, should it ever come back.
+    is_given_up: bool,
+}
+
+impl Queue {
+    /// A panic while the lock was held leaves a queue that is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, order: Order) {
+        self.lock().orders.push_back(order);
+        self.has_changed.notify_one();
+    }
+
+    /// Takes the next one, and waits for it; none where the thread is to end.
+    fn next(&self) -> Option<Order> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.is_given_up {
+                return None;
+            }
+            if let Some(order) = waiting.orders.pop_front() {
+                waiting.at_work = Some((Instant::now(), order.records()));
+                return Some(order);
+            }
+            if waiting.is_closed {
+                return None;
+            }
+            waiting = self.has_changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The thread is through with what it took; false where it was given up meanwhile, and its records with it.
+    fn come_back(&self) -> bool {
+        let mut waiting = self.lock();
+        waiting.at_work = None;
+        !waiting.is_given_up
+    }
+
+    /// How long the thread has been at what it took last.
+    fn stuck_for(&self) -> Duration {
+        self.lock().at_work.map(|(since, _)| since.elapsed()).unwrap_or_default()
+    }
+
+    fn is_idle(&self) -> bool {
+        let waiting = self.lock();
+        waiting.orders.is_empty() && waiting.at_work.is_none()
+    }
+
+    /// Gives the thread up with all that it was to write; how many records that are.
+    fn give_up(&self) -> u64 {
+        let mut waiting = self.lock();
+        waiting.is_given_up = true;
+        let begun = waiting.at_work.map(|(_, records)| records).unwrap_or_default();
+        let records = begun + waiting.orders.drain(..).map(|order| order.records()).sum::<u64>();
+        self.has_changed.notify_one();
+        records
+    }
+}
+
 /// The thread that writes.
+///
+/// A pipe that nobody reads or a disk that does not answer holds it for ever, and nothing can end a thread from
+/// outside. Then it is given up, what it was to write is counted as lost, and another one takes its place.
 pub(super) struct Writer {
-    orders: SyncSender<Order>,
-    lost: Arc<Lost>,
+    queue: Arc<Queue>,
     thread: JoinHandle<()>,
+    lost: Arc<Lost>,
     is_patient: bool,
     is_stuck: bool,
+    /// The log was told that nobody takes the lines.
+    is_told: bool,
 }
 
 impl Writer {
     pub(super) fn start(destination: Destination, is_patient: bool) -> io::Result<Self> {
-        let (orders, received) = sync_channel(WAITING_BATCHES);
         let lost = Arc::new(Lost::default());
-        let for_thread = Arc::clone(&lost);
-        let thread = std::thread::Builder::new()
-            .name("records".to_owned())
-            .spawn(move || write_all(destination, &received, &for_thread))?;
-        Ok(Self { orders, lost, thread, is_patient, is_stuck: false })
+        let (queue, thread) = start_thread(destination, &lost)?;
+        Ok(Self { queue, thread, lost, is_patient, is_stuck: false, is_told: false })
     }
 
     pub(super) fn lost(&self) -> Arc<Lost> {
@@ -127,55 +226,115 @@ impl Writer {
 
     /// Hands over whole lines. A replay waits for a reader or disk that is slow, not for one that has stopped.
     pub(super) fn write(&mut self, text: Vec<u8>, records: u64) {
-        let mut order = Order::Lines { text, records };
         let began = Instant::now();
-        loop {
-            order = match self.orders.try_send(order) {
-                Ok(()) => {
-                    self.is_stuck = false;
-                    return;
-                }
-                Err(TrySendError::Full(order)) => order,
-                Err(TrySendError::Disconnected(_)) => break,
-            };
-            if !self.is_patient || self.is_stuck {
-                break;
+        while self.queue.lock().orders.len() >= WAITING_BATCHES {
+            if self.is_patient && !self.is_stuck && began.elapsed() <= PATIENCE {
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
             }
-            if began.elapsed() > PATIENCE {
-                self.is_stuck = true;
-                break;
+            self.is_stuck = true;
+            self.lost.queue_full.fetch_add(records, Ordering::Relaxed);
+            return;
+        }
+        self.is_stuck = false;
+        self.queue.push(Order::Lines { text, records });
+    }
+
+    /// Tells the log where nobody takes the lines. To be called now and then.
+    pub(super) fn look(&mut self) {
+        let stuck_for = self.queue.stuck_for();
+        if stuck_for > TOLD_AFTER && !self.is_told {
+            self.is_told = true;
+            tracing::warn!(
+                "Nobody has taken the records for {}s: the pipe is not read, or the disk does not answer. They wait, up to \
+                 {WAITING_BATCHES} batches of them; what comes then is lost and counted.",
+                stuck_for.as_secs()
+            );
+        } else if self.is_told && stuck_for < TOLD_AFTER {
+            self.is_told = false;
+            tracing::info!("The records are taken again.");
+        }
+    }
+
+    /// Writes elsewhere from now on. What waits is written where it was meant to go, if that does not take too long.
+    pub(super) fn use_other(&mut self, destination: Destination) {
+        let began = Instant::now();
+        while !self.queue.is_idle() {
+            if began.elapsed() > LONGEST_CHANGE || self.is_hopeless(began, PATIENCE) {
+                return self.replace(destination);
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        self.lost.queue_full.fetch_add(records, Ordering::Relaxed);
+        self.queue.push(Order::Use(Box::new(destination)));
     }
 
-    /// Writes elsewhere from now on.
-    pub(super) fn use_other(&self, destination: Destination) {
-        // The queue is drained by the writer; where it is stuck, the old place stays in use.
-        let _ = self.orders.try_send(Order::Use(Box::new(destination)));
+    fn is_hopeless(&self, began: Instant, after: Duration) -> bool {
+        began.elapsed() > after && self.queue.stuck_for() > after
     }
 
-    /// Writes what is left.
+    fn replace(&mut self, destination: Destination) {
+        match start_thread(destination, &self.lost) {
+            Ok((queue, thread)) => {
+                let records = self.give_up();
+                tracing::error!(
+                    records,
+                    "Nobody took the records where they went until now; what waited is lost."
+                );
+                (self.queue, self.thread) = (queue, thread);
+                (self.is_stuck, self.is_told) = (false, false);
+            }
+            Err(error) => {
+                tracing::error!(%error, "Records still go where they went: the system gives no thread.");
+            }
+        }
+    }
+
+    fn give_up(&self) -> u64 {
+        let records = self.queue.give_up();
+        self.lost.destination_stuck.fetch_add(records, Ordering::Relaxed);
+        records
+    }
+
+    /// Writes what is left, in bounded time; what was not written by then is counted.
     pub(super) fn finish(self) {
-        drop(self.orders);
+        let began = Instant::now();
+        self.queue.lock().is_closed = true;
+        self.queue.has_changed.notify_one();
+        while !self.thread.is_finished() {
+            if began.elapsed() > LONGEST_END || self.is_hopeless(began, LAST_WRITE) {
+                self.lost.at_the_end.store(self.give_up(), Ordering::Relaxed);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // A panic was reported by the thread itself.
         let _ = self.thread.join();
     }
 }
 
-fn write_all(mut destination: Destination, orders: &Receiver<Order>, lost: &Lost) {
+fn start_thread(destination: Destination, lost: &Arc<Lost>) -> io::Result<(Arc<Queue>, JoinHandle<()>)> {
+    let (queue, lost) = (Arc::<Queue>::default(), Arc::clone(lost));
+    let for_thread = Arc::clone(&queue);
+    let thread = std::thread::Builder::new()
+        .name("records".to_owned())
+        .spawn(move || write_all(destination, &for_thread, &lost))?;
+    Ok((queue, thread))
+}
+
+fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost) {
     let mut is_failing = false;
     let mut is_full = false;
     let mut torn_lines = 0;
     let mut stdout = io::stdout();
     note_torn(&destination, lost, &mut torn_lines);
-    for order in orders {
+    while let Some(order) = queue.next() {
         let (text, records) = match order {
             Order::Lines { text, records } => (text, records),
             Order::Use(other) => {
                 destination = *other;
                 torn_lines = 0;
                 note_torn(&destination, lost, &mut torn_lines);
+                queue.come_back();
                 continue;
             }
         };
@@ -184,6 +343,9 @@ fn write_all(mut destination: Destination, orders: &Receiver<Order>, lost: &Lost
             Destination::Stdout => stdout.write_all(&text).and_then(|()| stdout.flush()),
             Destination::Nowhere => Ok(()),
         };
+        if !queue.come_back() {
+            return;
+        }
         note_torn(&destination, lost, &mut torn_lines);
         if let Destination::File(file) = &mut destination {
             tell(file, &mut is_full);
@@ -231,5 +393,71 @@ fn note_torn(destination: &Destination, lost: &Lost, known: &mut u64) {
     if let Destination::File(file) = destination {
         lost.torn_line.fetch_add(file.torn_lines().saturating_sub(*known), Ordering::Relaxed);
         *known = file.torn_lines();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe that nobody reads, and a writer whose thread is stuck there with two batches.
+    fn stuck(folder: &Path) -> Writer {
+        let pipe = folder.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let mut writer = Writer::start(to_file(&pipe), false).unwrap();
+        // More than any pipe holds.
+        writer.write(vec![b'x'; 4 << 20], 3);
+        writer.write(b"y\n".to_vec(), 2);
+        let begin = Instant::now();
+        while writer.queue.stuck_for().is_zero() {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+        }
+        writer
+    }
+
+    fn to_file(path: &Path) -> Destination {
+        Destination::File(RecordsFile::open(path, 1 << 20, 1).unwrap())
+    }
+
+    fn given_up(lost: &Lost) -> u64 {
+        lost.counts().iter().find(|(reason, _)| *reason == "destination_stuck").unwrap().1
+    }
+
+    #[test]
+    fn another_place_is_used_though_nobody_takes_the_lines_at_the_former_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = stuck(folder.path());
+        let (lost, file) = (writer.lost(), folder.path().join("flows.jsonl"));
+        writer.use_other(to_file(&file));
+        assert_eq!(given_up(&lost), 5, "with the one that was begun");
+        writer.write(b"{}\n".to_vec(), 1);
+        writer.finish();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}\n");
+        assert_eq!((given_up(&lost), lost.at_the_end.load(Ordering::Relaxed)), (5, 0));
+    }
+
+    #[test]
+    fn ends_in_bounded_time_and_counts_what_was_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = stuck(folder.path());
+        let (lost, begin) = (writer.lost(), Instant::now());
+        writer.finish();
+        assert!(begin.elapsed() < LONGEST_END);
+        assert_eq!((given_up(&lost), lost.at_the_end.load(Ordering::Relaxed)), (5, 5));
+    }
+
+    #[test]
+    fn a_change_of_place_loses_nothing_where_lines_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        let mut writer = Writer::start(to_file(&one), false).unwrap();
+        let lost = writer.lost();
+        writer.write(b"1\n".to_vec(), 1);
+        writer.use_other(to_file(&other));
+        writer.write(b"2\n".to_vec(), 1);
+        writer.finish();
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!((read(one), read(other)), ("1\n".to_owned(), "2\n".to_owned()));
+        assert_eq!(lost.counts().iter().map(|(_, count)| count).sum::<u64>(), 0);
     }
 }

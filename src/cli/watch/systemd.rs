@@ -9,6 +9,11 @@ pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// What became of it since.
+pub(super) fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
 /// The configuration is read again; [`ready`] follows.
 pub(super) fn reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {

@@ -343,6 +343,32 @@ fn extends_profiles_through_others() {
 }
 
 #[test]
+fn looks_at_each_profile_of_a_chain_once() {
+    // The first in alphabetical order rests on all others.
+    let chain = |ground: &str| {
+        (0..300).fold(String::new(), |mut text, number| {
+            let base = if number == 299 { ground.to_owned() } else { format!("\"p{:03}\"", number + 1) };
+            let _ = writeln!(text, "[profile.p{number:03}]\nextends = {base}\nrecommended_version = \"1.3\"");
+            text
+        })
+    };
+    let resolved = parsed(&chain("\"cnsa-2.0\""));
+    assert_eq!(resolved.profiles.len(), 300);
+    for (number, profile) in resolved.profiles.iter().enumerate() {
+        assert_eq!(*profile.settings.profile, format!("p{number:03}"));
+        assert_eq!(profile.settings.minimum_version, TlsVersion::TLS13);
+    }
+    // What is wrong with the last is told once, and that there is no last by each.
+    assert!(problem(&chain("1")).contains("must be a string"));
+    assert!(problem(&chain("\"nothing\"")).contains("unknown profile `nothing`"));
+    let Err(ConfigError::Invalid { problems, .. }) = parse(&chain("\"p000\""), &CommandLine::default())
+    else {
+        panic!("a circle is no chain");
+    };
+    assert_eq!(problems.len(), 300);
+}
+
+#[test]
 fn switches_a_list_on_with_its_first_entry() {
     let settings = parsed("[policy]\nallowed_groups = [\"X25519\"]").policy.settings;
     assert_eq!(settings.severities.of(Rule::GroupNotAllowed), Some(Severity::Critical));
@@ -455,6 +481,23 @@ fn describes_what_it_resolved_to() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+}
+
+/// Whoever reads it on a terminal need not have written the file.
+#[test]
+fn describes_no_name_as_more_than_a_name() {
+    let page = describe(&parsed(
+        "[policy]\nprofile = \"\\u202eown\"\n[profile.\"\\u202eown\"]\nextends = \"aws-dynamodb\"\n\
+         [[policy.exception]]\nrule = \"weak_cipher\"\nowner = \"o\\n  redaction: off\"\nreason = \"r\"\nexpires = \"2027-01-01\"",
+    ));
+    assert!(
+        page.contains("(o\\u{a}  redaction: off)") && page.contains("policy, profile \\u{202e}own"),
+        "{page}"
+    );
+    assert!(
+        !page.chars().any(|character| character != '\n' && crate::export::plain::is_active(character)),
+        "{page}"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::shares::{Counts, Judgement, Shares};
 use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time, version_words};
 use super::{InputFact, Origin, ReportOptions};
+use crate::export::plain::plain;
 use crate::model::Severity;
 use crate::policy::{self, Rule};
 use crate::telemetry::Accounts;
@@ -587,15 +588,15 @@ fn legend(counts: &Counts) -> Vec<(&'static str, &'static str)> {
 
 /// The policy as it held, for people and for its hash.
 fn policy_text(policy: &policy::Options) -> String {
-    let mut text = format!("profile: {}\n{}", policy.settings.profile, policy.settings.describe(""));
+    let mut text = format!("profile: {}\n{}", plain(&policy.settings.profile), policy.settings.describe(""));
     // Writing to a string cannot fail.
     for (index, given) in policy.overrides.iter().enumerate() {
         let _ = write!(
             text,
             "\noverride {} for {}, profile {}:\n{}",
             index + 1,
-            given.matching,
-            given.settings.profile,
+            plain(&given.matching.to_string()),
+            plain(&given.settings.profile),
             given.settings.describe("  ")
         );
     }
@@ -606,10 +607,10 @@ fn policy_text(policy: &policy::Options) -> String {
             "\nexception {} from {} for {} until {}: {} ({})\n",
             index + 1,
             rules.join(", "),
-            exception.matching,
+            plain(&exception.matching.to_string()),
             exception.expires,
-            exception.reason,
-            exception.owner
+            plain(&exception.reason),
+            plain(&exception.owner)
         );
     }
     text

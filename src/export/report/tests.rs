@@ -180,7 +180,7 @@ fn does_not_say_that_rules_are_kept_that_an_exception_lets_be_broken() {
 
 #[test]
 fn counts_exceptions_as_they_were_applied() {
-    let applied = |times| format!("<td>2099-12-31</td><td class=\"number\">{times}</td>");
+    let applied = |times| format!("<td class=\"given\">2099-12-31</td><td class=\"number\">{times}</td>");
     let html = excepted(Match::default(), |record| record.timestamp = Timestamp::default());
     assert!(html.contains("is not applied: the capture tells no date") && html.contains(&applied(0)));
     // The names of the record are redacted, those of the exception were not yet.

@@ -36,7 +36,69 @@ fn is_unheard<S>(slot: &Slot<S>, side: Side) -> bool {
         })
 }
 
+/// True for a segment that proves a connection to be one, of which only one side's first segment was seen: the other side
+/// acknowledges that, or it goes on.
+fn proves<S>(active: &Active<S>, side: Side, segment: &Segment<'_>) -> bool {
+    let flags = segment.flags;
+    if flags.has(TcpFlags::RST) {
+        return false;
+    }
+    if active.view.has_packets[side.index()] {
+        let stream = &active.streams[side.index()];
+        !flags.has(TcpFlags::SYN)
+            && stream.is_next(segment.sequence)
+            && (segment.payload_wire_bytes > 0 || stream.is_base_from_syn())
+    } else {
+        flags.has(TcpFlags::ACK)
+            && active.streams[side.other().index()].is_acknowledged_by(segment.acknowledgment)
+    }
+}
+
 impl<C: Consumer> Table<C> {
+    /// True where a connection goes on that was seen in this context.
+    pub(super) fn goes_on(&self, head: u32, context: u32) -> bool {
+        self.chain(head).filter_map(|index| self.slots.get(index as usize)).any(|slot| match &slot.active {
+            Some(active) => {
+                !slot.is_doubted && active.closing.is_none() && active.view.contexts.contains(&context)
+            }
+            None => slot.phase == Phase::Decided && slot.context == context,
+        })
+    }
+
+    /// A connection that was doubted is one, where this segment of it proves it: those before it are over.
+    pub(super) fn confirm(
+        &mut self,
+        head: u32,
+        index: u32,
+        side: Side,
+        segment: &Segment<'_>,
+        moment: &Moment,
+        consumer: &mut C,
+    ) {
+        let Some(slot) = self.slots.get_mut(index as usize) else { return };
+        if slot.is_doubted && slot.active.as_ref().is_some_and(|active| proves(active, side, segment)) {
+            slot.is_doubted = false;
+            self.supersede(head, Some(index), false, moment, consumer);
+        }
+    }
+
+    /// The connection that is doubted and that this segment proves, unless it is what another one waits for.
+    fn proven(&self, head: u32, side: Side, segment: &Segment<'_>) -> Option<u32> {
+        let mut proven = None;
+        for index in self.chain(head) {
+            let slot = self.slots.get(index as usize)?;
+            let Some(active) = &slot.active else { continue };
+            if !slot.is_doubted {
+                if active.lingering.is_none() && active.streams[side.index()].is_next(segment.sequence) {
+                    return None;
+                }
+            } else if proves(active, side, segment) {
+                proven = Some(index);
+            }
+        }
+        proven
+    }
+
     /// Which instance a SYN or SYN-ACK belongs to: the one with this initial sequence number, or
     /// one that has seen nothing from this side that contradicts it.
     pub(super) fn choose_for_syn(&self, head: u32, side: Side, segment: &Segment<'_>) -> Choice {
@@ -61,7 +123,9 @@ impl<C: Consumer> Table<C> {
                 }
                 continue;
             }
-            let Some(active) = &slot.active else { continue };
+            if slot.active.is_none() && !(is_answer && slot.has_base[other] && is_exact) {
+                continue;
+            }
             if is_answer && slot.has_base[other] {
                 if answers_peer {
                     if is_exact {
@@ -71,6 +135,7 @@ impl<C: Consumer> Table<C> {
                 }
                 continue;
             }
+            let Some(active) = &slot.active else { continue };
             match active.streams[mine].offset_of(base) {
                 None => return Choice::Instance(index),
                 // Data before its SYN: the capture is out of order.
@@ -95,6 +160,9 @@ impl<C: Consumer> Table<C> {
         let mut fallback = None;
         let mut near = None;
         let is_only_one = self.slots.get(head as usize).is_none_or(|slot| slot.next == NONE);
+        if !is_only_one && let Some(index) = self.proven(head, side, segment) {
+            return Choice::Instance(index);
+        }
         let mut is_foreign = false;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
@@ -110,9 +178,9 @@ impl<C: Consumer> Table<C> {
                 }
                 continue;
             };
-            // Sent, or sent again, by a connection before: this one's client never said what is acknowledged.
-            if !is_only_one
-                && segment.flags.has(TcpFlags::ACK)
+            // Sent, or sent again, by a connection before, or by a stranger: this one's peer never said what is
+            // acknowledged, and whoever receives that drops it [RFC 9293 section 3.10.7.4].
+            if segment.flags.has(TcpFlags::ACK)
                 && !segment.flags.has(TcpFlags::RST)
                 && !active.streams[side.other().index()].may_be_acknowledged(segment.acknowledgment)
             {
@@ -247,19 +315,32 @@ impl<C: Consumer> Table<C> {
         })
     }
 
-    /// A new instance begins where an old one was: in the same context the old one is over.
-    pub(super) fn supersede(&mut self, head: u32, moment: &Moment, consumer: &mut C) {
+    /// A new instance, `new` if it is there already, begins where old ones were: in the same context those are over, unless
+    /// it `is_doubted`. Of two that are doubted the newer one stays.
+    pub(super) fn supersede(
+        &mut self,
+        head: u32,
+        new: Option<u32>,
+        is_doubted: bool,
+        moment: &Moment,
+        consumer: &mut C,
+    ) {
         let old: ArrayVec<u32, MAX_INSTANCES> = self.chain(head).take(MAX_INSTANCES).collect();
-        let is_full = old.len() == MAX_INSTANCES;
-        for (position, index) in old.into_iter().enumerate() {
-            let is_over =
-                self.slots.get(index as usize).and_then(|slot| slot.active.as_ref()).is_some_and(|active| {
-                    active.view.contexts.contains(&moment.context) || (is_full && position == 0)
-                });
+        let is_full = new.is_none() && old.len() == MAX_INSTANCES;
+        for (position, index) in old.into_iter().enumerate().filter(|(_, index)| Some(*index) != new) {
+            let Some(slot) = self.slots.get(index as usize) else { continue };
+            let was_doubted = slot.is_doubted;
+            let is_over = slot.active.as_ref().is_some_and(|active| {
+                (!is_doubted || was_doubted) && active.view.contexts.contains(&moment.context)
+                    || (is_full && position == 0)
+            });
             if is_over {
                 self.give_up_gaps(index, consumer);
                 let ending = self.closing_of(index).unwrap_or(Ending::Superseded);
                 self.end(index, ending, consumer);
+                if was_doubted && index != head {
+                    self.remove(index);
+                }
             }
         }
         if is_full {

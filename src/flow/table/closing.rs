@@ -4,7 +4,7 @@
 use super::slot::Active;
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::Ending;
-use crate::flow::stream::{Stream, distance};
+use crate::flow::stream::{Heard, Stream, distance};
 use crate::model::Side;
 
 impl<S> Active<S> {
@@ -17,8 +17,10 @@ impl<S> Active<S> {
         // One that was refused is asked for again; and who sends on did not believe the RST.
         let is_asked_again =
             segment.flags.has(TcpFlags::SYN) && self.streams.iter().all(|stream| stream.is_at_beginning());
-        let is_disbelieved =
-            self.view.is_end_doubtful && segment.payload_wire_bytes > 0 && !segment.flags.has(TcpFlags::RST);
+        let is_disbelieved = self.view.is_end_doubtful
+            && segment.payload_wire_bytes > 0
+            && !segment.flags.has(TcpFlags::RST)
+            && self.streams.iter().any(Stream::has_reset_ahead);
         if is_asked_again || is_disbelieved {
             self.closing = None;
             self.is_reset = false;
@@ -30,18 +32,25 @@ impl<S> Active<S> {
     /// Takes note of FIN and RST of `side`, whose segment begins at `sequence`. True where the connection is now reset,
     /// and was not before.
     pub fn hear_end(&mut self, side: Side, segment: &Segment<'_>, sequence: u32) -> bool {
+        self.settle();
         let flags = segment.flags;
         if flags.has(TcpFlags::RST) {
             return self.hear_reset(side, segment, sequence);
         }
         if flags.has(TcpFlags::FIN) {
             let fin = sequence.wrapping_add(segment.payload_wire_bytes);
-            self.streams[side.index()].finish_at(fin);
-            self.streams[side.index()].forget_reset_ahead();
+            let is_ahead = match self.streams[side.index()].hear_fin(fin) {
+                Heard::Nothing => return false,
+                Heard::Ahead => true,
+                Heard::End => false,
+            };
+            if !is_ahead {
+                self.streams[side.index()].forget_reset_ahead();
+            }
             let first = self.first_to_close(side, segment);
-            if self.closing.is_none() || self.view.is_end_doubtful {
+            if self.closing.is_none() || self.view.is_end_doubtful && !is_ahead {
                 self.closing = Some(Ending::Closed(first));
-                self.view.is_end_doubtful = false;
+                self.view.is_end_doubtful = is_ahead;
                 self.closing_acknowledges = flags.has(TcpFlags::ACK).then_some(segment.acknowledgment);
             } else if self.closing == Some(Ending::Closed(side.other()))
                 && self.closing_acknowledges == Some(fin.wrapping_add(1))
@@ -51,6 +60,40 @@ impl<S> Active<S> {
             }
         }
         false
+    }
+
+    /// Takes note of what has become known of a FIN that came ahead of what it follows, or before the beginning was known:
+    /// bytes led up to it, or it was acknowledged, or bytes went on behind it.
+    #[inline]
+    pub fn settle(&mut self) {
+        for side in [Side::A, Side::B] {
+            if let Some(heard) = self.streams[side.index()].settle_fin() {
+                self.take_settled(side, heard);
+            }
+        }
+    }
+
+    #[cold]
+    fn take_settled(&mut self, side: Side, heard: Heard) {
+        if heard == Heard::End {
+            self.streams[side.index()].forget_reset_ahead();
+            // What was noted when it came holds, unless it was another one's, or an RST's.
+            let is_noted = matches!(self.closing, Some(Ending::Closed(by))
+                if by == side || !self.streams[by.index()].has_fin());
+            if self.closing.is_none() || self.view.is_end_doubtful && !is_noted {
+                self.closing = Some(Ending::Closed(side));
+                self.closing_acknowledges = None;
+            }
+            self.view.is_end_doubtful = false;
+        } else if !self.is_reset
+            && matches!(self.closing, Some(Ending::Closed(by)) if by == side || self.view.is_end_doubtful)
+        {
+            let other = side.other();
+            let is_other_closed = self.streams[other.index()].has_fin();
+            self.closing = is_other_closed.then_some(Ending::Closed(other));
+            self.closing_acknowledges = None;
+            self.view.is_end_doubtful = is_other_closed && self.streams[other.index()].sure_fin().is_none();
+        }
     }
 
     /// Receivers believe RST only at the byte they expect next [RFC 5961 section 3.2]; what is elsewhere in their window
@@ -64,6 +107,7 @@ impl<S> Active<S> {
         }
         if !is_doubtful {
             stream.forget_reset_ahead();
+            stream.forget_fin_ahead();
         }
         if self.closing.is_none() || self.view.is_end_doubtful {
             let first = self.first_to_close(side, segment);

@@ -1,6 +1,7 @@
 //! What streams deliver, on its way to who reads it.
 
 use super::{Active, HEAD_BYTES};
+use crate::decode::{Segment, TcpFlags};
 use crate::flow::consumer::{Consumer, FlowView, Moment};
 use crate::flow::stream::{Delivery, Origin};
 use crate::model::Side;
@@ -20,6 +21,23 @@ pub(super) fn begin_by_content<C: Consumer>(
         stream.anchor(sequence, false);
         release(active, side, moment, consumer);
     }
+}
+
+/// Where the answer to a SYN was not seen, its sender tells where the answerer begins: by what it acknowledges before it has
+/// said anything else. True where that was not known.
+pub(super) fn begin_by_acknowledgment<S>(active: &mut Active<S>, side: Side, segment: &Segment<'_>) -> bool {
+    let [mine, other] = [side, side.other()].map(Side::index);
+    let is_first_word = active.streams[other].is_unanchored()
+        && active.view.has_syn
+        && active.view.originator == Some(side)
+        && !active.is_answer_disputed
+        && !segment.flags.has(TcpFlags::RST)
+        && active.streams[mine].is_whole_up_to(segment.sequence);
+    if is_first_word {
+        let beginning = active.streams[other].beginning_before(segment.acknowledgment);
+        active.streams[other].anchor(beginning, false);
+    }
+    is_first_word
 }
 
 /// Delivers what was held of a stream whose beginning has become known.

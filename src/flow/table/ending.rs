@@ -116,6 +116,9 @@ impl<C: Consumer> Table<C> {
         let ending = match active.lingering {
             Some((first, ..)) if ending != Ending::Translated => first,
             None if is_for_room && active.is_reset => active.closing.unwrap_or(ending),
+            None if slot.is_doubted && active.view.has_payload && ending != Ending::Translated => {
+                Ending::Stray
+            }
             _ => ending,
         };
         slot.phase = match ending {
@@ -173,6 +176,7 @@ impl<C: Consumer> Table<C> {
             let stream = &mut streams[side.index()];
             while stream.skip_gap(&mut |delivery| hand_on(delivery, consumer, state, view, side, &moment)) {}
         }
+        active.settle();
     }
 
     pub(super) fn expire(&mut self, consumer: &mut C) {
@@ -225,12 +229,11 @@ impl<C: Consumer> Table<C> {
                 .is_some_and(|active| consumer.is_decided(&active.state));
             let ending =
                 if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
-            let is_blank = ending == Ending::TimedOut
-                && self
-                    .slots
-                    .get(index as usize)
-                    .and_then(|slot| slot.active.as_ref())
-                    .is_none_or(|active| !active.view.has_payload);
+            let is_blank = self.slots.get(index as usize).is_none_or(|slot| {
+                slot.is_doubted
+                    || ending == Ending::TimedOut
+                        && slot.active.as_ref().is_none_or(|active| !active.view.has_payload)
+            });
             self.end(index, ending, consumer);
             if is_blank {
                 // Nothing was said, so nothing can be a late copy: connections are opened ahead of need, and what

@@ -34,6 +34,8 @@ pub(super) struct Slot<S> {
     pub next: u32,
     pub has_base: [bool; 2],
     pub phase: Phase,
+    /// It began where another connection was going on, and nothing has followed that belongs to it.
+    pub is_doubted: bool,
     pub generation: u32,
     pub base: [u32; 2],
     pub head: [u32; 2],

@@ -32,6 +32,7 @@ struct Ended {
     client: SocketAddr,
     translated: usize,
     ending: Ending,
+    is_doubtful: bool,
 }
 
 #[derive(Default)]
@@ -74,7 +75,8 @@ impl Consumer for Script {
             .into_iter()
             .find(|end| end.port() != 443)
             .unwrap();
-        self.ended.push(Ended { streams, gaps, contexts, client, translated: view.translated.len(), ending });
+        let (translated, is_doubtful) = (view.translated.len(), view.is_end_doubtful);
+        self.ended.push(Ended { streams, gaps, contexts, client, translated, ending, is_doubtful });
     }
 }
 

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use crate::capture::{FlowAddresses, Frame, Interface};
 use crate::model::Timestamp;
 
-/// Bytes of frames in one batch: a few hundred full frames, or one of the largest merged packets.
+/// Bytes of frames with which a batch is full: a few hundred full frames, or four of the largest merged packets.
 pub(super) const BATCH_BYTES: usize = 256 * 1024;
+
+/// The largest merged packets with their link header. The last frame of a batch may be one of them.
+const LARGEST_FRAME: usize = 65_535 + 64;
 
 /// Frames in one batch.
 pub(super) const BATCH_FRAMES: usize = 1_024;
 
-/// Batches that go round between two threads: 8 MiB of frames in all. When all of them are full, the
+/// Batches that go round between two threads: some 8 MiB of frames in all. When all of them are full, the
 /// engine is behind.
 pub(super) const BATCHES: usize = 32;
 
@@ -39,14 +42,10 @@ struct Place {
 }
 
 impl Batch {
-    /// Copies one frame, or says that there is no room for it. The first frame always finds room.
-    pub fn push(&mut self, frame: &Frame<'_>, interface: u32, timestamp: Timestamp) -> bool {
-        let has_room = self.frames.len() < BATCH_FRAMES && self.bytes.len() + frame.data.len() <= BATCH_BYTES;
-        if !has_room && !self.frames.is_empty() {
-            return false;
-        }
+    /// Copies one frame. For one more than [`Batch::is_full`] there is room without new memory, unless it is a giant.
+    pub fn push(&mut self, frame: &Frame<'_>, interface: u32, timestamp: Timestamp) {
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve(BATCH_BYTES);
+            self.bytes.reserve(BATCH_BYTES + LARGEST_FRAME);
             self.frames.reserve(BATCH_FRAMES);
         }
         self.frames.push(Place {
@@ -57,7 +56,11 @@ impl Batch {
             bytes: frame.data.len(),
         });
         self.bytes.extend_from_slice(frame.data);
-        true
+    }
+
+    /// The next frame belongs into another batch.
+    pub fn is_full(&self) -> bool {
+        self.frames.len() >= BATCH_FRAMES || self.bytes.len() >= BATCH_BYTES
     }
 
     pub fn is_empty(&self) -> bool {
@@ -103,7 +106,7 @@ mod tests {
     fn gives_back_what_it_was_given() {
         let mut batch = Batch::default();
         for data in [&b"one"[..], b"", b"three"] {
-            assert!(batch.push(&frame(data), 4, Timestamp::from_seconds(9)));
+            batch.push(&frame(data), 4, Timestamp::from_seconds(9));
         }
         let frames: Vec<_> = batch.frames(10).collect();
         assert_eq!(frames.iter().map(|frame| frame.data).collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
@@ -118,18 +121,22 @@ mod tests {
     #[test]
     fn is_limited_in_bytes_and_frames_but_takes_one_giant() {
         let mut batch = Batch::default();
-        assert!(batch.push(&frame(&vec![0; 3 * BATCH_BYTES]), 0, Timestamp::default()));
-        assert!(!batch.push(&frame(b"x"), 0, Timestamp::default()));
+        batch.push(&frame(&vec![0; 3 * BATCH_BYTES]), 0, Timestamp::default());
+        assert!(batch.is_full());
         batch.clear();
         assert_eq!(batch.bytes.capacity(), 0, "the giant's memory is given back");
-        let mut taken = 0;
-        while batch.push(&frame(b""), 0, Timestamp::default()) {
-            taken += 1;
-        }
+        let mut fill = |bytes: usize| {
+            batch.clear();
+            let data = vec![0; bytes];
+            while !batch.is_full() {
+                batch.push(&frame(&data), 0, Timestamp::default());
+            }
+            (batch.len(), batch.bytes.capacity())
+        };
+        let (taken, memory) = fill(0);
         assert_eq!(taken, BATCH_FRAMES);
-        batch.clear();
-        let memory = batch.bytes.capacity();
-        while batch.push(&frame(&[0; 1_500]), 0, Timestamp::default()) {}
-        assert_eq!(batch.bytes.capacity(), memory, "it is never more than reserved at first");
+        for bytes in [1_500, LARGEST_FRAME] {
+            assert_eq!(fill(bytes).1, memory, "it is never more than reserved at first");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Frames of live interfaces: the thread that reads, and the one that watches over it.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
@@ -33,6 +34,9 @@ const STOPPED: Duration = Duration::from_secs(2);
 
 /// When stopping, a reader gets so long to hand over what it has.
 const LAST_BATCH: Duration = Duration::from_secs(2);
+
+/// So much of that it may go on to read what waits already; on a busy host, something always does.
+const LAST_FRAMES: Duration = Duration::from_millis(500);
 
 /// No host watches more at once; beyond, new ones share the last number.
 const MAX_INTERFACES: usize = 8_192;
@@ -181,7 +185,6 @@ impl<A: Send + 'static> Supervisor<'_, A> {
             },
             watched: self.watched.clone(),
             given_up: Vec::new(),
-            behind: Vec::new(),
         };
         self.shared.note_poll();
         let thread = spawn("reader", move || reader.run())?;
@@ -348,8 +351,6 @@ struct Reader<A> {
     watched: Watched,
     /// What the source gave up by itself, to be attached again.
     given_up: Vec<Link>,
-    /// Frames dropped since it was last told, by the engine's interface number.
-    behind: Vec<u64>,
 }
 
 impl<A> Reader<A> {
@@ -366,30 +367,34 @@ impl<A> Reader<A> {
         let mut counted = Instant::now();
         self.publish();
         self.shared.set_state(State::Capturing);
-        while !is_set(&self.shared.stop) && !is_set(&self.is_replaced) {
+        let mut stopping = None;
+        while !is_set(&self.is_replaced) {
+            if is_set(&self.shared.stop) && stopping.get_or_insert_with(Instant::now).elapsed() > LAST_FRAMES
+            {
+                break;
+            }
             self.change_links();
             self.collect_empties();
-            let wait = if current.is_empty() { POLL_WAIT } else { Duration::ZERO };
-            let (numbers, behind) = (&mut self.numbers, &mut self.behind);
-            self.source.poll(wait, POLL_FRAMES, &mut |frame, interfaces| {
-                let number = numbers.of(frame.interface, interfaces);
-                if !current.push(frame, number, frame.timestamp) {
-                    let at = number as usize;
-                    if behind.len() <= at {
-                        behind.resize(at + 1, 0);
-                    }
-                    if let Some(behind) = behind.get_mut(at) {
-                        *behind += 1;
-                    }
-                }
-            })?;
+            let mut given = 0;
+            // What there is no batch for stays with the source, whose ring holds more than all batches.
+            if !current.is_full() {
+                let may_wait = current.is_empty() && stopping.is_none();
+                let wait = if may_wait { POLL_WAIT } else { Duration::ZERO };
+                let numbers = &mut self.numbers;
+                given = self.source.poll(wait, POLL_FRAMES, &mut |frame, interfaces| {
+                    current.push(frame, numbers.of(frame.interface, interfaces), frame.timestamp);
+                    if current.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+            }
             self.shared.note_poll();
             if is_set(&self.is_replaced) {
                 return Ok(());
             }
             if !current.is_empty() {
                 current.interfaces = Arc::clone(&self.numbers.interfaces);
-                current = self.hand_over(current)?;
+                current = self.hand_over(current, given == 0)?;
+            } else if stopping.is_some() {
+                break;
             }
             if current.is_empty() {
                 self.numbers.note_empty(self.source.interfaces());
@@ -407,10 +412,16 @@ impl<A> Reader<A> {
         Ok(())
     }
 
-    /// Gives the batch to the engine where an empty one can take its place, else keeps it: then it is filled
-    /// further, and what does not fit is dropped and counted.
-    fn hand_over(&mut self, batch: Batch) -> Result<Batch, LiveError> {
+    /// Gives the batch to the engine where an empty one can take its place, else keeps it to be filled further. With
+    /// `may_wait`, an empty one is waited for: there is nothing to fill it with, or no room.
+    fn hand_over(&mut self, batch: Batch, may_wait: bool) -> Result<Batch, LiveError> {
         self.collect_empties();
+        if may_wait
+            && self.ready.is_empty()
+            && let Ok(empty) = self.empties.recv_timeout(POLL_WAIT)
+        {
+            self.take_back(empty);
+        }
         let Some(empty) = self.ready.pop() else { return Ok(batch) };
         let message = ToEngine::Frames { batch, home: self.home.clone() };
         self.engine.send(message).map_err(|_| LiveError::Unsupported {
@@ -423,14 +434,16 @@ impl<A> Reader<A> {
     fn collect_empties(&mut self) {
         loop {
             match self.empties.try_recv() {
-                Ok(mut batch) => {
-                    batch.settled.drain(..).for_each(|flow| self.source.settle(&flow));
-                    batch.learned.drain(..).for_each(|address| self.source.learn(address));
-                    self.ready.push(batch);
-                }
+                Ok(batch) => self.take_back(batch),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
         }
+    }
+
+    fn take_back(&mut self, mut batch: Batch) {
+        batch.settled.drain(..).for_each(|flow| self.source.settle(&flow));
+        batch.learned.drain(..).for_each(|address| self.source.learn(address));
+        self.ready.push(batch);
     }
 
     fn change_links(&mut self) {
@@ -506,12 +519,5 @@ impl<A> Reader<A> {
     /// Tells what was counted. The only place of this thread that takes a lock.
     fn publish(&mut self) {
         self.shared.set_counts(self.source.counts());
-        for (interface, behind) in self.numbers.interfaces.iter().zip(&mut self.behind) {
-            let frames = std::mem::take(behind);
-            if frames > 0 {
-                let name = interface.name.clone().unwrap_or_else(|| Arc::from("live"));
-                self.shared.add_behind(&name, frames);
-            }
-        }
     }
 }

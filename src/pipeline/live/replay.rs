@@ -188,7 +188,8 @@ impl<A> Player<'_, A> {
                 }
             };
             let is_new_interface = frame.interface as usize >= known;
-            if is_due && !is_new_interface && batch.push(&frame, frame.interface, at) {
+            if is_due && !is_new_interface && !batch.is_full() {
+                batch.push(&frame, frame.interface, at);
                 self.newest = recorded;
                 continue;
             }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 
 use super::replay::Replay;
-use crate::capture::live::OTHERS;
+use crate::capture::live::{Met, OTHERS};
 use crate::capture::{Interface, Link, LinkCounts, LiveError, LiveSource, Outgoing};
 use crate::telemetry::{Accounts, DamageNote};
 
@@ -17,7 +17,7 @@ use crate::telemetry::{Accounts, DamageNote};
 /// apart, so that it is long gone.
 pub(super) const TOLD_APART: usize = 512;
 
-/// Interfaces whose counts are kept apart after their source is gone, or where the engine was behind.
+/// Interfaces whose counts are kept apart after their source is gone.
 const MAX_RETIRED: usize = 1_024;
 
 /// A hundred times what a reader needs to come back from the kernel.
@@ -81,6 +81,8 @@ pub struct Health {
     pub refused: BTreeMap<String, String>,
     /// Times the source, or what it had given up of it, had to be opened again, by interface.
     pub restarts: BTreeMap<String, u64>,
+    /// Interfaces by which packets come that the capture does not meet, and what is known of it.
+    pub blind: BTreeMap<String, String>,
     /// Rounds of a replay that ended.
     pub rounds: u64,
 }
@@ -91,10 +93,18 @@ pub const NO_INTERFACE: &str = "no interface of those that were asked for is the
 const REPLAY: &str = "replay";
 
 impl Health {
-    /// The source works, and there is nothing it could read from.
+    /// Why nothing is read though the source works: there is nothing it could read from, or nothing gets to it.
     #[must_use]
-    pub fn has_no_interface(&self) -> bool {
-        self.state == State::Capturing && self.backend != REPLAY && self.interfaces.is_empty()
+    pub fn trouble(&self) -> Option<&str> {
+        if self.state != State::Capturing || self.backend == REPLAY {
+            return None;
+        }
+        let is_blind = self.interfaces.iter().all(|interface| self.blind.contains_key(interface));
+        match self.blind.values().next() {
+            _ if self.interfaces.is_empty() => Some(NO_INTERFACE),
+            Some(why) if is_blind => Some(why),
+            _ => None,
+        }
     }
 
     /// Counts that an interface is watched anew; those beyond [`TOLD_APART`] as [`OTHERS`].
@@ -127,8 +137,6 @@ pub(super) struct Shared {
 struct Counts {
     retired: Vec<LinkCounts>,
     now: Vec<LinkCounts>,
-    /// Frames dropped because the engine was behind, by interface.
-    behind: BTreeMap<Arc<str>, u64>,
     /// What interfaces lost before: interface, reason, packets.
     lost_before: Vec<(Arc<str>, &'static str, u64)>,
 }
@@ -155,6 +163,7 @@ impl Shared {
                 interfaces,
                 refused,
                 restarts: BTreeMap::new(),
+                blind: BTreeMap::new(),
                 rounds: 0,
             }),
             counts: Mutex::default(),
@@ -241,14 +250,6 @@ impl Shared {
         lock(&self.damage).get(told..).unwrap_or_default().to_vec()
     }
 
-    /// Frames were dropped because the engine was behind.
-    pub fn add_behind(&self, interface: &Arc<str>, frames: u64) {
-        let behind = &mut lock(&self.counts).behind;
-        let is_told_apart = behind.len() < MAX_RETIRED || behind.contains_key(interface);
-        let name = if is_told_apart { Arc::clone(interface) } else { Arc::from(OTHERS) };
-        *behind.entry(name).or_default() += frames;
-    }
-
     /// Adds what the kernel and the reader counted to what the engine did.
     pub fn complete(&self, accounts: &mut Accounts) {
         let counts = lock(&self.counts);
@@ -267,14 +268,20 @@ impl Shared {
             for (stage, reason, lost) in &link.dropped {
                 *accounts.dropped.entry((name.clone(), stage, reason)).or_default() += lost;
             }
-            accounts.dropped.entry((name, "ring", ENGINE_BEHIND)).or_default();
         }
         for (interface, reason, packets) in &counts.lost_before {
             *accounts.dropped.entry((interface.to_string(), "nic", reason)).or_default() += packets;
         }
-        for (interface, frames) in &counts.behind {
-            *accounts.dropped.entry((interface.to_string(), "ring", ENGINE_BEHIND)).or_default() += frames;
+    }
+
+    /// Packets that each interface's kernel part met, over all sources.
+    pub fn met(&self) -> BTreeMap<Arc<str>, Met> {
+        let counts = lock(&self.counts);
+        let mut sums: BTreeMap<Arc<str>, LinkCounts> = BTreeMap::new();
+        for link in counts.retired.iter().chain(&counts.now) {
+            sums.entry(Arc::clone(&link.interface)).or_default().add(link);
         }
+        sums.into_iter().map(|(name, sum)| (name, sum.met)).collect()
     }
 
     /// Waits, at most so long, and less where something is to do.
@@ -290,9 +297,6 @@ impl Shared {
         self.sleep.1.notify_all();
     }
 }
-
-/// Why frames are dropped between the reader and the engine.
-pub(super) const ENGINE_BEHIND: &str = "engine_behind";
 
 /// A panic while a lock was held leaves counts that are at worst a little old.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

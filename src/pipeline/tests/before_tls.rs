@@ -89,6 +89,59 @@ fn finds_tls_behind_a_long_talk_with_a_proxy() {
     }
 }
 
+/// However small the pieces are, and whatever is not read again for each of them.
+#[test]
+fn finds_the_same_byte_by_byte() {
+    let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\nX: y\r\n\r\n";
+    let v1 = b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443\r\n";
+    let request = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n";
+    let other = b"GET /alive HTTP/1.1\r\nHost: other.example\r\n\r\n";
+    let hello = client_hello();
+    for said in [
+        &[&request[..]][..],
+        &[b"\r\n\r\n", request, b"\r\n", request],
+        &[&request[..request.len() - 2]],
+        &[v1, request],
+        &[v1, connect, request, &request[..40]],
+        &[connect, connect, &hello],
+        &[connect, b"\x01\x02\xff", &hello],
+        &[other, b"\n\n\n\n", connect, &hello],
+        &[b"EHLO a.example\r\nSTARTTLS\r\n", &hello],
+    ] {
+        let said = said.concat();
+        let record = |step: usize| {
+            let mut wire = Wire::opened(PROXY);
+            said.chunks(step).for_each(|piece| wire.send(0, ACK, piece));
+            let found = wire.record();
+            (
+                found.http,
+                found.proxy,
+                found.outcome,
+                found.is_from_beginning,
+                found.tls.map(|tls| tls.client_hello),
+            )
+        };
+        let (at_once, by_bytes) = (record(said.len()), record(1));
+        assert_eq!(format!("{at_once:?}"), format!("{by_bytes:?}"), "{:?}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[test]
+fn gives_up_what_never_becomes_tls_behind_a_proxy_and_counts_it() {
+    let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n";
+    for (pieces, completeness, counted) in
+        [(11, Completeness::ClientOnly, None), (12, Completeness::Truncated, Some(1))]
+    {
+        let mut wire = Wire::opened(PROXY).client(connect).client(&client_hello());
+        for _ in 0..pieces {
+            wire = wire.server(&b"\x16\x03\0\0\0".repeat(280));
+        }
+        let (records, accounts) = wire.run(Arc::default(), usize::MAX, false);
+        assert_eq!(records[0].completeness, completeness);
+        assert_eq!(accounts.decode_errors.get(&("tls", "handshake_gap")).copied(), counted, "{pieces}");
+    }
+}
+
 #[test]
 fn finds_what_comes_behind_requests_to_others() {
     let other = b"GET http://other.example/ HTTP/1.1\r\nHost: other.example\r\n\r\n";

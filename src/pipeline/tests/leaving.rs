@@ -64,6 +64,63 @@ fn what_waited_for_lost_bytes_keeps_its_time() {
     assert!(found.handshake_duration.unwrap() < Duration::from_millis(10), "{:?}", found.handshake_duration);
 }
 
+fn rules(found: &Record) -> Vec<&str> {
+    found.policy.iter().flat_map(|facts| &facts.violations).map(|violation| violation.rule).collect()
+}
+
+/// Everything that the server said was lost, up to its end.
+#[test]
+fn a_handshake_whose_answers_were_lost_was_not_refused() {
+    for end in [FIN, RST] {
+        for has_syn in [true, false] {
+            for is_acknowledged in [true, false] {
+                let mut wire = waiting().server(&finish()).client(&record(23, &[0xd7; 60])).flag(1, end);
+                if is_acknowledged {
+                    wire = wire.flag(0, RST);
+                }
+                let is_lost = |place: usize| matches!(place, 4 | 6) || place == 1 && !has_syn;
+                let mut place = 0..;
+                wire.packets.retain(|_| !place.next().is_some_and(is_lost));
+                let found = wire.record();
+                assert_eq!(found.outcome, Outcome::NotSeen, "{end} {has_syn} {is_acknowledged}");
+                assert_eq!(found.completeness, Completeness::Truncated);
+                assert!(!rules(&found).contains(&"legacy_client_refused"));
+            }
+            // And where there was no answer.
+            let mut wire = Wire::opened(DYNAMODB).client(&client_hello()).flag(1, end);
+            if !has_syn {
+                wire.packets.remove(1);
+            }
+            let found = wire.record();
+            let outcome = if end == FIN { Outcome::Closed } else { Outcome::Reset };
+            assert_eq!(
+                (found.outcome, found.ended_by),
+                (outcome, Some(AlertFrom::Server)),
+                "{end} {has_syn}"
+            );
+            assert!(rules(&found).contains(&"legacy_client_refused"));
+        }
+    }
+}
+
+#[test]
+fn a_fin_of_an_earlier_connection_refuses_nobody() {
+    let stale = |wire: Wire, from: usize, offset: u32| {
+        let sequence = wire.sequence;
+        let mut wire = Wire { sequence: sequence.map(|next| next.wrapping_add(offset)), ..wire };
+        wire.send(from, FIN | ACK, b"");
+        Wire { sequence, ..wire }
+    };
+    for from in [0, 1] {
+        for offset in [3_000_u32.wrapping_neg(), 2_000_000] {
+            let wire = stale(Wire::opened(DYNAMODB).client(&client_hello()), from, offset);
+            assert!(!rules(&wire.record()).contains(&"legacy_client_refused"), "{from} {offset}");
+            let wire = stale(waiting(), from, offset).server(&finish());
+            assert_eq!(wire.record().outcome, Outcome::Completed, "{from} {offset}");
+        }
+    }
+}
+
 /// Taps that see one side each have clocks of their own, and packets overtake each other: what the client had received
 /// tells its Finished from early data of the same size.
 #[test]

@@ -108,7 +108,10 @@ async fn is_not_read_through_a_foreign_name() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
     }
     let twice = "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
-    assert!(send(address, twice).await.starts_with("HTTP/1.1 400"));
+    for request in [twice, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"] {
+        assert!(send(address, request).await.starts_with("HTTP/1.1 400"), "{request}");
+    }
+    assert!(send(address, "GET / HTTP/1.0\r\n\r\n").await.starts_with("HTTP/1.0 200"));
 }
 
 #[tokio::test]

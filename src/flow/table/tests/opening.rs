@@ -49,6 +49,43 @@ fn without_an_opening_an_answer_begins_where_the_hello_says() {
     }
 }
 
+/// The server's SYN was lost.
+#[test]
+fn an_answer_begins_where_the_opener_says_first() {
+    for has_ack in [true, false] {
+        for (sequence, gaps) in [(901, 0), (911, 1)] {
+            let mut wire = Wire::new(Limits::default());
+            wire.send(true, TcpFlags::SYN, 100, 0, b"");
+            if has_ack {
+                wire.send(true, TcpFlags::ACK, 101, 901, b"");
+            }
+            wire.send(true, TcpFlags::ACK, 101, 901, b"question");
+            wire.send(false, TcpFlags::ACK, sequence, 109, b"refused");
+            wire.send(false, TcpFlags::FIN | TcpFlags::ACK, sequence + 7, 109, b"");
+            let ended = wire.finish();
+            assert_eq!(ended[0].streams, [b"refused".to_vec(), b"question".to_vec()]);
+            assert_eq!((ended.len(), ended[0].gaps), (1, gaps), "{has_ack} {sequence}");
+        }
+    }
+    // All it says is FIN, which the opener acknowledges before it asks.
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(false, TcpFlags::FIN | TcpFlags::ACK, 901, 101, b"");
+    wire.send(true, TcpFlags::ACK, 101, 902, b"question");
+    let ended = wire.finish();
+    assert_eq!((ended[0].ending, ended[0].gaps), (Ending::Closed(Side::A), 0));
+    // Its SYN comes late, and so does what the opener said before.
+    let mut wire = Wire::new(Limits::default());
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(true, TcpFlags::ACK, 109, 907, b"and more");
+    wire.send(true, TcpFlags::ACK, 101, 901, b"question");
+    wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 900, 101, b"");
+    wire.send(false, TcpFlags::ACK, 901, 109, b"answer");
+    let ended = wire.finish();
+    assert_eq!(ended[0].streams, [b"answer".to_vec(), b"questionand more".to_vec()]);
+    assert_eq!((ended.len(), ended[0].gaps), (1, 0));
+}
+
 #[test]
 fn acknowledgments_take_no_more_memory_than_is_allowed() {
     const CLIENTS: [&str; 4] = ["10.0.0.9:40000", "10.0.0.9:40001", "10.0.0.9:40002", "10.0.0.9:40003"];

@@ -321,3 +321,122 @@ fn hears_what_begins_where_a_closed_connection_was() {
     assert_eq!(ended.len(), 2);
     assert_eq!(ended[1].streams[FROM_CLIENT], hello(2));
 }
+
+/// What begins like a record.
+fn start(random: u8) -> Vec<u8> {
+    [b"\x16ELLO", &[random; 55][..]].concat()
+}
+
+/// A connection that is open, with what its client said.
+fn begun() -> Wire {
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 500);
+    wire.send(true, TcpFlags::ACK, 101, 501, &start(1)[..30]);
+    wire
+}
+
+/// Goes on with what [`begun`] began.
+fn go_on(wire: &mut Wire) {
+    wire.send(true, TcpFlags::ACK, 131, 501, &start(1)[30..]);
+    wire.send(false, TcpFlags::ACK, 501, 161, &start(2));
+}
+
+#[test]
+fn what_looks_like_a_beginning_far_away_ends_no_connection() {
+    for (is_from_client, flags, text) in [
+        (true, TcpFlags::ACK, start(9)),
+        (false, TcpFlags::ACK, start(9)),
+        (true, TcpFlags::SYN, Vec::new()),
+        (false, TcpFlags::SYN | TcpFlags::ACK, Vec::new()),
+    ] {
+        let mut wire = begun();
+        for turn in 0..100 {
+            wire.send(is_from_client, flags, 1_600_000_000 + turn * 50_000, 2_000_000_000, &text);
+        }
+        assert!(wire.table.open_flows() <= 2, "{}", wire.table.open_flows());
+        go_on(&mut wire);
+        let ended = wire.finish();
+        let is_stray = |flow: &&Ended| flow.ending == Ending::Stray || flow.streams.concat().is_empty();
+        assert_eq!(ended.iter().filter(|flow| !is_stray(flow)).count(), 1, "{is_from_client} {flags}");
+        assert!(ended.iter().any(|flow| flow.streams == [start(2), start(1)]), "{is_from_client} {flags}");
+    }
+    // Nor does what comes when it is decided.
+    let mut wire = begun();
+    wire.script.decide_at = 60;
+    go_on(&mut wire);
+    wire.send(true, TcpFlags::ACK, 1_600_000_000, 2_000_000_000, &start(9));
+    let endings: Vec<_> = wire.finish().iter().map(|flow| flow.ending).collect();
+    assert_eq!(endings, [Ending::Decided, Ending::Stray]);
+}
+
+/// Neither the end of the one nor the SYN of the other need have been seen.
+#[test]
+fn a_connection_that_is_answered_or_goes_on_takes_the_place_of_another() {
+    type Packet = (bool, u8, u32, u32, Vec<u8>);
+    const SYN_ACK: u8 = TcpFlags::SYN | TcpFlags::ACK;
+    let far: [Packet; 2] = [
+        (true, TcpFlags::ACK, 1_600_000_000, 2_000_000_000, start(3)),
+        (false, TcpFlags::ACK, 2_000_000_000, 1_600_000_060, start(4)),
+    ];
+    let one_sided: [Packet; 2] = [
+        (true, TcpFlags::ACK, 1_600_000_000, 2_000_000_000, start(3)[..50].to_vec()),
+        (true, TcpFlags::ACK, 1_600_000_050, 2_000_000_000, start(3)[50..].to_vec()),
+    ];
+    // Its numbers are near those of the one before.
+    let near: [Packet; 5] = [
+        (true, TcpFlags::SYN, 9_000, 0, Vec::new()),
+        (false, SYN_ACK, 7_000, 9_001, Vec::new()),
+        (true, TcpFlags::ACK, 9_001, 7_001, Vec::new()),
+        (true, TcpFlags::ACK, 9_001, 7_001, start(3)),
+        (false, TcpFlags::ACK, 7_001, 9_061, start(4)),
+    ];
+    let near_of_one = [near[0].clone(), near[2].clone(), near[3].clone()];
+    for (packets, expected) in
+        [(&far[..], start(4)), (&one_sided, Vec::new()), (&near, start(4)), (&near_of_one, Vec::new())]
+    {
+        for is_decided in [false, true] {
+            let mut wire = begun();
+            wire.script.decide_at = if is_decided { 60 } else { wire.script.decide_at };
+            go_on(&mut wire);
+            for (is_from_client, flags, sequence, acknowledgment, text) in packets {
+                wire.send(*is_from_client, *flags, *sequence, *acknowledgment, text);
+            }
+            let ended = wire.finish();
+            let said = |side: usize| ended.iter().map(|flow| flow.streams[side].clone()).collect::<Vec<_>>();
+            assert_eq!(said(FROM_CLIENT), [start(1), start(3)], "{packets:?} {is_decided}");
+            if !is_decided {
+                assert_eq!(said(1 - FROM_CLIENT), [start(2), expected.clone()], "{packets:?}");
+            }
+            assert!(ended.iter().all(|flow| flow.ending != Ending::Stray));
+        }
+    }
+}
+
+/// Whoever receives it drops it [RFC 9293 section 3.10.7.4].
+#[test]
+fn what_acknowledges_bytes_that_were_never_sent_is_not_taken() {
+    for acknowledgment in [161 + (1 << 30), 50] {
+        let mut wire = begun();
+        let taken = wire.send(false, TcpFlags::ACK, 501, acknowledgment, b"alert");
+        assert_eq!(taken, Taken::OutOfWindow, "{acknowledgment}");
+        go_on(&mut wire);
+        assert_eq!(wire.finish()[0].streams, [start(2), start(1)]);
+    }
+    // Little by little more may be acknowledged than was seen, where one side was not.
+    let mut wire = Wire::new(Limits::default());
+    wire.open(100, 500);
+    for step in 1..=10 {
+        let taken = wire.send(true, TcpFlags::ACK, 101, 501 + step * 10_000_000, b"");
+        assert_eq!(taken, Taken::Inspected, "{step}");
+    }
+}
+
+#[test]
+fn an_answer_to_a_syn_that_comes_when_all_is_decided_is_of_that_flow() {
+    let mut wire = Wire::new(Limits::default());
+    wire.script.decide_at = 60;
+    wire.send(true, TcpFlags::SYN, 100, 0, b"");
+    wire.send(true, TcpFlags::ACK, 101, 501, &start(1));
+    assert_eq!(wire.send(false, TcpFlags::SYN | TcpFlags::ACK, 500, 101, b""), Taken::Decided);
+    assert_eq!(wire.finish().len(), 1);
+}
