@@ -19,6 +19,9 @@ use crate::view::{Check, Checklist, State, TableOptions};
 /// Interfaces that get a line without being asked for; more do not fit on a screen.
 const MAX_LINKS: usize = 6;
 
+/// Where the kernel says how it is set.
+const SETTINGS: &str = "/proc/sys";
+
 /// Kernels from which on something is there, as (major, minor).
 const EBPF: (u32, u32) = (5, 15);
 const TCX: (u32, u32) = (6, 6);
@@ -350,13 +353,12 @@ fn interface(link: &HostLink, lost: &[(&'static str, u64)]) -> Check {
 fn passing_on() -> Check {
     let own = routes::own_addresses().unwrap_or_default().iter().filter(|own| !own.is_loopback()).count();
     let mut text = if forwarding::forwards() {
-        "forwards packets"
-    } else if !Path::new("/proc/sys/net").exists() {
-        "whether it forwards is not known: there is no /proc/sys/net"
+        "forwards packets".to_owned()
+    } else if !Path::new(SETTINGS).exists() {
+        format!("whether it forwards is not known: there is no {SETTINGS}")
     } else {
-        "forwards nothing: sees only its own flows and mirrors"
-    }
-    .to_owned();
+        "forwards nothing: sees only its own flows and mirrors".to_owned()
+    };
     if forwarding::may_translate() {
         text.push_str(", tracks connections (NAT is possible)");
     }
@@ -381,6 +383,13 @@ fn surroundings(list: &mut Checklist) {
     });
     list.add(if sandbox::has_seccomp() {
         check(State::Good, "system calls", "filtered by seccomp", None)
+    } else if !Path::new(SETTINGS).exists() {
+        check(
+            State::Note,
+            "system calls",
+            format!("whether they are filtered is not known: there is no {SETTINGS}"),
+            None,
+        )
     } else {
         check(State::Warning, "system calls", "not filtered: the kernel has no seccomp filters", None)
     });

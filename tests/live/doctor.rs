@@ -91,3 +91,20 @@ fn doctor_names_the_command_for_a_missing_privilege() {
     assert!(text.contains("classic filter: eBPF needs CAP_BPF CAP_PERFMON"), "{text}");
     assert!(text.contains(granted) && text.matches("setcap").count() == 1, "{text}");
 }
+
+#[test]
+fn doctor_claims_nothing_that_it_cannot_read() {
+    if !crate::support::is_root("hiding /proc") || !crate::support::is_there("unshare") {
+        return;
+    }
+    let hidden = "mount -t tmpfs none /proc && exec \"$0\" doctor";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", hidden, env!("CARGO_BIN_EXE_ddbwatch")]);
+    let output = command.env("COLUMNS", "200").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("whether it forwards is not known"), "{text}");
+    assert!(text.contains("whether they are filtered is not known"), "{text}");
+    for claim in ["forwards nothing", "older than", "has no seccomp"] {
+        assert!(!text.contains(claim), "{claim}: {text}");
+    }
+}

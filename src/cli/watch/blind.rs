@@ -65,9 +65,8 @@ impl Blindness {
             if let Some((_, what)) = last.silent.iter().zip(DIRECTIONS).find(|(silent, _)| **silent >= LOOKS)
             {
                 let why = format!(
-                    "{}: the interface counts packets that {what}, and the capture meets none of them: another program may \
-                     take them before (`bpftool net` shows which)",
-                    link.name
+                    "the interface counts packets that {what}, and the capture meets none of them: another program may take \
+                     them before (`bpftool net` shows which)"
                 );
                 self.blind.insert(link.name.to_string(), why);
             }
