@@ -141,15 +141,17 @@ fn read(message: &[u8], is_whole: bool, is_wanted: Wanted<'_>) -> Result<Resolut
         return Err(DnsError::Malformed);
     }
     let answers = Answers { message, has_question, count: answers };
-    if !answers.have_wanted(is_wanted).ok_or(DnsError::Malformed)? {
+    let Some(first) = answers.first_wanted(is_wanted).ok_or(DnsError::Malformed)? else {
         return Ok(Vec::new());
-    }
-    said(&answers).ok_or(DnsError::Malformed)?.resolutions(is_wanted)
+    };
+    said(&answers, first).ok_or(DnsError::Malformed)?.resolutions(is_wanted)
 }
 
 /// What the answers say. Names are numbers here: each is one, however often and in whatever case it is written.
 struct Said<'a> {
     names: Names<'a>,
+    /// One that is known to be wanted.
+    first_wanted: usize,
     question: Option<usize>,
     aliases: Vec<Alias>,
     addresses: Vec<Address>,
@@ -171,12 +173,13 @@ struct Address {
 /// The wanted names that lead to one, and the least time to live of the aliases between.
 type Way<'a> = Vec<(&'a Arc<str>, u32)>;
 
-/// Gathers what the answers say; `None` where the message is malformed.
-fn said<'a>(answers: &Answers<'a>) -> Option<Said<'a>> {
+/// Gathers what the answers say; `None` where the message is malformed. A name that is wanted begins at `first_wanted`.
+fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
     let mut names = Names::new(answers.message);
+    let first_wanted = names.number(first_wanted)?;
     let mut reader = answers.reader()?;
     let question = if answers.has_question { Some(names.number(reader.question()?)?) } else { None };
-    let mut said = Said { names, question, aliases: Vec::new(), addresses: Vec::new() };
+    let mut said = Said { names, first_wanted, question, aliases: Vec::new(), addresses: Vec::new() };
     for _ in 0..answers.count {
         let Answer { owner, data, ttl_seconds } = reader.answer()?;
         let owner = said.names.number(owner)?;
@@ -208,8 +211,9 @@ impl Said<'_> {
         let names = is_asked_for.iter().enumerate();
         let wanted: Vec<Option<Arc<str>>> = names
             .map(|(name, is_asked_for)| {
-                let host = self.names.host(name).filter(|host| *is_asked_for && is_wanted(host))?;
-                Some(Arc::from(host.as_str()))
+                let host = self.names.host(name).filter(|_| *is_asked_for)?;
+                let is_wanted = name == self.first_wanted || is_wanted(&host);
+                is_wanted.then(|| Arc::from(host.as_str()))
             })
             .collect();
         let mut found = Resolutions::new();

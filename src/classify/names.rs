@@ -7,7 +7,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
-use super::endpoint::recognise;
+use super::endpoint::is_recognised;
 use super::options::EndpointOptions;
 use crate::app::dns::Resolutions;
 use crate::model::{Tenant, Timestamp};
@@ -136,10 +136,10 @@ impl NameCache {
         self.hosts = Hosts::new(options);
     }
 
-    /// True for names that matter.
+    /// True for names that matter, of host names in lower case.
     #[must_use]
     pub fn is_wanted(&self, name: &str) -> bool {
-        self.hosts.contain(name) || recognise(name).endpoint.is_some()
+        self.hosts.contain(name) || is_recognised(name)
     }
 
     /// Keeps from now on the addresses of names that matter, for [`NameCache::take_learned`].

@@ -58,9 +58,9 @@ impl<'a> Answers<'a> {
         Some(Reader { message: self.message, rest: self.message.get(HEADER_BYTES..)? })
     }
 
-    /// True where there is a name that is wanted; `None` where the message is malformed. A name is read once, however
-    /// often it is pointed at.
-    pub fn have_wanted(&self, is_wanted: Wanted<'_>) -> Option<bool> {
+    /// Where the first name that is wanted begins, if there is one; `None` where the message is malformed. A name is read
+    /// once, however often it is pointed at.
+    pub fn first_wanted(&self, is_wanted: Wanted<'_>) -> Option<Option<usize>> {
         let mut known: ArrayVec<usize, MAX_NAMES> = ArrayVec::new();
         let mut is_new_and_wanted = |at: usize| {
             if known.contains(&at) {
@@ -70,8 +70,11 @@ impl<'a> Answers<'a> {
             Some(host(&name_at(self.message, at)?).is_some_and(|host| is_wanted(&host)))
         };
         let mut reader = self.reader()?;
-        if self.has_question && is_new_and_wanted(reader.question()?)? {
-            return Some(true);
+        let question = if self.has_question { Some(reader.question()?) } else { None };
+        if let Some(question) = question
+            && is_new_and_wanted(question)?
+        {
+            return Some(Some(question));
         }
         for _ in 0..self.count {
             let answer = reader.answer()?;
@@ -81,11 +84,11 @@ impl<'a> Answers<'a> {
             };
             for name in [Some(answer.owner), target].into_iter().flatten() {
                 if is_new_and_wanted(name)? {
-                    return Some(true);
+                    return Some(Some(name));
                 }
             }
         }
-        Some(false)
+        Some(None)
     }
 }
 

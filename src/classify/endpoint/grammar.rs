@@ -141,6 +141,12 @@ pub fn recognise(host: &str) -> Recognition {
     }
 }
 
+/// True where [`recognise`] knows what a name is, for names that are canonical already: nearly all that are asked for in DNS
+/// have another suffix, which costs least to tell.
+pub(crate) fn is_recognised(name: &str) -> bool {
+    split_suffix(name).is_some() && recognise(name).endpoint.is_some()
+}
+
 /// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC
 /// endpoint id. What is `unrecognised` counts as nothing here.
 #[must_use]

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use self::claim::{Claim, Named, merge, named};
+pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
 use self::grammar::{canonical, recognise_certificate_name};
 use self::partition::partition_of_region;
