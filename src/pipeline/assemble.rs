@@ -1,6 +1,7 @@
 //! Everything found of one flow → its record.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
@@ -232,6 +233,8 @@ impl Parts {
         sightings: Vec<crate::model::Sighting>,
     ) -> Record {
         let completeness = self.completeness(&view);
+        // A capture without times tells no durations.
+        let is_timed = |duration: &Duration| view.first_seen.is_date() || !duration.is_zero();
         let handshake_duration =
             self.tls.as_ref().and_then(|facts| Some(facts.established_at?.since(facts.client_hello_at?)));
         Record {
@@ -250,8 +253,8 @@ impl Parts {
             tls: self.tls,
             http: self.http,
             proxy: self.proxy,
-            handshake_duration,
-            tcp_rtt: view.round_trip,
+            handshake_duration: handshake_duration.filter(is_timed),
+            tcp_rtt: view.round_trip.filter(is_timed),
             endpoint,
             path,
             translated: view.translated,

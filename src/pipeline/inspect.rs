@@ -294,7 +294,7 @@ impl Inspection {
         let is_joined = self.is_joined(view);
         let said = self.dialogue.get_or_insert_default().of_mut(side);
         // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
-        if is_joined && said.is_rest_before_request(bytes) {
+        if is_joined && (said.is_rest_before_request(bytes) || app::dax::is_authorization(bytes)) {
             *said = Said::default();
         }
         let is_behind_something = !said.is_empty();
@@ -384,6 +384,7 @@ impl Inspection {
 
     /// Looks for what the dialogue of `side` has become.
     fn search(&mut self, view: &FlowView, side: Side, moment: &Moment, tools: &mut Tools<'_>) {
+        let is_joined = self.is_joined(view);
         let Some(all) = self.dialogue.as_deref_mut() else { return };
         let all = all.of_mut(side);
         if !all.may_have_changed() {
@@ -417,7 +418,7 @@ impl Inspection {
             return self.follow(view, side, &rest, moment, tools);
         }
         let (rest, proxy) = all.behind_proxies();
-        if app::dax::is_cleartext_greeting(rest) {
+        if app::dax::is_cleartext_greeting(rest) || is_joined && app::dax::is_authorization(rest) {
             let facts = HttpFacts { is_dax: true, ..HttpFacts::default() };
             self.stage = Stage::Http(Box::new((facts, proxy.cloned(), side)));
             self.dialogue = None;

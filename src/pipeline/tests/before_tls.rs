@@ -376,3 +376,20 @@ fn flows_with_requests_beyond_the_limits_are_left_out_for_that_reason() {
         assert_eq!((evictions, accounts.other_services), (vec![(reason, 1)], 1));
     }
 }
+
+/// Clients sign their connection again every few minutes.
+#[test]
+fn a_connection_to_dax_that_was_joined_later_is_one() {
+    const CLUSTER: ([u8; 4], u16) = ([10, 0, 0, 40], 8111);
+    let authorization = b"\x01\x1a\x58\xc2\x33\x6b\x74AKIAIOSFODNN7EXAMPLE";
+    for before in [&b""[..], b"\x01\x1a\x0f\xb0\xcf\xaa\x00\x01", &[0x81; 300]] {
+        let wire =
+            if before.is_empty() { Wire::joined(CLUSTER) } else { Wire::joined(CLUSTER).client(before) };
+        let found = wire.client(authorization).server(b"\x80\x80").records_cut(usize::MAX, true);
+        let http = found.first().and_then(|record| record.http.as_ref());
+        assert!(http.is_some_and(|http| http.is_dax), "{before:02x?}");
+    }
+    // Where the greeting would have been seen, such bytes are something else's.
+    let wire = Wire::opened(CLUSTER).client(authorization).server(b"\x80\x80");
+    assert!(wire.records_cut(usize::MAX, true).is_empty());
+}
