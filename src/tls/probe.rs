@@ -192,7 +192,7 @@ pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
 pub struct Hidden {
     /// Where a hello begins, by the rules of [`find_client_hello`], and whose: a client's, else a server's.
     pub hello: Option<(usize, Probe)>,
-    /// Where the first record begins that [`probe`] does not rule out.
+    /// Where the first record begins that [`probe`] does not rule out; not an empty one.
     pub candidate: Option<usize>,
 }
 
@@ -208,7 +208,7 @@ pub fn find_hidden(bytes: &[u8]) -> Hidden {
         if hidden.hello.is_none() && is_hello_at(bytes, at, handshake::SERVER_HELLO) {
             hidden.hello = Some((at, Probe::ServerHello));
         }
-        if hidden.candidate.is_none() && probe(bytes.get(at..).unwrap_or_default()) != Probe::No {
+        if hidden.candidate.is_none() && probe_within(bytes, at) != Probe::No {
             hidden.candidate = Some(at);
         }
     }
@@ -224,17 +224,22 @@ pub fn find_probed(bytes: &[u8], wanted: Probe) -> Result<usize, usize> {
     // The last byte may be the first of the two that are looked for.
     let mut open = bytes.len().saturating_sub(1);
     for at in handshake_records(bytes) {
-        let record = bytes.get(at..).unwrap_or_default();
-        if matches!(record, [_, _, _, 0, 0, ..]) {
-            continue;
-        }
-        match probe(record) {
+        match probe_within(bytes, at) {
             found if found == wanted => return Ok(at),
             Probe::NeedMore => open = open.min(at),
             _ => {}
         }
     }
     Err(open)
+}
+
+/// [`probe`] of a record within other bytes. One that is empty is passed over for the next, which is looked at by itself:
+/// a stream of nothing else would be walked through from each on.
+fn probe_within(bytes: &[u8], at: usize) -> Probe {
+    match bytes.get(at..) {
+        None | Some([_, _, _, 0, 0, ..]) => Probe::No,
+        Some(record) => probe(record),
+    }
 }
 
 fn handshake_records(bytes: &[u8]) -> impl Iterator<Item = usize> {

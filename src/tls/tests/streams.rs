@@ -197,6 +197,13 @@ fn finds_a_hello_within_a_dialogue() {
     assert_eq!(find_hidden(&both[..4 + server.len()]).hello, Some((4, Probe::ServerHello)));
     let cut = [b"220 ready\r\n", &record(22, &hello[5..30])[..], &record(22, &hello[30..])].concat();
     assert_eq!(find_hidden(&cut), Hidden { hello: None, candidate: Some(11) });
+    // Empty records in front say nothing by themselves.
+    let empty = b"\x16\x03\x03\0\0".repeat(3);
+    assert_eq!(find_hidden(&empty), Hidden::default());
+    assert_eq!(find_hidden(&[&empty, &cut[11..]].concat()).candidate, Some(15));
+    assert_eq!(find_probed(&[&empty, &cut[11..]].concat(), Probe::ClientHello), Ok(15));
+    assert_eq!(find_probed(&[&empty, &cut[11..18]].concat(), Probe::ClientHello), Err(15));
+    assert_eq!(find_probed(&empty, Probe::ClientHello), Err(14));
 }
 
 #[test]
