@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::{Case, Finding, broken};
 use crate::model::{
-    Access, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature, SigningCredential, Sni,
+    Access, EndpointEvidence, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature, SigningCredential, Sni,
     is_private,
 };
 use crate::policy::AllowedPath;
@@ -225,8 +225,9 @@ impl Case<'_> {
             let is_unproven = self.record.endpoint.is_address_unproven;
             return if is_unproven { Finding::Unknown } else { Finding::Kept };
         };
-        if !self.record.is_name_proved() {
-            // The name need not be this flow's.
+        // What contradicts an address alone is known of this flow; a name need not be its own.
+        let is_by_address = self.record.endpoint.evidence == [EndpointEvidence::Prefix];
+        if !is_by_address && !self.record.is_name_proved() {
             return Finding::Unknown;
         }
         let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();

@@ -204,6 +204,10 @@ fn hearsay_breaks_no_rule() {
         (facts.verdict, &facts.not_assessed[..]),
         (Verdict::NotAssessable, &["endpoint_conflict"][..])
     );
+    // But the name in the flow itself that is no name of DynamoDB, at an address that is.
+    record.endpoint.evidence = vec![EndpointEvidence::Prefix];
+    assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Violation);
+    record.endpoint.evidence = vec![EndpointEvidence::Dns];
     record.endpoint.conflict.clear();
     record.server = "10.0.0.9:443".parse().unwrap();
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, ["dns_override"]);
