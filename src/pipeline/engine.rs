@@ -156,7 +156,6 @@ impl Engine {
             (Some((segment, place)), Some(encapsulation)) => {
                 self.streams.take(segment, place, frame, link_type, encapsulation)
             }
-            _ if decode::is_idle_datagram(link_type.0, frame.data) => Err(IDLE_DATAGRAM),
             _ => match self.take_any(number, frame, link_type) {
                 Ok(outcome) => outcome,
                 Err(error) => return self.counts.refuse(error),
@@ -176,6 +175,9 @@ impl Engine {
         frame: &Frame<'_>,
         link_type: LinkType,
     ) -> Result<Result<(), &'static str>, DecodeError> {
+        if decode::is_idle_datagram(link_type.0, frame.data) {
+            return Ok(Err(IDLE_DATAGRAM));
+        }
         let Some(encapsulation) = self.encapsulations.get_mut(number) else { return Ok(Ok(())) };
         let decoded = self.decoder.decode_any(
             link_type.0,

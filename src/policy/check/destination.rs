@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{Case, Finding, broken};
 use crate::model::{
-    Access, EndpointEvidence, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature, SigningCredential, Sni,
-    is_private,
+    Access, EndpointEvidence, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature,
+    SigningCredential, Sni, is_private,
 };
 use crate::policy::AllowedPath;
 
