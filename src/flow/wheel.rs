@@ -47,8 +47,15 @@ impl Wheel {
         !self.slots.is_empty() && now.as_seconds() > self.base
     }
 
-    /// The entries of the oldest second that is over, if one is.
+    /// The entries of the oldest second that is over, if one is; those of all seconds, where all are over.
     pub fn take_due(&mut self, now: Timestamp) -> Option<Vec<(u32, u32)>> {
+        // The clock has leapt: what goes on waiting begins from here, not from each of the seconds between, of which
+        // there may be billions.
+        if now.as_seconds().saturating_sub(self.base) >= self.slots.len() as u64 {
+            let entries: Vec<(u32, u32)> = self.slots.drain(..).flatten().collect();
+            self.waiting = 0;
+            return (!entries.is_empty()).then_some(entries);
+        }
         while self.is_due(now) {
             let entries = self.slots.pop_front()?;
             self.base += 1;
@@ -101,6 +108,20 @@ mod tests {
         assert_eq!(wheel.take_due(at(1_006)), Some(vec![(2, 0)]));
         assert_eq!(wheel.take_due(at(1_060)), None);
         assert_eq!(wheel.take_due(at(1_061)), Some(vec![(1, 0)]));
+    }
+
+    #[test]
+    fn a_clock_that_leaps_looks_at_each_entry_once() {
+        let mut wheel = Wheel::default();
+        let now = 1_793_501_640;
+        wheel.schedule(1, 0, at(now + 60), at(now));
+        wheel.schedule(2, 0, at(now + 5), at(now));
+        wheel.restart(at(0));
+        assert_eq!(wheel.take_due(at(now)), Some(vec![(2, 0), (1, 0)]));
+        wheel.schedule(1, 0, at(now + 60), at(now));
+        assert!(!wheel.is_due(at(now)));
+        assert_eq!(wheel.take_due(at(now + 60)), None);
+        assert_eq!(wheel.take_due(at(now + 61)), Some(vec![(1, 0)]));
     }
 
     #[test]
