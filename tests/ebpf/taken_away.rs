@@ -10,29 +10,28 @@ use super::namespace::{self, small};
 use super::selection::{count, watching};
 
 /// Takes every program off that hangs by TCX at the interface with this number, as root may (bpf(2), BPF_LINK_DETACH);
-/// prints how many they were.
+/// prints how many they were. The number is that of this network namespace (BPF_PROG_QUERY): links of other tests have
+/// the same one in theirs.
 const TAKE_AWAY: &str = r#"
 import ctypes, os, platform, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 number = {'x86_64': 321, 'aarch64': 280}[platform.machine()]
 def bpf(command, attributes):
     room = ctypes.create_string_buffer(attributes.ljust(128, b'\0'), 128)
-    return libc.syscall(number, command, room, 128), room.raw
-link, taken = 0, 0
-while True:
-    result, room = bpf(31, struct.pack('II', link, 0))
+    result = libc.syscall(number, command, room, 128)
     if result < 0:
-        break
-    link = struct.unpack_from('I', room, 4)[0]
-    descriptor, _ = bpf(30, struct.pack('I', link))
-    if descriptor < 0:
-        continue
-    info = ctypes.create_string_buffer(256)
-    bpf(15, struct.pack('IIQ', descriptor, 256, ctypes.addressof(info)))
-    kind, _, _, _, index = struct.unpack_from('5I', info.raw)
-    if kind == 11 and index == int(sys.argv[1]) and bpf(34, struct.pack('I', descriptor))[0] == 0:
+        raise OSError(ctypes.get_errno(), f'bpf({command})')
+    return result, room.raw
+taken = 0
+for side in (46, 47):
+    programs, links = (ctypes.c_uint32 * 64)(), (ctypes.c_uint32 * 64)()
+    places = ctypes.addressof(programs), 64, 0, 0, ctypes.addressof(links)
+    _, room = bpf(16, struct.pack('IIIIQIIQQ', int(sys.argv[1]), side, 0, 0, *places))
+    for link in links[:struct.unpack_from('I', room, 24)[0]]:
+        descriptor, _ = bpf(30, struct.pack('I', link))
+        bpf(34, struct.pack('I', descriptor))
+        os.close(descriptor)
         taken += 1
-    os.close(descriptor)
 print(taken)
 "#;
 
