@@ -398,8 +398,16 @@ fn attaches_and_detaches_in_both_ways() {
             assert_eq!(count(&mut source), 2, "{attachment:?}");
             source.detach(cable.near_link.index);
             source.detach(cable.near_link.index);
-            cable.send(&segment(443, 1, SYN, b""));
-            assert_eq!(count(&mut source), 1, "{attachment:?}");
+            // A process that another test starts has copies of all handles until it executes, also of that by which the
+            // program hung.
+            let is_off = (0..100).any(|_| {
+                cable.send(&segment(443, 1, SYN, b""));
+                count(&mut source) == 1 || {
+                    std::thread::sleep(Duration::from_millis(10));
+                    false
+                }
+            });
+            assert!(is_off, "{attachment:?}");
             source.attach(&cable.near_link).unwrap();
             assert_eq!(source.interfaces().len(), 2);
             ip("link del near");
