@@ -251,6 +251,9 @@ mod tests {
             after(TlsFacts { established: false, ..facts(false, b"one") }, facts(true, b"one")),
             UNKNOWN
         );
+        // Also that its keys were never forward secret.
+        let full = TlsFacts { forward_secrecy: Some(ForwardSecrecy::No), ..facts(false, b"one") };
+        assert_eq!(after(full, facts(true, b"one")), (Some(ForwardSecrecy::No), Some(INHERITED)));
     }
 
     #[test]

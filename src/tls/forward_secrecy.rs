@@ -49,15 +49,17 @@ pub fn judge(facts: &TlsFacts, flight: Flight) -> (Option<ForwardSecrecy>, Optio
     } else {
         match key_exchange_of(hello.cipher_suite) {
             None | Some(KeyExchange::Tls13) => (Unknown, Some(reason::UNKNOWN_SUITE)),
+            // The keys come from the full handshake, which this one does not show: whoever saw it answers
+            // (`pipeline::sessions`).
+            Some(_) if facts.resumed == Some(true) => (Unknown, Some(reason::RESUMED)),
             Some(KeyExchange::Null) => (No, Some(reason::NO_KEY_EXCHANGE)),
             Some(exchange) if !exchange.is_ephemeral() => (No, Some(reason::STATIC_KEY_EXCHANGE)),
             Some(_) => match facts.resumed {
-                Some(true) => (Unknown, Some(reason::RESUMED)),
                 Some(false) if flight.lacks_exchange => (Unknown, Some(reason::NO_SERVER_KEY_EXCHANGE)),
                 Some(false) => (Yes, None),
-                None if facts.key_exchange.is_some() => (Yes, None),
-                None if flight.cannot_be_resumed && !flight.lacks_exchange => (Yes, None),
-                None => (Unknown, Some(reason::RESUMPTION_UNKNOWN)),
+                _ if facts.key_exchange.is_some() => (Yes, None),
+                _ if flight.cannot_be_resumed && !flight.lacks_exchange => (Yes, None),
+                _ => (Unknown, Some(reason::RESUMPTION_UNKNOWN)),
             },
         }
     };
@@ -98,7 +100,8 @@ mod tests {
             (0xc02f, Some(false), without, (Some(Unknown), Some("no_server_key_exchange"))),
             (0xc02f, Some(true), without, (Some(Unknown), Some("resumed"))),
             (0xc02f, None, without, (Some(Unknown), Some("resumption_unknown"))),
-            (0x009c, Some(true), cut, (Some(No), Some("static_key_exchange"))),
+            (0x009c, Some(true), cut, (Some(Unknown), Some("resumed"))),
+            (0x009c, None, cut, (Some(No), Some("static_key_exchange"))),
             (0x009c, Some(false), without, (Some(No), Some("static_key_exchange"))),
             (0x0034, Some(false), cut, (Some(Yes), None)),
             (0x0000, Some(false), cut, (Some(No), Some("no_key_exchange"))),
