@@ -1,4 +1,5 @@
-//! The head of a plaintext HTTP/1.x request → what it says of a DynamoDB call [RFC 9112].
+//! The head of a plaintext HTTP/1.x request → what it says of a DynamoDB call [RFC 9112]; that of a response → whether
+//! it answers one.
 //!
 //! HTTP/2 in clear is known by its preface, which has the form of a request [RFC 9113 section 3.4]. That it is HTTP is
 //! all that is said of it: its requests are compressed and not read.
@@ -6,6 +7,7 @@
 //! Only the head is looked at. Access key ids, signatures, tokens, bodies and table names are read
 //! past and never kept, not even in an error.
 
+mod answer;
 mod aws;
 mod following;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use std::net::Ipv6Addr;
 
 use memchr::{memchr, memchr_iter};
 
+pub use answer::{AnswerHead, looks_like_answer};
 pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
 pub use unfinished::Unfinished;
 
@@ -102,6 +105,7 @@ pub fn fuzz_http(bytes: &[u8]) {
             drop(following.finish(&whose));
         }
     }
+    let _ = AnswerHead::default().read_on(bytes);
     let _ = super::proxy::client(bytes);
     let _ = super::dax::is_cleartext_greeting(bytes);
     let at = bytes.first().map_or(0, |first| usize::from(*first));

@@ -46,6 +46,14 @@ pub(super) fn record(
             parts.client = Some(client);
             parts.take_http(facts, proxy, &view, ending);
         }
+        Finding::Answer(client) => {
+            parts.client = Some(client);
+            parts.is_answer_alone = true;
+            // Whom it was put to is not known.
+            parts.is_from_beginning = false;
+            let facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+            parts.take_http(Box::new(facts), None, &view, ending);
+        }
         Finding::MidStream { is_established } => {
             parts.take_mid_stream(is_established, view.originator.is_some());
         }
@@ -126,6 +134,8 @@ struct Parts {
     http: Option<Box<HttpFacts>>,
     proxy: Option<ProxyFacts>,
     is_mid_stream: bool,
+    /// In clear, and what it answers was not seen.
+    is_answer_alone: bool,
     is_from_beginning: bool,
     outcome: Option<Outcome>,
     client_hello_frame: Option<u64>,
@@ -210,6 +220,7 @@ impl Parts {
             };
         }
         match &self.http {
+            Some(_) if self.is_answer_alone => Completeness::ServerOnly,
             Some(facts) if facts.is_truncated => Completeness::Truncated,
             Some(_) if !view.has_packets.iter().all(|has| *has) => Completeness::ClientOnly,
             Some(_) => Completeness::Full,

@@ -23,6 +23,10 @@ pub(super) const MIN_PROBED_BYTES: usize = 64;
 /// there, and what belongs to it in front.
 const KEPT_BYTES: usize = 32;
 
+/// Responses of which the heads are read, per side: ahead of the one that tells there may be interim ones and a proxy's
+/// own.
+const MAX_ANSWERS: u8 = 8;
+
 /// A clear-text dialogue, per side.
 #[derive(Default)]
 pub(super) struct Dialogue {
@@ -44,6 +48,10 @@ pub(super) struct Said {
     proxies: proxy::Preambles,
     /// Behind that, a request head that is not whole.
     head: Head,
+    /// The head of a response that it began with.
+    answer: http1::AnswerHead,
+    /// Responses that were dropped in front.
+    answers: u8,
 }
 
 /// A request head that is not whole, as it was when it was read.
@@ -171,6 +179,22 @@ impl Said {
         self.head.unfinished != http1::Unfinished::Open
     }
 
+    /// Reads on in the response that it began with; true once that is known to answer a call of an API.
+    pub fn answers_api(&mut self) -> bool {
+        !self.is_end_alone && self.answer.read_on(&self.bytes)
+    }
+
+    /// Forgets what was said where another response begins with what comes `next`.
+    pub fn note_next_answer(&mut self, next: &[u8]) {
+        if !self.is_empty()
+            && self.answers < MAX_ANSWERS
+            && http1::looks_like_answer(next)
+            && !self.answer.is_open(self.beginning())
+        {
+            *self = Self { answers: self.answers + 1, ..Self::default() };
+        }
+    }
+
     /// Takes all that is kept.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(self).bytes
@@ -199,6 +223,7 @@ impl Said {
             && !self.may_ask_proxy()
             && matches!(http1::parse_request(&self.bytes), Parse::No)
             && !openvpn::may_begin(&self.bytes)
+            && !self.answer.is_open(&self.bytes)
     }
 
     /// True where a request begins with what comes `next`, and what was said is neither a part of it nor anything said to
@@ -217,6 +242,7 @@ impl Said {
         self.is_end_alone = true;
         self.proxies = proxy::Preambles::default();
         self.head = Head::default();
+        self.answer = http1::AnswerHead::default();
         self.dropped += at;
         self.bytes = self.bytes.get(at..).unwrap_or_default().to_vec();
         self.mark_searched();

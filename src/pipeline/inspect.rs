@@ -33,6 +33,8 @@ pub struct Inspection {
     has_preamble: bool,
     /// Times that requests were followed, which may end in a tunnel each.
     tunnels: u8,
+    /// This side answered a call of an API in clear.
+    answered: Option<Side>,
     /// Records of application data were seen of each side, of a handshake that was not.
     has_records: [bool; 2],
     /// Distinct hardware addresses and their context, where they are wanted.
@@ -92,6 +94,8 @@ pub enum Finding {
     Tls(Box<TlsStage>),
     /// A request in clear, the proxy it went through, and who sent it.
     Http(Box<HttpFacts>, Option<ProxyFacts>, Side),
+    /// The answer in clear to a call of this side that was not seen.
+    Answer(Side),
     /// TLS whose handshake was not seen; whether application data flowed both ways.
     MidStream {
         is_established: bool,
@@ -238,9 +242,10 @@ impl Inspection {
     /// What was found, at the end of the flow.
     #[must_use]
     pub fn into_finding(mut self, view: &FlowView, endpoints: &EndpointOptions) -> Finding {
-        let without_hello = match self.has_records {
-            [false, false] => Finding::Unknown,
-            [of_one, of_other] => Finding::MidStream { is_established: of_one && of_other },
+        let without_hello = match (self.answered, self.has_records) {
+            (Some(side), _) => Finding::Answer(side.other()),
+            (None, [false, false]) => Finding::Unknown,
+            (None, [of_one, of_other]) => Finding::MidStream { is_established: of_one && of_other },
         };
         match self.stage {
             Stage::Tls(stage) => Finding::Tls(stage),
@@ -297,6 +302,7 @@ impl Inspection {
         if is_joined && (said.is_rest_before_request(bytes) || app::dax::is_authorization(bytes)) {
             *said = Said::default();
         }
+        said.note_next_answer(bytes);
         let is_behind_something = !said.is_empty();
         if said.is_end_alone() {
             self.has_records[side.index()] |= is_joined && tls::looks_like_application_data(bytes);
@@ -423,6 +429,9 @@ impl Inspection {
             self.stage = Stage::Http(Box::new((facts, proxy.cloned(), side)));
             self.dialogue = None;
             return;
+        }
+        if all.answers_api() {
+            self.answered = Some(side);
         }
         all.note_unfinished();
         let dialogue = all.beginning();

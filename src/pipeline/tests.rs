@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::telemetry::Accounts;
 
+mod answers;
 mod any_device;
 mod before_tls;
 mod leaving;
