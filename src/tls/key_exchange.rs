@@ -4,9 +4,8 @@
 use sha2::{Digest, Sha256};
 
 use super::reader::Reader;
-use crate::model::KeyExchangeFacts;
-use crate::model::registry::KeyExchange;
-use crate::model::registry::NamedGroup;
+use crate::model::registry::{KeyExchange, NamedGroup, TlsVersion};
+use crate::model::{KeyExchangeFacts, ServerHello};
 
 const NAMED_CURVE: u8 = 3;
 const EXPLICIT_CHAR2: u8 = 2;
@@ -58,61 +57,111 @@ const KNOWN_PRIMES: [(u32, NamedGroup, [u8; 32]); 5] = [
 ];
 
 /// Reads the parameters of the exchange that `exchange` says, or, where the suite is unknown, of
-/// whichever fits. The body may be cut short after what is asked for.
+/// whichever fits. Of a body that `is_whole` nothing is believed that contradicts its own lengths; one that was cut is read
+/// as far as it goes.
 #[must_use]
-pub fn read(body: &[u8], exchange: Option<KeyExchange>) -> Option<KeyExchangeFacts> {
+pub fn read(body: &[u8], exchange: Option<KeyExchange>, is_whole: bool) -> Option<KeyExchangeFacts> {
     let mut reader = Reader::new(body);
     match exchange {
-        Some(KeyExchange::Ecdhe) => curve(reader),
+        Some(KeyExchange::Ecdhe) => curve(reader, is_whole),
         Some(KeyExchange::EcdhePsk) => {
             reader.vector16()?;
-            curve(reader)
+            curve(reader, is_whole)
         }
-        Some(KeyExchange::Dhe) => finite_field(reader),
+        Some(KeyExchange::Dhe) => finite_field(reader, is_whole),
         Some(KeyExchange::DhePsk) => {
             reader.vector16()?;
-            finite_field(reader)
+            finite_field(reader, is_whole)
         }
-        Some(KeyExchange::Rsa) => export_rsa(reader),
+        Some(KeyExchange::Rsa) => export_rsa(reader, is_whole),
         Some(_) => None,
         None => by_content(body),
     }
 }
 
-fn curve(mut reader: Reader<'_>) -> Option<KeyExchangeFacts> {
-    match reader.u8()? {
-        NAMED_CURVE => Some(KeyExchangeFacts::Curve(NamedGroup(reader.u16()?))),
-        EXPLICIT_PRIME => {
-            let prime = reader.vector8()?;
-            Some(KeyExchangeFacts::ExplicitCurve { bits: bit_length(prime, prime.len()) })
-        }
-        EXPLICIT_CHAR2 => Some(KeyExchangeFacts::ExplicitCurve { bits: u32::from(reader.u16()?) }),
-        _ => None,
-    }
+/// False where a suite takes the key from the certificate, and servers send no parameters [RFC 5246 section 7.4.3,
+/// RFC 8422 section 5.4]. In SSL 3 those may whose certificate is for signing alone.
+#[must_use]
+pub fn is_legal(hello: &ServerHello) -> bool {
+    hello.version() == TlsVersion::SSL3
+        || hello.cipher_suite.info().is_none_or(|info| {
+            use KeyExchange::{Dh, Ecdh, Null, Rsa};
+            info.is_export || !matches!(info.key_exchange, Rsa | Dh | Ecdh | Null)
+        })
 }
 
-fn finite_field(mut reader: Reader<'_>) -> Option<KeyExchangeFacts> {
-    let length = usize::from(reader.u16()?);
-    let prime = reader.take_at_most(length);
+/// A curve and a point on it [RFC 8422 section 5.4; explicit ones RFC 4492 section 5.4].
+fn curve(mut reader: Reader<'_>, is_whole: bool) -> Option<KeyExchangeFacts> {
+    let facts = match reader.u8()? {
+        NAMED_CURVE => KeyExchangeFacts::Curve(NamedGroup(reader.u16()?)),
+        EXPLICIT_PRIME => {
+            let prime = reader.vector8()?;
+            KeyExchangeFacts::ExplicitCurve { bits: bit_length(prime, prime.len()) }
+        }
+        EXPLICIT_CHAR2 => {
+            let bits = u32::from(reader.u16()?);
+            // A trinomial has one exponent, a pentanomial three.
+            let exponents = match reader.u8() {
+                Some(1) => 1,
+                Some(2) => 3,
+                None if !is_whole => 0,
+                Some(_) | None => return None,
+            };
+            for _ in 0..exponents {
+                if reader.vector8().is_none() && is_whole {
+                    return None;
+                }
+            }
+            KeyExchangeFacts::ExplicitCurve { bits }
+        }
+        _ => return None,
+    };
+    if !is_whole {
+        return Some(facts);
+    }
+    if let KeyExchangeFacts::ExplicitCurve { .. } = facts {
+        // a and b, the base point, its order and the cofactor.
+        for _ in 0..5 {
+            reader.vector8()?;
+        }
+    }
+    reader.vector8().filter(|point| !point.is_empty()).map(|_| facts)
+}
+
+/// p, g and a public value [RFC 5246 section 7.4.3].
+fn finite_field(mut reader: Reader<'_>, is_whole: bool) -> Option<KeyExchangeFacts> {
+    let (prime, length) = number(&mut reader)?;
     let bits = bit_length(prime, length);
-    if bits == 0 {
+    if bits == 0
+        || is_whole && (prime.len() < length || reader.vector16().is_none() || reader.vector16().is_none())
+    {
         return None;
     }
     let group = (prime.len() == length).then(|| known_group(prime, bits)).flatten();
     Some(KeyExchangeFacts::Dhe { bits, group })
 }
 
-fn export_rsa(mut reader: Reader<'_>) -> Option<KeyExchangeFacts> {
+/// A modulus and an exponent [RFC 2246 section 7.4.3].
+fn export_rsa(mut reader: Reader<'_>, is_whole: bool) -> Option<KeyExchangeFacts> {
+    let (modulus, length) = number(&mut reader)?;
+    let bits = bit_length(modulus, length);
+    if bits == 0 || is_whole && (modulus.len() < length || reader.vector16().is_none()) {
+        return None;
+    }
+    Some(KeyExchangeFacts::ExportRsa { bits })
+}
+
+/// As much as is there of a number, and how long it is.
+fn number<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], usize)> {
     let length = usize::from(reader.u16()?);
-    let bits = bit_length(reader.take_at_most(length), length);
-    (bits > 0).then_some(KeyExchangeFacts::ExportRsa { bits })
+    Some((reader.take_at_most(length), length))
 }
 
 /// The suite is unknown: a named curve with a point, or p, g and a public value, if they fit together.
 fn by_content(body: &[u8]) -> Option<KeyExchangeFacts> {
     // Three lengths that agree prove more than a first byte of 3, so they are asked first.
     if is_finite_field(body).unwrap_or(false) {
-        return finite_field(Reader::new(body));
+        return finite_field(Reader::new(body), true);
     }
     let mut reader = Reader::new(body);
     (reader.u8()? == NAMED_CURVE).then_some(())?;
@@ -233,11 +282,11 @@ mod tests {
             assert_eq!(p.len() * 8, bits);
             let body = [vector(&p), vector(&[2]), vector(&[5; 64])].concat();
             let expected = KeyExchangeFacts::Dhe { bits: bits as u32, group: Some(NamedGroup(group)) };
-            assert_eq!(read(&body, Some(KeyExchange::Dhe)), Some(expected));
-            assert_eq!(read(&body, None), Some(expected));
+            assert_eq!(read(&body, Some(KeyExchange::Dhe), false), Some(expected));
+            assert_eq!(read(&body, None, false), Some(expected));
             p[bits / 16] ^= 1;
             let other = KeyExchangeFacts::Dhe { bits: bits as u32, group: None };
-            assert_eq!(read(&vector(&p), Some(KeyExchange::Dhe)), Some(other));
+            assert_eq!(read(&vector(&p), Some(KeyExchange::Dhe), false), Some(other));
         }
     }
 
@@ -245,38 +294,106 @@ mod tests {
     fn reads_the_size_of_a_prime_cut_short() {
         let body = [&[1, 0][..], &[0, 0x7f, 1, 2]].concat();
         assert_eq!(
-            read(&body, Some(KeyExchange::Dhe)),
+            read(&body, Some(KeyExchange::Dhe), false),
             Some(KeyExchangeFacts::Dhe { bits: 254 * 8 + 7, group: None })
         );
-        assert_eq!(read(&[1, 0], Some(KeyExchange::Dhe)), None);
+        assert_eq!(read(&[1, 0], Some(KeyExchange::Dhe), false), None);
     }
 
     #[test]
     fn reads_curves() {
         let x25519 = KeyExchangeFacts::Curve(NamedGroup(29));
-        assert_eq!(read(&[3, 0, 29, 32], Some(KeyExchange::Ecdhe)), Some(x25519));
-        assert_eq!(read(&[0, 2, b'h', b'i', 3, 0, 29], Some(KeyExchange::EcdhePsk)), Some(x25519));
+        assert_eq!(read(&[3, 0, 29, 32], Some(KeyExchange::Ecdhe), false), Some(x25519));
+        assert_eq!(read(&[0, 2, b'h', b'i', 3, 0, 29], Some(KeyExchange::EcdhePsk), false), Some(x25519));
         let point = [&[3, 0, 29, 32][..], &[9; 32], &[4, 1, 0, 0]].concat();
-        assert_eq!(read(&point, None), Some(x25519));
+        assert_eq!(read(&point, None, false), Some(x25519));
         assert_eq!(
-            read(&[1, 3, 0x1f, 0, 0], Some(KeyExchange::Ecdhe)),
+            read(&[1, 3, 0x1f, 0, 0], Some(KeyExchange::Ecdhe), false),
             Some(KeyExchangeFacts::ExplicitCurve { bits: 21 })
         );
         assert_eq!(
-            read(&[2, 0, 163], Some(KeyExchange::Ecdhe)),
+            read(&[2, 0, 163], Some(KeyExchange::Ecdhe), false),
             Some(KeyExchangeFacts::ExplicitCurve { bits: 163 })
         );
-        assert_eq!(read(&[4, 0, 163], Some(KeyExchange::Ecdhe)), None);
+        assert_eq!(read(&[4, 0, 163], Some(KeyExchange::Ecdhe), false), None);
+    }
+
+    /// A whole message, and each that is shorter.
+    #[test]
+    fn believes_nothing_of_a_whole_message_that_overruns() {
+        let vector8 = |length: usize| [vec![u8::try_from(length).unwrap()], vec![0xff; length]].concat();
+        let point = [&[3, 0, 29][..], &vector8(32)].concat();
+        let prime = [
+            vec![1],
+            vector8(20),
+            vector8(20),
+            vector8(20),
+            vector8(41),
+            vector8(20),
+            vector8(1),
+            vector8(41),
+        ]
+        .concat();
+        let numbers = |start: &[u8]| {
+            [start.to_vec(), vector8(30), vector8(30), vector8(61), vector8(29), vector8(1), vector8(61)]
+                .concat()
+        };
+        let trinomial = numbers(&[2, 0, 233, 1, 1, 74]);
+        let pentanomial = numbers(&[2, 0, 163, 2, 1, 3, 1, 6, 1, 7]);
+        let field = [vector(&[0xff; 64]), vector(&[2]), vector(&[5; 64])].concat();
+        let rsa = [vector(&[0x80; 64]), vector(&[1, 0, 1])].concat();
+        let explicit = |bits| KeyExchangeFacts::ExplicitCurve { bits };
+        for (body, exchange, expected) in [
+            (point, KeyExchange::Ecdhe, KeyExchangeFacts::Curve(NamedGroup(29))),
+            (prime, KeyExchange::Ecdhe, explicit(160)),
+            (trinomial, KeyExchange::Ecdhe, explicit(233)),
+            (pentanomial, KeyExchange::Ecdhe, explicit(163)),
+            (field, KeyExchange::Dhe, KeyExchangeFacts::Dhe { bits: 512, group: None }),
+            (rsa, KeyExchange::Rsa, KeyExchangeFacts::ExportRsa { bits: 512 }),
+        ] {
+            assert_eq!(read(&body, Some(exchange), true), Some(expected), "{exchange:?}");
+            for length in 0..body.len() {
+                let cut = &body[..length];
+                assert_eq!(read(cut, Some(exchange), true), None, "{expected:?} {length}");
+                let read = read(cut, Some(exchange), false);
+                assert!(read.is_none_or(|read| read == expected), "{read:?} {length}");
+            }
+        }
+        // Curves of no basis that is known; no point at all.
+        for body in [&numbers(&[2, 0, 233, 3, 1, 74])[..], &[3, 0, 29, 0]] {
+            assert_eq!(read(body, Some(KeyExchange::Ecdhe), true), None);
+        }
+    }
+
+    #[test]
+    fn knows_which_suites_have_none() {
+        for (version, suite, is_expected) in [
+            (TlsVersion::TLS12, 0x009c, false),
+            (TlsVersion::TLS10, 0xc004, false),
+            (TlsVersion::TLS12, 0x0030, false),
+            (TlsVersion::TLS10, 0x0003, true),
+            (TlsVersion::SSL3, 0x0005, true),
+            (TlsVersion::TLS12, 0xc02f, true),
+            (TlsVersion::TLS12, 0x008c, true),
+            (TlsVersion::TLS12, 0xeeee, true),
+        ] {
+            let cipher_suite = crate::model::registry::CipherSuite(suite);
+            let hello = ServerHello { legacy_version: version, cipher_suite, ..ServerHello::default() };
+            assert_eq!(is_legal(&hello), is_expected, "{suite:#06x}");
+        }
     }
 
     #[test]
     fn reads_export_rsa_and_psk_hints() {
         let modulus = vector(&[0x80; 64]);
-        assert_eq!(read(&modulus, Some(KeyExchange::Rsa)), Some(KeyExchangeFacts::ExportRsa { bits: 512 }));
-        assert_eq!(read(&vector(b"hint"), Some(KeyExchange::Psk)), None);
+        assert_eq!(
+            read(&modulus, Some(KeyExchange::Rsa), false),
+            Some(KeyExchangeFacts::ExportRsa { bits: 512 })
+        );
+        assert_eq!(read(&vector(b"hint"), Some(KeyExchange::Psk), false), None);
         let with_hint = [vector(b"hint"), vector(&[0xc0; 128])].concat();
         assert_eq!(
-            read(&with_hint, Some(KeyExchange::DhePsk)),
+            read(&with_hint, Some(KeyExchange::DhePsk), false),
             Some(KeyExchangeFacts::Dhe { bits: 1024, group: None })
         );
     }

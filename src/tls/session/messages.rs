@@ -136,10 +136,13 @@ impl Session {
                     .server_hello
                     .as_ref()
                     .and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
-                let read = key_exchange::read(&message.body, exchange);
+                let read = key_exchange::read(&message.body, exchange, is_whole);
                 if read.is_none() && exchange.is_some_and(KeyExchange::is_ephemeral) {
                     self.errors.insert(TlsError::MalformedKeyExchange);
                 }
+                // With what is in no key of the certificate, where the suite says that it is.
+                self.facts.is_contradicted |=
+                    self.facts.server_hello.as_ref().is_some_and(|hello| !key_exchange::is_legal(hello));
                 if self.facts.key_exchange.is_none() {
                     self.facts.key_exchange = read;
                 }
