@@ -36,7 +36,11 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
     note_passed_over(&found);
     if let Some(wanted) = args.file() {
-        refuse_to_overwrite(wanted, &found.inputs)?;
+        let files = found.inputs.iter().filter_map(|input| match input {
+            Input::File(path) => Some(&**path),
+            Input::StandardInput => None,
+        });
+        refuse_to_overwrite(wanted, files, args.config.as_deref(), &config)?;
     }
     if args.partition && (args.format != Format::Parquet || args.file().is_none()) {
         return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));
@@ -105,14 +109,24 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     })
 }
 
-/// An input that is also the output would be lost, or read while it is written.
-fn refuse_to_overwrite(wanted: &Path, inputs: &[Input]) -> Result<(), Failure> {
-    for input in inputs {
-        if let Input::File(path) = input
-            && output::would_overwrite(wanted, path)
-        {
+/// A file that is read and is also the output would be lost, or read while it is written; a lost key would part what
+/// was redacted by it from what comes.
+pub(super) fn refuse_to_overwrite<'a>(
+    wanted: &Path,
+    inputs: impl Iterator<Item = &'a Path>,
+    file: Option<&'a Path>,
+    config: &'a Resolved,
+) -> Result<(), Failure> {
+    let others = [
+        (file, "this configuration"),
+        (config.privacy.key_file.as_deref(), "this key"),
+        (config.ip_ranges.as_deref(), "this list of addresses"),
+    ];
+    let others = others.into_iter().filter_map(|(path, what)| Some((path?, what)));
+    for (path, what) in inputs.map(|path| (path, "this input")).chain(others) {
+        if output::would_overwrite(wanted, path) {
             return Err(Failure::Usage(anyhow!(
-                "{}: writing {} would overwrite this input; name another file for -o",
+                "{}: writing {} would overwrite {what}; name another file for -o",
                 path.display(),
                 wanted.display()
             )));

@@ -162,7 +162,7 @@ pub struct Analyze {
     #[arg(long, requires = "output")]
     pub partition: bool,
 
-    /// Policy profile (see `ddbwatch profiles`); wins over the configuration
+    /// Policy profile (see `ddbwatch profiles`), in place of that of the configuration
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub profile: Option<String>,
 

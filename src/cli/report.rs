@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
 
-use super::analyze::{configured, interrupted, note, redaction, tell_stopped};
+use super::analyze::{configured, interrupted, note, redaction, refuse_to_overwrite, tell_stopped};
 use super::args::{Report as Args, ReportFormat, Switch};
-use super::output::{self, Output};
+use super::output::Output;
 use super::partition::Partitioned;
 use super::{Failure, Finished, evidence};
 use crate::capture;
@@ -39,14 +39,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     };
     let config = configured(args.config.as_deref(), &command_line)?;
     let files = expand(&args.records).map_err(Failure::CannotRun)?;
-    if let Some(wanted) = args.file()
-        && let Some(input) = files.iter().find(|input| output::would_overwrite(wanted, input))
-    {
-        return Err(Failure::Usage(anyhow!(
-            "{}: writing {} would overwrite this input; name another file for -o",
-            input.display(),
-            wanted.display()
-        )));
+    if let Some(wanted) = args.file() {
+        refuse_to_overwrite(wanted, files.iter().map(|file| &**file), args.config.as_deref(), &config)?;
     }
     if args.partition && (args.format != ReportFormat::Parquet || args.file().is_none()) {
         return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));

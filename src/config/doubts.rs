@@ -13,10 +13,18 @@ pub(super) fn of(resolved: &Resolved) -> Vec<String> {
     let mut doubts = Vec::new();
     hosts(resolved, &mut doubts);
     path_rules(&resolved.path.rules, &mut doubts);
-    let of_some = resolved.policy.overrides.iter().map(|taken| &taken.settings);
-    for settings in std::iter::once(&resolved.policy.settings).chain(of_some) {
-        rules_without_subject(settings, resolved, &mut doubts);
+    let of_some = resolved.policy.overrides.iter().zip(1..).map(|(taken, number)| (&taken.settings, number));
+    let mut known = Vec::new();
+    for (settings, number) in std::iter::once((&resolved.policy.settings, 0)).chain(of_some) {
         settings.allowed_paths.iter().for_each(|path| allowed_path(path, &mut doubts));
+        let place = if number > 0 { format!("[[policy.override]] {number}: ") } else { String::new() };
+        for doubt in rules_without_subject(settings, resolved) {
+            // What is said of the whole policy need not be said of each part.
+            if !known.contains(&doubt) {
+                doubts.push(format!("{place}{doubt}"));
+                known.push(doubt);
+            }
+        }
     }
     overrides(&resolved.policy.overrides, &mut doubts);
     let mut told = BTreeSet::new();
@@ -127,8 +135,12 @@ fn impossible(access: Access, entry: Entry) -> String {
     format!("`{access}` with `{entry}`: a gateway endpoint takes only clients of its own VPC.")
 }
 
-/// Rules that were raised and have nothing to judge by.
-fn rules_without_subject(settings: &Settings, resolved: &Resolved, doubts: &mut Vec<String>) {
+/// Rules that were raised and have nothing to judge by, and paths that nothing judges by.
+fn rules_without_subject(settings: &Settings, resolved: &Resolved) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if !settings.allowed_paths.is_empty() && settings.severities.of(Rule::PathNotAllowed).is_none() {
+        doubts.push("`allowed_paths` changes nothing: `path_not_allowed` is off.".to_owned());
+    }
     let site = &resolved.policy.site;
     for (rule, has_subject, what) in [
         (Rule::CipherNotAllowed, !settings.allowed_ciphers.is_empty(), "no `allowed_ciphers`"),
@@ -151,4 +163,5 @@ fn rules_without_subject(settings: &Settings, resolved: &Resolved, doubts: &mut 
             ));
         }
     }
+    doubts
 }

@@ -4,7 +4,7 @@
 //! first override that matches. An override that names a profile starts from that one, and keeps the
 //! severities and the allowed paths of `[policy]`, so that it cannot loosen them by silence.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::error::hint;
@@ -69,10 +69,12 @@ pub(super) fn read(
     let mut settings = chosen.map_or_else(profile::default_settings, |profile| profile.settings);
     if let Some(section) = policy {
         let base = Draft::read(&section);
+        let mut kept = base.keys();
         base.apply(&mut settings);
         for section in section.sections("override", "[[policy.override]]") {
             let mut own = match named(&section) {
                 Some(profile) => {
+                    kept.insert("the profiles of its overrides");
                     let mut own = profile.settings;
                     base.apply_house_rules(&mut own);
                     own
@@ -90,6 +92,14 @@ pub(super) fn read(
             section.finish();
         }
         section.finish();
+        if let Some(name) = command_line.profile.as_deref().filter(|_| !kept.is_empty()) {
+            let kept: Vec<&str> = kept.into_iter().collect();
+            resolved.warnings.push(format!(
+                "--profile {} stands in for `profile` of [policy] alone: what else it says goes on to hold, which is {}.",
+                shortened(name),
+                kept.join(", ")
+            ));
+        }
     }
     resolved.policy.settings = settings;
     resolved.profiles = profiles.into_values().collect();
@@ -225,6 +235,20 @@ impl Draft {
             section.problem("recommends a version below its minimum", None);
         }
         draft
+    }
+
+    /// What it says that a profile says, too.
+    fn keys(&self) -> BTreeSet<&'static str> {
+        [
+            ("minimum_version", self.minimum_version.is_some()),
+            ("recommended_version", self.recommended_version.is_some()),
+            ("allowed_ciphers", self.allowed_ciphers.is_some()),
+            ("allowed_groups", self.allowed_groups.is_some()),
+            ("severity", !self.severity.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_said)| is_said.then_some(key))
+        .collect()
     }
 
     fn apply(&self, settings: &mut Settings) {

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use jiff::civil::{Date, Time};
-use jiff::tz::Offset;
+use jiff::civil::Date;
 
 use super::profile;
 use super::rules::Rule;
@@ -169,6 +168,8 @@ pub struct Exception {
     pub expires: Expiry,
 }
 
+const SECONDS_OF_DAY: u64 = 86_400;
+
 /// The last day of an exception, in UTC. The day itself still counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
@@ -186,9 +187,10 @@ impl Expiry {
             return None;
         }
         let day: Date = text.parse().ok()?;
-        let midnight = day.tomorrow().ok()?.to_datetime(Time::midnight());
-        let end = Offset::UTC.to_timestamp(midnight).ok()?.as_second();
-        Some(Self { day, end: Timestamp::from_seconds(u64::try_from(end).ok()?) })
+        // Counted in days: the last day of the calendar, which stands for "never", has no midnight behind it.
+        let days = u64::try_from((day - Date::constant(1970, 1, 1)).get_days()).ok()?;
+        let end = (days + 1) * SECONDS_OF_DAY;
+        Some(Self { day, end: Timestamp::from_seconds(end) })
     }
 
     /// True at a moment after the day.
@@ -343,6 +345,8 @@ mod tests {
 
     #[test]
     fn counts_the_last_day_of_an_exception() {
+        let never = Expiry::parse("9999-12-31").unwrap();
+        assert!(!never.is_over(Timestamp::from_seconds(9_000_000_000)) && never.to_string() == "9999-12-31");
         let expiry = Expiry::parse("2027-03-31").unwrap();
         // 2027-03-31T23:59:59Z and the second after it.
         assert!(!expiry.is_over(Timestamp::from_seconds(1_806_537_599)));

@@ -130,6 +130,23 @@ fn output_never_overwrites_an_input() {
 }
 
 #[test]
+fn output_never_overwrites_what_the_run_was_told_by() {
+    let folder = folder();
+    let key = write(folder.path(), "key", [b'k'; 32]);
+    let text = format!("[privacy]\nkey_file = \"{key}\"\n");
+    let config = write(folder.path(), "site.toml", text.as_bytes());
+    let records =
+        write(folder.path(), "r.jsonl", run(&["analyze", "--format", "jsonl", CLEAN]).stdout.as_slice());
+    for (command, input) in [("analyze", CLEAN), ("report", records.as_str())] {
+        for (wanted, what) in [(&config, "this configuration"), (&key, "this key")] {
+            expect_error(&run(&[command, "--config", &config, "-o", wanted, input]), 2, &[what]);
+        }
+    }
+    assert_eq!(fs::read_to_string(&config).unwrap(), text);
+    assert_eq!(fs::read(&key).unwrap(), [b'k'; 32]);
+}
+
+#[test]
 fn output_of_a_damaged_capture_is_kept() {
     let folder = folder();
     let file = folder.path().join("out.jsonl");

@@ -239,6 +239,14 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
             "[endpoints]\nhosts = [{ name = \"db.x\", service = \"dax\" }, { name = \"DB.x.\", service = \"dynamodb\" }]",
             &["only the first counts"],
         ),
+        (
+            "[policy]\nallowed_paths = [{ access = \"in_vpc\" }]\nseverity = { path_not_allowed = \"off\" }",
+            &["`allowed_paths` changes nothing"],
+        ),
+        (
+            "[policy]\nallowed_ciphers = [\"TLS_AES_128_GCM_SHA256\"]\n[[policy.override]]\nallowed_ciphers = []",
+            &["[[policy.override]] 1: `cipher_not_allowed`", "no `allowed_ciphers`"],
+        ),
     ] {
         let warnings = parsed(text).warnings;
         assert!(
@@ -419,6 +427,26 @@ fn lets_the_command_line_win() {
         parse(EXAMPLE, &wrong).unwrap_err().to_string(),
         "--profile names the unknown profile `hous`: did you mean `house`?"
     );
+}
+
+/// The profile of the command line takes one key's place, and what the others do to it is told.
+#[test]
+fn tells_what_still_holds_beside_the_profile_of_the_command_line() {
+    let command_line = CommandLine { profile: Some("cnsa-2.0".to_owned()), ..CommandLine::default() };
+    let warnings = |text: &str| parse(text, &command_line).unwrap().warnings;
+    assert_eq!(
+        warnings("[policy]\nprofile = \"pci-dss-4\"\nallowed_paths = [{ access = \"in_vpc\" }]"),
+        [""; 0]
+    );
+    let text = "[policy]\nminimum_version = \"1.0\"\nseverity = { early_data = \"off\" }\n\
+                [[policy.override]]\nprofile = \"aws-dynamodb-2019\"\nmatch = { source = \"10.0.0.0/8\" }";
+    let told = warnings(text);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].ends_with("which is minimum_version, severity, the profiles of its overrides."),
+        "{told:?}"
+    );
+    assert_eq!(parsed(text).warnings, [""; 0]);
 }
 
 #[test]
