@@ -69,7 +69,7 @@ pub fn judge(facts: &TlsFacts, flight: Flight) -> (Option<ForwardSecrecy>, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ServerHello;
+    use crate::model::{KeyExchangeFacts, ServerHello};
     use crate::model::registry::{NamedGroup, TlsVersion};
 
     fn facts(version: TlsVersion, suite: u16, resumed: Option<bool>) -> TlsFacts {
@@ -110,6 +110,14 @@ mod tests {
             let facts = facts(TlsVersion::TLS12, suite, resumed);
             assert_eq!(judge(&facts, flight), expected, "{suite:#06x} {resumed:?} {flight:?}");
         }
+    }
+
+    /// Whoever sends parameters resumes nothing, whether or not the rest of its flight was seen.
+    #[test]
+    fn judges_by_an_exchange_that_was_seen() {
+        let mut facts = facts(TlsVersion::TLS12, 0xc02f, None);
+        facts.key_exchange = Some(KeyExchangeFacts::Curve(NamedGroup(29)));
+        assert_eq!(judge(&facts, Flight::default()), (Some(ForwardSecrecy::Yes), None));
     }
 
     #[test]
