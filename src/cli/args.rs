@@ -158,7 +158,7 @@ pub struct Analyze {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
-    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    /// With --format parquet: files by date and region below the folder that -o names, new or empty (Hive)
     #[arg(long, requires = "output")]
     pub partition: bool,
 
@@ -206,7 +206,7 @@ pub struct Report {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
-    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    /// With --format parquet: files by date and region below the folder that -o names, new or empty (Hive)
     #[arg(long, requires = "output")]
     pub partition: bool,
 

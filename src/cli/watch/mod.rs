@@ -97,7 +97,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         "Watching begins; http://{address}/ shows what is seen."
     );
 
-    let writer = Writer::start(destination, is_replay).map_err(cannot_run)?;
+    let writer = Writer::start(destination, is_replay, names.clone()).map_err(cannot_run)?;
     let lost = writer.lost();
     let (live, outputs) = Live::start(feed, Arc::clone(&config)).map_err(cannot_run)?;
     let live = Arc::new(live);
