@@ -44,7 +44,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (1, "cannot run: an input is missing, unreadable or no capture"),
     (2, "wrong usage or configuration"),
     (3, "done, and --fail-on was met"),
-    (4, "done, but part of an input was damaged or of an unsupported link type"),
+    (4, "done, but part of an input was damaged, could not be read or is of an unsupported link type"),
     (130, "stopped by a signal; what was read until then is reported"),
 ];
 

@@ -40,7 +40,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let config = configured(args.config.as_deref(), &command_line)?;
     let files = expand(&args.records).map_err(Failure::CannotRun)?;
     if let Some(wanted) = args.file()
-        && let Some(input) = files.iter().find(|input| output::would_overwrite(wanted, input))
+        && let Some(input) =
+            files.iter().map(|given| &given.path).find(|input| output::would_overwrite(wanted, input))
     {
         return Err(Failure::Usage(anyhow!(
             "{}: writing {} would overwrite this input; name another file for -o",
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let mut total = ReadingCounts::default();
     let mut inputs = Vec::new();
     let mut accounts = Accountholders::default();
-    for path in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
+    for Given { path, is_named } in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let mut fact = if is_standard_input(path) {
             InputFact { name: "standard input".to_owned(), content: None }
         } else {
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             continue;
         }
         accounts.begin_input();
-        let counts = read(path, &stop, &mut |mut record| {
+        let counts = read(path, *is_named, &stop, &mut |mut record| {
             accounts.meet(&record);
             if is_judged_anew {
                 judge_anew(&mut record, &config.policy);
@@ -105,6 +106,10 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         total.judged_anew = total.records;
     }
     let is_stopped = stop.load(Ordering::Relaxed);
+    total.is_cut_short = is_stopped;
+    if total.lines == 0 && total.broken > 0 && !is_stopped {
+        return Err(Failure::CannotRun(anyhow!("nothing of the records given could be read")));
+    }
     if total.records == 0 && total.refused > 0 && !is_stopped {
         return Err(Failure::CannotRun(anyhow!(
             "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
@@ -119,7 +124,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
-    } else if total.refused + total.torn > 0 {
+    } else if total.refused + total.torn + total.broken > 0 {
         Finished::Damaged
     } else {
         Finished::Done
@@ -220,6 +225,7 @@ const fn add(total: &mut ReadingCounts, counts: ReadingCounts) {
     total.records += counts.records;
     total.torn += counts.torn;
     total.refused += counts.refused;
+    total.broken += counts.broken;
     total.unknown_keys += counts.unknown_keys;
 }
 
@@ -227,12 +233,19 @@ fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// A file to be read.
+struct Given {
+    path: PathBuf,
+    /// Named itself, not found in a folder: it has to be there for this user.
+    is_named: bool,
+}
+
 /// Files as given, and those of folders by name.
-fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<Given>> {
     let mut files = Vec::new();
     for path in paths {
         if is_standard_input(path) || !path.is_dir() {
-            files.push(path.clone());
+            files.push(Given { path: path.clone(), is_named: true });
             continue;
         }
         let entries = fs::read_dir(path).with_context(|| format!("{}: cannot be listed", path.display()))?;
@@ -244,7 +257,7 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             .collect();
         found.sort();
         anyhow::ensure!(!found.is_empty(), "{}: no file of this folder is named *.jsonl", path.display());
-        files.extend(found);
+        files.extend(found.into_iter().map(|path| Given { path, is_named: false }));
     }
     anyhow::ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files are too many for one report");
     Ok(files)
@@ -265,6 +278,7 @@ fn is_named_as_records(path: &Path) -> bool {
 /// Gives every record of one file, until `stop` is set; what is no record is told and counted.
 fn read(
     path: &Path,
+    is_named: bool,
     stop: &Arc<AtomicBool>,
     give: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<ReadingCounts, Failure> {
@@ -274,7 +288,12 @@ fn read(
     let is_stopped = || stop.load(Ordering::Relaxed);
     let stored = match open(path, stop) {
         Err(_) if is_stopped() => return Ok(ReadingCounts::default()),
-        opened => opened.map_err(cannot)?,
+        Err(error) if is_named => return Err(cannot(error)),
+        Err(error) => {
+            note(&format!("{}: cannot be read: {error}", path.display()));
+            return Ok(ReadingCounts { broken: 1, ..ReadingCounts::default() });
+        }
+        Ok(stored) => stored,
     };
     let mut reader = Reader::new(stored);
     let mut broken = 0;
@@ -283,16 +302,16 @@ fn read(
             Err(_) if is_stopped() => break,
             Ok(Some(record)) => give(record)?,
             Ok(None) => break,
-            Err(error) if reader.counts().lines == 0 => return Err(cannot(error)),
             Err(error) => {
-                note(&format!("{}: ends early: {error}", path.display()));
+                let what = if reader.counts().lines == 0 { "cannot be read" } else { "ends early" };
+                note(&format!("{}: {what}: {error}", path.display()));
                 broken = 1;
                 break;
             }
         }
     }
     let mut counts = reader.counts();
-    counts.torn += broken;
+    counts.broken = broken;
     if let Some((line, refusal)) = reader.first_refused() {
         note(&format!(
             "{}: line {line} is no record: {refusal} ({} such lines)",
@@ -300,7 +319,7 @@ fn read(
             counts.refused
         ));
     }
-    if counts.torn > broken {
+    if counts.torn > 0 {
         note(&format!("{}: the last line has no end and is left out", path.display()));
     }
     Ok(counts)

@@ -259,7 +259,7 @@ pub const DECODE_ERRORS: Metric = metric(
     "ddbwatch_decode_errors_total",
     Kind::Counter,
     "",
-    "Packets that claim to be something and are not.",
+    "Packets, or messages where the layer is tls or dns, that claim to be something and are not, are cut, or miss a part.",
     &[described("layer", "decoded layers"), described("reason", "reasons of the layer")],
 );
 pub const FLOWS_OPENED: Metric = metric(

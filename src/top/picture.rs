@@ -245,6 +245,7 @@ pub struct Packets {
     pub bytes: u64,
     pub lost: u64,
     pub decode_errors: u64,
+    pub undecoded_messages: u64,
     pub seen_percent: f64,
 }
 
