@@ -478,6 +478,7 @@ impl Answers for Desk {
         }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
+            // All that it was to capture it has, and its pages are there to be looked at.
             State::Over => Ok("the replay is over".to_owned()),
             State::Starting => Err("starting".to_owned()),
             State::Failing(why) => Err(format!("not capturing: {}", self.names.hide(&why))),
