@@ -153,6 +153,12 @@ impl InputError {
     }
 }
 
+/// Whether a file is a capture. A pipe is not looked into: that would take away what is read later.
+#[must_use]
+pub fn is_capture(path: &Path) -> bool {
+    path.is_file() && probe(&Input::File(path.to_owned())).is_ok()
+}
+
 /// Finds the captures that `paths` name: files in the order given, `-` as standard input, folders
 /// with all folders in them, sorted by name, byte by byte.
 ///

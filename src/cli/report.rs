@@ -49,6 +49,12 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             wanted.display()
         )));
     }
+    if let Some(capture) = files.iter().find(|given| given.is_named && capture::is_capture(&given.path)) {
+        return Err(Failure::CannotRun(anyhow!(
+            "{}: is a capture; `ddbwatch analyze` reads it, and `ddbwatch analyze --format html` makes this report of it",
+            capture.path.display()
+        )));
+    }
     if args.partition && (args.format != ReportFormat::Parquet || args.file().is_none()) {
         return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));
     }
@@ -112,7 +118,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     }
     if total.records == 0 && total.refused > 0 && !is_stopped {
         return Err(Failure::CannotRun(anyhow!(
-            "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
+            "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them, and captures are read by \
+             `ddbwatch analyze`"
         )));
     }
     if let Writer::Html(report) = &mut writer {

@@ -207,6 +207,11 @@ fn torn_and_foreign_lines_are_told() {
     assert_eq!((ran.code, ran.stdout == whole), (Some(4), true), "{}", ran.stderr);
     assert!(ran.stderr.contains("line 2 is no record") && ran.stderr.contains("no end"), "{}", ran.stderr);
     assert_eq!(run(&["report", "README.md"]).code, Some(1));
+    // Who mixes the two commands up is told the other one.
+    let ran = run(&["report", "tls10-rsa.pcap"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("is a capture; `ddbwatch analyze`"), "{}", ran.stderr);
+    let ran = run(&["analyze", file.to_str().unwrap()]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("`ddbwatch report` reads them"), "{}", ran.stderr);
     assert_eq!(run(&["report", "missing.jsonl"]).code, Some(1));
     assert_eq!(run(&["report", "--profile", "nowhere", file.to_str().unwrap()]).code, Some(2));
 }
