@@ -239,6 +239,10 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
             "[endpoints]\nhosts = [{ name = \"db.x\", service = \"dax\" }, { name = \"DB.x.\", service = \"dynamodb\" }]",
             &["only the first counts"],
         ),
+        (
+            "[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nlink_kind = [\"vti\", \"wireguart\"]",
+            &["`a`", "`wireguart` is no kind of link", "did you mean `wireguard`?"],
+        ),
     ] {
         let warnings = parsed(text).warnings;
         assert!(
@@ -285,6 +289,8 @@ fn needs_to_know_who_owns_an_exception() {
         "[[policy.exception]]\nrule = \"early_date\"\nowner = \"a\"\nreason = \"b\"\nexpires = 2027-01-01",
     );
     assert!(text.contains("did you mean `early_data`?"), "{text}");
+    let text = problem(&format!("[[policy.exception]]\n{}\nx = 1", whole.join("\n")));
+    assert!(text.ends_with("known are rule, match, owner, reason, expires"), "{text}");
 }
 
 #[test]
