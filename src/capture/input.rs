@@ -91,7 +91,7 @@ pub enum PassedOverReason {
 }
 
 impl PassedOver {
-    /// A stable name, for labels and tests.
+    /// One word for why it is not read, the same in every version.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match &self.reason {

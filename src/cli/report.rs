@@ -24,8 +24,9 @@ use crate::telemetry::Accounts;
 /// As much as a record may have, several times.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What the zstd tool itself allows unless told otherwise.
-const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+/// The largest window a zstd file of records may ask for, as a power of two: the 128 MiB that the zstd tool itself allows, and
+/// `--long` uses. Captures get less, because many of them are read at once; of records it is one file after the other.
+const MAX_WINDOW_LOG_OF_RECORDS: u32 = 27;
 
 /// The most files of one run: an hour each for ten years.
 const MAX_FILES: usize = 100_000;
@@ -348,7 +349,7 @@ fn open(path: &Path, stop: &Arc<AtomicBool>) -> io::Result<Box<dyn BufRead>> {
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
-            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            decoder.window_log_max(MAX_WINDOW_LOG_OF_RECORDS)?;
             Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
         }
         _ => stored,
