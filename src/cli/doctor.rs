@@ -42,7 +42,7 @@ pub fn run(args: &Doctor) -> Result<Finished, Failure> {
     stdout.flush()?;
     if !works {
         return Err(Failure::CannotRun(anyhow::anyhow!(
-            "no back-end works here as {}; the arrows above say what to do",
+            "no back-end works here as {}; what stands below each says what to do",
             privileges::user_name()
         )));
     }
