@@ -1,14 +1,8 @@
-//! DynamoDB Accelerator: its ports and the first words of its own protocol.
+//! DynamoDB Accelerator: the first words of its own protocol.
 //!
 //! DAX clients speak no HTTP but a protocol of CBOR items. As the AWS DAX clients (Python, Go,
 //! JavaScript) send it, a connection begins with a magic text string, a layering number, a session id
 //! and a map with the user agent.
-
-/// `dax://`, clear text (`API_dax_Endpoint` and the DAX developer guide).
-pub const CLEARTEXT_PORT: u16 = 8111;
-
-/// `daxs://`, TLS.
-pub const TLS_PORT: u16 = 9111;
 
 /// The CBOR text string of seven bytes that every client sends first [RFC 8949 section 3.1].
 const MAGIC: &[u8] = b"\x67J7yne5G";

@@ -352,7 +352,7 @@ impl TcpMessages {
         self.skip_bytes = 0;
     }
 
-    /// A loss that nothing came behind.
+    /// The gap that [`TcpMessages::push`] did not tell, because no bytes came after it; to be asked at the end of a stream.
     #[must_use]
     pub fn untold(&self) -> Option<DnsError> {
         self.is_loss_untold.then_some(DnsError::Gap)

@@ -45,6 +45,7 @@ impl Content {
             Self::Html => "; a download may have given an error or login page instead",
             Self::NetworkMonitor | Self::Snoop => "; convert it with `editcap -F pcapng FILE NEWFILE`",
             Self::Tar | Self::Zip => "; unpack it first",
+            Self::Json => "; if it holds recorded flows, `ddbwatch report` reads them",
             Self::Text => "; if tcpdump printed it, capture again with -w",
             _ => "",
         }

@@ -56,13 +56,15 @@ pub struct Expanded {
     pub inputs: Vec<Input>,
     /// Bytes of all inputs as stored; `None` where one of them does not tell (a pipe).
     pub total_bytes: Option<u64>,
-    /// Files and folders found in a folder and not taken; the first thousand.
+    /// What was found in a folder and is no capture; the first thousand.
     pub passed_over: Vec<PassedOver>,
     /// How many more there were.
     pub passed_over_unlisted: u64,
-    /// Whether something that was passed over may have been a capture (listed or not): the analysis
-    /// is then not of everything that was asked for.
-    pub has_losses: bool,
+    /// What was found in a folder, may be a capture or hold some, and cannot be read; the first thousand. The analysis is
+    /// then not of everything that was asked for.
+    pub lost: Vec<PassedOver>,
+    /// How many more there were.
+    pub lost_unlisted: u64,
 }
 
 /// Something in a folder that is not read.
@@ -72,7 +74,7 @@ pub struct PassedOver {
     pub reason: PassedOverReason,
 }
 
-/// Why.
+/// Why something in a folder is not read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PassedOverReason {
@@ -89,7 +91,7 @@ pub enum PassedOverReason {
 }
 
 impl PassedOver {
-    /// A stable name, for labels and tests.
+    /// One word for why it is not read, the same in every version.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match &self.reason {
@@ -101,9 +103,22 @@ impl PassedOver {
         }
     }
 
-    /// Whether it may have been a capture, so that passing it over is more than a note.
+    /// What is wrong, to be said of the path.
     #[must_use]
-    pub fn is_loss(&self) -> bool {
+    pub fn why(&self) -> String {
+        match &self.reason {
+            PassedOverReason::Capture(error) => error.to_string(),
+            PassedOverReason::Special => "is a pipe, socket or device; name it itself to read it".to_owned(),
+            PassedOverReason::TooDeep => format!("is inside more than {MAX_DEPTH} folders"),
+            PassedOverReason::TooMany => {
+                format!("and what follows was left out: at most {MAX_INPUTS} captures are read at once")
+            }
+            PassedOverReason::Unlistable(error) => format!("cannot be listed: {error}"),
+        }
+    }
+
+    /// Whether it may be a capture, so that passing it over is more than a note.
+    fn is_loss(&self) -> bool {
         match &self.reason {
             PassedOverReason::Capture(CaptureError::NotACapture(_)) | PassedOverReason::Special => false,
             PassedOverReason::Capture(CaptureError::UnsupportedCompression { .. }) => {
@@ -118,18 +133,7 @@ impl PassedOver {
 /// Path and reason.
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.reason {
-            PassedOverReason::Capture(error) => error.fmt(f),
-            PassedOverReason::Special => {
-                f.write_str("is a pipe, socket or device; name it itself to read it")
-            }
-            PassedOverReason::TooDeep => write!(f, "is inside more than {MAX_DEPTH} folders"),
-            PassedOverReason::TooMany => {
-                write!(f, "and what follows was left out: at most {MAX_INPUTS} captures are read at once")
-            }
-            PassedOverReason::Unlistable(error) => write!(f, "cannot be listed: {error}"),
-        }
+        write!(f, "{}: {}", self.path.display(), self.why())
     }
 }
 
@@ -147,6 +151,12 @@ impl InputError {
     pub const fn reason(&self) -> &'static str {
         self.source.reason()
     }
+}
+
+/// Whether a file is a capture. A pipe is not looked into: that would take away what is read later.
+#[must_use]
+pub fn is_capture(path: &Path) -> bool {
+    path.is_file() && probe(&Input::File(path.to_owned())).is_ok()
 }
 
 /// Finds the captures that `paths` name: files in the order given, `-` as standard input, folders
@@ -170,9 +180,9 @@ pub fn expand<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Expa
     if found.inputs.is_empty()
         && let Some(path) = first
     {
-        let passed_over = found.passed_over.len() as u64 + found.passed_over_unlisted;
-        let loss =
-            found.passed_over.iter().find(|passed_over| passed_over.is_loss()).map(ToString::to_string);
+        let listed = (found.passed_over.len() + found.lost.len()) as u64;
+        let passed_over = listed + found.passed_over_unlisted + found.lost_unlisted;
+        let loss = found.lost.first().map(ToString::to_string);
         return Err(InputError { path, source: CaptureError::NoCaptureInside { passed_over, loss } });
     }
     Ok(found)
@@ -291,11 +301,16 @@ impl Search {
 
     fn pass_over(&mut self, path: &Path, reason: PassedOverReason) {
         let passed_over = PassedOver { path: path.to_owned(), reason };
-        self.found.has_losses |= passed_over.is_loss();
-        if self.found.passed_over.len() < MAX_PASSED_OVER_LISTED {
-            self.found.passed_over.push(passed_over);
+        let found = &mut self.found;
+        let (listed, unlisted) = if passed_over.is_loss() {
+            (&mut found.lost, &mut found.lost_unlisted)
         } else {
-            self.found.passed_over_unlisted += 1;
+            (&mut found.passed_over, &mut found.passed_over_unlisted)
+        };
+        if listed.len() < MAX_PASSED_OVER_LISTED {
+            listed.push(passed_over);
+        } else {
+            *unlisted += 1;
         }
     }
 
@@ -335,7 +350,7 @@ mod tests {
         assert!(
             found.passed_over[0].to_string().ends_with("empty: is no capture: it looks like an empty file")
         );
-        assert!(!found.has_losses);
+        assert!(found.lost.is_empty());
     }
 
     #[test]
@@ -384,13 +399,14 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a.pcap"), capture()).unwrap();
         fs::write(at("log.xz"), b"\xfd7zXZ\0....").unwrap();
-        assert!(!expand([folder.path()]).unwrap().has_losses);
+        assert!(expand([folder.path()]).unwrap().lost.is_empty());
         fs::write(at("b.pcap.xz"), b"\xfd7zXZ\0....").unwrap();
-        assert!(expand([folder.path()]).unwrap().has_losses);
+        assert_eq!(expand([folder.path()]).unwrap().lost.len(), 1);
         fs::remove_file(at("b.pcap.xz")).unwrap();
         fs::write(at("cut.pcap"), &capture()[..20]).unwrap();
         let found = expand([folder.path()]).unwrap();
-        assert!(found.has_losses);
+        assert_eq!(found.lost.iter().map(PassedOver::reason).collect::<Vec<_>>(), ["header_cut_off"]);
+        assert_eq!(found.passed_over.len(), 1);
         assert_eq!(names(&found), ["a.pcap"]);
     }
 
@@ -408,8 +424,7 @@ mod tests {
         symlink(at("nowhere"), at("dangling")).unwrap();
         let found = expand([folder.path()]).unwrap();
         assert_eq!(names(&found), ["a.pcap"]);
-        assert!(found.has_losses);
-        assert_eq!(found.passed_over.len(), 2);
+        assert_eq!(found.lost.len(), 2);
     }
 
     #[test]
@@ -424,8 +439,7 @@ mod tests {
         fs::write(path.join("deep.pcap"), capture()).unwrap();
         let found = expand([folder.path()]).unwrap();
         assert_eq!(names(&found), ["top.pcap"]);
-        assert_eq!(found.passed_over.iter().map(PassedOver::reason).collect::<Vec<_>>(), ["too_deep"]);
-        assert!(found.has_losses);
+        assert_eq!(found.lost.iter().map(PassedOver::reason).collect::<Vec<_>>(), ["too_deep"]);
     }
 
     #[test]

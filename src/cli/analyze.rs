@@ -18,7 +18,7 @@ use crate::export::{
 };
 use crate::model::{Record, Severity};
 use crate::pipeline::{self, AnalyzeError, Job, Progress};
-use crate::telemetry::Accounts;
+use crate::telemetry::{Accounts, DamageNote};
 use crate::view::text::plain;
 use crate::view::{ReadProgress, Table, TableOptions};
 
@@ -34,7 +34,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     };
     let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
-    note_passed_over(&found);
+    let lost = note_passed_over(&found);
     if let Some(wanted) = args.file() {
         let files = found.inputs.iter().filter_map(|input| match input {
             Input::File(path) => Some(&**path),
@@ -88,6 +88,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
     for damage in &accounts.damage {
         note(&damage.to_string());
     }
+    accounts.damage.extend(lost);
     redactor.apply_accounts(&mut accounts);
     // After the records: accounts are numbered as they appear in the input.
     match &mut report {
@@ -102,7 +103,7 @@ pub fn run(args: &Analyze) -> Result<Finished, Failure> {
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
-    } else if !accounts.damage.is_empty() || found.has_losses {
+    } else if !accounts.damage.is_empty() {
         Finished::Damaged
     } else {
         Finished::Done
@@ -135,12 +136,27 @@ pub(super) fn refuse_to_overwrite<'a>(
     Ok(())
 }
 
-/// Tells what of the folders is not read: what may have been a capture in full, the rest by a few examples.
-pub(super) fn note_passed_over(found: &Expanded) {
-    let others: Vec<_> = found.passed_over.iter().filter(|passed_over| !passed_over.is_loss()).collect();
-    for passed_over in found.passed_over.iter().filter(|passed_over| passed_over.is_loss()) {
-        note(&format!("passed over {passed_over}"));
+/// What in the folders should have been read and could not be, as all outputs tell it.
+pub(super) fn losses(found: &Expanded) -> Vec<DamageNote> {
+    let mut notes: Vec<DamageNote> = found
+        .lost
+        .iter()
+        .map(|lost| DamageNote { file: lost.path.display().to_string(), offset: None, what: lost.why() })
+        .collect();
+    // Some thousand files with nothing of each to be read: the last of those named stands for the rest.
+    if let Some(last) = notes.last_mut()
+        && found.lost_unlisted > 0
+    {
+        last.what.push_str(&format!("; and so it is, or the like, with {} more", found.lost_unlisted));
     }
+    notes
+}
+
+/// Tells what of the folders is not read: what should have been in full, which it gives, and the rest by a few examples.
+pub(super) fn note_passed_over(found: &Expanded) -> Vec<DamageNote> {
+    let others = &found.passed_over;
+    let lost = losses(found);
+    lost.iter().for_each(|lost| note(&format!("not read: {lost}")));
     let number = others.len() as u64 + found.passed_over_unlisted;
     if number > NAMED_PASSED_OVER as u64 {
         // The reason is worth a line where it may surprise, not in a folder with hundreds of other files.
@@ -150,6 +166,7 @@ pub(super) fn note_passed_over(found: &Expanded) {
     } else {
         others.iter().for_each(|other| note(&format!("passed over {other}")));
     }
+    lost
 }
 
 /// What the metrics are told of the configuration.

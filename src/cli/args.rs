@@ -44,7 +44,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (1, "cannot run: an input is missing, unreadable or no capture"),
     (2, "wrong usage or configuration"),
     (3, "done, and --fail-on was met"),
-    (4, "done, but part of an input was damaged or of an unsupported link type"),
+    (4, "done, but part of an input was damaged, could not be read or is of an unsupported link type"),
     (130, "stopped by a signal; what was read until then is reported"),
 ];
 
@@ -90,7 +90,7 @@ pub enum Command {
     Man,
 }
 
-/// `watch`.
+/// The arguments of `ddbwatch watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
     /// Interface to watch, by name or pattern (`vti*`), or `any`, which leaves out the loopback; may be given more than once
@@ -143,14 +143,14 @@ pub enum LogLevel {
     Debug,
 }
 
-/// `analyze`.
+/// The arguments of `ddbwatch analyze`.
 #[derive(Debug, Args)]
 pub struct Analyze {
     /// Captures, folders of captures, or - for standard input (pcap, pcapng; plain, gzip, zstd)
     #[arg(required = true, value_name = "CAPTURE", value_hint = ValueHint::AnyPath)]
     pub captures: Vec<PathBuf>,
 
-    /// What to write
+    /// Format of what is written
     #[arg(long, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     pub format: Format,
 
@@ -158,7 +158,7 @@ pub struct Analyze {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
-    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    /// With --format parquet: files by date and region below the folder that -o names, new or empty (Hive)
     #[arg(long, requires = "output")]
     pub partition: bool,
 
@@ -191,14 +191,14 @@ pub struct Analyze {
     pub redact: Option<Switch>,
 }
 
-/// `report`.
+/// The arguments of `ddbwatch report`.
 #[derive(Debug, Args)]
 pub struct Report {
     /// Recorded flows, folders of them (*.jsonl, also .gz and .zst), or - for standard input
     #[arg(required = true, value_name = "RECORDS", value_hint = ValueHint::AnyPath)]
     pub records: Vec<PathBuf>,
 
-    /// What to write
+    /// Format of what is written
     #[arg(long, value_enum, default_value_t = ReportFormat::Html, value_name = "FORMAT")]
     pub format: ReportFormat,
 
@@ -206,7 +206,7 @@ pub struct Report {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
 
-    /// With --format parquet: files by date and region below the folder that -o names (Hive)
+    /// With --format parquet: files by date and region below the folder that -o names, new or empty (Hive)
     #[arg(long, requires = "output")]
     pub partition: bool,
 
@@ -227,7 +227,7 @@ pub struct Report {
     pub redact: Option<Switch>,
 }
 
-/// `top`.
+/// The arguments of `ddbwatch top`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Keys:
@@ -302,7 +302,7 @@ pub enum Switch {
     Off,
 }
 
-/// `check`.
+/// The arguments of `ddbwatch check`.
 #[derive(Debug, Args)]
 pub struct Check {
     /// Configuration file (TOML); without one the defaults are printed
@@ -310,7 +310,7 @@ pub struct Check {
     pub config: Option<PathBuf>,
 }
 
-/// `explain`.
+/// The arguments of `ddbwatch explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
     /// A rule id such as tls_version_too_low, or a host name
@@ -318,7 +318,7 @@ pub struct Explain {
     pub subject: String,
 }
 
-/// `profiles`.
+/// The arguments of `ddbwatch profiles`.
 #[derive(Debug, Args)]
 pub struct Profiles {
     /// Print all of this profile
@@ -329,7 +329,7 @@ pub struct Profiles {
     pub config: Option<PathBuf>,
 }
 
-/// `doctor`.
+/// The arguments of `ddbwatch doctor`.
 #[cfg(target_os = "linux")]
 #[derive(Debug, Args)]
 pub struct Doctor {
@@ -338,7 +338,7 @@ pub struct Doctor {
     pub interfaces: Vec<String>,
 }
 
-/// `completions`.
+/// The arguments of `ddbwatch completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
     /// Which shell
@@ -347,14 +347,14 @@ pub struct Completions {
 }
 
 impl Analyze {
-    /// What `-o` names, where that is not standard output.
+    /// The file to write, or `None` for standard output (`-o -`, or no `-o`).
     pub fn file(&self) -> Option<&Path> {
         file(self.output.as_deref())
     }
 }
 
 impl Report {
-    /// What `-o` names, where that is not standard output.
+    /// The file to write, or `None` for standard output (`-o -`, or no `-o`).
     pub fn file(&self) -> Option<&Path> {
         file(self.output.as_deref())
     }

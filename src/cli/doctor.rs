@@ -14,7 +14,7 @@ use crate::config::Metrics;
 use crate::host::links::{self, HostLink, Selection};
 use crate::host::privileges::{self, Capability};
 use crate::host::{forwarding, routes, sandbox, statistics};
-use crate::view::{Check, Checklist, State, TableOptions};
+use crate::view::{Check, Checklist, Remedy, State, TableOptions};
 
 /// Interfaces that get a line without being asked for; more do not fit on a screen.
 const MAX_LINKS: usize = 6;
@@ -42,7 +42,7 @@ pub fn run(args: &Doctor) -> Result<Finished, Failure> {
     stdout.flush()?;
     if !works {
         return Err(Failure::CannotRun(anyhow::anyhow!(
-            "no back-end works here as {}; the arrows above say what to do",
+            "no back-end works here as {}; what stands below each says what to do",
             privileges::user_name()
         )));
     }
@@ -67,14 +67,14 @@ impl Program {
     }
 
     /// The command that gives the program capabilities.
-    fn grant(&self, capabilities: &[Capability]) -> String {
+    fn grant(&self, capabilities: &[Capability]) -> Remedy {
         let names: Vec<String> =
             capabilities.iter().map(|capability| capability.to_string().to_lowercase()).collect();
-        format!("sudo setcap {}+ep {}", names.join(","), self.path)
+        Remedy::Command(format!("sudo setcap {}+ep {}", names.join(","), self.path))
     }
 }
 
-fn check(state: State, label: &str, text: impl Into<String>, remedy: Option<String>) -> Check {
+fn check(state: State, label: &str, text: impl Into<String>, remedy: Option<Remedy>) -> Check {
     Check { state, label: label.to_owned(), text: text.into(), remedy }
 }
 
@@ -90,7 +90,7 @@ fn host(list: &mut Checklist) {
         Some(_) => (
             State::Warning,
             format!("Linux {release}; the eBPF back-end is made for 5.15 and newer"),
-            Some("use --backend afpacket".to_owned()),
+            Some(Remedy::Advice("use --backend afpacket".to_owned())),
         ),
         None => (State::Warning, format!("Linux {release}, whose version is not understood"), None),
     };
@@ -127,7 +127,9 @@ fn clock() -> Check {
             State::Warning,
             "clock",
             format!("nothing keeps it in step (source {source}); times and certificate dates may be wrong"),
-            Some("sudo timedatectl set-ntp true   (on EC2: chronyd with 169.254.169.123)".to_owned()),
+            Some(Remedy::Command(
+                "sudo timedatectl set-ntp true   # on EC2: chronyd with 169.254.169.123".to_owned(),
+            )),
         ),
         Err(error) => check(State::Note, "clock", format!("cannot be asked: {error}"), None),
     }
@@ -157,7 +159,8 @@ fn back_ends(list: &mut Checklist, program: &Program) -> bool {
 /// How that back-end is, and whether capabilities could make it work or do so.
 fn ebpf() -> (Check, bool) {
     let release = release();
-    let unsupported = |why| check(State::Bad, "ebpf", why, Some("use --backend afpacket".to_owned()));
+    let unsupported =
+        |why| check(State::Bad, "ebpf", why, Some(Remedy::Advice("use --backend afpacket".to_owned())));
     // Of a version that is not understood nothing is known but what the kernel says of the program.
     let version = version(&release).unwrap_or(EBPF);
     if version < EBPF {
@@ -285,7 +288,7 @@ fn interfaces(list: &mut Checklist, args: &Doctor) -> bool {
                 State::Bad,
                 name,
                 "there is no such interface (now)",
-                Some("ip -brief link".to_owned()),
+                Some(Remedy::Command("ip -brief link".to_owned())),
             ));
         }
     }
@@ -339,7 +342,7 @@ fn interface(link: &HostLink, lost: &[(&'static str, u64)]) -> Check {
             State::Bad,
             &link.name,
             format!("is down ({})", facts.join(", ")),
-            Some(format!("sudo ip link set {} up", link.name)),
+            Some(Remedy::Command(format!("sudo ip link set {} up", link.name))),
         );
     }
     if lost.is_empty() {
@@ -378,7 +381,9 @@ fn surroundings(list: &mut Checklist) {
             State::Warning,
             "files, ports",
             format!("not walled off: {why}"),
-            Some("boot with lsm=landlock,… (see /sys/kernel/security/lsm); it works without".to_owned()),
+            Some(Remedy::Advice(
+                "boot with lsm=landlock,… (see /sys/kernel/security/lsm); it works without".to_owned(),
+            )),
         ),
     });
     list.add(if sandbox::has_seccomp() {
@@ -400,7 +405,10 @@ fn surroundings(list: &mut Checklist) {
             State::Warning,
             "user",
             format!("there is no user {}; it would run as nobody", privileges::DEFAULT_USER),
-            Some(format!("sudo useradd --system --shell /usr/sbin/nologin {}", privileges::DEFAULT_USER)),
+            Some(Remedy::Command(format!(
+                "sudo useradd --system --shell /usr/sbin/nologin {}",
+                privileges::DEFAULT_USER
+            ))),
         )
     });
     list.add(service());
@@ -418,7 +426,7 @@ fn service() -> Check {
             State::Note,
             "systemd",
             format!("ddbwatch.service is {}", if state.is_empty() { "not there" } else { &state }),
-            Some("sudo systemctl enable --now ddbwatch".to_owned()),
+            Some(Remedy::Command("sudo systemctl enable --now ddbwatch".to_owned())),
         ),
         Err(_) => check(State::Note, "systemd", "cannot be asked", None),
     }
@@ -431,7 +439,10 @@ fn port(address: SocketAddr) -> Check {
             State::Warning,
             "metrics",
             format!("{address} cannot be listened on: {error}"),
-            Some(format!("ss -ltnp 'sport = :{}'   or another [metrics] listen", address.port())),
+            Some(Remedy::Command(format!(
+                "ss -ltnp 'sport = :{}'   # or another [metrics] listen",
+                address.port()
+            ))),
         ),
     }
 }
@@ -491,8 +502,8 @@ mod tests {
         assert!(lossy.text.ends_with("lost before any capture: rx_dropped 3"), "{}", lossy.text);
         let down = interface(&HostLink { is_up: false, ..link.clone() }, &[]);
         assert_eq!(
-            (down.state, down.remedy.as_deref()),
-            (State::Bad, Some("sudo ip link set no-such-if0 up"))
+            (down.state, down.remedy),
+            (State::Bad, Some(Remedy::Command("sudo ip link set no-such-if0 up".to_owned())))
         );
         let strange = interface(&HostLink { hardware: 32, ..link }, &[]);
         assert_eq!(strange.state, State::Bad);
@@ -504,7 +515,7 @@ mod tests {
         let program = Program { path: "/usr/bin/ddbwatch".to_owned() };
         assert_eq!(
             program.grant(privileges::needed("ebpf")),
-            "sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep /usr/bin/ddbwatch"
+            Remedy::Command("sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep /usr/bin/ddbwatch".to_owned())
         );
     }
 

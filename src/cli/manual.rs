@@ -7,6 +7,28 @@ use clap_mangen::Man;
 
 use super::args::EXIT_CODES;
 
+/// What of the environment is looked at.
+const ENVIRONMENT: &[(&str, &str)] = &[
+    ("NO_COLOR", "Where it is set and not empty: no colour, unless --color asks for it."),
+    (
+        "COLUMNS, LINES",
+        "The size of a table, and of the one picture of top, where it is not to be that of the terminal.",
+    ),
+    ("LC_ALL, LC_CTYPE, LANG", "Without UTF-8 in the first that is set, tables are drawn in ASCII."),
+    ("TERM", "Where it is empty or dumb, top writes one picture as text."),
+    (
+        "NOTIFY_SOCKET, WATCHDOG_USEC",
+        "Of systemd: watch tells it that it is ready, how it goes, and that it is alive.",
+    ),
+];
+
+/// The files of a daemon as it is installed; none is read that is not named by an option or in the configuration.
+const FILES: &[(&str, &str)] = &[
+    ("/etc/ddbwatch/ddbwatch.toml", "The configuration of the service ddbwatch.service."),
+    ("/var/log/ddbwatch/flows.jsonl", "Its records; flows.jsonl.1 and so on are older ones."),
+    ("FILE.partial", "What -o FILE names, until it is complete, or of a run that was stopped."),
+];
+
 /// The page, as troff reads it.
 ///
 /// # Errors
@@ -26,6 +48,12 @@ pub fn page(mut command: Command) -> io::Result<Vec<u8>> {
     page.extend(b".SH \"EXIT STATUS\"\n");
     for (code, meaning) in EXIT_CODES {
         page.extend(format!(".TP\n\\fB{code}\\fR\n{}\n", escaped(meaning)).into_bytes());
+    }
+    for (heading, entries) in [("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)] {
+        page.extend(format!(".SH {heading}\n").into_bytes());
+        for (name, meaning) in entries {
+            page.extend(format!(".TP\n\\fB{}\\fR\n{}\n", escaped(name), escaped(meaning)).into_bytes());
+        }
     }
     whole.render_version_section(&mut page)?;
     Ok(page)
@@ -60,16 +88,27 @@ fn section(command: &Command) -> io::Result<String> {
     Ok(parts.concat())
 }
 
-/// The synopsis with the values that options take, which the generator leaves out.
+/// The synopsis with the values that options take and a sign of what may be given again, which the generator leaves out.
 fn with_values(command: &Command, synopsis: String) -> String {
     let with_value = command.get_arguments().filter(|argument| argument.get_action().takes_values());
     with_value.fold(synopsis, |synopsis, argument| {
-        let (Some(long), Some([value, ..])) = (argument.get_long(), argument.get_value_names()) else {
-            return synopsis;
+        let Some([value, ..]) = argument.get_value_names() else { return synopsis };
+        let again = if is_taken_again(argument) { "..." } else { "" };
+        let Some(long) = argument.get_long() else {
+            let value = format!("\\fI{}\\fR", escaped(value));
+            return [('<', '>'), ('[', ']')].into_iter().fold(synopsis, |synopsis, (open, close)| {
+                let place = format!("{open}{value}{close}");
+                synopsis.replacen(&place, &format!("{place}{again}"), 1)
+            });
         };
         let option = format!("\\fB\\-\\-{}\\fR", escaped(long));
-        synopsis.replacen(&format!("{option}]"), &format!("{option} \\fI{}\\fR]", escaped(value)), 1)
+        synopsis.replacen(&format!("{option}]"), &format!("{option} \\fI{}\\fR]{again}", escaped(value)), 1)
     })
+}
+
+/// Whether more than one value is taken, at once or by repetition.
+fn is_taken_again(argument: &clap::Arg) -> bool {
+    matches!(argument.get_action(), clap::ArgAction::Append)
 }
 
 /// As troff takes it for text: no line of ours begins with a dot or a quotation mark.

@@ -1,5 +1,6 @@
-//! Where the data goes: standard output, or a file that appears only when it is complete.
+//! Where the data goes: standard output, or a file or folder that appears only when it is complete.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,10 @@ pub enum Output {
         wanted: PathBuf,
     },
     /// A device or pipe: written to directly.
-    Special(BufWriter<File>),
+    Special {
+        writer: BufWriter<File>,
+        path: PathBuf,
+    },
 }
 
 /// The name of a file that is not complete. It is taken away, and with it the room on a full disk, unless
@@ -35,6 +39,9 @@ impl Drop for Partial {
         }
     }
 }
+
+/// What standard output is called in errors.
+const STDOUT: &str = "standard output";
 
 /// No more than what the writers of records gather: what they hand over is then not copied once more.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -55,7 +62,8 @@ impl Output {
         if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
             let file = File::options().write(true).open(wanted);
             let file = file.with_context(|| format!("{}: cannot be opened for writing", wanted.display()))?;
-            return Ok(Self::Special(BufWriter::with_capacity(BUFFER_BYTES, file)));
+            let writer = BufWriter::with_capacity(BUFFER_BYTES, file);
+            return Ok(Self::Special { writer, path: wanted.to_owned() });
         }
         anyhow::ensure!(
             wanted.file_name().is_some() && !wanted.is_dir(),
@@ -82,16 +90,108 @@ impl Output {
     /// Those of writing and renaming.
     pub fn finish(self, is_complete: bool) -> io::Result<()> {
         match self {
-            Self::Stdout(mut writer) => writer.flush(),
-            Self::Special(mut writer) => writer.flush(),
+            mut direct @ (Self::Stdout(_) | Self::Special { .. }) => direct.flush(),
             Self::File { mut writer, mut partial, wanted } => {
-                writer.flush()?;
+                writer.flush().map_err(|error| named(&partial.path, &error))?;
                 if is_complete {
-                    fs::rename(&partial.path, wanted)?;
+                    fs::rename(&partial.path, &wanted).map_err(|error| named(&wanted, &error))?;
                 }
                 partial.is_kept = true;
                 Ok(())
             }
+        }
+    }
+}
+
+/// What a folder is called inside the wanted one, until it is complete. Readers of such folders pass over names like that.
+const STAGING: &str = ".partial";
+
+/// A folder that is filled out of sight. Its name is taken away, with all below, unless the folder was put in its place
+/// or is to be left.
+pub struct Staging {
+    path: PathBuf,
+    wanted: PathBuf,
+    /// The wanted folder was there, and may be a file system of its own: what is below moves, one by one.
+    is_inside: bool,
+    is_kept: bool,
+    /// Held as long as this run fills it.
+    _lock: Option<File>,
+}
+
+impl Staging {
+    /// A folder to fill for `wanted`, which must be new or empty, so that nothing of an earlier run is read with it.
+    /// `is_ours` tells by its name what an earlier run that was stopped may have left, and what is taken away.
+    ///
+    /// # Errors
+    /// Where the folder holds something or cannot be made, or another run fills it.
+    pub fn begin(wanted: &Path, is_ours: fn(&OsStr) -> bool) -> anyhow::Result<Self> {
+        let wanted = behind_links(wanted);
+        let listed = |path: &Path| {
+            let entries: io::Result<Vec<OsString>> =
+                fs::read_dir(path).and_then(|entries| entries.map(|one| Ok(one?.file_name())).collect());
+            entries.with_context(|| format!("{}: cannot be listed", path.display()))
+        };
+        let is_inside = wanted.exists();
+        if is_inside {
+            anyhow::ensure!(
+                listed(&wanted)?.iter().all(|name| name == STAGING),
+                "{}: is not empty; name a new folder for -o, or empty this one",
+                wanted.display()
+            );
+        }
+        let path = if is_inside { wanted.join(STAGING) } else { partial_of(&wanted) };
+        fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
+        // A system that opens or locks no folders is no reason to write nothing.
+        let lock = File::open(&path).ok();
+        if let Some(file) = &lock
+            && (matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || !is_named(file, &path))
+        {
+            anyhow::bail!(
+                "{}: another run is writing it; let it end, or name another folder for -o",
+                path.display()
+            );
+        }
+        for name in listed(&path)? {
+            let left = path.join(&name);
+            anyhow::ensure!(is_ours(&name), "{}: is in the way; take it away", left.display());
+            fs::remove_dir_all(&left).with_context(|| format!("{}: cannot be taken away", left.display()))?;
+        }
+        Ok(Self { path, wanted, is_inside, is_kept: false, _lock: lock })
+    }
+
+    /// Where to write until it is complete.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the folder in its place, or leaves it where it is if it is not complete.
+    ///
+    /// # Errors
+    /// Those of renaming.
+    pub fn finish(mut self, is_complete: bool) -> io::Result<()> {
+        self.is_kept = !is_complete;
+        if !is_complete {
+            return Ok(());
+        }
+        let failed = |error: io::Error| named(&self.wanted, &error);
+        if self.is_inside {
+            for entry in fs::read_dir(&self.path).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                fs::rename(entry.path(), self.wanted.join(entry.file_name())).map_err(failed)?;
+            }
+            return Ok(());
+        }
+        fs::rename(&self.path, &self.wanted).map_err(failed)?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // As with a file: what went wrong is told already.
+            let _ = fs::remove_dir_all(&self.path);
         }
     }
 }
@@ -144,9 +244,10 @@ fn behind_links(wanted: &Path) -> PathBuf {
     if is_link && let Ok(target) = wanted.canonicalize() { target } else { wanted.to_owned() }
 }
 
-/// What was left of an output that is not complete.
+/// What was left of an output that is not complete, file or folder.
 pub fn left_of(wanted: &Path) -> Option<PathBuf> {
-    Some(partial_of(&behind_links(wanted))).filter(|partial| partial.is_file())
+    let wanted = behind_links(wanted);
+    [partial_of(&wanted), wanted.join(STAGING)].into_iter().find(|partial| partial.exists())
 }
 
 /// Where the output is written until it is complete.
@@ -176,18 +277,30 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
+/// An error of writing, with what was written to: a full disk is not found without it.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+impl Output {
+    /// The place and what is written to it.
+    fn parts(&mut self) -> (&Path, &mut dyn Write) {
+        match self {
+            Self::Stdout(writer) => (Path::new(STDOUT), writer),
+            Self::File { writer, partial, .. } => (&partial.path, writer),
+            Self::Special { writer, path } => (path, writer),
+        }
+    }
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stdout(writer) => writer.write(bytes),
-            Self::File { writer, .. } | Self::Special(writer) => writer.write(bytes),
-        }
+        let (path, writer) = self.parts();
+        writer.write(bytes).map_err(|error| named(path, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stdout(writer) => writer.flush(),
-            Self::File { writer, .. } | Self::Special(writer) => writer.flush(),
-        }
+        let (path, writer) = self.parts();
+        writer.flush().map_err(|error| named(path, &error))
     }
 }

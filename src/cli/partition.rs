@@ -6,9 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
-use super::output::Output;
+use super::output::{Output, Staging};
 use crate::export::{Parquet, Sink};
 use crate::model::Record;
 use crate::telemetry::Accounts;
@@ -22,6 +20,9 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 /// What Hive calls a value that is not there.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// What the names of the upper folders begin with.
+const DATE: &str = "date=";
+
 /// Longest value in a folder's name.
 const MAX_VALUE_LETTERS: usize = 64;
 
@@ -32,28 +33,22 @@ struct Part {
 
 /// Parquet files by date and region.
 pub struct Partitioned {
-    folder: PathBuf,
     open: BTreeMap<PathBuf, Part>,
     /// Files begun in each folder.
     begun: BTreeMap<PathBuf, u32>,
     records: u64,
+    /// The last to go: what is open is below it.
+    staging: Staging,
 }
 
 impl Partitioned {
-    /// Files below `folder`, which must be new or empty, so that nothing of an earlier run is read with it.
+    /// Files below `folder`, which must be new or empty, and gets them when they are complete.
     ///
     /// # Errors
     /// Where the folder holds something or cannot be made.
     pub fn new(folder: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
-        let mut entries =
-            fs::read_dir(folder).with_context(|| format!("{}: cannot be listed", folder.display()))?;
-        anyhow::ensure!(
-            entries.next().is_none(),
-            "{}: is not empty; name a new folder for -o, or empty this one",
-            folder.display()
-        );
-        Ok(Self { folder: folder.to_owned(), open: BTreeMap::new(), begun: BTreeMap::new(), records: 0 })
+        let staging = Staging::begin(folder, |name| name.to_string_lossy().starts_with(DATE))?;
+        Ok(Self { open: BTreeMap::new(), begun: BTreeMap::new(), records: 0, staging })
     }
 
     pub fn record(&mut self, record: &Record) -> io::Result<()> {
@@ -78,7 +73,7 @@ impl Partitioned {
     }
 
     fn begin(&mut self, place: &Path) -> io::Result<Parquet<Output>> {
-        let folder = self.folder.join(place);
+        let folder = self.staging.path().join(place);
         fs::create_dir_all(&folder)?;
         let number = self.begun.entry(place.to_owned()).or_default();
         let file = folder.join(format!("part-{number}.parquet"));
@@ -93,18 +88,19 @@ impl Partitioned {
         }
         let oldest = self.open.iter().min_by_key(|(_, part)| part.last_record);
         let Some(place) = oldest.map(|(place, _)| place.clone()) else { return Ok(()) };
-        self.open.remove(&place).map_or(Ok(()), |part| end(part.sink, true))
+        self.open.remove(&place).map_or(Ok(()), |part| end(part.sink))
     }
 
-    /// Writes out what is left; the files that are open are put in their places where they are complete.
+    /// Writes out what is left; the folders are put in their places where they are complete.
     pub fn finish(self, is_complete: bool) -> io::Result<()> {
-        self.open.into_values().try_for_each(|part| end(part.sink, is_complete))
+        self.open.into_values().try_for_each(|part| end(part.sink))?;
+        self.staging.finish(is_complete)
     }
 }
 
-fn end(mut sink: Parquet<Output>, is_complete: bool) -> io::Result<()> {
+fn end(mut sink: Parquet<Output>) -> io::Result<()> {
     sink.finish(&Accounts::default())?;
-    sink.into_inner().finish(is_complete)
+    sink.into_inner().finish(true)
 }
 
 /// `date=…/region=…`
@@ -112,7 +108,7 @@ fn place(record: &Record) -> PathBuf {
     let time = record.timestamp.to_string();
     let date = time.split('T').next().unwrap_or_default();
     let region = record.endpoint.region.as_deref().map_or(NO_VALUE.to_owned(), escaped);
-    PathBuf::from(format!("date={date}")).join(format!("region={region}"))
+    PathBuf::from(format!("{DATE}{date}")).join(format!("region={region}"))
 }
 
 /// As Hive writes a value in a path: whatever is not harmless as `%NN`.
@@ -131,6 +127,7 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::sample;
 
     #[test]
     fn lets_no_value_leave_its_folder() {
@@ -140,11 +137,59 @@ mod tests {
         assert!(escaped(&"é".repeat(500)).len() <= 3 * MAX_VALUE_LETTERS);
     }
 
+    /// What is below a folder, by name.
+    fn below(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn filled(folder: &Path) -> Partitioned {
+        let mut lake = Partitioned::new(folder).unwrap();
+        sample::all().iter().for_each(|record| lake.record(record).unwrap());
+        lake
+    }
+
     #[test]
     fn refuses_a_folder_with_something_in_it() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Partitioned::new(folder.path()).is_ok());
         fs::write(folder.path().join("x"), "").unwrap();
         assert!(Partitioned::new(folder.path()).is_err());
+        assert_eq!(below(folder.path()), ["x"]);
+    }
+
+    #[test]
+    fn appears_only_when_it_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, empty) = (folder.path().join("new"), folder.path().join("empty"));
+        fs::create_dir(&empty).unwrap();
+        for wanted in [&new, &empty] {
+            let lake = filled(wanted);
+            assert!(!wanted.exists() || below(wanted) == [".partial"]);
+            assert!(Partitioned::new(wanted).is_err(), "another run fills it");
+            // As where a disk is full: nothing is left.
+            drop(lake);
+            assert!(!wanted.exists() || below(wanted).is_empty());
+            // Stopped by the user: it is left under its other name, and in nobody's way.
+            filled(wanted).finish(false).unwrap();
+            assert!(!wanted.exists() || below(wanted) == [".partial"]);
+            filled(wanted).finish(true).unwrap();
+            assert!(below(wanted).iter().all(|name| name.starts_with(DATE)) && !below(wanted).is_empty());
+        }
+        assert_eq!(below(folder.path()), ["empty", "new"]);
+    }
+
+    #[test]
+    fn takes_nothing_away_that_is_not_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = folder.path().join("lake.partial");
+        fs::create_dir(&others).unwrap();
+        fs::write(others.join("precious"), "").unwrap();
+        assert!(Partitioned::new(&folder.path().join("lake")).is_err());
+        assert_eq!(below(&others), ["precious"]);
     }
 }

@@ -24,8 +24,9 @@ use crate::telemetry::Accounts;
 /// As much as a record may have, several times.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What the zstd tool itself allows unless told otherwise.
-const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+/// The largest window a zstd file of records may ask for, as a power of two: the 128 MiB that the zstd tool itself allows, and
+/// `--long` uses. Captures get less, because many of them are read at once; of records it is one file after the other.
+const MAX_WINDOW_LOG_OF_RECORDS: u32 = 27;
 
 /// The most files of one run: an hour each for ten years.
 const MAX_FILES: usize = 100_000;
@@ -40,7 +41,14 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let config = configured(args.config.as_deref(), &command_line)?;
     let files = expand(&args.records).map_err(Failure::CannotRun)?;
     if let Some(wanted) = args.file() {
-        refuse_to_overwrite(wanted, files.iter().map(|file| &**file), args.config.as_deref(), &config)?;
+        let inputs = files.iter().map(|given| &*given.path);
+        refuse_to_overwrite(wanted, inputs, args.config.as_deref(), &config)?;
+    }
+    if let Some(capture) = files.iter().find(|given| given.is_named && capture::is_capture(&given.path)) {
+        return Err(Failure::CannotRun(anyhow!(
+            "{}: is a capture; `ddbwatch analyze` reads it, and `ddbwatch analyze --format html` makes this report of it",
+            capture.path.display()
+        )));
     }
     if args.partition && (args.format != ReportFormat::Parquet || args.file().is_none()) {
         return Err(Failure::Usage(anyhow!("--partition needs --format parquet, and a folder for -o")));
@@ -60,7 +68,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let mut total = ReadingCounts::default();
     let mut inputs = Vec::new();
     let mut accounts = Accountholders::default();
-    for path in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
+    for Given { path, is_named } in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let mut fact = if is_standard_input(path) {
             InputFact { name: "standard input".to_owned(), content: None }
         } else {
@@ -76,7 +84,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             continue;
         }
         accounts.begin_input();
-        let counts = read(path, &stop, &mut |mut record| {
+        let counts = read(path, *is_named, &stop, &mut |mut record| {
             accounts.meet(&record);
             if is_judged_anew {
                 judge_anew(&mut record, &config.policy);
@@ -99,9 +107,14 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         total.judged_anew = total.records;
     }
     let is_stopped = stop.load(Ordering::Relaxed);
+    total.is_cut_short = is_stopped;
+    if total.lines == 0 && total.broken > 0 && !is_stopped {
+        return Err(Failure::CannotRun(anyhow!("nothing of the records given could be read")));
+    }
     if total.records == 0 && total.refused > 0 && !is_stopped {
         return Err(Failure::CannotRun(anyhow!(
-            "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them"
+            "no record was found: `ddbwatch analyze --format jsonl` and `ddbwatch watch` write them, and captures are read by \
+             `ddbwatch analyze`"
         )));
     }
     if let Writer::Html(report) = &mut writer {
@@ -113,7 +126,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         Finished::Interrupted
     } else if args.fail_on.is_some_and(|limit| worst >= Some(limit)) {
         Finished::Failing
-    } else if total.refused + total.torn > 0 {
+    } else if total.refused + total.torn + total.broken > 0 {
         Finished::Damaged
     } else {
         Finished::Done
@@ -214,6 +227,7 @@ const fn add(total: &mut ReadingCounts, counts: ReadingCounts) {
     total.records += counts.records;
     total.torn += counts.torn;
     total.refused += counts.refused;
+    total.broken += counts.broken;
     total.unknown_keys += counts.unknown_keys;
 }
 
@@ -221,12 +235,19 @@ fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// A file to be read.
+struct Given {
+    path: PathBuf,
+    /// Named itself, not found in a folder: it has to be there for this user.
+    is_named: bool,
+}
+
 /// Files as given, and those of folders by name.
-fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<Given>> {
     let mut files = Vec::new();
     for path in paths {
         if is_standard_input(path) || !path.is_dir() {
-            files.push(path.clone());
+            files.push(Given { path: path.clone(), is_named: true });
             continue;
         }
         let entries = fs::read_dir(path).with_context(|| format!("{}: cannot be listed", path.display()))?;
@@ -238,7 +259,7 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             .collect();
         found.sort();
         anyhow::ensure!(!found.is_empty(), "{}: no file of this folder is named *.jsonl", path.display());
-        files.extend(found);
+        files.extend(found.into_iter().map(|path| Given { path, is_named: false }));
     }
     anyhow::ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files are too many for one report");
     Ok(files)
@@ -259,6 +280,7 @@ fn is_named_as_records(path: &Path) -> bool {
 /// Gives every record of one file, until `stop` is set; what is no record is told and counted.
 fn read(
     path: &Path,
+    is_named: bool,
     stop: &Arc<AtomicBool>,
     give: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<ReadingCounts, Failure> {
@@ -268,7 +290,12 @@ fn read(
     let is_stopped = || stop.load(Ordering::Relaxed);
     let stored = match open(path, stop) {
         Err(_) if is_stopped() => return Ok(ReadingCounts::default()),
-        opened => opened.map_err(cannot)?,
+        Err(error) if is_named => return Err(cannot(error)),
+        Err(error) => {
+            note(&format!("{}: cannot be read: {error}", path.display()));
+            return Ok(ReadingCounts { broken: 1, ..ReadingCounts::default() });
+        }
+        Ok(stored) => stored,
     };
     let mut reader = Reader::new(stored);
     let mut broken = 0;
@@ -277,16 +304,16 @@ fn read(
             Err(_) if is_stopped() => break,
             Ok(Some(record)) => give(record)?,
             Ok(None) => break,
-            Err(error) if reader.counts().lines == 0 => return Err(cannot(error)),
             Err(error) => {
-                note(&format!("{}: ends early: {error}", path.display()));
+                let what = if reader.counts().lines == 0 { "cannot be read" } else { "ends early" };
+                note(&format!("{}: {what}: {error}", path.display()));
                 broken = 1;
                 break;
             }
         }
     }
     let mut counts = reader.counts();
-    counts.torn += broken;
+    counts.broken = broken;
     if let Some((line, refusal)) = reader.first_refused() {
         note(&format!(
             "{}: line {line} is no record: {refusal} ({} such lines)",
@@ -294,7 +321,7 @@ fn read(
             counts.refused
         ));
     }
-    if counts.torn > broken {
+    if counts.torn > 0 {
         note(&format!("{}: the last line has no end and is left out", path.display()));
     }
     Ok(counts)
@@ -316,7 +343,7 @@ fn open(path: &Path, stop: &Arc<AtomicBool>) -> io::Result<Box<dyn BufRead>> {
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
-            decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+            decoder.window_log_max(MAX_WINDOW_LOG_OF_RECORDS)?;
             Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
         }
         _ => stored,

@@ -55,7 +55,7 @@ fn read(args: &Args) -> Result<(String, Picture, Finished), Failure> {
     let command_line = CommandLine { profile: args.profile.clone(), ..CommandLine::default() };
     let config = Arc::new(configured(args.config.as_deref(), &command_line)?);
     let found = capture::expand(&args.captures).map_err(|error| Failure::CannotRun(error.into()))?;
-    note_passed_over(&found);
+    let lost = note_passed_over(&found);
     let bar = Bar(ReadProgress::new(found.total_bytes.unwrap_or(0), io::stderr().is_terminal()));
     let stop = interrupted()?;
     let mut inputs: Vec<String> = found.inputs.iter().map(capture::Input::name).collect();
@@ -79,6 +79,7 @@ fn read(args: &Args) -> Result<(String, Picture, Finished), Failure> {
         AnalyzeError::Output(error) => Failure::from(error),
         AnalyzeError::Input { .. } => Failure::CannotRun(error.into()),
     })?;
+    accounts.damage.extend(lost);
     redactor.apply_accounts(&mut accounts);
     for input in &mut inputs {
         *input = redactor.name(input).into_owned();
@@ -90,7 +91,7 @@ fn read(args: &Args) -> Result<(String, Picture, Finished), Failure> {
     let finished = if stop.load(Ordering::Relaxed) {
         note("stopped by a signal");
         Finished::Interrupted
-    } else if !accounts.damage.is_empty() || found.has_losses {
+    } else if !accounts.damage.is_empty() {
         Finished::Damaged
     } else {
         Finished::Done

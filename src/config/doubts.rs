@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::error::nearest;
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
 use crate::model::{Access, Entry, Severity};
@@ -50,6 +51,73 @@ fn hosts(resolved: &Resolved, doubts: &mut Vec<String>) {
     }
 }
 
+/// What the drivers of Linux call their kinds of links (`IFLA_INFO_KIND`).
+const LINK_KINDS: &[&str] = &[
+    "amt",
+    "bareudp",
+    "batadv",
+    "bond",
+    "bridge",
+    "can",
+    "dsa",
+    "dummy",
+    "erspan",
+    "geneve",
+    "gre",
+    "gretap",
+    "gtp",
+    "hsr",
+    "ifb",
+    "ip6erspan",
+    "ip6gre",
+    "ip6gretap",
+    "ip6tnl",
+    "ipip",
+    "ipoib",
+    "ipvlan",
+    "ipvtap",
+    "lowpan",
+    "macsec",
+    "macvlan",
+    "macvtap",
+    "netdevsim",
+    "netkit",
+    "nlmon",
+    "openvswitch",
+    "ovpn",
+    "pfcp",
+    "ppp",
+    "rmnet",
+    "sit",
+    "team",
+    "tun",
+    "vcan",
+    "veth",
+    "virt_wifi",
+    "vlan",
+    "vrf",
+    "vsockmon",
+    "vti",
+    "vti6",
+    "vxcan",
+    "vxlan",
+    "wireguard",
+    "wwan",
+    "xfrm",
+];
+
+/// Modules of others may have kinds of their own.
+fn link_kinds(rule: &PathRule, doubts: &mut Vec<String>) {
+    for kind in rule.link_kind.iter().filter(|kind| !LINK_KINDS.contains(&kind.as_str())) {
+        let near = nearest(kind, LINK_KINDS.iter().copied());
+        let hint = near.map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+        doubts.push(format!(
+            "[[path]] `{}`: `{kind}` is no kind of link that Linux itself has{hint}",
+            rule.name
+        ));
+    }
+}
+
 fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
     let mut names = BTreeSet::new();
     for (position, rule) in rules.iter().enumerate() {
@@ -64,6 +132,7 @@ fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
         {
             doubts.push(format!("[[path]] `{}` says {}", rule.name, impossible(rule.access, entry)));
         }
+        link_kinds(rule, doubts);
         let before = rules.get(..position).unwrap_or_default();
         if let Some(wider) = before.iter().find(|before| takes_all_of(before, rule)) {
             doubts.push(if has_condition(wider) {

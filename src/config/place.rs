@@ -81,7 +81,11 @@ impl<'a> Section<'a> {
 
     /// The value of a key, which is thereby known.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         let (_, value) = self.table.iter().find(|(candidate, _)| candidate.get_ref() == key)?;
         Some(Value {
             name: format!("`{key}` in {}", self.name),

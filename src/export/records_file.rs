@@ -82,6 +82,12 @@ impl RecordsFile {
         self.torn_lines
     }
 
+    /// Where it is, behind any links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What happened since this was asked last; the newest.
     pub fn take_news(&mut self) -> Option<News> {
         self.news.take()

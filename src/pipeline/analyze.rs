@@ -413,7 +413,7 @@ pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
     for damage in source.damage() {
         accounts.damage.push(DamageNote {
             file: file.clone(),
-            offset: damage.offset,
+            offset: Some(damage.offset),
             what: damage.to_string(),
         });
     }
@@ -456,7 +456,7 @@ pub(super) fn note_unsupported(engine: &Engine, file: &str, accounts: &mut Accou
     for &(interface, link_type) in engine.unsupported_interfaces() {
         accounts.damage.push(DamageNote {
             file: file.to_owned(),
-            offset: 0,
+            offset: Some(0),
             what: format!(
                 "interface {interface} has the link type {}, which is not supported; its packets were not looked into",
                 capture::LinkType(link_type)

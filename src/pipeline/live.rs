@@ -97,7 +97,10 @@ impl<A: Send + 'static> Live<A> {
         let shared = Arc::new(Shared::new(&feed));
         let is_replay = matches!(feed, Feed::Replay(_));
         let is_one_of_many = matches!(&feed, Feed::Replay(replay) if replay.inputs.len() > 1);
-        let worker = worker::Worker::new(config, Arc::clone(&shared), outbox, is_replay, is_one_of_many);
+        let mut worker = worker::Worker::new(config, Arc::clone(&shared), outbox, is_replay, is_one_of_many);
+        if let Feed::Replay(replay) = &feed {
+            worker.note_lost(&replay.lost);
+        }
         let mut threads = vec![spawn("engine", move || worker.run(&inbox))?];
         let (to_engine, for_reader) = (engine.clone(), Arc::clone(&shared));
         threads.push(match feed {

@@ -10,7 +10,7 @@ use super::offenders::Offender;
 use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
 use crate::export::Redactor;
 use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
-use crate::telemetry::{Accounts, InterfaceCounts, StageCounts};
+use crate::telemetry::{Accounts, InterfaceCounts, StageCounts, Undecoded};
 
 /// Clients named for each broken rule.
 const NAMED_CLIENTS: usize = 5;
@@ -152,7 +152,10 @@ pub struct Packets {
     pub bytes: u64,
     /// Lost before they could be looked at, at any stage before the engine.
     pub lost: u64,
+    /// Packets that could not be decoded.
     pub decode_errors: u64,
+    /// Messages of TLS and DNS that could not be.
+    pub undecoded_messages: u64,
     /// Of seen and lost ones, those that were seen.
     pub seen_percent: f64,
 }
@@ -196,6 +199,7 @@ pub struct Loss<'a> {
 pub struct DecodeErrors {
     pub layer: &'static str,
     pub reason: &'static str,
+    /// Packets, or messages where the layer is `tls` or `dns`.
     pub packets: u64,
 }
 
@@ -370,7 +374,7 @@ fn packets(accounts: &Accounts) -> Packets {
     }
     let lost = accounts.dropped.iter().filter(|((_, stage, _), _)| is_loss_of_packets(stage));
     packets.lost = lost.map(|(_, count)| count).sum();
-    packets.decode_errors = accounts.unreadable();
+    Undecoded { packets: packets.decode_errors, messages: packets.undecoded_messages } = accounts.undecoded();
     packets.seen_percent = percent(packets.seen, packets.seen + packets.lost);
     packets
 }

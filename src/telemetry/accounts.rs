@@ -32,19 +32,33 @@ pub struct InterfaceCounts {
 /// A damaged or unreadable part of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamageNote {
-    /// Path as given by the user.
+    /// Path as given by the user or as found in a folder.
     pub file: String,
-    /// Byte offset in the (uncompressed) file where the damage begins.
-    pub offset: u64,
+    /// Byte offset in the (uncompressed) file where the damage begins; `None` where nothing of the file or folder was read.
+    pub offset: Option<u64>,
     /// A sentence: what is wrong there.
     pub what: String,
 }
 
 impl fmt::Display for DamageNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: damaged at byte {}: {}", self.file, self.offset, self.what)
+        match self.offset {
+            Some(offset) => write!(f, "{}: damaged at byte {offset}: {}", self.file, self.what),
+            None => write!(f, "{}: {}", self.file, self.what),
+        }
     }
 }
+
+/// What could not be decoded. A message is what one side said (a hello, a certificate, a DNS answer), whose packets may be
+/// whole, or one of them missing: it is no packet more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undecoded {
+    pub packets: u64,
+    pub messages: u64,
+}
+
+/// The layers of [`Accounts::decode_errors`] that count messages; all others count packets.
+const MESSAGES: [&str; 2] = ["dns", "tls"];
 
 /// Everything counted in one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +67,7 @@ pub struct Accounts {
     pub interfaces: BTreeMap<String, InterfaceCounts>,
     /// By reason, e.g. `not_tcp`, `arp`, `udp`: packets rightly not looked into.
     pub skipped: BTreeMap<&'static str, u64>,
-    /// By (layer, reason): packets that claim to be something and are not.
+    /// By (layer, reason): packets and messages that claim to be something and are not, or of which a part is missing.
     pub decode_errors: BTreeMap<(&'static str, &'static str), u64>,
     /// By (interface, stage, reason): packets or bytes lost before they could be looked at.
     pub dropped: BTreeMap<(String, &'static str, &'static str), u64>,
@@ -96,14 +110,20 @@ impl InterfaceCounts {
 }
 
 impl Accounts {
-    /// Packets and messages that could not be read. Those that were read as far as the capture goes, and those whose time
-    /// it does not tell, are told apart from them.
+    /// Packets and messages that could not be decoded. Those that were read as far as the capture goes, and those whose time
+    /// it does not tell, are none of them.
     #[must_use]
-    pub fn unreadable(&self) -> u64 {
+    pub fn undecoded(&self) -> Undecoded {
         let is_read = |&(layer, reason): &(&str, &str)| {
             layer == "capture" && matches!(reason, "cut_short" | "no_timestamp")
         };
-        self.decode_errors.iter().filter(|(kind, _)| !is_read(kind)).map(|(_, count)| count).sum()
+        let mut undecoded = Undecoded::default();
+        for (kind, count) in self.decode_errors.iter().filter(|(kind, _)| !is_read(kind)) {
+            let sum =
+                if MESSAGES.contains(&kind.0) { &mut undecoded.messages } else { &mut undecoded.packets };
+            *sum += count;
+        }
+        undecoded
     }
 
     /// Adds the counts of another run (another file).

@@ -115,8 +115,11 @@ const REGION: Label =
 const ACCESS: Label = words("access", &[ACCESSES]);
 const ENTRY: Label = words("entry", &[ENTRIES]);
 const RULE: Label = described("rule", "rule ids");
-const INTERFACE: Label =
-    described("interface", "interfaces captured from, else base names of the files; capped");
+const INTERFACE: Label = described(
+    "interface",
+    "interfaces captured from, else base names of the files; `replay` for all files where several are replayed, and, with \
+         `live`, for records that were lost; `other` beyond the cap",
+);
 
 const fn metric(
     name: &'static str,
@@ -196,7 +199,7 @@ pub const VIOLATING_CLIENTS: Metric = metric(
     "ddbwatch_violating_clients",
     Kind::Gauge,
     "",
-    "Distinct client addresses that broke the rule (the last window, or the whole input offline); above 1024 an estimate, standard error 1.6 %.",
+    "Distinct client addresses that broke the rule (of the daemon in five minutes: the present ones or those before, whichever has more; offline in the whole input); above 1024 an estimate, standard error 1.6 %.",
     &[RULE],
 );
 pub const OFFENDER_FLOWS: Metric = metric(
@@ -259,7 +262,7 @@ pub const DECODE_ERRORS: Metric = metric(
     "ddbwatch_decode_errors_total",
     Kind::Counter,
     "",
-    "Packets that claim to be something and are not.",
+    "Packets, or messages where the layer is tls or dns, that claim to be something and are not, are cut, or miss a part.",
     &[described("layer", "decoded layers"), described("reason", "reasons of the layer")],
 );
 pub const FLOWS_OPENED: Metric = metric(

@@ -9,5 +9,5 @@ pub mod log;
 pub mod metrics;
 mod tally;
 
-pub use accounts::{Accounts, DamageNote, InterfaceCounts, StageCounts};
+pub use accounts::{Accounts, DamageNote, InterfaceCounts, StageCounts, Undecoded};
 pub use tally::{Distinct, Tally};

@@ -69,8 +69,8 @@ pub fn judge(facts: &TlsFacts, flight: Flight) -> (Option<ForwardSecrecy>, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{KeyExchangeFacts, ServerHello};
     use crate::model::registry::{NamedGroup, TlsVersion};
+    use crate::model::{KeyExchangeFacts, ServerHello};
 
     fn facts(version: TlsVersion, suite: u16, resumed: Option<bool>) -> TlsFacts {
         TlsFacts {

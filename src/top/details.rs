@@ -242,7 +242,7 @@ fn packets(picture: &Picture, page: &mut Page) {
         .map(|one| format!("{} {} ({})", one.layer, one.reason.replace('_', " "), thousands(one.packets)));
     let errors = errors.collect::<Vec<_>>().join(", ");
     if !errors.is_empty() {
-        page.labelled("unreadable", errors, Tone::Warning);
+        page.labelled("undecoded", errors, Tone::Warning);
     }
     for interface in summary.interfaces.iter().filter(|_| !picture.is_of_captures) {
         page.labelled(&interface.name, interface_text(interface), Tone::Plain);

@@ -203,6 +203,7 @@ impl Summary {
     }
 }
 
+/// What is watched, and how that goes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Watching {
@@ -215,6 +216,7 @@ pub struct Watching {
     pub restarts: u64,
 }
 
+/// The configuration in force.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Configuration {
@@ -225,6 +227,7 @@ pub struct Configuration {
     pub address_list: String,
 }
 
+/// What was counted of one interface or file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Interface {
@@ -236,6 +239,7 @@ pub struct Interface {
     pub last_packet: Option<String>,
 }
 
+/// Packets of all interfaces together.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Packets {
@@ -245,9 +249,11 @@ pub struct Packets {
     pub bytes: u64,
     pub lost: u64,
     pub decode_errors: u64,
+    pub undecoded_messages: u64,
     pub seen_percent: f64,
 }
 
+/// What became of the flows: opened = reported + evicted + open.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Flows {
@@ -258,6 +264,7 @@ pub struct Flows {
     pub limit: u64,
 }
 
+/// Flows by verdict.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Verdicts {
@@ -266,6 +273,7 @@ pub struct Verdicts {
     pub not_assessable: u64,
 }
 
+/// Flows of which so much of the handshake was seen.
 #[derive(Debug, Deserialize)]
 pub struct Share {
     pub completeness: Completeness,
@@ -273,6 +281,7 @@ pub struct Share {
     pub percent: f64,
 }
 
+/// Packets or records that were lost at one stage, for one reason.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Loss {
@@ -282,6 +291,7 @@ pub struct Loss {
     pub count: u64,
 }
 
+/// Packets, or messages of TLS and DNS, that could not be decoded, for one reason.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DecodeErrors {
@@ -290,6 +300,7 @@ pub struct DecodeErrors {
     pub packets: u64,
 }
 
+/// What is counted by reason.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Reason {
@@ -318,6 +329,7 @@ pub struct BrokenRule {
     pub remedy: String,
 }
 
+/// A client that breaks a rule, with how many flows.
 #[derive(Debug, Deserialize)]
 pub struct RuleClient {
     pub address: IpAddr,
@@ -333,6 +345,7 @@ pub struct Offenders {
     pub worst: Vec<Offender>,
 }
 
+/// A client with violating flows, over all rules.
 #[derive(Debug, Deserialize)]
 pub struct Offender {
     pub address: IpAddr,
@@ -346,6 +359,7 @@ pub struct Offender {
     pub rules: Vec<OffenderRule>,
 }
 
+/// A rule that a client breaks.
 #[derive(Debug, Deserialize)]
 pub struct OffenderRule {
     pub rule: String,

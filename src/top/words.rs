@@ -68,11 +68,15 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
     if not_whole > 0 {
         parts.push(format!("{} handshakes in full", of(not_whole, summary.flows.reported)));
     }
-    if packets.decode_errors > 0 {
-        parts.push(count(packets.decode_errors, "unreadable packet"));
+    for (number, thing) in
+        [(packets.decode_errors, "undecoded packet"), (packets.undecoded_messages, "undecoded message")]
+    {
+        if number > 0 {
+            parts.push(count(number, thing));
+        }
     }
     if !summary.notes.is_empty() {
-        parts.push(format!("{} of the input", count(summary.notes.len() as u64, "damaged part")));
+        parts.push(format!("{} of the input", count(summary.notes.len() as u64, "unreadable part")));
     }
     let records = summary.records_lost();
     if records > 0 {
@@ -174,9 +178,14 @@ mod tests {
         assert_eq!(not_seen(&picture, signs).0, "+ Not seen: nothing that was noticed.");
         picture.summary.packets.lost = 5;
         picture.summary.packets.seen_percent = 99.5;
+        picture.summary.packets.decode_errors = 18;
+        picture.summary.packets.undecoded_messages = 1;
         picture.summary.notes.push("x".to_owned());
         let (text, tone) = not_seen(&picture, signs);
-        assert_eq!(text, "! Not seen: 5 lost packets (0.5 %), 1 damaged part of the input.");
+        assert_eq!(
+            text,
+            "! Not seen: 5 lost packets (0.5 %), 18 undecoded packets, 1 undecoded message, 1 unreadable part of the input."
+        );
         assert_eq!(tone, Tone::Critical);
     }
 

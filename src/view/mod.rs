@@ -12,7 +12,7 @@ mod summary;
 mod table;
 pub mod text;
 
-pub use checklist::{Check, Checklist, State};
+pub use checklist::{Check, Checklist, Remedy, State};
 pub use flow_rows::{Column, layout, short_cipher};
 pub use page::{Signs, Tone};
 pub use progress::ReadProgress;

@@ -88,7 +88,7 @@ impl Signs {
     }
 }
 
-/// Text under way: no line is wider than `width`.
+/// Text under way: no line is wider than `width`, but for [`Page::whole`] ones.
 pub(super) struct Page {
     out: String,
     width: usize,
@@ -140,6 +140,13 @@ impl Page {
             left -= width(&text).min(left);
             self.paint(&text, *tone);
         }
+        self.end_line();
+    }
+
+    /// A text on one line, however wide it is.
+    pub(super) fn whole(&mut self, indent: usize, text: &str, tone: Tone) {
+        self.indent(indent);
+        self.paint(&plain(text), tone);
         self.end_line();
     }
 

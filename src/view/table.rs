@@ -379,7 +379,7 @@ fn coverage(page: &mut Page, summary: &Summary, accounts: &Accounts, options: &T
     page.items("Skipped", LABEL, &reasons(&accounts.skipped));
     let errors = accounts.decode_errors.iter();
     page.items(
-        "Unreadable",
+        "Undecoded",
         LABEL,
         &by_count(
             errors
@@ -420,18 +420,18 @@ fn losses(page: &mut Page, accounts: &Accounts) {
         .map(|file| piece(file, Tone::Plain))
         .collect();
     page.items("No capture", LABEL, &with_rest(passed_over, accounts.files_passed_over.len()));
-    for (number, note) in accounts.damage.iter().take(NAMED_FILES).enumerate() {
-        let label = if number == 0 { "Damaged" } else { "" };
-        page.labelled(
-            label,
-            LABEL,
-            &format!("{} at byte {}: {}", note.file, thousands(note.offset), note.what),
-            Tone::Warning,
-        );
-    }
-    if accounts.damage.len() > NAMED_FILES {
-        let more = format!("{} more places", thousands((accounts.damage.len() - NAMED_FILES) as u64));
-        page.labelled("", LABEL, &more, Tone::Warning);
+    let (damaged, not_read): (Vec<_>, Vec<_>) =
+        accounts.damage.iter().partition(|note| note.offset.is_some());
+    for (label, notes, what) in [("Not read", not_read, "more"), ("Damaged", damaged, "more places")] {
+        for (number, note) in notes.iter().take(NAMED_FILES).enumerate() {
+            let label = if number == 0 { label } else { "" };
+            let place = note.offset.map_or_else(String::new, |byte| format!(" at byte {}", thousands(byte)));
+            page.labelled(label, LABEL, &format!("{}{place}: {}", note.file, note.what), Tone::Warning);
+        }
+        if notes.len() > NAMED_FILES {
+            let more = format!("{} {what}", thousands((notes.len() - NAMED_FILES) as u64));
+            page.labelled("", LABEL, &more, Tone::Warning);
+        }
     }
     let mut lost: Vec<Piece> = accounts
         .dropped
@@ -446,7 +446,8 @@ fn losses(page: &mut Page, accounts: &Accounts) {
         lost.insert(0, piece("what was not read when the run was stopped", Tone::Warning));
     }
     let number = lost.len();
-    let nothing = piece("nothing that was noticed", Tone::Plain);
+    let else_ = if accounts.damage.is_empty() { "" } else { "else " };
+    let nothing = piece(format!("nothing {else_}that was noticed"), Tone::Plain);
     let lost = if lost.is_empty() { vec![nothing] } else { lost.into_iter().take(NAMED_FILES).collect() };
     page.items("Lost", LABEL, &with_rest(lost, number));
 }

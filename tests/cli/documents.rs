@@ -240,6 +240,14 @@ fn the_manual_page_knows_every_option_of_every_command() {
         page.contains(usage) && page.contains("[\\fB--once\\fR]"),
         "an option's value is in its usage: {page}"
     );
+    for again in ["<\\fICAPTURE\\fR>...", "<\\fIRECORDS\\fR>...", "\\fIIFACE\\fR]..."] {
+        assert!(page.contains(again), "{again}: {page}");
+    }
+    for section in
+        ["\n.SH ENVIRONMENT\n.TP\n\\fBNO_COLOR", "\n.SH FILES\n.TP\n\\fB/etc/ddbwatch/ddbwatch.toml"]
+    {
+        assert!(page.contains(section), "{section}: {page}");
+    }
     assert!(page.contains("\n  s, S           sort by the next column"), "the keys of top: {page}");
 }
 

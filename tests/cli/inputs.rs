@@ -65,6 +65,41 @@ fn folder_is_read_in_order_and_other_files_are_noted() {
     assert!(ran.stderr.contains("notes.txt"), "{}", ran.stderr);
 }
 
+/// A capture that is broken before its first packet is no stranger: what it held is missing everywhere.
+#[test]
+fn what_cannot_be_read_in_a_folder_is_told_by_each_output() {
+    let folder = folder();
+    fs::copy(capture(CLEAN), folder.path().join("a.pcap")).unwrap();
+    write(folder.path(), "cut.pcap", &fs::read(capture(CLEAN)).unwrap()[..10]);
+    write(folder.path(), "cut.pcap.zst", &fs::read(capture("zstd.pcapng.zst")).unwrap()[..20]);
+    write(folder.path(), "notes.txt", "these are notes, no packets\n");
+    let path = folder.path().to_str().unwrap();
+    let ran = run(&["analyze", path]);
+    expect(&ran, 4);
+    let table: String = ran.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(table.contains("Part of the input was not readable: see the end."), "{table}");
+    assert!(
+        table.contains(&format!("No capture {path}/notes.txt Not read {path}/cut.pcap: is a pcap")),
+        "{table}"
+    );
+    assert!(table.contains(&format!("{path}/cut.pcap.zst: looks like zstd, but it is cut off")), "{table}");
+    assert!(table.contains("Lost nothing else that was noticed"), "{table}");
+    let ran = run(&["analyze", "--format", "html", path]);
+    expect(&ran, 4);
+    for said in [
+        "The 1 flow seen keeps the rules. Part of the input was not read",
+        "2 files or folders inside the folders given could not be read",
+        "1 file in the folders given was passed over: no captures.",
+        "Something was lost or could not be read",
+        "is a pcap capture that ends within its header",
+    ] {
+        assert!(ran.text().contains(said), "{said}");
+    }
+    let ran = run(&["top", "--once", path]);
+    expect(&ran, 4);
+    assert!(ran.text().contains("Not seen: 2 unreadable parts of the input."), "{}", ran.text());
+}
+
 #[test]
 fn flow_that_two_files_show_is_one_record() {
     for names in [[CLEAN, CLEAN], ["tunnel-vxlan.pcap", "tunnel-gre.pcap"]] {

@@ -71,7 +71,7 @@ fn report_renders_and_prints() {
 }
 
 /// Pixels between the margins of the paper that the report asks for.
-const PAPER: u32 = 1_032;
+pub const PAPER: u32 = 1_032;
 
 /// What runs off the paper is not there for whoever reads the print, and a browser makes all letters small for it.
 #[test]

@@ -207,8 +207,33 @@ fn torn_and_foreign_lines_are_told() {
     assert_eq!((ran.code, ran.stdout == whole), (Some(4), true), "{}", ran.stderr);
     assert!(ran.stderr.contains("line 2 is no record") && ran.stderr.contains("no end"), "{}", ran.stderr);
     assert_eq!(run(&["report", "README.md"]).code, Some(1));
+    // Who mixes the two commands up is told the other one.
+    let ran = run(&["report", "tls10-rsa.pcap"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("is a capture; `ddbwatch analyze`"), "{}", ran.stderr);
+    let ran = run(&["analyze", file.to_str().unwrap()]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("`ddbwatch report` reads them"), "{}", ran.stderr);
     assert_eq!(run(&["report", "missing.jsonl"]).code, Some(1));
     assert_eq!(run(&["report", "--profile", "nowhere", file.to_str().unwrap()]).code, Some(2));
+}
+
+/// Where a compressed file breaks makes no difference: what else there is, is reported.
+#[test]
+fn a_file_that_is_cut_keeps_nothing_from_the_report() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let whole = run(&["analyze", "--format", "jsonl", "tls10-rsa.pcap"]).stdout;
+    fs::write(path("whole.jsonl"), &whole).unwrap();
+    let packed = zstd::encode_all(&whole[..], 3).unwrap();
+    fs::write(path("cut.jsonl.zst"), &packed[..packed.len() / 2]).unwrap();
+    let ran = run(&["report", "--format", "jsonl", &path("cut.jsonl.zst"), &path("whole.jsonl")]);
+    assert_eq!((ran.code, ran.stdout == whole), (Some(4), true), "{}", ran.stderr);
+    assert!(ran.stderr.contains("cut.jsonl.zst: cannot be read: "), "{}", ran.stderr);
+    let ran = run(&["report", &path("cut.jsonl.zst"), &path("whole.jsonl")]);
+    let html = ran.text();
+    assert!(html.contains("1 file could not be read to the end"), "{html}");
+    assert!(html.contains("Part of the input was not read: see what was not seen."), "{html}");
+    let ran = run(&["report", &path("cut.jsonl.zst")]);
+    assert_eq!((ran.code, ran.stdout.len()), (Some(1), 0), "{}", ran.stderr);
 }
 
 #[test]

@@ -129,3 +129,19 @@ fn no_long_word_makes_the_page_wider_than_the_window() {
     assert!(page.contains(&word), "{page}");
     assert_eq!(crate::evidence::browser::excess(daemon.folder.path(), &page, 500), "0");
 }
+
+/// On paper nothing can be scrolled: the widest table, of all versions and paths, has to fit.
+#[test]
+fn the_page_can_be_printed() {
+    use crate::evidence::browser::{PAPER, excess};
+    if !support::is_there("chromium") || !support::is_there("timeout") {
+        return;
+    }
+    let daemon = Daemon::start(&["--replay", ".", "--speed", "max"], "");
+    daemon.wait_until_over();
+    let page = daemon.get("/").body;
+    // As it is printed, on a screen as wide as the paper.
+    let printed = page.replace("@media print{", "@media all{");
+    assert!(printed != page && printed.contains(".scroll{overflow:visible}"));
+    assert_eq!(excess(daemon.folder.path(), &printed, PAPER), "0");
+}

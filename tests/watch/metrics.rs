@@ -79,6 +79,11 @@ fn every_metric_of_the_list_is_there_from_the_start() {
             metric.name
         );
     }
+    let readme = include_str!("../../README.md");
+    for line in daemon.get("/metrics").body.lines().filter(|line| line.starts_with("# HELP process_")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
     for name in ["process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"] {
         assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
     }

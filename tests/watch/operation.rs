@@ -181,7 +181,9 @@ fn files_are_rotated_and_old_ones_go() {
 #[test]
 fn a_disk_that_is_full_stops_no_capture() {
     let mut daemon = Daemon::start(LOOP, "[output]\nrecords = \"/dev/full\"\n");
-    daemon.wait_for_log("Records cannot be written and are lost; the capture goes on.");
+    let told = "Records cannot be written and are lost; the capture goes on.";
+    daemon.wait_for_log(told);
+    assert_eq!(daemon.last_log(told)["file"], "/dev/full");
     let lost =
         || daemon.metrics().sum("ddbwatch_dropped_total", &[("stage", "export"), ("reason", "write_failed")]);
     daemon.wait_until("lost records are counted", || lost() > 0.0);

@@ -116,6 +116,24 @@ fn no_account_id_in_the_name_of_a_file_is_told() {
 }
 
 #[test]
+fn what_of_a_folder_cannot_be_read_is_told_and_ends_with_four() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(support::captures().join("tls13-x25519.pcap")).unwrap();
+    std::fs::write(folder.path().join("a.pcap"), &whole).unwrap();
+    std::fs::write(folder.path().join("222233334444-cut.pcap"), &whole[..10]).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no packets").unwrap();
+    let mut daemon = Daemon::start(&["--replay", folder.path().to_str().unwrap(), "--speed", "max"], "");
+    daemon.wait_until_over();
+    let notes = daemon.json("/api/v1/summary")["notes"].to_string();
+    assert!(notes.contains("account-1-cut.pcap: is a pcap capture that ends within its header"), "{notes}");
+    assert!(!notes.contains("notes.txt"), "{notes}");
+    assert!(daemon.get("/").body.contains("ends within its header"));
+    assert_eq!(daemon.stop().code(), Some(4));
+    let told = daemon.last_log("Part of what is replayed is not read");
+    assert!(told["file"].as_str().unwrap().ends_with("/account-1-cut.pcap"), "{told}");
+}
+
+#[test]
 fn watching_nothing_is_an_error_and_no_pretence() {
     let ran = support::run(&["watch"]);
     assert_eq!(ran.code, Some(2));

@@ -75,7 +75,8 @@ pub(super) struct Signing {
 }
 
 impl Signing {
-    /// A request signed in its query string.
+    /// Looks for a signature in the query string of a request target, which is how presigned URLs carry it; the headers may
+    /// still say another.
     pub fn of_target(target: &[u8]) -> Self {
         let mut signing = Self::default();
         let Some(query) = target.iter().position(|byte| *byte == b'?').and_then(|at| target.get(at + 1..))

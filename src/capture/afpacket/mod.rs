@@ -157,12 +157,6 @@ impl AfPacket {
         Ok(Self { options, selection, places: Places::default(), rings: Vec::new(), last_number: 0 })
     }
 
-    /// Whether a program in the kernel chooses frames, rather than the classic filter.
-    #[must_use]
-    pub const fn has_selection(&self) -> bool {
-        self.selection.is_some()
-    }
-
     /// How the memory of an interface is divided.
     fn shape(&self) -> RingShape {
         let block_bytes =

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
@@ -326,12 +326,6 @@ impl SelectionProgram {
             .try_into()
             .map_err(|error| of_program(what, error))?;
         program.attach(socket).map_err(|error| of_program(what, error))
-    }
-
-    /// As [`SelectionProgram::descriptor`], bound to the life of this.
-    #[must_use]
-    pub fn socket_filter_fd(&self) -> BorrowedFd<'_> {
-        self.program.as_fd()
     }
 
     /// Counts the packets of the interface with this kernel number apart, and says whether its frames begin

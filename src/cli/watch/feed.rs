@@ -10,6 +10,7 @@ use super::names::Names;
 use crate::capture::unwanted::Unwanted;
 use crate::capture::{self, Input};
 use crate::cli::Failure;
+use crate::cli::analyze::losses;
 use crate::cli::args::Watch;
 use crate::config::Resolved;
 use crate::host::links::LinkWatch;
@@ -33,17 +34,15 @@ pub(super) struct Open {
 pub(super) fn open(args: &Watch, config: &Arc<Resolved>, names: &Names) -> Result<Open, Failure> {
     if let Some(path) = &args.replay {
         let found = capture::expand([path]).map_err(|error| Failure::CannotRun(error.into()))?;
-        for passed_over in found.passed_over.iter().filter(|file| file.is_loss()) {
-            tracing::warn!("Passed over {}", names.hide(&passed_over.to_string()));
-        }
         let watching = Watching {
             backend: "replay",
             reason: "captures that were recorded before".to_owned(),
             interfaces: vec![path.display().to_string()],
             ..Watching::default()
         };
+        let lost = losses(&found);
         let captures = found.inputs.iter().map(Input::path).filter(|path| path != Path::new("-")).collect();
-        let replay = Replay { inputs: found.inputs, speed: args.speed, is_endless: args.is_endless };
+        let replay = Replay { inputs: found.inputs, lost, speed: args.speed, is_endless: args.is_endless };
         return Ok(Open {
             feed: Feed::Replay(replay),
             watching,

@@ -97,7 +97,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         "Watching begins; http://{address}/ shows what is seen."
     );
 
-    let writer = Writer::start(destination, is_replay).map_err(cannot_run)?;
+    let writer = Writer::start(destination, is_replay, names.clone()).map_err(cannot_run)?;
     let lost = writer.lost();
     let (live, outputs) = Live::start(feed, Arc::clone(&config)).map_err(cannot_run)?;
     let live = Arc::new(live);
@@ -478,6 +478,7 @@ impl Answers for Desk {
         }
         match health.state {
             State::Capturing => Ok(format!("capturing by {}", health.backend)),
+            // All that it was to capture it has, and its pages are there to be looked at.
             State::Over => Ok("the replay is over".to_owned()),
             State::Starting => Err("starting".to_owned()),
             State::Failing(why) => Err(format!("not capturing: {}", self.names.hide(&why))),

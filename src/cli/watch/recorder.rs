@@ -146,7 +146,12 @@ impl Recorder {
     fn tell_damage(&mut self, notes: &[DamageNote]) {
         for DamageNote { file, offset, what } in notes {
             let file = self.names.hide(file);
-            tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}");
+            match offset {
+                Some(offset) => {
+                    tracing::warn!(file, offset, "Part of a capture could not be looked at: {what}")
+                }
+                None => tracing::warn!(file, "Part of what is replayed is not read: it {what}"),
+            }
         }
         self.damage_told += notes.len();
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::names::Names;
 use crate::config::Output as Settings;
 use crate::export::{News, RecordsFile};
 
@@ -69,6 +70,15 @@ impl Destination {
             }
             None if is_stdout_wanted => Ok(Self::Stdout),
             None => Ok(Self::Nowhere),
+        }
+    }
+
+    /// The file, or what stands for it.
+    fn place(&self) -> String {
+        match self {
+            Self::File(file) => file.path().display().to_string(),
+            Self::Stdout => "standard output".to_owned(),
+            Self::Nowhere => String::new(),
         }
     }
 
@@ -207,6 +217,7 @@ pub(super) struct Writer {
     queue: Arc<Queue>,
     thread: JoinHandle<()>,
     lost: Arc<Lost>,
+    names: Names,
     is_patient: bool,
     is_stuck: bool,
     /// The log was told that nobody takes the lines.
@@ -214,10 +225,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(destination: Destination, is_patient: bool) -> io::Result<Self> {
+    pub(super) fn start(destination: Destination, is_patient: bool, names: Names) -> io::Result<Self> {
         let lost = Arc::new(Lost::default());
-        let (queue, thread) = start_thread(destination, &lost)?;
-        Ok(Self { queue, thread, lost, is_patient, is_stuck: false, is_told: false })
+        let (queue, thread) = start_thread(destination, &lost, names.clone())?;
+        Ok(Self { queue, thread, lost, names, is_patient, is_stuck: false, is_told: false })
     }
 
     pub(super) fn lost(&self) -> Arc<Lost> {
@@ -273,7 +284,7 @@ impl Writer {
     }
 
     fn replace(&mut self, destination: Destination) {
-        match start_thread(destination, &self.lost) {
+        match start_thread(destination, &self.lost, self.names.clone()) {
             Ok((queue, thread)) => {
                 let records = self.give_up();
                 tracing::error!(
@@ -312,16 +323,20 @@ impl Writer {
     }
 }
 
-fn start_thread(destination: Destination, lost: &Arc<Lost>) -> io::Result<(Arc<Queue>, JoinHandle<()>)> {
+fn start_thread(
+    destination: Destination,
+    lost: &Arc<Lost>,
+    names: Names,
+) -> io::Result<(Arc<Queue>, JoinHandle<()>)> {
     let (queue, lost) = (Arc::<Queue>::default(), Arc::clone(lost));
     let for_thread = Arc::clone(&queue);
     let thread = std::thread::Builder::new()
         .name("records".to_owned())
-        .spawn(move || write_all(destination, &for_thread, &lost))?;
+        .spawn(move || write_all(destination, &for_thread, &lost, &names))?;
     Ok((queue, thread))
 }
 
-fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost) {
+fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &Names) {
     let mut is_failing = false;
     let mut is_full = false;
     let mut torn_lines = 0;
@@ -348,7 +363,7 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost) {
         }
         note_torn(&destination, lost, &mut torn_lines);
         if let Destination::File(file) = &mut destination {
-            tell(file, &mut is_full);
+            tell(file, names, &mut is_full);
         }
         match result {
             Ok(()) if is_failing => {
@@ -363,7 +378,8 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost) {
                     destination = Destination::Nowhere;
                 } else if !is_failing {
                     is_failing = true;
-                    tracing::error!(%error, "Records cannot be written and are lost; the capture goes on.");
+                    let file = names.hide(&destination.place());
+                    tracing::error!(%error, file, "Records cannot be written and are lost; the capture goes on.");
                 }
             }
         }
@@ -371,15 +387,17 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost) {
 }
 
 /// Tells what became of the file; one that cannot be moved away is told of once.
-fn tell(file: &mut RecordsFile, is_full: &mut bool) {
+fn tell(file: &mut RecordsFile, names: &Names, is_full: &mut bool) {
+    let place = |file: &RecordsFile| names.hide(&file.path().display().to_string());
     match file.take_news() {
         Some(News::NotRotated(error)) if !*is_full => {
             *is_full = true;
-            tracing::warn!(%error, "The file of records is full and cannot be moved away, so it grows on; its folder must be writable.");
+            tracing::warn!(%error, file = place(file), "The file of records is full and cannot be moved away, so it grows on; its folder must be writable.");
         }
         Some(News::BegunAnew) => {
             *is_full = false;
             tracing::warn!(
+                file = place(file),
                 "The file of records was moved away or removed, and is begun anew under its name."
             );
         }
@@ -404,7 +422,7 @@ mod tests {
     fn stuck(folder: &Path) -> Writer {
         let pipe = folder.join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let mut writer = Writer::start(to_file(&pipe), false).unwrap();
+        let mut writer = Writer::start(to_file(&pipe), false, names()).unwrap();
         // More than any pipe holds.
         writer.write(vec![b'x'; 4 << 20], 3);
         writer.write(b"y\n".to_vec(), 2);
@@ -417,6 +435,10 @@ mod tests {
 
     fn to_file(path: &Path) -> Destination {
         Destination::File(RecordsFile::open(path, 1 << 20, 1).unwrap())
+    }
+
+    fn names() -> Names {
+        Names::new(crate::export::Redaction::Off)
     }
 
     fn given_up(lost: &Lost) -> u64 {
@@ -450,7 +472,7 @@ mod tests {
     fn a_change_of_place_loses_nothing_where_lines_are_taken() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (folder.path().join("one"), folder.path().join("other"));
-        let mut writer = Writer::start(to_file(&one), false).unwrap();
+        let mut writer = Writer::start(to_file(&one), false, names()).unwrap();
         let lost = writer.lost();
         writer.write(b"1\n".to_vec(), 1);
         writer.use_other(to_file(&other));

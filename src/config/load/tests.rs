@@ -247,6 +247,10 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
             "[policy]\nallowed_ciphers = [\"TLS_AES_128_GCM_SHA256\"]\n[[policy.override]]\nallowed_ciphers = []",
             &["[[policy.override]] 1: `cipher_not_allowed`", "no `allowed_ciphers`"],
         ),
+        (
+            "[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nlink_kind = [\"vti\", \"wireguart\"]",
+            &["`a`", "`wireguart` is no kind of link", "did you mean `wireguard`?"],
+        ),
     ] {
         let warnings = parsed(text).warnings;
         assert!(
@@ -293,6 +297,8 @@ fn needs_to_know_who_owns_an_exception() {
         "[[policy.exception]]\nrule = \"early_date\"\nowner = \"a\"\nreason = \"b\"\nexpires = 2027-01-01",
     );
     assert!(text.contains("did you mean `early_data`?"), "{text}");
+    let text = problem(&format!("[[policy.exception]]\n{}\nx = 1", whole.join("\n")));
+    assert!(text.ends_with("known are rule, match, owner, reason, expires"), "{text}");
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) struct Coverage {
     pub gaps: Vec<String>,
     /// True where something was lost, and not only out of sight.
     pub has_losses: bool,
+    /// True where part of the input was not read.
+    pub is_partial: bool,
     pub tables: Vec<Lines>,
 }
 
@@ -52,7 +54,7 @@ pub(super) fn coverage(collected: &Collected, accounts: &Accounts, origin: &Orig
     if !collected.not_assessed.is_empty() {
         tables.push(not_assessed(collected));
     }
-    let has_losses = match origin {
+    let (has_losses, is_partial) = match origin {
         Origin::Captures => of_captures(accounts, &mut gaps, &mut tables),
         Origin::Records(counts) => of_records(*counts, &mut gaps, &mut tables),
     };
@@ -61,7 +63,7 @@ pub(super) fn coverage(collected: &Collected, accounts: &Accounts, origin: &Orig
          server's certificate."
             .to_owned(),
     );
-    Coverage { gaps, has_losses, tables }
+    Coverage { gaps, has_losses, is_partial, tables }
 }
 
 fn completeness(collected: &Collected) -> Lines {
@@ -109,7 +111,21 @@ fn not_assessed(collected: &Collected) -> Lines {
     }
 }
 
-fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+/// Said where a signal ended the reading.
+const STOPPED: &str =
+    "Reading was stopped before the end of the input: what was not read until then is not in this report.";
+
+/// Gives whether something was lost, and whether part of the input was not read.
+fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> (bool, bool) {
+    if counts.is_cut_short {
+        gaps.push(STOPPED.to_owned());
+    }
+    if counts.broken > 0 {
+        gaps.push(format!(
+            "{} could not be read to the end: records behind that place are not in this report.",
+            count(counts.broken, "file")
+        ));
+    }
     gaps.push(
         "This report was made from recorded flows. How many packets the observer skipped, could not decode or \
          lost is not in the records and therefore not known here: see the observer's metrics of that time."
@@ -153,38 +169,46 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
         more: 0,
         is_numeric: true,
     });
-    counts.refused + counts.torn > 0
+    let is_partial = counts.is_cut_short || counts.refused + counts.torn + counts.broken > 0;
+    (is_partial, is_partial)
 }
 
-fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> bool {
+/// As [`of_records`].
+fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lines>) -> (bool, bool) {
     if accounts.is_cut_short {
-        gaps.push(
-            "Reading was stopped before the end of the input: what was not read until then is not in this report."
-                .to_owned(),
-        );
+        gaps.push(STOPPED.to_owned());
     }
     let dropped: u64 = accounts.dropped.values().sum();
-    let undecoded = accounts.unreadable();
+    let undecoded = accounts.undecoded();
     let full: u64 =
         Eviction::LOSSES.iter().filter_map(|reason| accounts.evictions.get(reason.as_str())).sum();
     if dropped > 0 {
         gaps.push(format!("{} were lost before they could be looked at.", count(dropped, "packet")));
     }
-    if !accounts.damage.is_empty() {
+    let not_read = accounts.damage.iter().filter(|note| note.offset.is_none()).count();
+    if not_read > 0 {
+        let what = if not_read == 1 { "file or folder" } else { "files or folders" };
         gaps.push(format!(
-            "{} of the input could not be read or understood.",
-            count(accounts.damage.len() as u64, "part")
+            "{} {what} inside the folders given could not be read: what they hold is not in this report.",
+            thousands(not_read as u64)
         ));
     }
-    if undecoded > 0 {
-        gaps.push(format!("{} could not be decoded.", count(undecoded, "packet")));
+    let damaged = accounts.damage.len() - not_read;
+    if damaged > 0 {
+        gaps.push(format!("{} of the input could not be read or understood.", count(damaged as u64, "part")));
+    }
+    for (number, thing) in [(undecoded.packets, "packet"), (undecoded.messages, "TLS or DNS message")] {
+        if number > 0 {
+            gaps.push(format!("{} could not be decoded.", count(number, thing)));
+        }
     }
     if full > 0 {
         gaps.push(format!("{} left the table of flows early for want of room.", count(full, "flow")));
     }
     if !accounts.files_passed_over.is_empty() {
+        let verb = if accounts.files_passed_over.len() == 1 { "was" } else { "were" };
         gaps.push(format!(
-            "{} in the folders given were passed over as no captures.",
+            "{} in the folders given {verb} passed over: no captures.",
             count(accounts.files_passed_over.len() as u64, "file")
         ));
     }
@@ -197,7 +221,8 @@ fn of_captures(accounts: &Accounts, gaps: &mut Vec<String>, tables: &mut Vec<Lin
     flows(accounts, tables);
     losses(accounts, tables);
     packets(accounts, tables);
-    accounts.is_cut_short || dropped + undecoded + full > 0 || !accounts.damage.is_empty()
+    let is_partial = accounts.is_cut_short || !accounts.damage.is_empty();
+    (is_partial || dropped + undecoded.packets + undecoded.messages + full > 0, is_partial)
 }
 
 /// Packets by interface, the sum first.
@@ -276,9 +301,9 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
         true,
     );
     add(
-        "Packets that could not be decoded",
-        "They claim to be something and are not, or are cut.",
-        vec!["layer and reason", "packets"],
+        "Packets and messages that could not be decoded",
+        "They claim to be something and are not, are cut, or a part of them is missing. Of tls and dns it is messages.",
+        vec!["layer and reason", "number"],
         accounts
             .decode_errors
             .iter()
@@ -302,19 +327,33 @@ fn losses(accounts: &Accounts, tables: &mut Vec<Lines>) {
         accounts.dropped.len(),
         true,
     );
+    let (damaged, not_read): (Vec<_>, Vec<_>) =
+        accounts.damage.iter().partition(|note| note.offset.is_some());
+    add(
+        "Not read",
+        "They stand in a folder that was given, and may be captures or hold some.",
+        vec!["file or folder", "why"],
+        not_read
+            .iter()
+            .take(MAX_LINES)
+            .map(|note| vec![shown(&note.file).into_owned(), shown(&note.what).into_owned()])
+            .collect(),
+        not_read.len(),
+        false,
+    );
     add(
         "Damage",
         "What comes before the place, and after it where the format allows, was read.",
         vec!["file", "byte", "what"],
-        accounts
-            .damage
+        damaged
             .iter()
             .take(MAX_LINES)
             .map(|note| {
-                vec![shown(&note.file).into_owned(), thousands(note.offset), shown(&note.what).into_owned()]
+                let byte = note.offset.map(thousands).unwrap_or_default();
+                vec![shown(&note.file).into_owned(), byte, shown(&note.what).into_owned()]
             })
             .collect(),
-        accounts.damage.len(),
+        damaged.len(),
         false,
     );
     add(

@@ -73,6 +73,10 @@ pub struct ReadingCounts {
     pub torn: u64,
     /// Lines that are no record of this schema.
     pub refused: u64,
+    /// Files that cannot be read, or not to their end: closed to this user, or a broken compression.
+    pub broken: u64,
+    /// The user stopped the run before the end of the input.
+    pub is_cut_short: bool,
     /// Keys that this version does not know, over all records.
     pub unknown_keys: u64,
     /// Violations of rules that were judged anew where a `--profile` or configuration asks for that.

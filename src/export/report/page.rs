@@ -173,7 +173,7 @@ impl Page<'_> {
         environment.add_template("report.html", TEMPLATE)?;
         let collected = self.collected;
         let coverage = coverage(collected, self.accounts, self.origin);
-        let (verdict, verdict_class) = sentences::verdict(collected);
+        let (verdict, verdict_class) = sentences::verdict(collected, coverage.is_partial);
         let (chart, longest) = self.chart();
         let policy_text = self.options.policy.as_ref().map(|policy| lines_shown(&policy_text(policy)));
         let profile = self.options.profile.clone().or_else(|| self.recorded_profile());

@@ -5,7 +5,15 @@ use super::shares::Judgement;
 use super::words::{count, share, thousands};
 
 /// The one sentence, and its class.
-pub(super) fn verdict(collected: &Collected) -> (String, &'static str) {
+pub(super) fn verdict(collected: &Collected, is_partial: bool) -> (String, &'static str) {
+    let (mut text, class) = verdict_of_flows(collected);
+    if is_partial {
+        text.push_str(" Part of the input was not read: see what was not seen.");
+    }
+    (text, class)
+}
+
+fn verdict_of_flows(collected: &Collected) -> (String, &'static str) {
     let (all, counts, excused) = (collected.flows, &collected.judgements, collected.excused);
     let (critical, violations) = (counts.of(Judgement::Critical), counts.violations());
     let unclear = counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged);

@@ -115,6 +115,33 @@ fn says_what_records_cannot_tell() {
     assert!(html.contains("Something was lost or could not be read"));
 }
 
+/// A hole in a handshake is no packet that could not be decoded.
+#[test]
+fn tells_packets_from_messages() {
+    let mut report = Report::new(options(), Vec::new());
+    let mut accounts = Accounts::default();
+    let errors = [(("capture", "link_type"), 18), (("tls", "handshake_gap"), 6), (("dns", "malformed"), 2)];
+    accounts.decode_errors = errors.into();
+    accounts.decode_errors.insert(("capture", "cut_short"), 7);
+    report.inputs(Origin::Captures, Vec::new());
+    report.finish(&accounts).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    assert!(html.contains("18 packets could not be decoded."), "{html}");
+    assert!(html.contains("8 TLS or DNS messages could not be decoded."), "{html}");
+}
+
+#[test]
+fn says_that_reading_of_records_was_stopped() {
+    let mut report = Report::new(options(), Vec::new());
+    let counts = ReadingCounts { lines: 1, records: 1, is_cut_short: true, ..ReadingCounts::default() };
+    report.record(&sample::tls12()).unwrap();
+    report.inputs(Origin::Records(counts), Vec::new());
+    report.finish(&Accounts::default()).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    assert!(html.contains("Reading was stopped before the end of the input"), "{html}");
+    assert!(!html.contains("Every line was read."), "{html}");
+}
+
 #[test]
 fn says_what_there_was_no_room_for() {
     for why in Eviction::LOSSES {

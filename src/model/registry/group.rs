@@ -31,19 +31,6 @@ pub(super) enum GroupKind {
 }
 
 impl NamedGroup {
-    pub const SECP256R1: Self = Self(23);
-    pub const SECP384R1: Self = Self(24);
-    pub const SECP521R1: Self = Self(25);
-    pub const X25519: Self = Self(29);
-    pub const X448: Self = Self(30);
-    pub const FFDHE2048: Self = Self(0x0100);
-    pub const FFDHE3072: Self = Self(0x0101);
-    pub const FFDHE4096: Self = Self(0x0102);
-    pub const FFDHE6144: Self = Self(0x0103);
-    pub const FFDHE8192: Self = Self(0x0104);
-    pub const MLKEM1024: Self = Self(0x0202);
-    pub const X25519_MLKEM768: Self = Self(0x11ec);
-
     /// The IANA name; for a number that IANA does not assign, the name it is widely known by
     /// (`is_registered` tells the two apart).
     #[must_use]

@@ -9,40 +9,21 @@ use super::{AlertDescription, CompressionMethod, ExtensionId, SignatureScheme, i
 
 impl ExtensionId {
     pub const SERVER_NAME: Self = Self(0);
-    pub const MAX_FRAGMENT_LENGTH: Self = Self(1);
-    pub const STATUS_REQUEST: Self = Self(5);
     pub const SUPPORTED_GROUPS: Self = Self(10);
     pub const EC_POINT_FORMATS: Self = Self(11);
     pub const SIGNATURE_ALGORITHMS: Self = Self(13);
     /// application_layer_protocol_negotiation [RFC 7301].
     pub const ALPN: Self = Self(16);
-    pub const SIGNED_CERTIFICATE_TIMESTAMP: Self = Self(18);
-    pub const PADDING: Self = Self(21);
     pub const ENCRYPT_THEN_MAC: Self = Self(22);
-    pub const EXTENDED_MASTER_SECRET: Self = Self(23);
-    pub const COMPRESS_CERTIFICATE: Self = Self(27);
-    pub const RECORD_SIZE_LIMIT: Self = Self(28);
-    pub const DELEGATED_CREDENTIAL: Self = Self(34);
     pub const SESSION_TICKET: Self = Self(35);
-    /// key_share in the drafts of TLS 1.3 up to 22.
-    pub const KEY_SHARE_DRAFT: Self = Self(40);
     pub const PRE_SHARED_KEY: Self = Self(41);
     pub const EARLY_DATA: Self = Self(42);
     pub const SUPPORTED_VERSIONS: Self = Self(43);
     pub const COOKIE: Self = Self(44);
     pub const PSK_KEY_EXCHANGE_MODES: Self = Self(45);
-    pub const POST_HANDSHAKE_AUTH: Self = Self(49);
-    pub const SIGNATURE_ALGORITHMS_CERT: Self = Self(50);
     pub const KEY_SHARE: Self = Self(51);
-    /// next_protocol_negotiation, the forerunner of ALPN.
-    pub const NEXT_PROTOCOL_NEGOTIATION: Self = Self(13172);
-    /// application_settings, the first number.
-    pub const APPLICATION_SETTINGS_OLD: Self = Self(17513);
-    pub const APPLICATION_SETTINGS: Self = Self(17613);
     pub const ENCRYPTED_CLIENT_HELLO: Self = Self(0xfe0d);
     pub const RENEGOTIATION_INFO: Self = Self(0xff01);
-    /// The forerunner of ECH [draft-ietf-tls-esni up to 06].
-    pub const ENCRYPTED_SERVER_NAME: Self = Self(0xffce);
 
     /// The IANA name, or the one an unregistered extension is known by.
     #[must_use]
@@ -68,13 +49,6 @@ impl fmt::Display for ExtensionId {
 }
 
 impl AlertDescription {
-    pub const CLOSE_NOTIFY: Self = Self(0);
-    pub const HANDSHAKE_FAILURE: Self = Self(40);
-    pub const PROTOCOL_VERSION: Self = Self(70);
-    pub const INSUFFICIENT_SECURITY: Self = Self(71);
-    pub const INAPPROPRIATE_FALLBACK: Self = Self(86);
-    pub const USER_CANCELED: Self = Self(90);
-
     /// The IANA name.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {

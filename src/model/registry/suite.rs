@@ -255,11 +255,6 @@ pub(super) const fn info(
 }
 
 impl CipherSuite {
-    /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV [RFC 5746].
-    pub const EMPTY_RENEGOTIATION_INFO_SCSV: Self = Self(0x00ff);
-    /// TLS_FALLBACK_SCSV [RFC 7507].
-    pub const FALLBACK_SCSV: Self = Self(0x5600);
-
     /// The IANA name; for a number that IANA does not assign, the name it is widely known by
     /// (`is_registered` tells the two apart).
     #[must_use]

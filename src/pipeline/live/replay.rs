@@ -36,6 +36,8 @@ pub enum Speed {
 #[derive(Clone, Debug)]
 pub struct Replay {
     pub inputs: Vec<Input>,
+    /// What should have been among them and could not be read.
+    pub lost: Vec<DamageNote>,
     pub speed: Speed,
     /// Again from the start, until stopped. Each round's time goes on where the last one ended, and its flows are
     /// flows of their own.
@@ -157,8 +159,7 @@ impl<A> Player<'_, A> {
             Err(error) => {
                 let file = input.path().display().to_string();
                 self.failure = Some(format!("{file}: {error}"));
-                let what = format!("it cannot be read: {error}");
-                let damage = vec![DamageNote { file, offset: 0, what }];
+                let damage = vec![DamageNote { file, offset: None, what: error.to_string() }];
                 return Some((0, Accounts { damage, ..Accounts::default() }));
             }
         };

@@ -47,7 +47,7 @@ fn analyzed(inputs: Vec<Input>, change: impl Fn(&mut Record)) -> (String, Accoun
 }
 
 fn replay(inputs: Vec<Input>, speed: Speed, is_endless: bool) -> (Live<u32>, Receiver<Output<u32>>) {
-    let feed = Feed::Replay(Replay { inputs, speed, is_endless });
+    let feed = Feed::Replay(Replay { inputs, lost: Vec::new(), speed, is_endless });
     Live::start(feed, Arc::new(Resolved::default())).unwrap()
 }
 
@@ -140,14 +140,22 @@ fn goes_on_without_a_file_that_vanished() {
     std::fs::copy(some_capture().path(), &vanished).unwrap();
     let gone = capture::expand([&vanished]).unwrap().inputs.remove(0);
     std::fs::remove_file(&vanished).unwrap();
-    let (live, outputs) = replay(vec![gone.clone(), some_capture()], Speed::Max, true);
+    let lost =
+        DamageNote { file: "closed.pcap".to_owned(), offset: None, what: "may not be read".to_owned() };
+    let feed = Feed::Replay(Replay {
+        inputs: vec![gone.clone(), some_capture()],
+        lost: vec![lost],
+        speed: Speed::Max,
+        is_endless: true,
+    });
+    let (live, outputs) = Live::start(feed, Arc::new(Resolved::default())).unwrap();
     let (records, accounts) = drain(live, &outputs, |health, _| {
         assert_eq!(health.state, State::Capturing);
         health.rounds >= 3
     });
     assert!(!records.is_empty());
     let notes: Vec<_> = accounts.damage.iter().map(|note| (&*note.file, note.offset)).collect();
-    assert_eq!(notes, [(vanished.to_str().unwrap(), 0)]);
+    assert_eq!(notes, [("closed.pcap", None), (vanished.to_str().unwrap(), None)]);
     let (live, outputs) = replay(vec![gone], Speed::Max, true);
     drain(live, &outputs, |health, _| matches!(health.state, State::Failing(_)));
 }

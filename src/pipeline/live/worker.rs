@@ -15,7 +15,7 @@ use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
 use crate::pipeline::analyze::note_unsupported;
 use crate::pipeline::earlier::EarlierFlows;
-use crate::telemetry::Accounts;
+use crate::telemetry::{Accounts, DamageNote};
 
 /// The engine looks at the clock when nothing came for so long.
 const IDLE: Duration = Duration::from_millis(250);
@@ -89,6 +89,12 @@ impl<A> Worker<A> {
             not_reported: BTreeMap::new(),
             is_abandoned: false,
         }
+    }
+
+    /// These inputs are not among those that will be read, though they should be.
+    pub fn note_lost(&mut self, lost: &[DamageNote]) {
+        self.shared.note_damage(lost);
+        self.past.damage.extend_from_slice(lost);
     }
 
     pub fn run(mut self, inbox: &Receiver<ToEngine<A>>) {

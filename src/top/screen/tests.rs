@@ -24,7 +24,11 @@ fn accounts() -> Accounts {
         InterfaceCounts { seen: counts(1_000), skipped: counts(10), parsed: counts(990), last_packet: None },
     );
     accounts.dropped.insert(("eth0".to_owned(), "kernel", "ring_full"), 37);
-    accounts.damage.push(DamageNote { file: "a.pcap".to_owned(), offset: 7, what: "cut off".to_owned() });
+    accounts.damage.push(DamageNote {
+        file: "a.pcap".to_owned(),
+        offset: Some(7),
+        what: "cut off".to_owned(),
+    });
     accounts.skipped.insert("not_tcp", 10);
     accounts
 }

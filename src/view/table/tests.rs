@@ -31,7 +31,7 @@ fn accounts() -> Accounts {
     accounts.dropped.insert(("eth0".into(), "kernel", "buffer_full"), 4);
     accounts.damage.push(DamageNote {
         file: "site-2.pcapng".into(),
-        offset: 1_048_576,
+        offset: Some(1_048_576),
         what: "the block ends 12 bytes before its length says".into(),
     });
     accounts.files_passed_over = vec!["notes.txt".into()];
