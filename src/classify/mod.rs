@@ -13,4 +13,4 @@ mod prefixes;
 pub use endpoint::{EndpointInput, Recognition, Why, addressee, endpoint, recognise};
 pub use names::NameCache;
 pub use options::{EndpointOptions, HostRule, PathOptions, PathRule, Role, SiteFacts};
-pub use prefixes::{PrefixList, PrefixListError};
+pub use prefixes::{Listed, PrefixList, PrefixListError};

@@ -102,8 +102,10 @@ impl Repeated {
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
     ) -> Option<Shared<EndpointFacts>> {
-        // What was said in clear differs from flow to flow.
-        let is_kept = input.http.is_none() && input.proxy.is_none();
+        // What was said in clear differs from flow to flow, and few servers are translated.
+        let is_kept = input.http.is_none()
+            && input.proxy.is_none()
+            && input.translated.iter().all(|(_, server)| server.ip() == input.server.ip());
         if !is_kept || certificate.is_some_and(|certificate| certificate.is_large()) {
             return classify::endpoint(input, options).map(Shared::from);
         }
@@ -163,6 +165,7 @@ mod tests {
                 is_dns_of_other_family: false,
                 client: "10.0.0.1:1".parse().unwrap(),
                 server: "10.0.0.2:443".parse().unwrap(),
+                translated: &[],
             };
             let mut repeated = Repeated::default();
             let decided = repeated.endpoint(&input, Some(&certificate), &EndpointOptions::default());

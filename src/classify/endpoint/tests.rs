@@ -2,6 +2,7 @@
 
 mod outer_name;
 mod several_names;
+mod translated;
 
 use proptest::prelude::*;
 
@@ -25,6 +26,8 @@ struct Case<'a> {
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
     server: &'static str,
+    /// What that was translated into.
+    behind: Vec<&'static str>,
 }
 
 impl Default for Case<'_> {
@@ -39,6 +42,7 @@ impl Default for Case<'_> {
             is_dns_of_other_family: false,
             is_from_beginning: true,
             server: PRIVATE,
+            behind: Vec::new(),
         }
     }
 }
@@ -90,6 +94,8 @@ fn options() -> EndpointOptions {
 
 fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
     let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
+    let client = "10.0.0.1:50000".parse().unwrap();
+    let translated: Vec<_> = case.behind.iter().map(|server| (client, server.parse().unwrap())).collect();
     endpoint(
         &EndpointInput {
             sni: case.sni,
@@ -100,8 +106,9 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             is_from_beginning: case.is_from_beginning,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
-            client: "10.0.0.1:50000".parse().unwrap(),
+            client,
             server: case.server.parse().unwrap(),
+            translated: &translated,
         },
         &options(),
     )

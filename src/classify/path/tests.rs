@@ -1,7 +1,8 @@
 //! Sightings, addresses and configuration in, path out.
 
+mod entry;
+
 use super::*;
-use crate::classify::SiteFacts;
 
 /// One flow under test; the defaults are a private client and a public address of DynamoDB.
 struct Case {
@@ -16,7 +17,10 @@ struct Case {
     has_more_ways: bool,
     endpoint: EndpointFacts,
     is_proxied: bool,
+    /// Of a proxy, if an address.
+    asked_for: Option<&'static str>,
     esp_seen: bool,
+    is_one_sided: bool,
     options: PathOptions,
 }
 
@@ -35,11 +39,19 @@ impl Default for Case {
                 kind: Some(EndpointKind::Regional),
                 evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
                 confidence: Some(Confidence::Certain),
+                is_in_prefix: true,
                 prefix_region: Some("eu-west-1".into()),
+                partition: Some("aws".into()),
+                partition_has_prefixes: true,
+                region: Some("eu-west-1".into()),
+                service: Some(Service::Dynamodb),
+                is_aws_name: true,
                 ..EndpointFacts::default()
             },
             is_proxied: false,
+            asked_for: None,
             esp_seen: false,
+            is_one_sided: false,
             options: PathOptions::default(),
         }
     }
@@ -88,17 +100,23 @@ fn classify_case(case: &Case) -> PathFacts {
         knows_link_addresses: case.knows_links,
     };
     let ways: Vec<Way> = case.sightings.iter().map(way).collect();
+    let server: SocketAddr = case.server.parse().unwrap();
+    let behind = case.translated.iter().map(|(_, server)| server.ip());
+    let own: Vec<IpAddr> = std::iter::once(server.ip()).chain(behind).collect();
+    let asked_for: Vec<IpAddr> = case.asked_for.iter().map(|address| address.parse().unwrap()).collect();
     classify(
         &PathInput {
             client: case.client.parse().unwrap(),
-            server: case.server.parse().unwrap(),
+            server,
             translated: &case.translated,
+            addresses: if case.is_proxied { &asked_for } else { &own },
             ways: &ways,
             has_more_ways: case.has_more_ways,
             knows_link_kinds: case.knows_links,
             endpoint: &case.endpoint,
             is_proxied: case.is_proxied,
             esp_seen: case.esp_seen,
+            is_one_sided: case.is_one_sided,
         },
         &case.options,
     )
@@ -252,8 +270,17 @@ fn knows_site_to_site_vpn_by_its_signs() {
             Case { client: inside, server: private, esp_seen: true, ..Case::default() },
             "site_to_site_vpn unknown likely - inside_address,esp",
         ),
+        // There is a VPN; that the flow runs in it is told by what is known of the site, or by a side that is only in ESP.
         (
             Case { server: private, esp_seen: true, ..Case::default() },
+            "site_to_site_vpn unknown possible - address,esp",
+        ),
+        (
+            Case { server: private, esp_seen: true, options: vpn(), ..Case::default() },
+            "site_to_site_vpn unknown likely - address,esp",
+        ),
+        (
+            Case { server: private, esp_seen: true, is_one_sided: true, ..Case::default() },
             "site_to_site_vpn unknown likely - address,esp",
         ),
         (
@@ -477,12 +504,14 @@ fn conditions_on_a_way_hold_for_one_and_the_same() {
                 client: case.client.parse().unwrap(),
                 server: case.server.parse().unwrap(),
                 translated: &[],
+                addresses: &[],
                 ways: &ways,
                 has_more_ways,
                 knows_link_kinds: true,
                 endpoint: &case.endpoint,
                 is_proxied: false,
                 esp_seen: false,
+                is_one_sided: false,
             };
             // It may hold on a way that is not remembered.
             let expected = if holds || !has_more_ways { Some(holds) } else { None };
@@ -526,7 +555,7 @@ fn a_public_name_at_a_private_address_has_no_entry_whatever_a_rule_says() {
     let overridden = Case {
         server: "10.0.3.4:443",
         endpoint: EndpointFacts {
-            service: Some(crate::model::Service::Dynamodb),
+            service: Some(Service::Dynamodb),
             kind: Some(EndpointKind::Regional),
             is_aws_name: true,
             evidence: vec![EndpointEvidence::Sni],
