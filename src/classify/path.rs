@@ -305,12 +305,35 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
         || !rule.link_kind.is_empty()
         || !rule.next_hop_mac.is_empty();
     let by_way = || {
-        let of_known = any(input.ways.iter().map(|way| matches_way(rule, way, input.knows_link_kinds)));
-        of_known.filter(|is_one| *is_one || !input.has_more_ways)
+        // A way that is not remembered may be another one.
+        let beyond = || input.has_more_ways.then_some(None);
+        let one = |is_meant: &dyn Fn(&Way) -> bool| {
+            let answers = input
+                .ways
+                .iter()
+                .map(|way| all([Some(is_meant(way)), matches_way(rule, way, input.knows_link_kinds)]));
+            any(answers.chain(beyond()))
+        };
+        let is_inside = |way: &Way| way.sighting.encapsulation.iter().any(Layer::is_tunnel);
+        let is_wanted = |way: &Way| is_in_tunnel(rule, &way.sighting);
+        if !rule.tunnel.contains(&Tunnel::None) {
+            return one(&is_wanted);
+        }
+        // That the flow is in no tunnel is said of all ways that the other conditions mean, not of one.
+        let outside = all([one(&|way| !is_inside(way)), one(&is_inside).map(|is_one| !is_one)]);
+        let is_in_another = if rule.tunnel.len() > 1 { one(&is_wanted) } else { Some(false) };
+        any([is_in_another, outside])
     };
     all([Some(is_between), if is_of_way { by_way() } else { Some(true) }])
 }
 
+/// True where one of the tunnels that the rule asks for is around the packets, or it asks for none of them.
+fn is_in_tunnel(rule: &PathRule, sighting: &Sighting) -> bool {
+    let is_wanted = |layer: &Layer| layer.tunnel().is_some_and(|tunnel| rule.tunnel.contains(&tunnel));
+    rule.tunnel.is_empty() || sighting.encapsulation.iter().any(is_wanted)
+}
+
+/// All conditions on one way, but for the tunnel.
 fn matches_way(rule: &PathRule, way: &Way, knows_link_kinds: bool) -> Option<bool> {
     let kind = way.link_kind.as_deref();
     let is_kind = rule.link_kind.is_empty()
@@ -363,12 +386,7 @@ fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> Option<bool> {
             Layer::Geneve { endpoint_id: Some(id), .. } => rule.gwlb_endpoint.contains(id),
             _ => false,
         });
-    let is_tunnel = rule.tunnel.is_empty()
-        || rule.tunnel.iter().any(|wanted| match wanted {
-            Tunnel::None => !has_layer(&|layer| layer.tunnel().is_some()),
-            wanted => has_layer(&|layer| layer.tunnel() == Some(*wanted)),
-        });
-    all([is_interface, Some(is_vlan && is_vni && is_gwlb && is_tunnel)])
+    all([is_interface, Some(is_vlan && is_vni && is_gwlb)])
 }
 
 /// Shell-style: `*` for any text, `?` for one character. Linear in the name for each star.

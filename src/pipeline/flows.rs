@@ -22,7 +22,7 @@ use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Record, Shared, Side, Sighting, Tenant,
+    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layer, Record, Shared, Side, Sighting, Tenant,
     Timestamp, TlsFacts,
 };
 use crate::telemetry::Accounts;
@@ -268,11 +268,12 @@ impl Flows {
             let interface = number.and_then(|number| self.interface(number));
             let of_way = links.iter().filter(|(of, _)| *of == context);
             let link_addresses: Vec<Link> = of_way.map(|(_, link)| *link).collect();
-            // Cooked captures keep one of the two, and what has none of its own was not looked at.
+            // Cooked captures keep one of the two, what has none of its own was not looked at, and tunnels that carry no
+            // Ethernet do not tell those of the packets in them.
             let knows_link_addresses = interface.is_some_and(|interface| match interface.link_type {
-                LinkType::LINUX_SLL | LinkType::LINUX_SLL2 => false,
-                LinkType::ETHERNET => !may_lack_links && !link_addresses.is_empty(),
-                _ => true,
+                _ if !link_addresses.is_empty() => !may_lack_links,
+                LinkType::LINUX_SLL | LinkType::LINUX_SLL2 | LinkType::ETHERNET => false,
+                _ => !layers.iter().any(Layer::is_tunnel),
             });
             ways.push(Way {
                 sighting: Sighting {

@@ -236,12 +236,44 @@ fn knows_every_condition() {
         };
         assert_eq!(decide(&case), expected, "{shown}");
     }
-    let bare = with_rules(vec![PathRule { tunnel: vec![Tunnel::None], ..base() }]);
-    let sightings = vec![sighting("eth0", &[Layer::Vlan(1)])];
-    assert_eq!(
-        decide(&Case { sightings, options: bare, ..Case::default() }),
-        "in_vpc unknown certain r rule,tunnel"
-    );
+}
+
+#[test]
+fn a_flow_is_in_no_tunnel_where_no_way_is() {
+    const GRE: Layer = Layer::Gre { key: None };
+    let plain = || sighting("eth0", &[Layer::Vlan(1)]);
+    let (tunnelled, elsewhere) = (|| sighting("eth0", &[GRE]), || sighting("eth1", &[GRE]));
+    let none = || PathRule { tunnel: vec![Tunnel::None], ..rule("r", Access::InVpc) };
+    let here = || PathRule { interface: vec!["eth0".into()], ..none() };
+    let either = || PathRule { tunnel: vec![Tunnel::None, Tunnel::Gre], ..none() };
+    let gre = || PathRule { tunnel: vec![Tunnel::Gre], ..none() };
+    let (yes, no, open) = (Some(true), Some(false), None);
+    // What holds, and what of it where a way is not remembered, which may be in a tunnel, or be the one that is meant.
+    for (rule, sightings, expected) in [
+        (none(), vec![plain()], [yes, open]),
+        (none(), vec![sighting("eth0", &[Layer::Mpls(16)])], [yes, open]),
+        (none(), vec![tunnelled()], [no, no]),
+        (none(), vec![sighting("eth0", &[Layer::Gtp(5)])], [no, no]),
+        (none(), vec![plain(), tunnelled()], [no, no]),
+        (none(), vec![plain(), elsewhere()], [no, no]),
+        // The other conditions say which ways are meant.
+        (here(), vec![plain(), elsewhere()], [yes, open]),
+        (here(), vec![plain(), tunnelled()], [no, no]),
+        (here(), vec![sighting("eth1", &[])], [no, open]),
+        (either(), vec![plain(), tunnelled()], [yes, yes]),
+        (either(), vec![plain(), sighting("eth0", &[Layer::Vxlan(5)])], [no, open]),
+        // Of a kind of tunnel it is said of one.
+        (gre(), vec![plain(), tunnelled()], [yes, yes]),
+        (gre(), vec![plain()], [no, open]),
+    ] {
+        for (has_more_ways, expected) in [false, true].into_iter().zip(expected) {
+            let options = with_rules(vec![rule.clone()]);
+            let case = Case { sightings: sightings.clone(), has_more_ways, options, ..Case::default() };
+            let facts = classify_case(&case);
+            let holds = if facts.open_rules.is_empty() { Some(facts.name.is_some()) } else { None };
+            assert_eq!(holds, expected, "{rule:?} {sightings:?} {has_more_ways}");
+        }
+    }
 }
 
 #[test]

@@ -66,3 +66,43 @@ fn the_next_hop_is_that_of_what_the_client_sends() {
         }
     }
 }
+
+/// A mirror's frames have one direction and addresses of their own. In a tunnel without Ethernet the next hop is not told.
+#[test]
+fn the_next_hop_of_a_mirrored_packet_is_that_of_its_own_frame() {
+    let (near, far) = ([0xaa, 0, 0, 0, 0, 1], [0xbb, 0, 0, 0, 0, 2]);
+    let (mirror, collector) = ([0xcc, 0, 0, 0, 0, 3], [0xdd, 0, 0, 0, 0, 4]);
+    let outer = |protocol: u8, inside: &[u8]| {
+        let mut packet = vec![0x45, 0];
+        packet.extend(((20 + inside.len()) as u16).to_be_bytes());
+        packet.extend([0, 1, 0x40, 0, 64, protocol, 0, 0, 192, 168, 77, 1, 192, 168, 77, 2]);
+        packet.extend(inside);
+        packet
+    };
+    let vxlan = |frame: &[u8]| {
+        let length = (16 + frame.len()) as u16;
+        let ports = [0xc3, 0x50, 0x12, 0xb5];
+        outer(17, &[&ports[..], &length.to_be_bytes(), &[0, 0, 8, 0, 0, 0, 0, 0, 5, 0], frame].concat())
+    };
+    for (is_mirrored, link_type, next_hop, expected) in [
+        (true, 1, "bb:00:00:00:00:02", (Access::InVpc, Some(Certain))),
+        (true, 1, "aa:00:00:00:00:01", (Access::Internet, Some(Certain))),
+        (true, 1, "cc:00:00:00:00:03", (Access::Internet, Some(Certain))),
+        (true, 1, "dd:00:00:00:00:04", (Access::Internet, Some(Certain))),
+        (true, 101, "bb:00:00:00:00:02", (Access::InVpc, Some(Certain))),
+        (true, 101, "dd:00:00:00:00:04", (Access::Internet, Some(Certain))),
+        (false, 1, "dd:00:00:00:00:04", (Access::Internet, Some(Possible))),
+        (false, 101, "dd:00:00:00:00:04", (Access::Internet, Some(Possible))),
+    ] {
+        let config = configured(&format!(
+            "[[path]]\nnext_hop_mac = \"{next_hop}\"\naccess = \"in_vpc\"\n[[path]]\naccess = \"internet\""
+        ));
+        let frames = handshake(DYNAMODB).into_iter().map(|packet| {
+            let (from, to) = if is_of_client(&packet) { (near, far) } else { (far, near) };
+            let packet = if is_mirrored { vxlan(&ethernet(from, to, &packet)) } else { outer(4, &packet) };
+            if link_type == 1 { ethernet(mirror, collector, &packet) } else { packet }
+        });
+        let found = records_of(&config, link_type, frames).remove(0).path;
+        assert_eq!((found.access, found.access_confidence), expected, "{is_mirrored} {link_type} {next_hop}");
+    }
+}
