@@ -69,8 +69,8 @@ pub(super) fn record(
     if client_side == Side::B {
         links.iter_mut().for_each(|(_, (a, b))| std::mem::swap(a, b));
     }
-    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), &view);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
+    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), sni, &view);
     let input = EndpointInput {
         sni,
         encrypted_hello: parts.tls.as_ref().map(|facts| facts.encrypted_hello()).unwrap_or_default(),
@@ -78,7 +78,8 @@ pub(super) fn record(
         http: parts.http.as_deref(),
         proxy: parts.proxy.as_ref(),
         is_from_beginning: parts.is_from_beginning,
-        dns_names: &names,
+        dns_names: &names.names,
+        is_sni_alias: names.is_behind_alias,
         is_dns_of_other_family,
         client,
         server,

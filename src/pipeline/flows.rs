@@ -17,13 +17,13 @@ use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::path::Way;
-use crate::classify::{self, NameCache};
+use crate::classify::{self, NameCache, Told};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layer, Record, Shared, Side, Sighting, Tenant,
-    Timestamp, TlsFacts,
+    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layer, Record, Shared, Side, Sighting, Sni,
+    Tenant, Timestamp, TlsFacts,
 };
 use crate::telemetry::Accounts;
 use crate::tls::TlsErrors;
@@ -320,7 +320,7 @@ impl Flows {
     }
 
     /// The names a server was resolved by; true where it was an address of the other family that was told.
-    pub fn names_of(&self, client: IpAddr, server: IpAddr, view: &FlowView) -> (Vec<Arc<str>>, bool) {
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, sni: Sni<'_>, view: &FlowView) -> (Told, bool) {
         let at = view.first_seen;
         let tenants: Option<ArrayVec<Tenant, MAX_CONTEXTS>> =
             view.contexts.iter().map(|&context| self.contexts.get(context)?.1.tenant()).collect();
@@ -328,12 +328,13 @@ impl Flows {
         let views = std::iter::once((client, server))
             .chain(view.translated.iter().map(|(client, server)| (client.ip(), server.ip())));
         for (client, server) in views {
-            let own = self.names.names(client, server, &tenants, at);
-            if !own.is_empty() {
+            let own = self.names.told(client, server, &tenants, at, sni);
+            if !own.names.is_empty() {
                 return (own, false);
             }
         }
-        (self.names.names_of_other_family(client, server, &tenants, at), true)
+        let names = self.names.names_of_other_family(client, server, &tenants, at);
+        (Told { names, is_behind_alias: false }, true)
     }
 }
 

@@ -149,7 +149,12 @@ fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
 
 /// A ClientHello of TLS 1.0 with one suite and a server name.
 fn client_hello() -> Vec<u8> {
-    let name = b"dynamodb.eu-west-1.amazonaws.com";
+    client_hello_to("dynamodb.eu-west-1.amazonaws.com")
+}
+
+/// The same with another server name.
+fn client_hello_to(name: &str) -> Vec<u8> {
+    let name = name.as_bytes();
     let mut extension = vec![0, 0];
     for more in [5, 3] {
         extension.extend(((name.len() + more) as u16).to_be_bytes());
@@ -445,15 +450,22 @@ fn dns_response(name: &str) -> Vec<u8> {
 
 /// The same with another address, and the one after it.
 fn dns_response_of(name: &str, [a, b, c, d]: [u8; 4]) -> Vec<u8> {
-    let mut message = vec![0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
-    for label in name.split('.') {
-        message.push(label.len() as u8);
-        message.extend(label.as_bytes());
-    }
-    message.extend([0, 0, 1, 0, 1]);
+    let mut message =
+        [&[0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0][..], &encoded(name), &[0, 1, 0, 1]].concat();
     for last in [d, d + 1] {
         message.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, a, b, c, last]);
     }
+    dns_packet(&message)
+}
+
+/// A name as DNS writes it.
+fn encoded(name: &str) -> Vec<u8> {
+    let labels = name.split('.').map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+    labels.chain([vec![0]]).flatten().collect()
+}
+
+/// A message to the client, as a raw IPv4 packet.
+fn dns_packet(message: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0];
     packet.extend(((28 + message.len()) as u16).to_be_bytes());
     packet.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2]);
@@ -463,6 +475,30 @@ fn dns_response_of(name: &str, [a, b, c, d]: [u8; 4]) -> Vec<u8> {
     packet.extend([0, 0]);
     packet.extend(message);
     packet
+}
+
+#[test]
+fn an_alias_that_was_asked_for_is_told_by_its_answer() {
+    let (alias, name) = (encoded("db.corp.example"), encoded("dynamodb.eu-west-1.amazonaws.com"));
+    let message = [
+        &[0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0][..],
+        &alias,
+        &[0, 1, 0, 1, 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, name.len() as u8],
+        &name,
+        &name,
+        &[0, 1, 0, 1, 0, 0, 0, 60, 0, 4],
+        &DYNAMODB.0,
+    ];
+    let answer = dns_packet(&message.concat());
+    for (sni, evidence, is_conflict) in [
+        ("db.corp.example", &[EndpointEvidence::Dns, EndpointEvidence::Prefix][..], false),
+        ("www.corp.example", &[EndpointEvidence::Prefix], true),
+    ] {
+        let mut wire = Wire::opened(DYNAMODB).client(&client_hello_to(sni)).server(&server_hello(3));
+        wire.packets.insert(0, answer.clone());
+        let endpoint = wire.record().endpoint;
+        assert_eq!((&endpoint.evidence[..], !endpoint.conflict.is_empty()), (evidence, is_conflict), "{sni}");
+    }
 }
 
 #[test]

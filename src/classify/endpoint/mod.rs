@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use self::claim::{Claim, Named, merge, named};
+use self::claim::{Claim, may_cover_endpoint, merge, named, named_by_certificate};
+use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
-use self::grammar::{canonical, recognise_certificate_name};
 use self::partition::partition_of_region;
 use super::{EndpointOptions, Listed};
 use crate::app::http1::Addressee;
@@ -50,6 +50,8 @@ pub struct EndpointInput<'a> {
     /// Not this client's address was told those names, but one of the other address family, which may
     /// be the same host's.
     pub is_dns_of_other_family: bool,
+    /// The client had asked for the SNI, and was told that it stands for `dns_names`.
+    pub is_sni_alias: bool,
     pub client: SocketAddr,
     pub server: SocketAddr,
     /// The same two ends under other addresses, before or behind address translation.
@@ -113,7 +115,11 @@ impl EndpointInput<'_> {
 #[must_use]
 pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
     let spoken = spoken(input, options);
-    let (mut claims, strangers) = (spoken.claims, spoken.strangers);
+    let (mut claims, mut strangers) = (spoken.claims, spoken.strangers);
+    if input.is_sni_alias && !input.is_proxied() {
+        // The answer explains the name.
+        strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni);
+    }
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
     let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
     // What another address was told counts only where the client says nothing itself.
@@ -127,19 +133,19 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             claims.push(claim);
         }
     }
-    claims.extend(input.certificate.and_then(certificate_claim));
+    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, options)));
 
     let addresses = input.addresses();
     let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
         addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
     let mut conflict = Conflicts::default();
     let Some(first) = strongest(&claims) else {
-        return by_prefix(input, common(&listed)?, &strangers);
+        return by_prefix(input, common(&listed)?, &strangers, options);
     };
     // Where the client says a name, whether the certificate covers that is another rule's question.
     let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
     if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
-        conflict.with_certificate(input.certificate, || first.phrase());
+        conflict.with_certificate(input.certificate, options, || first.phrase());
     }
 
     let mut facts = first.named.to_facts(first.host.clone());
@@ -227,6 +233,7 @@ fn by_prefix(
     input: &EndpointInput<'_>,
     Listed { region }: Listed<'_>,
     strangers: &[Stranger],
+    options: &EndpointOptions,
 ) -> Option<EndpointFacts> {
     let owner = region.map_or_else(|| "DynamoDB".to_owned(), |region| format!("DynamoDB in {region}"));
     let mut conflict = Conflicts::default();
@@ -244,7 +251,7 @@ fn by_prefix(
     }
     // A certificate in clear means that ECH was not taken up, too.
     if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent {
-        conflict.with_certificate(input.certificate, || format!("an address of {owner}"));
+        conflict.with_certificate(input.certificate, options, || format!("an address of {owner}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
     if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
@@ -397,12 +404,9 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
     Some(claim)
 }
 
-fn certificate_claim(certificate: &CertificateFacts) -> Option<Claim> {
-    let found = certificate_names(certificate).iter().filter_map(|name| {
-        let endpoint = recognise_certificate_name(name)?;
-        Some((name.to_ascii_lowercase(), Named::from(endpoint)))
-    });
-    merge(EndpointEvidence::Certificate, found.map(|(host, named)| named.with_host(host)).collect())
+fn certificate_claim(certificate: &CertificateFacts, options: &EndpointOptions) -> Option<Claim> {
+    let found = certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, options));
+    merge(EndpointEvidence::Certificate, found.collect())
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
@@ -464,16 +468,11 @@ impl Conflicts {
     fn with_certificate(
         &mut self,
         certificate: Option<&CertificateFacts>,
+        options: &EndpointOptions,
         asked_for: impl FnOnce() -> String,
     ) {
         let Some(certificate) = certificate else { return };
-        // A wildcard may be one for DynamoDB's names, or one below them for account ids and endpoint ids.
-        let is_dynamodb = |name: &String| match name.strip_prefix("*.") {
-            Some(parent) => [parent, &format!("dynamodb.{parent}")]
-                .into_iter()
-                .any(|name| recognise(name).endpoint.is_some()),
-            None => recognise(name).endpoint.is_some(),
-        };
+        let is_dynamodb = |name: &String| may_cover_endpoint(name, options);
         let names = certificate_names(certificate);
         // Of more names than are looked at, one may be DynamoDB's.
         if names.len() >= MAX_CERTIFICATE_NAMES || names.iter().any(is_dynamodb) {
