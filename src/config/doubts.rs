@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
-use crate::model::{Access, Entry, Severity, Tunnel};
+use crate::model::{Access, EndpointKind, Entry, Severity, Tunnel};
 use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
 
 /// All doubts about a configuration, in the order of its sections.
@@ -27,7 +27,9 @@ pub(super) fn of(resolved: &Resolved) -> Vec<String> {
 fn hosts(resolved: &Resolved, doubts: &mut Vec<String>) {
     let mut known = BTreeSet::new();
     for host in &resolved.endpoint.hosts {
-        if classify::recognise(&host.name).endpoint.is_some() {
+        // Of a name that only looks like AWS's the entry tells what it is.
+        let recognised = classify::recognise(&host.name).endpoint;
+        if recognised.is_some_and(|endpoint| endpoint.kind != EndpointKind::Unrecognised) {
             doubts.push(format!(
                 "[endpoints] hosts: `{}` is a name of AWS's own, which tells by itself what it is: the entry changes nothing.",
                 host.name

@@ -250,6 +250,7 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
         "[policy]\nseverity = { group_not_allowed = \"critical\" }\nallowed_groups = [\"x25519\"]",
         "[policy]\nseverity = { group_not_allowed = \"off\", cross_region_endpoint = \"off\" }",
         "[policy]\nprofile = \"fips-140-3\"",
+        "[endpoints]\nhosts = [{ name = \"graph-dynamodb.eu-west-1.amazonaws.com\", service = \"dynamodb\" }]",
         // The first means all interfaces: a tunnel on another one is one.
         "[[path]]\naccess = \"internet\"\ntunnel = \"none\"\n\
          [[path]]\naccess = \"in_vpc\"\ntunnel = \"none\"\ninterface = \"eth1\"",
