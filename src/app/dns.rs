@@ -43,6 +43,8 @@ const HEADER_BYTES: usize = 12;
 pub struct Resolution {
     /// A host name in lower case, without the final dot.
     pub name: Arc<str>,
+    /// The name that was asked for, where that is another one, an alias of this.
+    pub asked: Option<Arc<str>>,
     pub address: IpAddr,
     /// The least of the times to live on the way from the name to the address.
     pub ttl_seconds: u32,
@@ -170,8 +172,8 @@ struct Address {
     ttl_seconds: u32,
 }
 
-/// The wanted names that lead to one, and the least time to live of the aliases between.
-type Way<'a> = Vec<(&'a Arc<str>, u32)>;
+/// The wanted names that lead to one, by number and in words, and the least time to live of the aliases between.
+type Way<'a> = Vec<(usize, &'a Arc<str>, u32)>;
 
 /// Gathers what the answers say; `None` where the message is malformed. A name that is wanted begins at `first_wanted`.
 fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
@@ -216,6 +218,8 @@ impl Said<'_> {
                 is_wanted.then(|| Arc::from(host.as_str()))
             })
             .collect();
+        let asked: Option<Arc<str>> =
+            self.question.and_then(|name| self.names.host(name)).map(|host| Arc::from(host.as_str()));
         let mut found = Resolutions::new();
         // To each name that has an address.
         let mut ways: Vec<Option<Way<'_>>> = vec![None; wanted.len()];
@@ -226,14 +230,15 @@ impl Said<'_> {
             };
             let way = way.get_or_insert_with(|| {
                 let way = self.way_to(*owner).into_iter();
-                way.filter_map(|(name, ttl_seconds)| Some((wanted.get(name)?.as_ref()?, ttl_seconds)))
+                way.filter_map(|(name, ttl_seconds)| Some((name, wanted.get(name)?.as_ref()?, ttl_seconds)))
                     .collect()
             });
             if found.len() + way.len() > MAX_RESOLUTIONS {
                 return Err(DnsError::TooManyAnswers);
             }
-            found.extend(way.iter().map(|(name, most)| Resolution {
+            found.extend(way.iter().map(|(number, name, most)| Resolution {
                 name: Arc::clone(name),
+                asked: asked.clone().filter(|_| self.question != Some(*number)),
                 address: *address,
                 ttl_seconds: *ttl_seconds.min(most),
             }));

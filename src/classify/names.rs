@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use super::endpoint::is_recognised;
 use super::options::EndpointOptions;
 use crate::app::dns::Resolutions;
-use crate::model::{Tenant, Timestamp};
+use crate::model::{Sni, Tenant, Timestamp};
 
 /// (client, server) pairs remembered, in two generations of half as many. Names of DynamoDB have a time to live of
 /// seconds, so that even a large site has few alive at once.
@@ -49,6 +49,15 @@ struct Hosts {
     parents: HashSet<Box<str>, RandomState>,
 }
 
+/// What a client had been told of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// In alphabetical order.
+    pub names: Vec<Arc<str>>,
+    /// They are what the name that the client says stands for.
+    pub is_behind_alias: bool,
+}
+
 type Pair = (IpAddr, IpAddr);
 
 /// What was asked for, or refreshed, in some time.
@@ -62,6 +71,8 @@ struct Generation {
 
 struct Known {
     name: Arc<str>,
+    /// The alias of it that was asked for, if it was one: what the client then calls the server.
+    asked: Option<Arc<str>>,
     /// The load balancer's endpoint that the answer came through, where it came through one.
     tenant: Option<Tenant>,
     /// The name is good from the answer, `from`, until `until`, exclusively.
@@ -94,8 +105,8 @@ impl Generation {
 
     /// Room for one name more of a pair, taken one at a time: nearly all have one or two.
     fn push(&mut self, pair: Pair, known: Known) {
-        let Known { name, tenant, from, until } = known;
-        let name = self.shared(name);
+        let Known { name, asked, tenant, from, until } = known;
+        let (name, asked) = (self.shared(name), asked.map(|asked| self.shared(asked)));
         let names = self.pairs.entry(pair).or_insert_with(|| {
             self.bytes += Self::PAIR_BYTES;
             Vec::new()
@@ -103,7 +114,7 @@ impl Generation {
         let before = names.capacity();
         names.reserve_exact(1);
         self.bytes += (names.capacity() - before) * size_of::<Known>();
-        names.push(Known { name, tenant, from, until });
+        names.push(Known { name, asked, tenant, from, until });
     }
 
     /// The name as it is known already, where it is.
@@ -166,7 +177,13 @@ impl NameCache {
         for resolution in resolutions {
             let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let address = resolution.address.to_canonical();
-            let known = || Known { name: Arc::clone(&resolution.name), tenant, from: at, until };
+            let known = || Known {
+                name: Arc::clone(&resolution.name),
+                asked: resolution.asked.clone(),
+                tenant,
+                from: at,
+                until,
+            };
             self.insert((client, address), known());
             if let Some(learned) = &mut self.learned
                 && learned.len() < MAX_LEARNED
@@ -185,20 +202,43 @@ impl NameCache {
     /// ones that the flow was seen in; none where it was seen outside of all.
     #[must_use]
     pub fn names(&self, client: IpAddr, server: IpAddr, tenants: &[Tenant], at: Timestamp) -> Vec<Arc<str>> {
+        self.told(client, server, tenants, at, Sni::NotSent).names
+    }
+
+    /// The same of a client that says a name itself: where that is none of those but an alias, the names that it stands for.
+    #[must_use]
+    pub fn told(
+        &self,
+        client: IpAddr,
+        server: IpAddr,
+        tenants: &[Tenant],
+        at: Timestamp,
+        sni: Sni<'_>,
+    ) -> Told {
         let is_other = |known: Option<Tenant>| {
             known.is_some_and(|known| !tenants.is_empty() && !tenants.contains(&known))
         };
         let key = (client.to_canonical(), server.to_canonical());
-        let mut names: Vec<Arc<str>> = [&self.young, &self.old]
-            .into_iter()
-            .filter_map(|generation| generation.pairs.get(&key))
-            .flatten()
-            .filter(|known| known.from <= at && at < known.until && !is_other(known.tenant))
+        let known = || {
+            [&self.young, &self.old]
+                .into_iter()
+                .filter_map(|generation| generation.pairs.get(&key))
+                .flatten()
+                .filter(|known| known.from <= at && at < known.until && !is_other(known.tenant))
+        };
+        let is_said = |name: &str| match sni {
+            Sni::Name(said) => said.strip_suffix('.').unwrap_or(said).eq_ignore_ascii_case(name),
+            Sni::NotSent | Sni::NotSeen => false,
+        };
+        let is_alias = |known: &Known| known.asked.as_deref().is_some_and(is_said);
+        let is_behind_alias = known().any(is_alias) && !known().any(|known| is_said(&known.name));
+        let mut names: Vec<Arc<str>> = known()
+            .filter(|known| !is_behind_alias || is_alias(known))
             .map(|known| Arc::clone(&known.name))
             .collect();
         names.sort_unstable();
         names.dedup();
-        names
+        Told { names, is_behind_alias }
     }
 
     /// The names that clients of the other address family had been told for the address of `server`. A host
@@ -238,6 +278,7 @@ impl NameCache {
             // asked about may have begun before.
             let is_same = |known: &&mut Known| {
                 known.name == told.name
+                    && known.asked == told.asked
                     && known.tenant == told.tenant
                     && known.from <= told.until
                     && told.from <= known.until
@@ -282,7 +323,7 @@ mod tests {
     }
 
     fn answer(name: &str, address: &str, ttl_seconds: u32) -> Resolutions {
-        vec![Resolution { name: name.into(), address: ip(address), ttl_seconds }]
+        vec![Resolution { name: name.into(), asked: None, address: ip(address), ttl_seconds }]
     }
 
     fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
@@ -298,6 +339,40 @@ mod tests {
         assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
         assert_eq!(names(&cache, "10.0.0.1", 105), [""; 0]);
         assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
+    }
+
+    #[test]
+    fn tells_what_the_name_that_a_client_says_stands_for() {
+        const VPCE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.amazonaws.com";
+        let behind = |name: &str, asked: &str| {
+            let asked = Some(asked.into());
+            vec![Resolution { name: name.into(), asked, address: ip("52.94.5.1"), ttl_seconds: 5 }]
+        };
+        let (client, server) = (ip("10.0.0.1"), ip("52.94.5.1"));
+        let mut cache = NameCache::default();
+        cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
+        cache.observe(client, None, &behind(VPCE, "db.corp.example"), at(100));
+        cache.observe(client, None, &behind(VPCE, NAME), at(100));
+        for (sni, seconds, names, is_behind_alias) in [
+            (Sni::Name("db.corp.example"), 101, &[VPCE][..], true),
+            (Sni::Name("DB.corp.example."), 101, &[VPCE], true),
+            (Sni::Name("www.corp.example"), 101, &[NAME, VPCE], false),
+            (Sni::NotSent, 101, &[NAME, VPCE], false),
+            // It is one of those that matter itself.
+            (Sni::Name(NAME), 101, &[NAME, VPCE], false),
+            (Sni::Name("db.corp.example"), 105, &[], false),
+        ] {
+            let told = cache.told(client, server, &[], at(seconds), sni);
+            let names: Vec<Arc<str>> = names.iter().map(|name| Arc::from(*name)).collect();
+            assert_eq!(told, Told { names, is_behind_alias }, "{sni:?} {seconds}");
+        }
+        // Aliases without end take no more room than names do.
+        let held = cache.young.bytes;
+        for number in 0..1_000 {
+            cache.observe(client, None, &behind(VPCE, &format!("{number}.corp.example")), at(100));
+        }
+        let known = cache.young.pairs.values().map(Vec::len).max();
+        assert!(known <= Some(MAX_NAMES_PER_PAIR) && cache.young.bytes > held);
     }
 
     #[test]
@@ -409,8 +484,12 @@ mod tests {
         for number in 0..40_000_u32 {
             let client = IpAddr::V4(Ipv4Addr::from(number));
             let names = (0..8).map(|name| format!("{number:0>60}.{name:0>60}.{NAME}"));
-            let told =
-                names.map(|name| Resolution { name: name.into(), address: ip("52.94.5.1"), ttl_seconds: 60 });
+            let told = names.map(|name| Resolution {
+                name: name.into(),
+                asked: None,
+                address: ip("52.94.5.1"),
+                ttl_seconds: 60,
+            });
             cache.observe(client, None, &told.collect(), at(100));
         }
         let held = held_bytes(&cache.young) + held_bytes(&cache.old);

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::options::{PathOptions, PathRule, Role};
+use super::options::{PathOptions, PathRule, Role, SiteFacts};
 use crate::model::{
     Access, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, Entry, Layer, PathEvidence, PathFacts,
-    PublicNames, Sighting, Tunnel, is_private,
+    PublicNames, Service, Sighting, Tunnel, embedded, is_private,
 };
 
 /// Link kinds that are IPsec tunnels on Linux, as rtnetlink names them.
@@ -25,6 +25,8 @@ pub struct PathInput<'a> {
     pub server: SocketAddr,
     /// The same two ends under other addresses, before or behind address translation.
     pub translated: &'a [(SocketAddr, SocketAddr)],
+    /// The addresses that DynamoDB is reached at, as far as they are told: not that of a proxy in front.
+    pub addresses: &'a [IpAddr],
     /// Every way the flow was seen.
     pub ways: &'a [Way],
     /// There were more ways than are remembered.
@@ -36,6 +38,8 @@ pub struct PathInput<'a> {
     pub is_proxied: bool,
     /// ESP to or from a configured outside address was seen on the same interface, at the same time.
     pub esp_seen: bool,
+    /// Only one of the two ends was seen to send.
+    pub is_one_sided: bool,
 }
 
 /// One way on which a flow was seen: an interface, and what its packets were wrapped in there.
@@ -111,6 +115,9 @@ impl Finding {
             None => finding.enter(input, options),
             // What the rule says of many flows is not so of this one.
             Some(entry) if is_disproved(entry, input) => finding.entry = None,
+            Some(Entry::GatewayEndpoint) if is_elsewhere(input, &options.site) => {
+                finding.entry = Some((Entry::GatewayEndpoint, Confidence::Possible));
+            }
             Some(_) => {}
         }
         finding
@@ -138,8 +145,9 @@ impl Finding {
     fn access(&mut self, input: &PathInput<'_>, options: &PathOptions) {
         let site = &options.site;
         let is_vpn_site = site.role == Some(Role::Vpn) || !site.vpn_outside.is_empty();
-        let is_private_server = is_private(input.server.ip());
-        if is_inside_address(input.client.ip()) || is_inside_address(input.server.ip()) {
+        let is_private_server = !input.is_proxied && input.views().all(|(_, server)| is_private(server.ip()));
+        let is_inside = |end: SocketAddr| is_inside_address(end.ip());
+        if input.views().any(|(client, server)| is_inside(client) || is_inside(server)) {
             // Virtual interfaces of Direct Connect number their peers in the same way: without a
             // sign of a VPN it is not more than possible.
             let is_ipsec_link = has_ipsec_link(input);
@@ -149,12 +157,15 @@ impl Finding {
             self.evidence.push(PathEvidence::InsideAddress);
             self.evidence.extend(input.esp_seen.then_some(PathEvidence::Esp));
             self.evidence.extend(is_ipsec_link.then_some(PathEvidence::LinkKind));
-        } else if is_private_server && !input.is_proxied && input.esp_seen {
-            // No router of the internet delivers a private address: the clear packet on an interface
-            // that also carries ESP was in the tunnel or will be.
-            self.access = Some((Access::SiteToSiteVpn, Confidence::Likely));
+        } else if is_private_server && input.esp_seen {
+            // There is a tunnel, and no router of the internet delivers a private address. That this flow takes the tunnel
+            // is told by the site, or by Linux, which shows of what ESP carries only one direction in clear
+            // (strongSwan, "Traffic dumps").
+            let is_tied = site.role == Some(Role::Vpn) || input.is_one_sided;
+            let confidence = if is_tied { Confidence::Likely } else { Confidence::Possible };
+            self.access = Some((Access::SiteToSiteVpn, confidence));
             self.evidence.extend([PathEvidence::Address, PathEvidence::Esp]);
-        } else if is_private_server && !input.is_proxied && is_vpn_site && has_ipsec_link(input) {
+        } else if is_private_server && is_vpn_site && has_ipsec_link(input) {
             self.access = Some((Access::SiteToSiteVpn, Confidence::Likely));
             self.evidence.extend([PathEvidence::Address, PathEvidence::LinkKind]);
         } else if is_after_nat(input, options) {
@@ -177,7 +188,7 @@ impl Finding {
                 )
             });
             // Its address is one of the VPC, and those are public ones only where their owner brought them.
-            let is_at_home = input.is_proxied || is_private(input.server.ip());
+            let is_at_home = input.addresses.iter().all(|address| is_private(*address));
             let confidence = input.endpoint.confidence.filter(|_| is_at_home).unwrap_or(Confidence::Possible);
             self.entry = Some((Entry::InterfaceEndpoint, confidence));
             // A name known from DNS alone is known by the address it was given for.
@@ -208,29 +219,60 @@ impl Finding {
     }
 }
 
+impl PathInput<'_> {
+    /// The two ends under all their addresses.
+    fn views(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> + '_ {
+        std::iter::once((self.client, self.server)).chain(self.translated.iter().copied())
+    }
+}
+
 /// True where name or address of the server exclude what a rule says of the entry: an interface endpoint has no public
 /// address of DynamoDB, and the others have no private one and no name of an interface endpoint. A public name that
-/// leads to a private address may lead anywhere.
+/// leads to a private address may lead anywhere. Behind a proxy that counts for the address it was asked for.
 fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
     let is_interface_name = input.endpoint.kind == Some(EndpointKind::Interface);
-    let is_private_server = !input.is_proxied && is_private(input.server.ip());
+    let has_private_address = input.addresses.iter().any(|address| is_private(*address));
     match entry {
         Entry::InterfaceEndpoint => {
-            let is_overridden = is_private_server && input.endpoint.public_names() != PublicNames::None;
-            !input.is_proxied && input.endpoint.prefix_region.is_some() || is_overridden
+            let is_overridden = has_private_address && input.endpoint.public_names() != PublicNames::None;
+            input.endpoint.is_in_prefix || is_overridden
         }
-        Entry::GatewayEndpoint | Entry::PublicEndpoint => is_interface_name || is_private_server,
+        Entry::GatewayEndpoint => is_interface_name || has_private_address || is_beside_gateway(input),
+        Entry::PublicEndpoint => is_interface_name || has_private_address,
         Entry::Unknown => false,
     }
 }
 
+/// True where a gateway endpoint does not take the flow: it is the route of a VPC to the addresses in DynamoDB's prefixes,
+/// for its own private sources, and there is none for Streams and DAX. Of IPv6 neither the prefixes are published nor are
+/// sources told apart, since those of a VPC are public ones.
+fn is_beside_gateway(input: &PathInput<'_>) -> bool {
+    let endpoint = input.endpoint;
+    let is_other_service = matches!(endpoint.service, Some(Service::DynamodbStreams | Service::Dax));
+    // Of the isolated partitions no prefix is known.
+    let has_prefixes = endpoint.partition_has_prefixes || endpoint.partition.is_none();
+    let is_outside = has_prefixes
+        && !endpoint.is_in_prefix
+        && input.addresses.iter().any(|address| embedded(*address).is_ipv4());
+    let is_public = |client: IpAddr| embedded(client).is_ipv4() && !is_private(client);
+    let is_from_outside = !input.is_proxied && input.views().any(|(client, _)| is_public(client.ip()));
+    is_other_service || is_outside || is_from_outside
+}
+
+/// True where the endpoint is of another region than the site. A gateway endpoint takes what goes to its own region, but the
+/// VPC need not be in the site's: packets are mirrored, and collected, from elsewhere.
+fn is_elsewhere(input: &PathInput<'_>, site: &SiteFacts) -> bool {
+    matches!((&input.endpoint.region, &site.region), (Some(of_endpoint), Some(home)) if of_endpoint != home)
+}
+
 /// Behind a NAT device, a public source reaches a public address of DynamoDB.
 fn is_after_nat(input: &PathInput<'_>, options: &PathOptions) -> bool {
+    let is_public =
+        |(client, server): (SocketAddr, SocketAddr)| !is_private(client.ip()) && !is_private(server.ip());
     options.site.role == Some(Role::Nat)
         && !input.is_proxied
-        && !is_private(input.client.ip())
-        && !is_private(input.server.ip())
-        && input.endpoint.prefix_region.is_some()
+        && input.endpoint.is_in_prefix
+        && input.views().any(is_public)
 }
 
 fn has_ipsec_link(input: &PathInput<'_>) -> bool {
@@ -253,9 +295,8 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
     let holds = |nets: &[IpNet], address: SocketAddr| {
         nets.is_empty() || nets.iter().any(|net| net.contains(&address.ip().to_canonical()))
     };
-    let mut views = std::iter::once((input.client, input.server)).chain(input.translated.iter().copied());
     let is_between =
-        views.any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server));
+        input.views().any(|(client, server)| holds(&rule.source, client) && holds(&rule.destination, server));
     let is_of_way = !rule.interface.is_empty()
         || !rule.vlan.is_empty()
         || !rule.vni.is_empty()
@@ -264,12 +305,35 @@ fn matches(rule: &PathRule, input: &PathInput<'_>) -> Option<bool> {
         || !rule.link_kind.is_empty()
         || !rule.next_hop_mac.is_empty();
     let by_way = || {
-        let of_known = any(input.ways.iter().map(|way| matches_way(rule, way, input.knows_link_kinds)));
-        of_known.filter(|is_one| *is_one || !input.has_more_ways)
+        // A way that is not remembered may be another one.
+        let beyond = || input.has_more_ways.then_some(None);
+        let one = |is_meant: &dyn Fn(&Way) -> bool| {
+            let answers = input
+                .ways
+                .iter()
+                .map(|way| all([Some(is_meant(way)), matches_way(rule, way, input.knows_link_kinds)]));
+            any(answers.chain(beyond()))
+        };
+        let is_inside = |way: &Way| way.sighting.encapsulation.iter().any(Layer::is_tunnel);
+        let is_wanted = |way: &Way| is_in_tunnel(rule, &way.sighting);
+        if !rule.tunnel.contains(&Tunnel::None) {
+            return one(&is_wanted);
+        }
+        // That the flow is in no tunnel is said of all ways that the other conditions mean, not of one.
+        let outside = all([one(&|way| !is_inside(way)), one(&is_inside).map(|is_one| !is_one)]);
+        let is_in_another = if rule.tunnel.len() > 1 { one(&is_wanted) } else { Some(false) };
+        any([is_in_another, outside])
     };
     all([Some(is_between), if is_of_way { by_way() } else { Some(true) }])
 }
 
+/// True where one of the tunnels that the rule asks for is around the packets, or it asks for none of them.
+fn is_in_tunnel(rule: &PathRule, sighting: &Sighting) -> bool {
+    let is_wanted = |layer: &Layer| layer.tunnel().is_some_and(|tunnel| rule.tunnel.contains(&tunnel));
+    rule.tunnel.is_empty() || sighting.encapsulation.iter().any(is_wanted)
+}
+
+/// All conditions on one way, but for the tunnel.
 fn matches_way(rule: &PathRule, way: &Way, knows_link_kinds: bool) -> Option<bool> {
     let kind = way.link_kind.as_deref();
     let is_kind = rule.link_kind.is_empty()
@@ -322,12 +386,7 @@ fn matches_sighting(rule: &PathRule, sighting: &Sighting) -> Option<bool> {
             Layer::Geneve { endpoint_id: Some(id), .. } => rule.gwlb_endpoint.contains(id),
             _ => false,
         });
-    let is_tunnel = rule.tunnel.is_empty()
-        || rule.tunnel.iter().any(|wanted| match wanted {
-            Tunnel::None => !has_layer(&|layer| layer.tunnel().is_some()),
-            wanted => has_layer(&|layer| layer.tunnel() == Some(*wanted)),
-        });
-    all([is_interface, Some(is_vlan && is_vni && is_gwlb && is_tunnel)])
+    all([is_interface, Some(is_vlan && is_vni && is_gwlb)])
 }
 
 /// Shell-style: `*` for any text, `?` for one character. Linear in the name for each star.

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
+use arrayvec::ArrayVec;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use serde::Deserialize;
@@ -21,11 +22,17 @@ const MAX_JSON_BYTES: usize = 32 << 20;
 /// The most DYNAMODB prefixes that are taken; in August 2026 there were 94.
 const MAX_PREFIXES: usize = 65_536;
 
+/// The regions kept of one prefix: from the second on it tells none, and the rest are for questions about the list itself.
+const MAX_REGIONS_PER_PREFIX: usize = 4;
+
 /// The value of `service` in DynamoDB's rows.
 const SERVICE: &str = "DYNAMODB";
 
 /// That of the rows of all services together, which say nothing of any one.
 const ALL_SERVICES: &str = "AMAZON";
+
+/// What stands for all regions.
+const ALL_REGIONS: &str = "GLOBAL";
 
 /// DynamoDB's address prefixes at one moment. Copies are cheap: they share the list.
 #[derive(Clone)]
@@ -33,12 +40,22 @@ pub struct PrefixList(Arc<Prefixes>);
 
 struct Prefixes {
     created: Timestamp,
-    v4: PrefixMap<Ipv4Net, Arc<str>>,
-    v6: PrefixMap<Ipv6Net, Arc<str>>,
+    v4: PrefixMap<Ipv4Net, Regions>,
+    v6: PrefixMap<Ipv6Net, Regions>,
     /// Those of other services that lie inside DynamoDB's and are longer.
     others_v4: PrefixMap<Ipv4Net, ()>,
     others_v6: PrefixMap<Ipv6Net, ()>,
     partitions: Vec<&'static str>,
+}
+
+/// The regions that one prefix is listed for: nearly always one.
+type Regions = ArrayVec<Arc<str>, MAX_REGIONS_PER_PREFIX>;
+
+/// What the list says of one address of DynamoDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// Absent where the prefix is listed for several regions, or for all of them (`GLOBAL`).
+    pub region: Option<&'a str>,
 }
 
 /// Why an ip-ranges.json was not taken.
@@ -154,26 +171,30 @@ impl PrefixList {
         Ok(Self(Arc::new(prefixes)))
     }
 
-    /// The region of the longest prefix that holds `address`, where that is DynamoDB's; it is, too, where another service has
-    /// the same. Behind NAT64, clients with IPv6 alone reach the IPv4 addresses under the well-known prefix
+    /// The longest prefix that holds `address`, where that is DynamoDB's; it is, too, where another service has the same. Behind NAT64, clients with IPv6 alone reach the IPv4 addresses under the well-known prefix
     /// [RFC 6052 section 2.1].
     #[must_use]
-    pub fn lookup(&self, address: IpAddr) -> Option<&str> {
+    pub fn lookup(&self, address: IpAddr) -> Option<Listed<'_>> {
         let Prefixes { v4, v6, others_v4, others_v6, .. } = &*self.0;
-        match embedded(address) {
+        let regions = match embedded(address) {
             IpAddr::V4(address) => {
                 let address = Ipv4Net::from(address);
-                let (network, region) = v4.get_lpm(&address)?;
+                let (network, regions) = v4.get_lpm(&address)?;
                 let other = others_v4.get_lpm(&address);
-                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(region)
+                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(regions)
             }
             IpAddr::V6(address) => {
                 let address = Ipv6Net::from(address);
-                let (network, region) = v6.get_lpm(&address)?;
+                let (network, regions) = v6.get_lpm(&address)?;
                 let other = others_v6.get_lpm(&address);
-                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(region)
+                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(regions)
             }
-        }
+        }?;
+        let region = match regions.as_slice() {
+            [one] if **one != *ALL_REGIONS => Some(&**one),
+            _ => None,
+        };
+        Some(Listed { region })
     }
 
     /// Every DynamoDB prefix, for whoever chooses packets by them.
@@ -197,8 +218,8 @@ impl PrefixList {
 
     /// Every region that has a prefix, as often as it has one.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
-        let v4 = self.0.v4.iter().map(|(_, region)| &**region);
-        v4.chain(self.0.v6.iter().map(|(_, region)| &**region))
+        let v4 = self.0.v4.iter().flat_map(|(_, regions)| regions);
+        v4.chain(self.0.v6.iter().flat_map(|(_, regions)| regions)).map(|region| &**region)
     }
 
     /// True where the list has prefixes of the partition that `region` would be in, and none of it.
@@ -253,10 +274,13 @@ impl Prefixes {
         if !self.partitions.contains(&partition) {
             self.partitions.push(partition);
         }
-        match net {
-            IpNet::V4(net) => self.v4.insert(net, Arc::from(region)),
-            IpNet::V6(net) => self.v6.insert(net, Arc::from(region)),
+        let regions = match net {
+            IpNet::V4(net) => self.v4.entry(net).or_default(),
+            IpNet::V6(net) => self.v6.entry(net).or_default(),
         };
+        if regions.iter().all(|known| **known != *region) {
+            let _ = regions.try_push(Arc::from(region));
+        }
     }
 
     fn take_rows<'a>(
@@ -273,7 +297,7 @@ impl Prefixes {
                 .filter(|net| net.trunc() == *net)
                 .ok_or_else(|| PrefixListError::Prefix { list, row, value: shorten(value) })?;
             // Every region of the list is one of the known shape, except the word GLOBAL.
-            if !is_region(region) && region != "GLOBAL" {
+            if !is_region(region) && region != ALL_REGIONS {
                 return Err(PrefixListError::Region { list, row, value: shorten(region) });
             }
             if self.len() >= MAX_PREFIXES {
@@ -334,6 +358,10 @@ mod tests {
         .into_bytes()
     }
 
+    fn region_of(list: &PrefixList, address: IpAddr) -> Option<&str> {
+        list.lookup(address)?.region
+    }
+
     fn reason(json: &[u8]) -> &'static str {
         PrefixList::from_ip_ranges_json(json).err().map_or("taken", |error| error.reason())
     }
@@ -347,8 +375,8 @@ mod tests {
         for line in &lines[1..] {
             let (prefix, region) = line.split_once('\t').unwrap();
             let net: IpNet = prefix.parse().unwrap();
-            assert_eq!(list.lookup(net.addr()), Some(region), "{line}");
-            assert_eq!(list.lookup(net.broadcast()), Some(region), "{line}");
+            assert_eq!(region_of(&list, net.addr()), Some(region), "{line}");
+            assert_eq!(region_of(&list, net.broadcast()), Some(region), "{line}");
         }
         for (partition, is_listed) in
             [("aws", true), ("aws-cn", true), ("aws-us-gov", true), ("aws-eusc", true), ("aws-iso", false)]
@@ -371,7 +399,7 @@ mod tests {
             ("64:ff9b::203.0.113.1", None),
             ("64:ff9b:0:0:0:1:345e:501", None),
         ] {
-            assert_eq!(list.lookup(address.parse().unwrap()), region, "{address}");
+            assert_eq!(region_of(&list, address.parse().unwrap()), region, "{address}");
         }
     }
 
@@ -386,10 +414,14 @@ mod tests {
         );
         let list = PrefixList::from_ip_ranges_json(&text).unwrap();
         assert_eq!(list.len(), 3);
-        assert_eq!(list.lookup("192.0.2.1".parse().unwrap()), Some("us-east-1"));
-        assert_eq!(list.lookup("192.0.2.129".parse().unwrap()), Some("eu-west-1"), "the longest prefix wins");
-        assert_eq!(list.lookup("192.0.3.1".parse().unwrap()), None);
-        assert_eq!(list.lookup("2001:db8::1".parse().unwrap()), Some("us-gov-west-1"));
+        assert_eq!(region_of(&list, "192.0.2.1".parse().unwrap()), Some("us-east-1"));
+        assert_eq!(
+            region_of(&list, "192.0.2.129".parse().unwrap()),
+            Some("eu-west-1"),
+            "the longest prefix wins"
+        );
+        assert_eq!(region_of(&list, "192.0.3.1".parse().unwrap()), None);
+        assert_eq!(region_of(&list, "2001:db8::1".parse().unwrap()), Some("us-gov-west-1"));
         assert!(list.has_partition("aws-us-gov") && !list.has_partition("aws-cn"));
     }
 
@@ -421,6 +453,28 @@ mod tests {
             assert_eq!(list.lookup(address.parse().unwrap()).is_some(), is_listed, "{address}");
         }
         assert_eq!(list.len(), 3);
+    }
+
+    #[test]
+    fn a_prefix_of_several_regions_tells_none() {
+        let row = |prefix: &str, region: &str| {
+            format!(r#"{{"ip_prefix":"{prefix}","region":"{region}","service":"DYNAMODB"}}"#)
+        };
+        let rows = [
+            row("198.51.100.0/24", "eu-west-1"),
+            row("198.51.100.0/24", "us-east-1"),
+            row("192.0.2.0/24", "eu-west-1"),
+            row("192.0.2.0/24", "eu-west-1"),
+            row("203.0.113.0/24", "GLOBAL"),
+        ];
+        let list = PrefixList::from_ip_ranges_json(&json(&rows.join(","), "")).unwrap();
+        assert_eq!(list.len(), 3);
+        for (address, region) in
+            [("198.51.100.1", None), ("192.0.2.1", Some("eu-west-1")), ("203.0.113.1", None)]
+        {
+            assert_eq!(list.lookup(address.parse().unwrap()), Some(Listed { region }), "{address}");
+        }
+        assert!(!list.lacks_region("us-east-1"), "it has a prefix, if not one of its own");
     }
 
     #[test]

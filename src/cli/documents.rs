@@ -75,7 +75,9 @@ fn explain_address(address: IpAddr) -> String {
     let created = list.created().to_string();
     let day = created.split('T').next().unwrap_or_default();
     let place = match list.lookup(address) {
-        Some(region) => format!("one of DynamoDB's public addresses in {region}"),
+        Some(listed) => {
+            format!("one of DynamoDB's public addresses in {}", listed.region.unwrap_or("several regions"))
+        }
         None => "in none of DynamoDB's address prefixes".to_owned(),
     };
     let which = format!("by the list compiled in, of {day}");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::nearest;
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
-use crate::model::{Access, Entry, Severity};
+use crate::model::{Access, EndpointKind, Entry, Severity, Tunnel};
 use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
 
 /// All doubts about a configuration, in the order of its sections.
@@ -36,7 +36,9 @@ pub(super) fn of(resolved: &Resolved) -> Vec<String> {
 fn hosts(resolved: &Resolved, doubts: &mut Vec<String>) {
     let mut known = BTreeSet::new();
     for host in &resolved.endpoint.hosts {
-        if classify::recognise(&host.name).endpoint.is_some() {
+        // Of a name that only looks like AWS's the entry tells what it is.
+        let recognised = classify::recognise(&host.name).endpoint;
+        if recognised.is_some_and(|endpoint| endpoint.kind != EndpointKind::Unrecognised) {
             doubts.push(format!(
                 "[endpoints] hosts: `{}` is a name of AWS's own, which tells by itself what it is: the entry changes nothing.",
                 host.name
@@ -164,7 +166,16 @@ fn overrides(all: &[Override], doubts: &mut Vec<String>) {
 
 /// True where each flow that `rule` would take is taken by `before`.
 fn takes_all_of(before: &PathRule, rule: &PathRule) -> bool {
-    lists(&before.interface, &rule.interface)
+    // Of no tunnel it is said of all ways that the rule means, which are more where it asks for less.
+    let is_of_same_ways = before.interface == rule.interface
+        && before.vlan == rule.vlan
+        && before.link_kind == rule.link_kind
+        && before.vni == rule.vni
+        && before.gwlb_endpoint == rule.gwlb_endpoint
+        && before.next_hop_mac == rule.next_hop_mac;
+    let is_in_none = before.tunnel.contains(&Tunnel::None) && rule.tunnel.contains(&Tunnel::None);
+    (is_of_same_ways || !is_in_none)
+        && lists(&before.interface, &rule.interface)
         && lists(&before.vlan, &rule.vlan)
         && lists(&before.link_kind, &rule.link_kind)
         && lists(&before.vni, &rule.vni)

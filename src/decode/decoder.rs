@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::error::{DecodeError, Fault, Header};
 use super::fragment::Fragments;
 use super::ip::{self, Ends, Upper};
+use super::link::LinkAddresses;
 use super::view::View;
 use super::{Decoded, Skip, ether_type, ethernet, ipv4, ipv6, link, mpls, plain, ppp, tcp};
 use crate::model::{Encapsulation, Layer, Timestamp};
@@ -108,7 +109,6 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::decode`].
-    #[inline(never)]
     pub fn decode_any<'a>(
         &'a mut self,
         link_type: u16,
@@ -117,14 +117,43 @@ impl Decoder {
         wire_bytes: u32,
         encapsulation: &mut Encapsulation,
     ) -> Result<Decoded<'a>, DecodeError> {
+        self.decode_linked(link_type, at, data, wire_bytes, encapsulation, &mut None)
+    }
+
+    /// The same, with the hardware addresses that the inner packet itself was sent between, in `link`: those of the
+    /// innermost Ethernet header, as in a mirrored frame. `None` where there is none around the inner packet but those of the
+    /// tunnel it is in, which say where the tunnel goes, not the packet: a load balancer's, which takes it back, or a
+    /// mirror's collector.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    #[inline(never)]
+    pub fn decode_linked<'a>(
+        &'a mut self,
+        link_type: u16,
+        at: Timestamp,
+        data: &'a [u8],
+        wire_bytes: u32,
+        encapsulation: &mut Encapsulation,
+        link: &mut Option<LinkAddresses>,
+    ) -> Result<Decoded<'a>, DecodeError> {
+        *link = None;
+        let mut is_in_packet = false;
         let Self { fragments, buffers } = self;
         let mut buffers = buffers.iter_mut();
         let mut view = View::new(data, wire_bytes);
         let mut ends = Ends { source: UNSPECIFIED, destination: UNSPECIFIED };
         let mut next = link::read(link_type, &mut view)?;
         for _ in 0..MAX_HEADERS {
+            if matches!(next, Next::Ipv4 | Next::Ipv6) && std::mem::replace(&mut is_in_packet, true) {
+                *link = None;
+            }
             next = match next {
-                Next::Ethernet => ethernet::read(&mut view)?,
+                Next::Ethernet => {
+                    *link = link::link_addresses(link::ETHERNET, view.bytes);
+                    is_in_packet = false;
+                    ethernet::read(&mut view)?
+                }
                 Next::EtherType(number) => ether_type::read(number, &mut view, encapsulation)?,
                 Next::Ip => ip::version(&view)?,
                 Next::Mpls => mpls::read(&mut view, encapsulation)?,

@@ -41,7 +41,7 @@ use std::net::{IpAddr, SocketAddr};
 
 pub use decoder::{Counts, Decoder, Limits, fuzz_frame};
 pub use error::{DecodeError, Fault, Header};
-pub use link::{cooked_interface, link_addresses};
+pub use link::{LinkAddresses, cooked_interface, link_addresses};
 pub use plain::{is_idle_datagram, read as read_plain};
 
 /// What a frame held.

@@ -1,5 +1,7 @@
 //! Whole frames through every encapsulation, damaged in every way.
 
+mod own_link;
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;

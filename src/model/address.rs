@@ -42,8 +42,8 @@ pub const fn embedded(address: IpAddr) -> IpAddr {
 }
 
 /// True for an address that the public internet does not route: RFC 1918, shared address space
-/// (RFC 6598), unique local (RFC 4193), link-local (RFC 3927, RFC 4291) and loopback. An IPv6 address
-/// that stands for an IPv4 one counts as that ([`embedded`]).
+/// (RFC 6598), unique local (RFC 4193), link-local (RFC 3927, RFC 4291), site-local (RFC 3879: out of use, and never
+/// routed) and loopback. An IPv6 address that stands for an IPv4 one counts as that ([`embedded`]).
 ///
 /// Documentation prefixes are not among them: where one is seen, it stands for a public address.
 #[must_use]
@@ -53,7 +53,11 @@ pub const fn is_private(address: IpAddr) -> bool {
             let [a, b, ..] = v4.octets();
             v4.is_private() || v4.is_link_local() || v4.is_loopback() || (a == 100 && b & 0xc0 == 64)
         }
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
+        IpAddr::V6(v6) => {
+            let [first, ..] = v6.segments();
+            let is_site_local = first & 0xffc0 == 0xfec0;
+            v6.is_unique_local() || v6.is_unicast_link_local() || is_site_local || v6.is_loopback()
+        }
     }
 }
 
@@ -75,6 +79,8 @@ mod tests {
             "64:ff9b::10.0.3.25",
             "fd00::1",
             "fe80::1",
+            "fec0::1",
+            "feff:ffff::1",
             "::1",
             "::ffff:10.0.0.1",
         ] {
@@ -88,6 +94,7 @@ mod tests {
             "169.253.0.1",
             "198.51.100.1",
             "2600::1",
+            "ff00::1",
             "::ffff:52.94.5.1",
         ] {
             assert!(!is_private(public.parse().unwrap()), "{public}");

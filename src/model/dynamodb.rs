@@ -167,9 +167,12 @@ pub struct EndpointFacts {
     /// Sentences, each naming one contradiction.
     pub conflict: Vec<String>,
     /// A public name at an address outside of all prefixes, but the client said something first that is not
-    /// understood and may have asked a proxy for the name: neither a contradiction nor a proof.
+    /// understood and may have asked a proxy for the name; or at an address of DynamoDB's that was translated into a private
+    /// one: neither a contradiction nor a proof.
     pub is_address_unproven: bool,
-    /// A DynamoDB prefix of this region holds the server's address.
+    /// A DynamoDB prefix holds the server's address, or that of the server behind address translation.
+    pub is_in_prefix: bool,
+    /// The region of that prefix, where it is of one alone.
     pub prefix_region: Option<String>,
     /// The address list has prefixes of the named partition at all (else nothing follows from
     /// an address outside of them).

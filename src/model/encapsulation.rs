@@ -49,6 +49,13 @@ impl Layer {
             Self::Gtp(_) | Self::Mpls(_) | Self::Pppoe(_) | Self::Vlan(_) => None,
         }
     }
+
+    /// True where the packets inside are on their way through a network of their own, unlike behind tags and labels of the
+    /// link itself; also for kinds that the configuration has no word for.
+    #[must_use]
+    pub const fn is_tunnel(&self) -> bool {
+        matches!(self, Self::Gtp(_)) || self.tunnel().is_some()
+    }
 }
 
 /// As in records: `vlan:120`, `geneve:0`, `vxlan:42`, `gre`, `gre:7`, `gtp:5`, `erspan2:100`, `mpls:16`,

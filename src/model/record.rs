@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::dynamodb::closed_set;
 use super::{
     AlertFrom, EncryptedHello, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts,
-    Shared, Timestamp, TlsFacts,
+    Shared, Timestamp, TlsFacts, is_private,
 };
 
 closed_set! {
@@ -231,6 +231,13 @@ impl Record {
     #[must_use]
     pub fn is_proxied(&self) -> bool {
         self.proxy.is_some() || self.http.as_ref().is_some_and(|http| http.is_absolute_form)
+    }
+
+    /// True where the server is at a private address, and the flow was not seen to go on to a public one.
+    #[must_use]
+    pub fn is_server_private(&self) -> bool {
+        let behind = self.translated.iter().map(|(_, server)| server);
+        std::iter::once(&self.server).chain(behind).all(|server| is_private(server.ip()))
     }
 
     /// False where the endpoint has no name, or none but one that need not be the one that was meant: beside an Encrypted

@@ -69,23 +69,24 @@ pub(super) fn record(
     if client_side == Side::B {
         links.iter_mut().for_each(|(_, (a, b))| std::mem::swap(a, b));
     }
-    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), &view);
     let sni = parts.tls.as_ref().map_or(Sni::NotSeen, |facts| facts.sni());
-    let endpoint = flows.endpoint(
-        &EndpointInput {
-            sni,
-            encrypted_hello: parts.tls.as_ref().map(|facts| facts.encrypted_hello()).unwrap_or_default(),
-            certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
-            http: parts.http.as_deref(),
-            proxy: parts.proxy.as_ref(),
-            is_from_beginning: parts.is_from_beginning,
-            dns_names: &names,
-            is_dns_of_other_family,
-            client,
-            server,
-        },
-        parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()),
-    );
+    let (names, is_dns_of_other_family) = flows.names_of(client.ip(), server.ip(), sni, &view);
+    let input = EndpointInput {
+        sni,
+        encrypted_hello: parts.tls.as_ref().map(|facts| facts.encrypted_hello()).unwrap_or_default(),
+        certificate: parts.tls.as_ref().and_then(|facts| facts.certificate.as_deref()),
+        http: parts.http.as_deref(),
+        proxy: parts.proxy.as_ref(),
+        is_from_beginning: parts.is_from_beginning,
+        dns_names: &names.names,
+        is_sni_alias: names.is_behind_alias,
+        is_dns_of_other_family,
+        client,
+        server,
+        translated: &view.translated,
+    };
+    let endpoint = flows.endpoint(&input, parts.tls.as_ref().and_then(|facts| facts.certificate.as_ref()));
+    let addresses = input.addresses();
     // Bytes that look like records of one side alone may be anything.
     let is_tls = parts.tls.as_ref().is_some_and(|facts| facts.established || !parts.is_mid_stream);
     if !is_tls && parts.http.is_none() && endpoint.is_none() {
@@ -104,6 +105,7 @@ pub(super) fn record(
                 client,
                 server,
                 translated: &view.translated,
+                addresses: &addresses,
                 ways: &ways,
                 has_more_ways,
                 knows_link_kinds: flows.is_live(),
@@ -111,6 +113,7 @@ pub(super) fn record(
                 is_proxied: parts.proxy.is_some()
                     || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
                 esp_seen,
+                is_one_sided: !view.has_packets.iter().all(|has| *has),
             },
             &flows.config().path,
         )

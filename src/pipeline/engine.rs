@@ -12,7 +12,7 @@ use super::counts::{CUT_SHORT, FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::{Flows, IDLE_DATAGRAM};
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
-use crate::decode::{self, DecodeError, Decoded, Decoder, Segment, TcpFlags};
+use crate::decode::{self, DecodeError, Decoded, Decoder, LinkAddresses, Segment, TcpFlags};
 use crate::flow::{self, Identity, Moment, Place, Table, Taken};
 use crate::model::{Encapsulation, Record, Timestamp};
 use crate::telemetry::Accounts;
@@ -154,7 +154,8 @@ impl Engine {
         let link_type = link_type(frame, interfaces);
         let outcome = match (plain, self.encapsulations.get(number)) {
             (Some((segment, place)), Some(encapsulation)) => {
-                self.streams.take(segment, place, frame, link_type, encapsulation)
+                let link = self.streams.needs_links.then(|| decode::link_addresses(link_type.0, frame.data));
+                self.streams.take(segment, place, frame, link_type, encapsulation, link.flatten())
             }
             _ => match self.take_any(number, frame, link_type) {
                 Ok(outcome) => outcome,
@@ -179,17 +180,20 @@ impl Engine {
             return Ok(Err(IDLE_DATAGRAM));
         }
         let Some(encapsulation) = self.encapsulations.get_mut(number) else { return Ok(Ok(())) };
-        let decoded = self.decoder.decode_any(
+        let mut link = None;
+        let decoded = self.decoder.decode_linked(
             link_type.0,
             frame.timestamp,
             frame.data,
             frame.wire_bytes,
             encapsulation,
+            &mut link,
         )?;
         Ok(match &decoded {
             Decoded::Tcp(segment) => {
                 let place = self.streams.table.place(segment);
-                self.streams.take(segment, &place, frame, link_type, encapsulation)
+                let link = link.filter(|_| self.streams.needs_links);
+                self.streams.take(segment, &place, frame, link_type, encapsulation, link)
             }
             other => self.streams.flows.take_other(other, frame, encapsulation),
         })
@@ -350,6 +354,7 @@ impl Streams {
         frame: &Frame<'_>,
         link_type: LinkType,
         encapsulation: &Encapsulation,
+        link: Option<LinkAddresses>,
     ) -> Result<(), &'static str> {
         let context = self.flows.contexts.number(frame.interface, encapsulation, frame.timestamp);
         let moment = Moment {
@@ -357,7 +362,7 @@ impl Streams {
             frame: frame.number,
             context,
             interface: place_of(frame, link_type),
-            link: if self.needs_links { decode::link_addresses(link_type.0, frame.data) } else { None },
+            link,
             acknowledgment: segment.flags.has(TcpFlags::ACK).then_some(segment.acknowledgment),
             end: None,
         };

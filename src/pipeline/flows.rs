@@ -17,13 +17,13 @@ use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::path::Way;
-use crate::classify::{self, NameCache};
+use crate::classify::{self, NameCache, Told};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 use crate::model::{
-    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Record, Shared, Side, Sighting, Tenant,
-    Timestamp, TlsFacts,
+    CertificateFacts, Encapsulation, EndpointFacts, Eviction, Layer, Record, Shared, Side, Sighting, Sni,
+    Tenant, Timestamp, TlsFacts,
 };
 use crate::telemetry::Accounts;
 use crate::tls::TlsErrors;
@@ -268,11 +268,12 @@ impl Flows {
             let interface = number.and_then(|number| self.interface(number));
             let of_way = links.iter().filter(|(of, _)| *of == context);
             let link_addresses: Vec<Link> = of_way.map(|(_, link)| *link).collect();
-            // Cooked captures keep one of the two, and what has none of its own was not looked at.
+            // Cooked captures keep one of the two, what has none of its own was not looked at, and tunnels that carry no
+            // Ethernet do not tell those of the packets in them.
             let knows_link_addresses = interface.is_some_and(|interface| match interface.link_type {
-                LinkType::LINUX_SLL | LinkType::LINUX_SLL2 => false,
-                LinkType::ETHERNET => !may_lack_links && !link_addresses.is_empty(),
-                _ => true,
+                _ if !link_addresses.is_empty() => !may_lack_links,
+                LinkType::LINUX_SLL | LinkType::LINUX_SLL2 | LinkType::ETHERNET => false,
+                _ => !layers.iter().any(Layer::is_tunnel),
             });
             ways.push(Way {
                 sighting: Sighting {
@@ -319,7 +320,7 @@ impl Flows {
     }
 
     /// The names a server was resolved by; true where it was an address of the other family that was told.
-    pub fn names_of(&self, client: IpAddr, server: IpAddr, view: &FlowView) -> (Vec<Arc<str>>, bool) {
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, sni: Sni<'_>, view: &FlowView) -> (Told, bool) {
         let at = view.first_seen;
         let tenants: Option<ArrayVec<Tenant, MAX_CONTEXTS>> =
             view.contexts.iter().map(|&context| self.contexts.get(context)?.1.tenant()).collect();
@@ -327,12 +328,13 @@ impl Flows {
         let views = std::iter::once((client, server))
             .chain(view.translated.iter().map(|(client, server)| (client.ip(), server.ip())));
         for (client, server) in views {
-            let own = self.names.names(client, server, &tenants, at);
-            if !own.is_empty() {
+            let own = self.names.told(client, server, &tenants, at, sni);
+            if !own.names.is_empty() {
                 return (own, false);
             }
         }
-        (self.names.names_of_other_family(client, server, &tenants, at), true)
+        let names = self.names.names_of_other_family(client, server, &tenants, at);
+        (Told { names, is_behind_alias: false }, true)
     }
 }
 

@@ -102,8 +102,10 @@ impl Repeated {
         certificate: Option<&Arc<CertificateFacts>>,
         options: &EndpointOptions,
     ) -> Option<Shared<EndpointFacts>> {
-        // What was said in clear differs from flow to flow.
-        let is_kept = input.http.is_none() && input.proxy.is_none();
+        // What was said in clear differs from flow to flow, and few servers are translated.
+        let is_kept = input.http.is_none()
+            && input.proxy.is_none()
+            && input.translated.iter().all(|(_, server)| server.ip() == input.server.ip());
         if !is_kept || certificate.is_some_and(|certificate| certificate.is_large()) {
             return classify::endpoint(input, options).map(Shared::from);
         }
@@ -120,7 +122,7 @@ impl Repeated {
         key.push(u8::from(input.is_from_beginning));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
-        key.push(u8::from(input.is_dns_of_other_family));
+        key.push(u8::from(input.is_dns_of_other_family) | u8::from(input.is_sni_alias) << 1);
         for name in input.dns_names {
             // No name in DNS is longer than 253 bytes; another one could not be told from the next.
             let Ok(length) = u8::try_from(name.len()) else { return decide().0 };
@@ -146,24 +148,56 @@ mod tests {
     use super::*;
     use crate::model::EncryptedHello;
 
+    fn input<'a>() -> EndpointInput<'a> {
+        EndpointInput {
+            sni: Sni::NotSent,
+            encrypted_hello: EncryptedHello::NotSent,
+            certificate: None,
+            http: None,
+            proxy: None,
+            is_from_beginning: true,
+            dns_names: &[],
+            is_dns_of_other_family: false,
+            is_sni_alias: false,
+            client: "10.0.0.1:1".parse().unwrap(),
+            server: "10.0.0.2:443".parse().unwrap(),
+            translated: &[],
+        }
+    }
+
+    /// What was decided of one flow is not taken for another that differs in what counts.
+    #[test]
+    fn flows_are_the_same_only_in_all_that_is_asked() {
+        let name = "dynamodb.eu-west-1.amazonaws.com";
+        let (told, translated) = ([Arc::from(name)], [(input().client, "52.94.5.10:443".parse().unwrap())]);
+        let to_itself = [("10.0.0.9:9".parse().unwrap(), input().server)];
+        let named = || EndpointInput { sni: Sni::Name(name), ..input() };
+        let aliased = || EndpointInput { sni: Sni::Name("db.corp.example"), dns_names: &told, ..input() };
+        for (input, other) in [
+            (named(), EndpointInput { translated: &translated, ..named() }),
+            (
+                EndpointInput { translated: &to_itself, ..named() },
+                EndpointInput { translated: &translated, ..named() },
+            ),
+            (aliased(), EndpointInput { is_sni_alias: true, ..aliased() }),
+        ] {
+            let mut repeated = Repeated::default();
+            let options = EndpointOptions::default();
+            for input in [input, other, input] {
+                let decided = repeated.endpoint(&input, None, &options);
+                assert_eq!(decided.as_deref(), classify::endpoint(&input, &options).as_ref(), "{input:?}");
+            }
+            assert_ne!(classify::endpoint(&input, &options), classify::endpoint(&other, &options));
+        }
+    }
+
     /// There are thousands of decisions, and a certificate may carry a thousand names.
     #[test]
     fn a_large_certificate_is_not_kept_with_what_was_decided_by_it() {
         for (names, is_kept) in [(10, true), (1_000, false)] {
             let dns_names = vec!["dynamodb.us-east-1.amazonaws.com".to_owned(); names];
             let certificate = Arc::new(CertificateFacts { dns_names, ..CertificateFacts::default() });
-            let input = EndpointInput {
-                sni: Sni::NotSent,
-                encrypted_hello: EncryptedHello::NotSent,
-                certificate: Some(&certificate),
-                http: None,
-                proxy: None,
-                is_from_beginning: true,
-                dns_names: &[],
-                is_dns_of_other_family: false,
-                client: "10.0.0.1:1".parse().unwrap(),
-                server: "10.0.0.2:443".parse().unwrap(),
-            };
+            let input = EndpointInput { certificate: Some(&certificate), ..input() };
             let mut repeated = Repeated::default();
             let decided = repeated.endpoint(&input, Some(&certificate), &EndpointOptions::default());
             assert!(decided.is_some());

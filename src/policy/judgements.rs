@@ -42,6 +42,7 @@ struct Question {
     is_dated: bool,
     server: IpAddr,
     is_client_private: bool,
+    is_server_private: bool,
     access: Access,
     entry: Entry,
     possible_halves: [bool; 2],
@@ -123,7 +124,7 @@ impl Question {
             endpoint,
             path:
                 PathFacts { access, entry, name: _, evidence: _, access_confidence, entry_confidence, open_rules },
-            // Asked by overrides and exceptions only, as name and evidence of the path.
+            // Asked by overrides and exceptions only, as name and evidence of the path; but for what is asked of it below.
             translated: _,
             host: _,
             policy: _,
@@ -143,6 +144,7 @@ impl Question {
             is_dated: timestamp.is_date(),
             server: server.ip(),
             is_client_private: is_private(client.ip()),
+            is_server_private: record.is_server_private(),
             access: *access,
             entry: *entry,
             possible_halves: [*access_confidence, *entry_confidence]

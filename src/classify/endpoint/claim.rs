@@ -1,6 +1,6 @@
 //! What one source says of the endpoint of a flow.
 
-use super::grammar::{canonical, recognise};
+use super::grammar::{canonical, recognise, recognise_certificate_name};
 use super::partition::partition_of_region;
 use crate::classify::{EndpointOptions, HostRule};
 use crate::model::{
@@ -55,7 +55,7 @@ impl From<Endpoint> for Named {
 }
 
 impl Named {
-    pub fn with_host(self, host: String) -> Self {
+    fn with_host(self, host: String) -> Self {
         Self { host: Some(host), ..self }
     }
 
@@ -204,15 +204,39 @@ pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
         return found.map(|named| named.with_canonical_host(host));
     }
     // What the operator says of a name outranks the mere look of it.
-    let configured = options.hosts.iter().find(|rule| matches_host(rule, host)).map(|rule| Named {
-        region: rule.region.clone(),
-        partition: rule.region.as_deref().map(partition_of_region),
-        ..Named::of_service(rule.service)
-    });
+    let configured = options.hosts.iter().find(|rule| matches_host(rule, host)).map(Named::configured);
     configured.or(found).map(|named| named.with_canonical_host(host))
 }
 
+/// What a name says that a certificate is for; `*.` in front stands for any account id or VPC endpoint id, or for any host of a
+/// domain that is configured as such.
+pub(super) fn named_by_certificate(name: &str, options: &EndpointOptions) -> Option<Named> {
+    let is_meant = |rule: &&HostRule| rule.name.eq_ignore_ascii_case(name) || matches_host(rule, name);
+    let configured = || options.hosts.iter().find(is_meant).map(Named::configured);
+    let named = recognise_certificate_name(name).map(Named::from).or_else(configured)?;
+    Some(named.with_host(name.to_ascii_lowercase()))
+}
+
+/// True where a certificate for `name` may be that of an endpoint: a wildcard may be one for DynamoDB's names, or one below
+/// them for account ids and endpoint ids, or one for a configured host.
+pub(super) fn may_cover_endpoint(name: &str, options: &EndpointOptions) -> bool {
+    let Some(parent) = name.strip_prefix("*.") else { return named(name, options).is_some() };
+    let is_parent = |rule: &HostRule| {
+        rule.name.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
+    };
+    [parent, &format!("dynamodb.{parent}")].into_iter().any(|name| named(name, options).is_some())
+        || options.hosts.iter().any(is_parent)
+}
+
 impl Named {
+    fn configured(rule: &HostRule) -> Self {
+        Self {
+            region: rule.region.clone(),
+            partition: rule.region.as_deref().map(partition_of_region),
+            ..Self::of_service(rule.service)
+        }
+    }
+
     fn with_canonical_host(self, host: &str) -> Self {
         Self { host: canonical(host).map(|host| host.to_string()), ..self }
     }

@@ -53,7 +53,6 @@ pub enum Why {
     OtherAwsService,
     PublicForm,
     RegionOfAnotherPartition,
-    StreamsFormOfTheOtherSuffix,
     UnknownForm,
     VpceLabelWithoutEndpointId,
     ZoneOfAnotherRegion,
@@ -81,9 +80,6 @@ impl fmt::Display for Why {
             Self::OtherAwsService => "it ends in an AWS suffix, but no label of DynamoDB stands in the service's place",
             Self::PublicForm => "it has the form of a public endpoint: service, region, AWS suffix",
             Self::RegionOfAnotherPartition => "its region does not belong under this suffix",
-            Self::StreamsFormOfTheOtherSuffix => {
-                "IPv4 suffixes write streams.dynamodb and dual-stack suffixes streams-dynamodb; this name mixes them"
-            }
             Self::UnknownForm => "it looks like a DynamoDB name under an AWS suffix, but has no form that is known",
             Self::VpceLabelWithoutEndpointId => "it has the label vpce but does not begin with a VPC endpoint id",
             Self::ZoneOfAnotherRegion => "the Availability Zone in its first label is not one of its region",
@@ -215,11 +211,11 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
     }
     if let [first, rest @ ..] = front
         && first.starts_with("vpce-")
-        && service_path(rest, suffix).is_ok()
+        && service_path(rest).is_ok()
     {
         return Err(Why::EndpointIdWithoutVpceLabel);
     }
-    let (service, says_fips) = service_path(front, suffix)?;
+    let (service, says_fips) = service_path(front)?;
     let fips = says_fips || is_pseudo_fips;
     let kind = match (fips, suffix.is_dual_stack) {
         (true, _) => EndpointKind::Fips,
@@ -240,7 +236,7 @@ fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recogni
     if !first.starts_with("vpce-") {
         return Err(Why::VpceLabelWithoutEndpointId);
     }
-    let (service, fips) = service_path(path, suffix)?;
+    let (service, fips) = service_path(path)?;
     let mut endpoint = blank(service, EndpointKind::Interface);
     endpoint.vpce_id = Some(endpoint_id(first, region)?.to_owned());
     endpoint.region = Some(region.to_owned());
@@ -316,8 +312,9 @@ fn is_cluster(names: &[&str]) -> bool {
     matches!(names, [_, id] | [_, _, id] if id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// The labels in the service's place.
-fn service_path(path: &[&str], suffix: Suffix<'_>) -> Result<(Service, bool), Why> {
+/// The labels in the service's place. For Streams, the SDK writes the dot under IPv4 suffixes and the hyphen under dual-stack
+/// ones, and interface endpoints have the dot; which it is says nothing that the suffix does not.
+fn service_path(path: &[&str]) -> Result<(Service, bool), Why> {
     let (label, is_streams) = match path {
         ["streams", label] => (*label, true),
         [label] => (*label, false),
@@ -328,9 +325,7 @@ fn service_path(path: &[&str], suffix: Suffix<'_>) -> Result<(Service, bool), Wh
         None => (label, false),
     };
     match (is_streams, plain) {
-        (true, "dynamodb") if !suffix.is_dual_stack => Ok((Service::DynamodbStreams, fips)),
-        (false, "streams-dynamodb") if suffix.is_dual_stack => Ok((Service::DynamodbStreams, fips)),
-        (true, "dynamodb") | (false, "streams-dynamodb") => Err(Why::StreamsFormOfTheOtherSuffix),
+        (true, "dynamodb") | (false, "streams-dynamodb") => Ok((Service::DynamodbStreams, fips)),
         (false, "dynamodb") => Ok((Service::Dynamodb, fips)),
         (false, "search-dynamodb") => Ok((Service::DynamodbSearch, fips)),
         (false, "dax") => Ok((Service::Dax, fips)),
@@ -361,28 +356,28 @@ fn region_and_fips(label: &str) -> Option<(&str, bool)> {
 
 /// What is left: a DynamoDB-looking name of no known form, or a name of another service.
 ///
-/// Customers choose labels too (buckets, load balancers, databases), so that only the label in the
-/// service's place counts: left of the region, or of the suffix where there is no region. A bare
-/// service label is also taken in front of one unknown label.
+/// Customers choose labels too (buckets, load balancers, databases), so that only the label in the service's place counts,
+/// which AWS chooses: left of the region, or of the suffix where there is no region. Where labels of AWS follow the region,
+/// what stands left of it may be a customer's, as where an unknown one stands in place of the region: there a service's
+/// label counts only as it is known.
 fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
-    const CUSTOMER_NAMED: &[&str] =
-        &["cache", "cloudfront", "elb", "execute-api", "rds", "s3", "s3-accelerate"];
-    let (place, region) = match labels {
-        [.., place, region, "vpce"] if is_region(region) => (*place, Some(*region)),
-        [.., place, region] if region_and_fips(region).is_some() => (*place, Some(*region)),
-        [.., "dax", _, "cache"] | [.., "dax-clusters", _] => ("dax", None),
-        [.., place, last] if is_service_label(place) && !CUSTOMER_NAMED.contains(last) => (*place, None),
-        [.., place] => (*place, None),
-        [] => ("", None),
+    let (front, place, region) = match labels {
+        [front @ .., place, region, "vpce"] if is_region(region) => (front, *place, Some(*region)),
+        [front @ .., place, form, region] if region_and_fips(region).is_some() && is_form(form) => {
+            (front, *place, Some(*region))
+        }
+        [front @ .., place, region] if region_and_fips(region).is_some() => (front, *place, Some(*region)),
+        [.., "dax", _, "cache"] | [.., "dax-clusters", _] => (&[][..], "dax", None),
+        [front @ .., place, region, last] if is_region(region) && is_service(front, place, last) => {
+            (front, *place, Some(*region))
+        }
+        [front @ .., place, last] if is_service_label(place) && !is_customer_named(last) => {
+            (front, *place, None)
+        }
+        [front @ .., place] => (front, *place, None),
+        [] => (&[][..], "", None),
     };
-    let has_part = |wanted: &[&str]| place.split('-').any(|part| wanted.contains(&part));
-    let service = if has_part(&["dynamodb", "ddb"]) {
-        Service::Dynamodb
-    } else if has_part(&["dax"]) {
-        Service::Dax
-    } else {
-        return Recognition::none(Why::OtherAwsService);
-    };
+    let Some(service) = service_by_look(front, place) else { return Recognition::none(Why::OtherAwsService) };
     let mut endpoint = blank(service, EndpointKind::Unrecognised);
     endpoint.dual_stack = suffix.is_dual_stack;
     if let Some((region, fips)) = region.and_then(region_and_fips) {
@@ -391,6 +386,48 @@ fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
         endpoint.fips = fips;
     }
     Recognition { endpoint: Some(endpoint), why }
+}
+
+/// The service that a label in the service's place, and what stands in front of it, look like.
+fn service_by_look(front: &[&str], place: &str) -> Option<Service> {
+    let has_part = |label: &str, wanted: &str| label.split('-').any(|part| part == wanted);
+    let is_dynamodb = place.contains("dynamodb") || has_part(place, "ddb");
+    if !is_dynamodb {
+        return has_part(place, "dax").then_some(Service::Dax);
+    }
+    let says = |word: &str| front.last() == Some(&word) || has_part(place, word);
+    Some(if says("streams") || place.contains("dynamodbstreams") {
+        Service::DynamodbStreams
+    } else if says("search") {
+        Service::DynamodbSearch
+    } else {
+        Service::Dynamodb
+    })
+}
+
+/// A label between service and region that says how the endpoint is reached, as S3 has it.
+fn is_form(label: &str) -> bool {
+    matches!(label, "dualstack" | "dual-stack" | "fips")
+}
+
+/// In front of these labels customers' own stand.
+fn is_customer_named(label: &str) -> bool {
+    const LABELS: &[&str] =
+        &["cache", "cloudfront", "elb", "es", "execute-api", "rds", "redshift", "s3", "s3-accelerate"];
+    LABELS.contains(&label) || label.starts_with("s3-")
+}
+
+/// True for a service's labels left of a region behind which something unknown follows: the whole name of a service, or that of
+/// account-based endpoints behind an account id.
+fn is_service(front: &[&str], place: &str, last: &str) -> bool {
+    let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = match front {
+        [] => service_path(&[place]).is_ok(),
+        ["streams"] => service_path(&["streams", place]).is_ok(),
+        [id] => is_account(id) && account_label(place).is_some(),
+        _ => false,
+    };
+    is_whole && !is_customer_named(last)
 }
 
 fn is_service_label(label: &str) -> bool {

@@ -10,12 +10,14 @@ pub(super) mod partition;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use self::claim::{Claim, Named, merge, named};
+use arrayvec::ArrayVec;
+
+use self::claim::{Claim, may_cover_endpoint, merge, named, named_by_certificate};
+use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
-use self::grammar::{canonical, recognise_certificate_name};
 use self::partition::partition_of_region;
-use super::EndpointOptions;
+use super::{EndpointOptions, Listed};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
@@ -27,6 +29,9 @@ const MAX_CONFLICTS: usize = 8;
 
 /// The most certificate names that are looked at; real certificates of AWS have a few dozen.
 const MAX_CERTIFICATE_NAMES: usize = 128;
+
+/// The most addresses of one server: its own, and those of as many views as are kept of a flow.
+const MAX_ADDRESSES: usize = 9;
 
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug)]
@@ -45,11 +50,40 @@ pub struct EndpointInput<'a> {
     /// Not this client's address was told those names, but one of the other address family, which may
     /// be the same host's.
     pub is_dns_of_other_family: bool,
+    /// The client had asked for the SNI, and was told that it stands for `dns_names`.
+    pub is_sni_alias: bool,
     pub client: SocketAddr,
     pub server: SocketAddr,
+    /// The same two ends under other addresses, before or behind address translation.
+    pub translated: &'a [(SocketAddr, SocketAddr)],
 }
 
+/// The addresses of a server: that which the client wants to reach, and what it was translated into.
+pub type ServerAddresses = ArrayVec<IpAddr, MAX_ADDRESSES>;
+
 impl EndpointInput<'_> {
+    /// The addresses that DynamoDB is reached at, as far as they are told: behind a proxy the one it was asked for, if it was
+    /// asked for one. Each once, the one that the client itself uses first.
+    #[must_use]
+    pub fn addresses(&self) -> ServerAddresses {
+        let mut addresses = ServerAddresses::new();
+        match self.tunnel().map(|proxy| (proxy.kind, &proxy.target)) {
+            Some((_, Some(target))) => addresses.extend(host_of(target).parse()),
+            // Without a destination, the PROXY protocol only announces the connection itself.
+            Some((kind, None)) if kind != ProxyKind::ProxyProtocol => {}
+            None if self.is_proxied() => {}
+            _ => {
+                let behind = self.translated.iter().map(|(_, server)| server.ip());
+                for address in std::iter::once(self.server.ip()).chain(behind) {
+                    if addresses.iter().all(|known| embedded(*known) != embedded(address)) {
+                        let _ = addresses.try_push(address);
+                    }
+                }
+            }
+        }
+        addresses
+    }
+
     /// The server's address is that of a proxy.
     fn is_proxied(&self) -> bool {
         self.proxy.is_some() || self.is_absolute_form()
@@ -81,7 +115,11 @@ impl EndpointInput<'_> {
 #[must_use]
 pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
     let spoken = spoken(input, options);
-    let (mut claims, strangers) = (spoken.claims, spoken.strangers);
+    let (mut claims, mut strangers) = (spoken.claims, spoken.strangers);
+    if input.is_sni_alias && !input.is_proxied() {
+        // The answer explains the name.
+        strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni);
+    }
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
     let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
     // What another address was told counts only where the client says nothing itself.
@@ -95,18 +133,19 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             claims.push(claim);
         }
     }
-    claims.extend(input.certificate.and_then(certificate_claim));
+    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, options)));
 
-    let address = address_asked_for(input);
-    let prefix_region = address.and_then(|address| options.prefixes.lookup(address));
+    let addresses = input.addresses();
+    let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
+        addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
     let mut conflict = Conflicts::default();
     let Some(first) = strongest(&claims) else {
-        return by_prefix(input, prefix_region?, &strangers);
+        return by_prefix(input, common(&listed)?, &strangers, options);
     };
     // Where the client says a name, whether the certificate covers that is another rule's question.
     let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
     if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
-        conflict.with_certificate(input.certificate, || first.phrase());
+        conflict.with_certificate(input.certificate, options, || first.phrase());
     }
 
     let mut facts = first.named.to_facts(first.host.clone());
@@ -125,20 +164,24 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         conflict.with_stranger(first, stranger);
     }
     let is_behind_prefixes = first.named.service != Service::Dax;
-    if let Some(region) = prefix_region.filter(|_| is_behind_prefixes) {
+    for Listed { region } in listed.iter().filter(|_| is_behind_prefixes) {
+        let named = facts.region.as_deref();
         if facts.kind == Some(EndpointKind::Interface) {
             conflict.add(format!(
-                "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones in {region}."
+                "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones{}.",
+                region.map(|region| format!(" in {region}")).unwrap_or_default()
             ));
-        } else if let Some(named) = facts.region.as_deref().filter(|named| *named != region) {
+        } else if let Some((named, region)) = named.zip(*region).filter(|(named, region)| named != region) {
             conflict.add(format!(
                 "The name says region {named}, but the address belongs to DynamoDB in {region}."
             ));
-        } else {
+        } else if !evidence.contains(&EndpointEvidence::Prefix) {
             evidence.push(EndpointEvidence::Prefix);
             strong += 1;
-            facts.region.get_or_insert_with(|| region.to_owned());
-            facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
+            if let Some(region) = region {
+                facts.region.get_or_insert_with(|| (*region).to_owned());
+                facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
+            }
         }
     }
     let best = claims.iter().filter(|claim| claim.agrees_with(first)).map(|claim| claim.strength).max();
@@ -150,32 +193,49 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     evidence.sort_unstable();
     evidence.dedup();
     facts.evidence = evidence;
-    facts.prefix_region = prefix_region.map(ToOwned::to_owned);
+    facts.is_in_prefix = !listed.is_empty();
+    facts.prefix_region = common(&listed).and_then(|listed| listed.region).map(ToOwned::to_owned);
     facts.partition_has_prefixes =
         facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
     let public_names = public_names(&facts);
-    if public_names != PublicNames::None
-        && facts.partition_has_prefixes
-        && facts.prefix_region.is_none()
-        && let Some(IpAddr::V4(address)) = address.map(embedded)
-        && !is_private(address.into())
-    {
+    if public_names != PublicNames::None && facts.partition_has_prefixes {
+        let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
         // A proxy has no such name in DNS.
         let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
-        if !(input.is_from_beginning || is_told) || public_names == PublicNames::Some {
-            facts.is_address_unproven = true;
-        } else {
-            conflict.add(format!(
-            "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
-        ));
+        let is_proved = (input.is_from_beginning || is_told) && public_names == PublicNames::All;
+        for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
+            let IpAddr::V4(address) = embedded(*address) else { continue };
+            if is_proved {
+                conflict.add(format!(
+                    "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
+                ));
+            } else {
+                facts.is_address_unproven = true;
+            }
         }
+        // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
+        let is_led_away =
+            addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
+        facts.is_address_unproven |= is_led_away;
     }
     facts.conflict = conflict.sentences;
     Some(facts)
 }
 
+/// What the list says of several addresses of one server, where it says anything of them.
+fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
+    let (first, rest) = listed.split_first()?;
+    Some(Listed { region: first.region.filter(|_| rest.iter().all(|other| other == first)) })
+}
+
 /// Nothing but the address says DynamoDB.
-fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) -> Option<EndpointFacts> {
+fn by_prefix(
+    input: &EndpointInput<'_>,
+    Listed { region }: Listed<'_>,
+    strangers: &[Stranger],
+    options: &EndpointOptions,
+) -> Option<EndpointFacts> {
+    let owner = region.map_or_else(|| "DynamoDB".to_owned(), |region| format!("DynamoDB in {region}"));
     let mut conflict = Conflicts::default();
     for stranger in strangers {
         // Beside an ECH extension another name is what is to be expected.
@@ -184,14 +244,14 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
         }
         let whose = if stranger.is_aws { "a name of another AWS service" } else { "no name of DynamoDB" };
         conflict.add(format!(
-            "The {} {} is {whose}, but the address belongs to DynamoDB in {region}.",
+            "The {} {} is {whose}, but the address belongs to {owner}.",
             stranger.source(),
             stranger.host
         ));
     }
     // A certificate in clear means that ECH was not taken up, too.
     if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent {
-        conflict.with_certificate(input.certificate, || format!("an address of DynamoDB in {region}"));
+        conflict.with_certificate(input.certificate, options, || format!("an address of {owner}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
     if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
@@ -199,12 +259,13 @@ fn by_prefix(input: &EndpointInput<'_>, region: &str, strangers: &[Stranger]) ->
     }
     Some(EndpointFacts {
         service: Some(Service::Dynamodb),
-        region: Some(region.to_owned()),
-        partition: Some(partition_of_region(region).to_owned()),
+        region: region.map(ToOwned::to_owned),
+        partition: region.map(|region| partition_of_region(region).to_owned()),
         evidence,
         confidence: Some(Confidence::Likely),
         conflict: conflict.sentences,
-        prefix_region: Some(region.to_owned()),
+        is_in_prefix: true,
+        prefix_region: region.map(ToOwned::to_owned),
         partition_has_prefixes: true,
         ..EndpointFacts::default()
     })
@@ -343,12 +404,9 @@ fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
     Some(claim)
 }
 
-fn certificate_claim(certificate: &CertificateFacts) -> Option<Claim> {
-    let found = certificate_names(certificate).iter().filter_map(|name| {
-        let endpoint = recognise_certificate_name(name)?;
-        Some((name.to_ascii_lowercase(), Named::from(endpoint)))
-    });
-    merge(EndpointEvidence::Certificate, found.map(|(host, named)| named.with_host(host)).collect())
+fn certificate_claim(certificate: &CertificateFacts, options: &EndpointOptions) -> Option<Claim> {
+    let found = certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, options));
+    merge(EndpointEvidence::Certificate, found.collect())
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
@@ -371,16 +429,6 @@ fn strongest(claims: &[Claim]) -> Option<&Claim> {
         && best.strength <= Confidence::Likely
         && best.agrees_with(first);
     Some(if is_backed { first } else { best })
-}
-
-/// The address the client wants to reach: behind a proxy, the one it asked for, where it asked for one.
-fn address_asked_for(input: &EndpointInput<'_>) -> Option<IpAddr> {
-    let Some(proxy) = input.tunnel() else { return (!input.is_proxied()).then(|| input.server.ip()) };
-    match &proxy.target {
-        Some(target) => host_of(target).parse().ok(),
-        // Without a destination, the PROXY protocol only announces the connection itself.
-        None => (proxy.kind == ProxyKind::ProxyProtocol).then(|| input.server.ip()),
-    }
 }
 
 /// The host of `host:port`, without the brackets of an IPv6 literal.
@@ -420,16 +468,11 @@ impl Conflicts {
     fn with_certificate(
         &mut self,
         certificate: Option<&CertificateFacts>,
+        options: &EndpointOptions,
         asked_for: impl FnOnce() -> String,
     ) {
         let Some(certificate) = certificate else { return };
-        // A wildcard may be one for DynamoDB's names, or one below them for account ids and endpoint ids.
-        let is_dynamodb = |name: &String| match name.strip_prefix("*.") {
-            Some(parent) => [parent, &format!("dynamodb.{parent}")]
-                .into_iter()
-                .any(|name| recognise(name).endpoint.is_some()),
-            None => recognise(name).endpoint.is_some(),
-        };
+        let is_dynamodb = |name: &String| may_cover_endpoint(name, options);
         let names = certificate_names(certificate);
         // Of more names than are looked at, one may be DynamoDB's.
         if names.len() >= MAX_CERTIFICATE_NAMES || names.iter().any(is_dynamodb) {
@@ -443,7 +486,7 @@ impl Conflicts {
     }
 
     fn add(&mut self, sentence: String) {
-        if self.sentences.len() < MAX_CONFLICTS {
+        if self.sentences.len() < MAX_CONFLICTS && !self.sentences.contains(&sentence) {
             self.sentences.push(sentence);
         }
     }

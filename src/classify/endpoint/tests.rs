@@ -1,7 +1,10 @@
 //! What is known of a flow in, endpoint out.
 
+mod aliases;
+mod certificates;
 mod outer_name;
 mod several_names;
+mod translated;
 
 use proptest::prelude::*;
 
@@ -24,7 +27,10 @@ struct Case<'a> {
     is_from_beginning: bool,
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
+    is_sni_alias: bool,
     server: &'static str,
+    /// What that was translated into.
+    behind: Vec<&'static str>,
 }
 
 impl Default for Case<'_> {
@@ -37,8 +43,10 @@ impl Default for Case<'_> {
             proxy: None,
             dns: Vec::new(),
             is_dns_of_other_family: false,
+            is_sni_alias: false,
             is_from_beginning: true,
             server: PRIVATE,
+            behind: Vec::new(),
         }
     }
 }
@@ -90,6 +98,8 @@ fn options() -> EndpointOptions {
 
 fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
     let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
+    let client = "10.0.0.1:50000".parse().unwrap();
+    let translated: Vec<_> = case.behind.iter().map(|server| (client, server.parse().unwrap())).collect();
     endpoint(
         &EndpointInput {
             sni: case.sni,
@@ -100,8 +110,10 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             is_from_beginning: case.is_from_beginning,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
-            client: "10.0.0.1:50000".parse().unwrap(),
+            is_sni_alias: case.is_sni_alias,
+            client,
             server: case.server.parse().unwrap(),
+            translated: &translated,
         },
         &options(),
     )
@@ -545,86 +557,6 @@ proptest! {
         let upper = name.to_ascii_uppercase();
         prop_assert_eq!(&decide(&Case { sni: sni(&upper), server, ..Case::default() }), &plain);
         prop_assert_eq!(&decide(&Case { sni: sni(&format!("{name}.")), server, ..Case::default() }), &plain);
-    }
-}
-
-#[test]
-fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
-    for (case, expected) in [
-        (
-            Case { certificate: certificate(&["www.example.com"]), server: IN_PREFIX, ..Case::default() },
-            "dynamodb - eu-west-1 likely prefix 1",
-        ),
-        (
-            Case { certificate: certificate(&[]), server: IN_PREFIX, ..Case::default() },
-            "dynamodb - eu-west-1 likely prefix 1",
-        ),
-        (
-            Case {
-                certificate: certificate(&["www.example.com"]),
-                dns: vec![REGIONAL],
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb regional eu-west-1 certain dns,prefix 1",
-        ),
-        (
-            Case {
-                sni: sni("www.example.com"),
-                encrypted_hello: EncryptedHello::Sent,
-                certificate: certificate(&["www.example.com"]),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb - eu-west-1 likely prefix 1",
-        ),
-        // One that has a name of DynamoDB among others, of whatever form.
-        (
-            Case {
-                certificate: certificate(&["www.example.com", "*.new-ddb.eu-west-1.amazonaws.com"]),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb - eu-west-1 likely prefix 0",
-        ),
-        (
-            Case {
-                certificate: certificate(&["*.eu-west-1.amazonaws.com"]),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb - eu-west-1 likely prefix 0",
-        ),
-        (
-            Case {
-                certificate: certificate(&["www.example.com"; 200]),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb - eu-west-1 likely prefix 0",
-        ),
-        // A host of one's own has a certificate of one's own.
-        (
-            Case {
-                certificate: certificate(&["www.example.com"]),
-                dns: vec!["db.corp.example"],
-                server: OUTSIDE,
-                ..Case::default()
-            },
-            "dynamodb - eu-west-1 likely dns 0",
-        ),
-        // Whether the certificate is one for the name that was asked for is a rule of its own.
-        (
-            Case {
-                sni: sni(REGIONAL),
-                certificate: certificate(&["www.example.com"]),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
-            "dynamodb regional eu-west-1 certain sni,prefix 0",
-        ),
-    ] {
-        assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.dns);
     }
 }
 

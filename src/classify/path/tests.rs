@@ -1,7 +1,8 @@
 //! Sightings, addresses and configuration in, path out.
 
+mod entry;
+
 use super::*;
-use crate::classify::SiteFacts;
 
 /// One flow under test; the defaults are a private client and a public address of DynamoDB.
 struct Case {
@@ -16,7 +17,10 @@ struct Case {
     has_more_ways: bool,
     endpoint: EndpointFacts,
     is_proxied: bool,
+    /// Of a proxy, if an address.
+    asked_for: Option<&'static str>,
     esp_seen: bool,
+    is_one_sided: bool,
     options: PathOptions,
 }
 
@@ -35,11 +39,19 @@ impl Default for Case {
                 kind: Some(EndpointKind::Regional),
                 evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],
                 confidence: Some(Confidence::Certain),
+                is_in_prefix: true,
                 prefix_region: Some("eu-west-1".into()),
+                partition: Some("aws".into()),
+                partition_has_prefixes: true,
+                region: Some("eu-west-1".into()),
+                service: Some(Service::Dynamodb),
+                is_aws_name: true,
                 ..EndpointFacts::default()
             },
             is_proxied: false,
+            asked_for: None,
             esp_seen: false,
+            is_one_sided: false,
             options: PathOptions::default(),
         }
     }
@@ -88,17 +100,23 @@ fn classify_case(case: &Case) -> PathFacts {
         knows_link_addresses: case.knows_links,
     };
     let ways: Vec<Way> = case.sightings.iter().map(way).collect();
+    let server: SocketAddr = case.server.parse().unwrap();
+    let behind = case.translated.iter().map(|(_, server)| server.ip());
+    let own: Vec<IpAddr> = std::iter::once(server.ip()).chain(behind).collect();
+    let asked_for: Vec<IpAddr> = case.asked_for.iter().map(|address| address.parse().unwrap()).collect();
     classify(
         &PathInput {
             client: case.client.parse().unwrap(),
-            server: case.server.parse().unwrap(),
+            server,
             translated: &case.translated,
+            addresses: if case.is_proxied { &asked_for } else { &own },
             ways: &ways,
             has_more_ways: case.has_more_ways,
             knows_link_kinds: case.knows_links,
             endpoint: &case.endpoint,
             is_proxied: case.is_proxied,
             esp_seen: case.esp_seen,
+            is_one_sided: case.is_one_sided,
         },
         &case.options,
     )
@@ -218,12 +236,44 @@ fn knows_every_condition() {
         };
         assert_eq!(decide(&case), expected, "{shown}");
     }
-    let bare = with_rules(vec![PathRule { tunnel: vec![Tunnel::None], ..base() }]);
-    let sightings = vec![sighting("eth0", &[Layer::Vlan(1)])];
-    assert_eq!(
-        decide(&Case { sightings, options: bare, ..Case::default() }),
-        "in_vpc unknown certain r rule,tunnel"
-    );
+}
+
+#[test]
+fn a_flow_is_in_no_tunnel_where_no_way_is() {
+    const GRE: Layer = Layer::Gre { key: None };
+    let plain = || sighting("eth0", &[Layer::Vlan(1)]);
+    let (tunnelled, elsewhere) = (|| sighting("eth0", &[GRE]), || sighting("eth1", &[GRE]));
+    let none = || PathRule { tunnel: vec![Tunnel::None], ..rule("r", Access::InVpc) };
+    let here = || PathRule { interface: vec!["eth0".into()], ..none() };
+    let either = || PathRule { tunnel: vec![Tunnel::None, Tunnel::Gre], ..none() };
+    let gre = || PathRule { tunnel: vec![Tunnel::Gre], ..none() };
+    let (yes, no, open) = (Some(true), Some(false), None);
+    // What holds, and what of it where a way is not remembered, which may be in a tunnel, or be the one that is meant.
+    for (rule, sightings, expected) in [
+        (none(), vec![plain()], [yes, open]),
+        (none(), vec![sighting("eth0", &[Layer::Mpls(16)])], [yes, open]),
+        (none(), vec![tunnelled()], [no, no]),
+        (none(), vec![sighting("eth0", &[Layer::Gtp(5)])], [no, no]),
+        (none(), vec![plain(), tunnelled()], [no, no]),
+        (none(), vec![plain(), elsewhere()], [no, no]),
+        // The other conditions say which ways are meant.
+        (here(), vec![plain(), elsewhere()], [yes, open]),
+        (here(), vec![plain(), tunnelled()], [no, no]),
+        (here(), vec![sighting("eth1", &[])], [no, open]),
+        (either(), vec![plain(), tunnelled()], [yes, yes]),
+        (either(), vec![plain(), sighting("eth0", &[Layer::Vxlan(5)])], [no, open]),
+        // Of a kind of tunnel it is said of one.
+        (gre(), vec![plain(), tunnelled()], [yes, yes]),
+        (gre(), vec![plain()], [no, open]),
+    ] {
+        for (has_more_ways, expected) in [false, true].into_iter().zip(expected) {
+            let options = with_rules(vec![rule.clone()]);
+            let case = Case { sightings: sightings.clone(), has_more_ways, options, ..Case::default() };
+            let facts = classify_case(&case);
+            let holds = if facts.open_rules.is_empty() { Some(facts.name.is_some()) } else { None };
+            assert_eq!(holds, expected, "{rule:?} {sightings:?} {has_more_ways}");
+        }
+    }
 }
 
 #[test]
@@ -252,8 +302,17 @@ fn knows_site_to_site_vpn_by_its_signs() {
             Case { client: inside, server: private, esp_seen: true, ..Case::default() },
             "site_to_site_vpn unknown likely - inside_address,esp",
         ),
+        // There is a VPN; that the flow runs in it is told by what is known of the site, or by a side that is only in ESP.
         (
             Case { server: private, esp_seen: true, ..Case::default() },
+            "site_to_site_vpn unknown possible - address,esp",
+        ),
+        (
+            Case { server: private, esp_seen: true, options: vpn(), ..Case::default() },
+            "site_to_site_vpn unknown likely - address,esp",
+        ),
+        (
+            Case { server: private, esp_seen: true, is_one_sided: true, ..Case::default() },
             "site_to_site_vpn unknown likely - address,esp",
         ),
         (
@@ -477,12 +536,14 @@ fn conditions_on_a_way_hold_for_one_and_the_same() {
                 client: case.client.parse().unwrap(),
                 server: case.server.parse().unwrap(),
                 translated: &[],
+                addresses: &[],
                 ways: &ways,
                 has_more_ways,
                 knows_link_kinds: true,
                 endpoint: &case.endpoint,
                 is_proxied: false,
                 esp_seen: false,
+                is_one_sided: false,
             };
             // It may hold on a way that is not remembered.
             let expected = if holds || !has_more_ways { Some(holds) } else { None };
@@ -526,7 +587,7 @@ fn a_public_name_at_a_private_address_has_no_entry_whatever_a_rule_says() {
     let overridden = Case {
         server: "10.0.3.4:443",
         endpoint: EndpointFacts {
-            service: Some(crate::model::Service::Dynamodb),
+            service: Some(Service::Dynamodb),
             kind: Some(EndpointKind::Regional),
             is_aws_name: true,
             evidence: vec![EndpointEvidence::Sni],

@@ -262,6 +262,10 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
         "[policy]\nseverity = { group_not_allowed = \"critical\" }\nallowed_groups = [\"x25519\"]",
         "[policy]\nseverity = { group_not_allowed = \"off\", cross_region_endpoint = \"off\" }",
         "[policy]\nprofile = \"fips-140-3\"",
+        "[endpoints]\nhosts = [{ name = \"graph-dynamodb.eu-west-1.amazonaws.com\", service = \"dynamodb\" }]",
+        // The first means all interfaces: a tunnel on another one is one.
+        "[[path]]\naccess = \"internet\"\ntunnel = \"none\"\n\
+         [[path]]\naccess = \"in_vpc\"\ntunnel = \"none\"\ninterface = \"eth1\"",
         "[[path]]\naccess = \"internet\"\nvlan = [1, 2]\n[[path]]\naccess = \"in_vpc\"\nvlan = [2, 3]",
         "[[path]]\naccess = \"internet\"\nsource = \"10.1.0.0/16\"\n[[path]]\naccess = \"in_vpc\"\nsource = \"10.0.0.0/8\"",
     ] {

@@ -466,6 +466,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         names_of_many_kinds: None,
         host,
         // It is evidence only where it is of the same region.
+        is_in_prefix: evidence.contains(&EndpointEvidence::Prefix),
         prefix_region: region.clone().filter(|_| evidence.contains(&EndpointEvidence::Prefix)),
         region,
         evidence,

@@ -202,7 +202,7 @@ impl Case<'_> {
         let endpoint = &self.record.endpoint;
         let address: IpAddr = self.record.server.ip();
         let names = endpoint.public_names();
-        if names == PublicNames::None || self.record.is_proxied() || !is_private(address) {
+        if names == PublicNames::None || self.record.is_proxied() || !self.record.is_server_private() {
             return Finding::Kept;
         }
         // It may be the address of a proxy, which was asked for the name before. Or the host of another name that is

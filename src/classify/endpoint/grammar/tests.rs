@@ -78,6 +78,17 @@ fn recognises_what_the_rules_do_not_list() {
             "vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.api.aws",
             "dynamodb interface us-east-1 aws dual_stack vpce-1a2b3c4d-5e6f",
         ),
+        // Streams by either of its labels under either suffix.
+        (
+            "vpce-1a2b3c4d-5e6f.streams.dynamodb.us-east-1.vpce.api.aws",
+            "dynamodb-streams interface us-east-1 aws dual_stack vpce-1a2b3c4d-5e6f",
+        ),
+        (
+            "vpce-1a2b3c4d-5e6f.streams-dynamodb.us-east-1.vpce.amazonaws.com",
+            "dynamodb-streams interface us-east-1 aws vpce-1a2b3c4d-5e6f",
+        ),
+        ("streams-dynamodb.us-east-1.amazonaws.com", "dynamodb-streams regional us-east-1 aws"),
+        ("streams.dynamodb.us-east-1.api.aws", "dynamodb-streams dual_stack us-east-1 aws dual_stack"),
         (
             "vpce-1a2b3c4d-5e6f.dynamodb.cn-north-1.vpce.amazonaws.com.cn",
             "dynamodb interface cn-north-1 aws-cn vpce-1a2b3c4d-5e6f",
@@ -109,8 +120,6 @@ fn recognises_what_the_rules_do_not_list() {
 #[test]
 fn surfaces_names_the_grammar_does_not_know() {
     for (host, why) in [
-        ("streams-dynamodb.us-east-1.amazonaws.com", Why::StreamsFormOfTheOtherSuffix),
-        ("streams.dynamodb.us-east-1.api.aws", Why::StreamsFormOfTheOtherSuffix),
         ("dynamodb.us-east-1.vpce.amazonaws.com", Why::VpceLabelWithoutEndpointId),
         ("vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.amazonaws.com", Why::EndpointIdWithoutVpceLabel),
         ("vpce-xyz-5e6f.dynamodb.us-east-1.vpce.amazonaws.com", Why::EndpointIdMalformed),
@@ -128,6 +137,13 @@ fn surfaces_names_the_grammar_does_not_know() {
         ("dynamodb.us-east.amazonaws.com", Why::UnknownForm),
         ("streams.dynamodb.local.amazonaws.com", Why::UnknownForm),
         ("dynamodb-next.amazonaws.com", Why::UnknownForm),
+        ("xdynamodb.us-east-1.amazonaws.com", Why::UnknownForm),
+        ("dynamodb2.us-east-1.amazonaws.com", Why::UnknownForm),
+        ("dynamodbstreams.us-east-1.amazonaws.com", Why::UnknownForm),
+        ("dynamodb.dualstack.us-east-1.amazonaws.com", Why::UnknownForm),
+        ("dynamodb.us-east-1.fips.amazonaws.com", Why::UnknownForm),
+        ("streams.dynamodb.us-east-1.preview.api.aws", Why::UnknownForm),
+        ("123456789012.ddb.us-east-1.preview.api.aws", Why::UnknownForm),
         ("a.b.dax-clusters.us-east-1.amazonaws.com", Why::DaxClusterMalformed),
         ("a.s9apfk.dax-clusters.us-east-1.api.aws", Why::DaxClusterMalformed),
         ("a.clustercfg.dax.use1.cache.amazonaws.com", Why::DaxClusterMalformed),
@@ -138,14 +154,49 @@ fn surfaces_names_the_grammar_does_not_know() {
     }
 }
 
+/// A name of no known form is of the service that it says.
+#[test]
+fn tells_the_service_of_an_unrecognised_name() {
+    for (host, service) in [
+        ("graph-dynamodb.us-east-1.amazonaws.com", Service::Dynamodb),
+        ("dynamodbstreams.us-east-1.amazonaws.com", Service::DynamodbStreams),
+        ("streams.dynamodb.local.amazonaws.com", Service::DynamodbStreams),
+        ("streams.dynamodb2.us-east-1.amazonaws.com", Service::DynamodbStreams),
+        ("graph-streams-dynamodb.us-east-1.amazonaws.com", Service::DynamodbStreams),
+        ("vpce-xyz-5e6f.streams.dynamodb.us-east-1.vpce.amazonaws.com", Service::DynamodbStreams),
+        ("11112222333.streams-ddb.us-east-1.amazonaws.com", Service::DynamodbStreams),
+        ("11112222333.search-ddb.us-east-1.amazonaws.com", Service::DynamodbSearch),
+        ("search-dynamodb.dualstack.us-east-1.amazonaws.com", Service::DynamodbSearch),
+        ("vpce-xyz-5e6f.dax.us-east-1.vpce.amazonaws.com", Service::Dax),
+    ] {
+        let endpoint = recognise(host).endpoint.unwrap();
+        assert_eq!((endpoint.kind, endpoint.service), (EndpointKind::Unrecognised, service), "{host}");
+    }
+}
+
 #[test]
 fn refuses_look_alikes_and_other_services() {
     for (host, why) in [
         ("dynamodb.us-east-1.amazonaws.com.evil.example", Why::NotUnderAwsSuffix),
         ("dynamodb.us-east-1.xamazonaws.com", Why::NotUnderAwsSuffix),
         ("dynamodb.us-east-1.amazonaws.org", Why::NotUnderAwsSuffix),
-        ("xdynamodb.us-east-1.amazonaws.com", Why::OtherAwsService),
-        ("dynamodbx.us-east-1.amazonaws.com", Why::OtherAwsService),
+        // Customers' own labels.
+        ("my.dynamodb.backup.s3.us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.s3.dualstack.us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.s3-us-west-2.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.s3-website-us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.s3-accesspoint.us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("bucket.vpce-1a2b3c4d-5e6f.s3.us-east-1.vpce.amazonaws.com", Why::OtherAwsService),
+        ("vpce-1a2b3c4d-5e6f.execute-api.us-east-1.vpce.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.execute-api.us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb-1a2b3c.elb.us-east-1.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb-1234567890.us-east-1.elb.amazonaws.com", Why::OtherAwsService),
+        ("internal-dynamodb-1234567890.us-east-1.elb.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb.us-east-1.elb.amazonaws.com", Why::OtherAwsService),
+        ("search-dynamodb-abc.us-east-1.es.amazonaws.com", Why::OtherAwsService),
+        ("search-dynamodb.us-east-1.es.amazonaws.com", Why::OtherAwsService),
+        ("my-dynamodb.abc123.us-east-1.rds.amazonaws.com", Why::OtherAwsService),
+        ("dynamodb-audit.us-east-1.unknown.amazonaws.com", Why::OtherAwsService),
         ("s3.us-east-1.amazonaws.com", Why::OtherAwsService),
         ("dynamodb.s3.us-east-1.amazonaws.com", Why::OtherAwsService),
         ("my-dynamodb-exports.s3.amazonaws.com", Why::OtherAwsService),

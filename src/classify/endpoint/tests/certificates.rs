@@ -1,0 +1,113 @@
+//! What the names of a certificate say where the client says none, or another one.
+
+use super::*;
+
+#[test]
+fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
+    for (case, expected) in [
+        (
+            Case { certificate: certificate(&["www.example.com"]), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case { certificate: certificate(&[]), server: IN_PREFIX, ..Case::default() },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        (
+            Case {
+                certificate: certificate(&["www.example.com"]),
+                dns: vec![REGIONAL],
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain dns,prefix 1",
+        ),
+        (
+            Case {
+                sni: sni("www.example.com"),
+                encrypted_hello: EncryptedHello::Sent,
+                certificate: certificate(&["www.example.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 1",
+        ),
+        // One that has a name of DynamoDB among others, of whatever form.
+        (
+            Case {
+                certificate: certificate(&["www.example.com", "*.new-ddb.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["*.eu-west-1.amazonaws.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        (
+            Case {
+                certificate: certificate(&["www.example.com"; 200]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely prefix 0",
+        ),
+        // A host of one's own has a certificate of one's own.
+        (
+            Case {
+                certificate: certificate(&["www.example.com"]),
+                dns: vec!["db.corp.example"],
+                server: OUTSIDE,
+                ..Case::default()
+            },
+            "dynamodb - eu-west-1 likely dns 0",
+        ),
+        // Whether the certificate is one for the name that was asked for is a rule of its own.
+        (
+            Case {
+                sni: sni(REGIONAL),
+                certificate: certificate(&["www.example.com"]),
+                server: IN_PREFIX,
+                ..Case::default()
+            },
+            "dynamodb regional eu-west-1 certain sni,prefix 0",
+        ),
+    ] {
+        assert_eq!(summary(&case), expected, "{:?} {:?}", case.sni, case.dns);
+    }
+}
+
+/// The operator says that a name leads to DynamoDB, whoever tells it.
+#[test]
+fn a_certificate_for_a_configured_host_is_one_for_dynamodb() {
+    for (names, dns, server, expected) in [
+        (&["db.corp.example"][..], vec![], PRIVATE, "dynamodb - eu-west-1 likely certificate 0"),
+        (&["DB.Corp.Example"], vec![], PRIVATE, "dynamodb - eu-west-1 likely certificate 0"),
+        (&["a.ddb.corp.example"], vec![], PRIVATE, "dynamodb-streams - - likely certificate 0"),
+        (&["*.ddb.corp.example"], vec![], PRIVATE, "dynamodb-streams - - likely certificate 0"),
+        (&["db.corp.example"], vec![], IN_PREFIX, "dynamodb - eu-west-1 certain prefix,certificate 0"),
+        (
+            &["db.corp.example"],
+            vec![REGIONAL],
+            IN_PREFIX,
+            "dynamodb regional eu-west-1 certain dns,prefix,certificate 0",
+        ),
+        // It may be for that host, or for another one.
+        (&["*.corp.example"], vec![], PRIVATE, "-"),
+        (&["*.corp.example"], vec![REGIONAL], IN_PREFIX, "dynamodb regional eu-west-1 certain dns,prefix 0"),
+        (&["*.corp.example"], vec![], IN_PREFIX, "dynamodb - eu-west-1 likely prefix 0"),
+        (&["db2.corp.example"], vec![], PRIVATE, "-"),
+        (&["db2.corp.example"], vec![], IN_PREFIX, "dynamodb - eu-west-1 likely prefix 1"),
+        (&["a.b.ddb.corp.example"], vec![], IN_PREFIX, "dynamodb - eu-west-1 likely prefix 1"),
+        // A name that the grammar does not know is no proof.
+        (&["graph-dynamodb.eu-west-1.amazonaws.com"], vec![], PRIVATE, "-"),
+    ] {
+        let case = Case { certificate: certificate(names), dns, server, ..Case::default() };
+        assert_eq!(summary(&case), expected, "{names:?} {:?} {server}", case.dns);
+    }
+}

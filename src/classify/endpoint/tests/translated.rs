@@ -1,0 +1,70 @@
+//! Servers that are seen under more than one address.
+
+use super::*;
+
+const US: &str = "52.94.0.10:443";
+const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
+
+#[test]
+fn every_address_of_a_server_is_evidence() {
+    for (name, server, behind, expected) in [
+        (None, PRIVATE, IN_PREFIX, "dynamodb - eu-west-1 likely prefix 0"),
+        (None, IN_PREFIX, PRIVATE, "dynamodb - eu-west-1 likely prefix 0"),
+        (None, PRIVATE, OUTSIDE, "-"),
+        // They belong to two regions.
+        (None, IN_PREFIX, US, "dynamodb - - likely prefix 0"),
+        (Some(REGIONAL), PRIVATE, IN_PREFIX, "dynamodb regional eu-west-1 certain sni,prefix 0"),
+        (Some(REGIONAL), IN_PREFIX, US, "dynamodb regional eu-west-1 certain sni,prefix 1"),
+        (Some(REGIONAL), IN_PREFIX, OUTSIDE, "dynamodb regional eu-west-1 certain sni,prefix 1"),
+        (Some(REGIONAL), PRIVATE, OUTSIDE, "dynamodb regional eu-west-1 certain sni 1"),
+        (Some(INTERFACE), PRIVATE, US, "dynamodb interface eu-west-1 certain sni 1"),
+        (Some(INTERFACE), PRIVATE, "10.1.0.2:443", "dynamodb interface eu-west-1 certain sni 0"),
+    ] {
+        let name = name.map_or(Sni::NotSent, sni);
+        let case = Case { sni: name, server, behind: vec![behind], ..Case::default() };
+        assert_eq!(summary(&case), expected, "{name:?} {server} {behind}");
+    }
+}
+
+/// Where the client was right, and is led to a private address on the way.
+#[test]
+fn what_answers_in_place_of_dynamodb_is_not_proved_to_be_it() {
+    for (server, behind, is_unproven) in [
+        (IN_PREFIX, PRIVATE, true),
+        (PRIVATE, IN_PREFIX, false),
+        (IN_PREFIX, IN_PREFIX, false),
+        (PRIVATE, PRIVATE, false),
+    ] {
+        let case = Case { sni: sni(REGIONAL), server, behind: vec![behind], ..Case::default() };
+        assert_eq!(decide(&case).unwrap().is_address_unproven, is_unproven, "{server} {behind}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_only_the_address_it_was_asked_for_counts() {
+    for (target, addresses) in [
+        (Some("52.94.5.1:443"), &["52.94.5.1"][..]),
+        (Some("[2001:db8::1]:443"), &["2001:db8::1"]),
+        (Some("dynamodb.eu-west-1.amazonaws.com:443"), &[]),
+        (None, &["10.1.0.1", "10.1.0.2"]),
+    ] {
+        let kind = if target.is_some() { ProxyKind::HttpConnect } else { ProxyKind::ProxyProtocol };
+        let (facts, client) = (proxy(kind, target), "10.0.0.1:50000".parse().unwrap());
+        let input = EndpointInput {
+            sni: Sni::NotSent,
+            encrypted_hello: EncryptedHello::NotSent,
+            certificate: None,
+            http: None,
+            proxy: facts.as_ref(),
+            is_from_beginning: true,
+            dns_names: &[],
+            is_dns_of_other_family: false,
+            is_sni_alias: false,
+            client,
+            server: PRIVATE.parse().unwrap(),
+            translated: &[(client, PRIVATE.parse().unwrap()), (client, "10.1.0.2:443".parse().unwrap())],
+        };
+        let told: Vec<String> = input.addresses().iter().map(ToString::to_string).collect();
+        assert_eq!(told, addresses, "{target:?}");
+    }
+}
