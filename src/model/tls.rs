@@ -10,7 +10,7 @@ use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Hello, Shared, Timestamp};
+use super::{Date, Hello, Shared, Timestamp};
 
 /// The server name indication [RFC 6066 section 3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,8 +312,8 @@ pub struct CertificateFacts {
     pub dns_names: Vec<String>,
     /// iPAddress entries of subjectAltName.
     pub ip_addresses: Vec<std::net::IpAddr>,
-    pub not_before: Timestamp,
-    pub not_after: Timestamp,
+    pub not_before: Date,
+    pub not_after: Date,
     /// Public key size: modulus bits for RSA and DSA, field bits for EC.
     pub key_bits: Option<u32>,
     pub is_self_signed: bool,
