@@ -436,6 +436,10 @@ impl TlsFacts {
         }
         let is_suite_offered =
             client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
+        // Not to compress is on every list [RFC 5246 section 7.4.1.2].
+        let is_compression_offered = server.compression_method == CompressionMethod(0)
+            || client.compression_methods.is_empty()
+            || client.compression_methods.contains(&server.compression_method);
         let is_group_offered = server.key_share.is_none_or(|group| {
             let second = self.second_client_hello.as_ref();
             client.key_shares.is_empty()
@@ -455,6 +459,7 @@ impl TlsFacts {
             && !client.has_two_names
             && is_version_offered(client, server)
             && is_suite_offered
+            && is_compression_offered
             && is_group_offered
             && is_curve_offered
             && is_psk_offered

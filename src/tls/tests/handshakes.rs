@@ -550,6 +550,26 @@ fn two_server_names_prove_nothing() {
     }
 }
 
+/// Nor a way to compress that the client does not know.
+#[test]
+fn a_compression_that_was_not_offered_proves_nothing() {
+    // One suite, and so many methods behind it.
+    let client = |methods: &[u8]| {
+        let mut body = client_body(0x0303, &[], &[0xc02f], &[]);
+        body.truncate(body.len() - 2);
+        body.extend(vector8(methods));
+        record(22, &message(1, &body))
+    };
+    for (offered, chosen, is_offered) in
+        [(&[0][..], 0, true), (&[0], 1, false), (&[1, 0], 1, true), (&[1, 0], 64, false), (&[1], 0, true)]
+    {
+        let mut body = server_body(0x0303, &[8; 32], &[], 0xc02f, &[]);
+        *body.last_mut().unwrap() = chosen;
+        let facts = run(&client(offered), &record(22, &message(2, &body)));
+        assert_eq!(facts.is_choice_offered(), is_offered, "{offered:?} {chosen}");
+    }
+}
+
 #[test]
 fn keeps_the_rest_where_one_extension_is_broken() {
     // The list inside supported_groups is longer than the extension.
