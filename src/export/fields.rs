@@ -12,8 +12,8 @@ use crate::model::registry::{
     AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
 };
 use crate::model::{
-    CertificateFacts, ClientHello, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts, Record,
-    Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
+    CertificateFacts, ClientHello, Date, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts,
+    Record, Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
 };
 
 /// One string value, not yet written out.
@@ -31,7 +31,7 @@ pub enum Text<'a> {
     /// With nanoseconds.
     Time(Timestamp),
     /// Whole seconds.
-    Second(Timestamp),
+    Second(Date),
     Layer(&'a Layer),
     /// A VPC endpoint id from the 64 bits of the GENEVE option.
     VpcEndpoint(u64),
@@ -54,10 +54,7 @@ impl fmt::Display for Text<'_> {
             Self::Hex(number, digits) => write!(f, "0x{number:0digits$x}"),
             Self::Ip(address) => address.fmt(f),
             Self::Time(time) => time.fmt(f),
-            Self::Second(time) => {
-                let whole = Timestamp::from_seconds(time.as_seconds()).to_string();
-                write!(f, "{}Z", whole.split('.').next().unwrap_or_default())
-            }
+            Self::Second(date) => date.fmt(f),
             Self::Layer(layer) => layer.fmt(f),
             Self::VpcEndpoint(id) => write!(f, "vpce-0{id:016x}"),
         }

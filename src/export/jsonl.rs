@@ -18,9 +18,6 @@ use crate::telemetry::Accounts;
 /// Bytes gathered before they are written: large enough to make few calls, small enough to follow.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Length of a time up to its whole seconds.
-const WHOLE_SECONDS_BYTES: usize = "2026-11-23T10:00:00".len();
-
 /// Kinds of connections, endpoints and strings whose text is kept, each: a site has a few dozen. Some 2 MB
 /// when full of usual ones.
 const MAX_KEPT: usize = 512;
@@ -308,10 +305,10 @@ fn write_text(value: Text<'_>, out: &mut Vec<u8>) {
             out.extend_from_slice(&time.rfc3339());
             out.push(b'"');
         }
-        Text::Second(time) => {
+        Text::Second(date) => {
             out.push(b'"');
-            out.extend_from_slice(time.rfc3339().get(..WHOLE_SECONDS_BYTES).unwrap_or_default());
-            out.extend_from_slice(b"Z\"");
+            out.extend_from_slice(&date.rfc3339());
+            out.push(b'"');
         }
         Text::Ip(IpAddr::V6(_)) | Text::Layer(_) | Text::VpcEndpoint(_) => {
             out.push(b'"');

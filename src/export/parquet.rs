@@ -297,8 +297,12 @@ impl Fields for Rows {
     fn text(&mut self, key: Key, value: Text<'_>) {
         let is_time = key.column().kind == Kind::Time;
         self.put(key, |values| match (values, value) {
-            (Values::Integer(values), Text::Time(time) | Text::Second(time)) if is_time => {
+            (Values::Integer(values), Text::Time(time)) if is_time => {
                 values.push(i64::try_from(time.as_nanos() / 1_000).unwrap_or(i64::MAX));
+                8
+            }
+            (Values::Integer(values), Text::Second(date)) if is_time => {
+                values.push(date.as_seconds().saturating_mul(1_000_000));
                 8
             }
             (Values::Text(values), value) => {

@@ -115,8 +115,8 @@ pub trait Consumer {
     /// A packet of `side` with hardware addresses was seen, also of a flow that is decided and waits for what other
     /// interfaces saw of it.
     fn linked(&mut self, _state: &mut Self::State, _side: Side, _link: ([u8; 6], [u8; 6]), _context: u32) {}
-    /// Learns that bytes of `side` are missing.
-    fn gap(&mut self, state: &mut Self::State, side: Side);
+    /// Learns that bytes of `side` are missing, up to the sequence number `until` at least.
+    fn gap(&mut self, state: &mut Self::State, side: Side, until: u32);
     /// True once no byte of the flow matters any more.
     fn is_decided(&self, state: &Self::State) -> bool;
     /// Bytes the state holds, for the memory limit.

@@ -41,8 +41,8 @@ pub enum Delivery<'a> {
     Waited(&'a [u8], u32, Origin),
     /// Bytes that come behind a gap, and where they were held from.
     Late(&'a [u8], u32, Origin),
-    /// Bytes are missing here and will not come.
-    Gap,
+    /// Bytes are missing here and will not come; the sequence number behind them.
+    Gap(u32),
 }
 
 /// The farthest ahead of the expected byte that a segment may lie to belong to the stream: the
@@ -134,14 +134,18 @@ impl Stream {
         self.waiting.as_ref().map_or(&[], |waiting| &waiting.held)
     }
 
-    /// True where FIN, RST, or what the peer has acknowledged, says that more was sent than was seen.
+    /// Where FIN, RST, or what the peer has acknowledged, says that more was sent than was seen: the sequence number
+    /// behind that.
     #[must_use]
-    pub fn is_short(&self) -> bool {
-        let Some(next) = self.next else { return false };
+    pub fn lost_until(&self) -> Option<u32> {
+        let next = self.next?;
         // One more than the last byte is acknowledged where FIN was.
-        self.fin.is_some_and(|fin| distance(next, fin.sequence) > 0)
-            || self.reset_ahead.is_some_and(|reset| distance(next, reset) > 0)
-            || self.acknowledged.is_some_and(|acknowledgment| distance(next, acknowledgment) > 1)
+        let acknowledged = self.acknowledged.map(|acknowledgment| acknowledgment.wrapping_sub(1));
+        [self.fin.map(|fin| fin.sequence), self.reset_ahead, acknowledged]
+            .into_iter()
+            .flatten()
+            .filter(|&behind| distance(next, behind) > 0)
+            .max_by_key(|&behind| distance(next, behind))
     }
 
     /// Notes an RST at `sequence`, that is not where one is believed. False where it is nowhere in the receiver's window.
@@ -404,7 +408,7 @@ impl Stream {
         }
         self.next = Some(sequence);
         self.unconfirmed.clear();
-        deliver(Delivery::Gap);
+        deliver(Delivery::Gap(sequence));
         self.release_held(true, deliver);
         if let (Some(next), Some(waiting)) = (self.next, &mut self.waiting)
             && let Some(first) = waiting.held.first()
@@ -503,7 +507,7 @@ impl Stream {
         }
         if (payload.len() as u32) < wire_bytes {
             self.unconfirmed.clear();
-            deliver(Delivery::Gap);
+            deliver(Delivery::Gap(end));
         }
         end
     }

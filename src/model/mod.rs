@@ -3,6 +3,7 @@
 //! Input: nothing. Output: plain types. It opens no file, reads no clock, keeps no state.
 
 mod address;
+mod date;
 mod dynamodb;
 mod encapsulation;
 mod hello;
@@ -17,6 +18,7 @@ mod tls;
 mod verdict;
 
 pub use address::{Side, embedded, is_private};
+pub use date::Date;
 pub use dynamodb::{
     AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
 };

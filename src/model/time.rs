@@ -3,12 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Date;
+
 /// A moment of packet time: nanoseconds since the Unix epoch, UTC.
 ///
 /// Every stage takes time from here; none reads a clock, so that a capture gives the same
 /// records on any day and at any speed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
+
+/// How far whole seconds reach in RFC 3339.
+const SECONDS_BYTES: usize = 19;
 
 /// The first day of 1995, the year SSL 2.0 was published in, in seconds.
 const SSL_2: u64 = 788_918_400;
@@ -66,34 +71,16 @@ impl Timestamp {
     /// the formatting machinery.
     #[must_use]
     pub fn rfc3339(self) -> [u8; 30] {
-        // Days to civil date: Hinnant's algorithm, exact for the whole range of the type.
-        let seconds = self.as_seconds();
-        let (days, in_day) = (seconds / 86_400, seconds % 86_400);
-        let z = days + 719_468;
-        let era = z / 146_097;
-        let day_of_era = z % 146_097;
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        let mut digits = |until: usize, count: usize, mut number: u64| {
-            for digit in text.iter_mut().take(until).rev().take(count) {
-                // A digit is below ten.
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        };
-        digits(4, 4, year);
-        digits(7, 2, month);
-        digits(10, 2, day);
-        digits(13, 2, in_day / 3_600);
-        digits(16, 2, in_day / 60 % 60);
-        digits(19, 2, in_day % 60);
-        digits(29, 9, self.0 % 1_000_000_000);
+        let whole = Date::from(self).rfc3339();
+        let (begin, fraction) = text.split_at_mut(SECONDS_BYTES);
+        begin.iter_mut().zip(whole).for_each(|(slot, digit)| *slot = digit);
+        let mut number = self.0 % 1_000_000_000;
+        for digit in fraction.iter_mut().skip(1).rev().skip(1) {
+            // A digit is below ten.
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
         text
     }
 }

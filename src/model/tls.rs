@@ -10,7 +10,7 @@ use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Hello, Shared, Timestamp};
+use super::{Date, Hello, Shared, Timestamp};
 
 /// The server name indication [RFC 6066 section 3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,8 +312,8 @@ pub struct CertificateFacts {
     pub dns_names: Vec<String>,
     /// iPAddress entries of subjectAltName.
     pub ip_addresses: Vec<std::net::IpAddr>,
-    pub not_before: Timestamp,
-    pub not_after: Timestamp,
+    pub not_before: Date,
+    pub not_after: Date,
     /// Public key size: modulus bits for RSA and DSA, field bits for EC.
     pub key_bits: Option<u32>,
     pub is_self_signed: bool,
@@ -436,6 +436,10 @@ impl TlsFacts {
         }
         let is_suite_offered =
             client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
+        // Not to compress is on every list [RFC 5246 section 7.4.1.2].
+        let is_compression_offered = server.compression_method == CompressionMethod(0)
+            || client.compression_methods.is_empty()
+            || client.compression_methods.contains(&server.compression_method);
         let is_group_offered = server.key_share.is_none_or(|group| {
             let second = self.second_client_hello.as_ref();
             client.key_shares.is_empty()
@@ -455,6 +459,7 @@ impl TlsFacts {
             && !client.has_two_names
             && is_version_offered(client, server)
             && is_suite_offered
+            && is_compression_offered
             && is_group_offered
             && is_curve_offered
             && is_psk_offered

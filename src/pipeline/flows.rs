@@ -387,8 +387,8 @@ impl Consumer for Flows {
         state.note_link(context, link);
     }
 
-    fn gap(&mut self, state: &mut Inspection, side: Side) {
-        state.gap(side, &self.config.endpoint);
+    fn gap(&mut self, state: &mut Inspection, side: Side, until: u32) {
+        state.gap(side, until, &self.config.endpoint);
     }
 
     #[inline]

@@ -210,8 +210,8 @@ impl Inspection {
         view.originator.is_none() || self.has_gap
     }
 
-    /// Learns that bytes of `side` are missing.
-    pub fn gap(&mut self, side: Side, endpoints: &EndpointOptions) {
+    /// Learns that bytes of `side` are missing, up to the sequence number `until`.
+    pub fn gap(&mut self, side: Side, until: u32, endpoints: &EndpointOptions) {
         match &mut self.stage {
             Stage::Sniffing => {
                 // Of a request whose head is cut, what was read of it counts, and others may follow.
@@ -229,7 +229,7 @@ impl Inspection {
                     *dialogue.of_mut(side) = Said::default();
                 }
             }
-            Stage::Tls(stage) => stage.gap(side),
+            Stage::Tls(stage) => stage.gap(side, Some(until)),
             Stage::Dns(messages) => messages[side.index()].gap(),
             Stage::Requests(all) if side == all.2 => {
                 all.0.gap(&whose(endpoints));
@@ -569,7 +569,7 @@ impl TlsStage {
         let pending = std::mem::take(pending).into_bytes();
         let Search::Found(at) = found else {
             self.has_preamble |= side == self.client && self.proxy.is_none();
-            return self.gap(side);
+            return self.gap(side, None);
         };
         let at = at - tls::change_of_cipher_before(pending.get(..at).unwrap_or_default());
         if side == self.client && self.proxy.is_none() {
@@ -610,16 +610,16 @@ impl TlsStage {
         self.note_hellos();
     }
 
-    fn gap(&mut self, side: Side) {
+    fn gap(&mut self, side: Side, until: Option<u32>) {
         if let Some(deframers) = &mut self.openvpn {
             deframers[side.index()] = openvpn::Deframer::default();
         }
         if side == self.client {
-            self.session.client_gap();
+            self.session.client_gap_until(until);
             // In front of a hello that was cut here nothing is missing.
             self.has_gap |= !self.session.has_client_hello();
         } else {
-            self.session.server_gap();
+            self.session.server_gap_until(until);
         }
         self.note_hellos();
     }

@@ -101,8 +101,8 @@ mod tests {
             issuer_organization: None,
             dns_names: owned(dns_names),
             ip_addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            not_before: Timestamp::default(),
-            not_after: Timestamp::MAX,
+            not_before: crate::model::Date::default(),
+            not_after: crate::model::Date::MAX,
             key_bits: None,
             is_self_signed: false,
         }

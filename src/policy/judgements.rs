@@ -254,7 +254,7 @@ mod tests {
         options.site.region = Some("eu-central-1".to_owned());
         let day = |number: u64| Timestamp::from_seconds(1_772_323_200 + number * 86_400);
         let mut facts = certificate();
-        (facts.not_before, facts.not_after) = (day(10), day(20));
+        (facts.not_before, facts.not_after) = (day(10).into(), day(20).into());
         let mut base = good();
         let shown = Arc::new(facts);
         for is_session in [false, true] {

@@ -7,32 +7,82 @@ const HEADER_BYTES: usize = 4;
 /// The content type inside an encrypted record [RFC 8446 section 5.2].
 const TYPE_BYTES: usize = 1;
 
+/// EncryptedExtensions that say nothing, which is in front of each Finished of a server [RFC 8446 section 4.3.1].
+const EXTENSIONS_BYTES: usize = HEADER_BYTES + 2;
+
+/// What may share the record of a client's Finished and proves nothing by itself: a Certificate without one
+/// [RFC 8446 section 4.4.2], the extensions of a client for ALPS, or the padding that JSSE gives to every record.
+const COMPANIONS_BYTES: [usize; 3] = [HEADER_BYTES + 4, HEADER_BYTES + 6, 16];
+
+/// The Finished itself.
+pub const fn message_bytes(suite: Option<CipherSuite>) -> usize {
+    HEADER_BYTES + hash_bytes(suite)
+}
+
+/// What a record holds, at most.
+pub const fn content_bytes(record_bytes: usize, suite: Option<CipherSuite>) -> usize {
+    record_bytes.saturating_sub(TYPE_BYTES + tag_bytes(suite))
+}
+
 /// The payload of a record that holds a Finished alone and unpadded: header, verify data, content type, tag. Without a
 /// suite the shortest there is, which an encrypted alert is shorter than.
 const fn alone_bytes(suite: Option<CipherSuite>) -> usize {
-    HEADER_BYTES + hash_bytes(suite) + TYPE_BYTES + tag_bytes(suite)
+    message_bytes(suite) + TYPE_BYTES + tag_bytes(suite)
 }
 
-/// Of the hash of a suite of TLS 1.3 [RFC 8446 appendix B.4].
+/// Of the hash of a suite of TLS 1.3 [RFC 8446 appendix B.4, RFC 9150 section 4].
 const fn hash_bytes(suite: Option<CipherSuite>) -> usize {
     match suite {
-        Some(CipherSuite(0x1302)) => 48,
+        Some(CipherSuite(0x1306)) => 64,
+        Some(CipherSuite(0x1302 | 0xc0b5)) => 48,
         _ => 32,
     }
 }
 
-/// Of its authentication tag: shorter in AES_128_CCM_8.
+/// Of its authentication tag: shorter in AES_128_CCM_8, as long as the hash in those without encryption.
 const fn tag_bytes(suite: Option<CipherSuite>) -> usize {
     match suite {
         Some(CipherSuite(0x1305)) | None => 8,
+        Some(CipherSuite(0xc0b4 | 0xc0b5)) => hash_bytes(suite),
         Some(_) => 16,
+    }
+}
+
+/// Of a suite that is not known, what most suites have: the tag, and one of two hashes.
+const fn likely(suite: Option<CipherSuite>) -> [Option<CipherSuite>; 2] {
+    match suite {
+        None => [Some(CipherSuite(0x1301)), Some(CipherSuite(0x1302))],
+        known => [known, known],
     }
 }
 
 /// True for the length of a record that can hold a Finished, alone or behind other messages, under the suite the server
 /// chose, if that is known.
-pub const fn may_hold(record_bytes: usize, suite: Option<CipherSuite>) -> bool {
+const fn may_hold(record_bytes: usize, suite: Option<CipherSuite>) -> bool {
     record_bytes >= alone_bytes(suite)
+}
+
+/// True for the length of a client's record that can hardly be anything else than its Finished, be it with what proves
+/// nothing. A longer one may be its certificate alone.
+pub fn is_one(record_bytes: usize, suite: Option<CipherSuite>) -> bool {
+    likely(suite).into_iter().any(|suite| {
+        let alone = alone_bytes(suite);
+        record_bytes == alone || COMPANIONS_BYTES.iter().any(|more| record_bytes == alone + more)
+    })
+}
+
+/// What a server has sent encrypted.
+#[derive(Debug, Default)]
+pub struct ServerFlight {
+    bytes: usize,
+}
+
+impl ServerFlight {
+    /// Takes the length of the server's next encrypted record, and says whether its Finished may have been sent by then.
+    pub fn may_be_over(&mut self, record_bytes: usize, suite: Option<CipherSuite>) -> bool {
+        self.bytes = self.bytes.saturating_add(content_bytes(record_bytes, suite));
+        self.bytes >= EXTENSIONS_BYTES + message_bytes(suite)
+    }
 }
 
 /// Tells the Finished of a client from its early data, which is encrypted as well and may come behind the server's
@@ -48,11 +98,7 @@ impl BehindEarlyData {
     /// hello was not seen), and says whether it holds the Finished: it has the size of one alone and without padding, or
     /// comes behind an EndOfEarlyData [RFC 8446 section 4.5], and then it may share its record.
     pub const fn is_finished(&mut self, record_bytes: usize, suite: Option<CipherSuite>) -> bool {
-        // Of a suite that is not known, what most suites have: the tag, and one of two hashes.
-        let (suite, other) = match suite {
-            None => (Some(CipherSuite(0x1301)), Some(CipherSuite(0x1302))),
-            known => (known, known),
-        };
+        let [suite, other] = likely(suite);
         let is_alone = record_bytes == alone_bytes(suite) || record_bytes == alone_bytes(other);
         let is_finished = is_alone || self.is_over && may_hold(record_bytes, suite);
         self.is_over = record_bytes == HEADER_BYTES + TYPE_BYTES + tag_bytes(suite);

@@ -58,6 +58,6 @@ impl Order {
 }
 
 /// True where a sequence number is `other` or lies behind it, on their circle [RFC 9293 section 3.4].
-const fn is_behind(number: u32, other: u32) -> bool {
+pub const fn is_behind(number: u32, other: u32) -> bool {
     number.wrapping_sub(other) as i32 >= 0
 }

@@ -83,6 +83,11 @@ impl Records {
         matches!(self.state, State::Ended)
     }
 
+    /// True where bytes were missing, and no record was found since.
+    pub const fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
+    }
+
     /// True once a record, or the beginning of one, was seen.
     pub const fn is_under_way(&self) -> bool {
         self.has_begun || matches!(self.state, State::Header(1..))

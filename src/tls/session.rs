@@ -1,13 +1,15 @@
 //! Both directions of one connection → [`TlsFacts`].
 
+mod finish;
 mod messages;
 
 use std::sync::Arc;
 
 use super::alert::Alerts;
+use super::answers::Answers;
 use super::certificate;
 use super::error::{TlsError, TlsErrors};
-use super::finished::{self, BehindEarlyData};
+use super::finished::{BehindEarlyData, ServerFlight};
 use super::forward_secrecy::Flight;
 use super::hellos::Hellos;
 use super::message::Messages;
@@ -17,12 +19,15 @@ use super::record::{Layer, Opening, Piece, Records};
 use super::{downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
 use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
+use finish::Begun;
 
 /// One direction.
 #[derive(Debug)]
 struct Direction {
     records: Records,
     messages: Messages,
+    /// The record under way, or that in which bytes were missing.
+    begun: Option<Begun>,
     /// The SSLv2 message under way.
     ssl2_message: Vec<u8>,
     ssl2_records: u32,
@@ -42,6 +47,7 @@ impl Direction {
         Self {
             records: Records::new(opening),
             messages: Messages::default(),
+            begun: None,
             ssl2_message: Vec::new(),
             ssl2_records: 0,
             has_changed_cipher: false,
@@ -50,6 +56,11 @@ impl Direction {
             has_finished_size: false,
             alerts: Alerts::default(),
         }
+    }
+
+    /// Those of SSLv2 that are there to their end.
+    fn whole_ssl2_records(&self) -> u32 {
+        self.ssl2_records.saturating_sub(self.begun.is_some().into())
     }
 
     const fn held_bytes(&self) -> usize {
@@ -78,7 +89,9 @@ pub struct Session {
     is_flight_short: bool,
     /// A ServerKeyExchange was seen, readable or not.
     has_server_key_exchange: bool,
+    server_flight: ServerFlight,
     behind_early_data: BehindEarlyData,
+    answers: Answers,
     order: Order,
     has_fatal_alert: bool,
     is_ssl2_session_hit: bool,
@@ -112,7 +125,9 @@ impl Session {
             has_flight_gap: false,
             is_flight_short: false,
             has_server_key_exchange: false,
+            server_flight: ServerFlight::default(),
             behind_early_data: BehindEarlyData::default(),
+            answers: Answers::default(),
             order: Order::default(),
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
@@ -152,14 +167,24 @@ impl Session {
         self.push(Sender::Server, bytes, seen, hellos);
     }
 
-    /// Learns that bytes of the client are missing here.
+    /// Learns that bytes of the client are missing here, nobody knows how many.
     pub fn client_gap(&mut self) {
-        self.gap(Sender::Client);
+        self.client_gap_until(None);
     }
 
-    /// Learns that bytes of the server are missing here.
+    /// The same, up to this sequence number.
+    pub fn client_gap_until(&mut self, until: Option<u32>) {
+        self.gap(Sender::Client, until);
+    }
+
+    /// Learns that bytes of the server are missing here, nobody knows how many.
     pub fn server_gap(&mut self) {
-        self.gap(Sender::Server);
+        self.server_gap_until(None);
+    }
+
+    /// The same, up to this sequence number.
+    pub fn server_gap_until(&mut self, until: Option<u32>) {
+        self.gap(Sender::Server, until);
     }
 
     #[must_use]
@@ -201,13 +226,18 @@ impl Session {
         self.errors
     }
 
-    /// Takes note that no more bytes will come: what is there of a message under way is read.
+    /// Takes note that no more bytes will come: what is there of a message under way is read. Nothing is missing behind
+    /// it, or that was told.
     pub fn close(&mut self) {
         for sender in [Sender::Client, Sender::Server] {
-            if self.direction(sender).messages.is_within_message()
-                || !self.direction(sender).ssl2_message.is_empty()
-            {
-                self.gap(sender);
+            let direction = self.direction(sender);
+            let is_within_message =
+                direction.messages.is_within_message() || !direction.ssl2_message.is_empty();
+            if is_within_message && !self.is_decided() {
+                self.cut(sender);
+                if self.is_hello_due(sender) {
+                    self.note_gap(sender);
+                }
             }
         }
         if self.is_first_hello_lost() {
@@ -301,8 +331,15 @@ impl Session {
             return;
         }
         let mut rest = bytes;
+        if let Some(end) = seen.end
+            && self.direction(sender).records.is_lost()
+        {
+            self.pass(sender, end);
+        }
         self.direction(sender).records.begin_input(&mut rest);
         while let Some(piece) = self.direction(sender).records.next(&mut rest) {
+            let is_last =
+                matches!(piece, Piece::Start { length: 0, .. } | Piece::Payload { is_last: true, .. });
             match piece {
                 Piece::Start { layer, length } => {
                     let end =
@@ -321,6 +358,9 @@ impl Session {
                 Piece::Payload { .. } => {}
                 Piece::Garbage => self.errors.insert(TlsError::NotTls),
             }
+            if is_last {
+                self.end_record(sender);
+            }
             self.note_established(seen.at);
             if self.is_decided() {
                 return;
@@ -328,10 +368,35 @@ impl Session {
         }
     }
 
-    fn gap(&mut self, sender: Sender) {
+    fn gap(&mut self, sender: Sender, until: Option<u32>) {
+        if let Some(until) = until {
+            self.pass(sender, until);
+        }
         if self.is_decided() {
             return;
         }
+        self.cut(sender);
+        self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
+        let direction = self.direction(sender);
+        direction.records.gap();
+        direction.alerts.gap();
+        // Before its hello a server ends no handshake well, whatever is missing of the client.
+        self.facts.is_end_hidden |= sender == Sender::Server || self.facts.server_hello.is_some();
+        if self.is_gap_in_handshake(sender) {
+            self.note_gap(sender);
+            self.has_flight_gap |= sender == Sender::Server;
+        }
+    }
+
+    /// Bytes of the handshake are missing.
+    fn note_gap(&mut self, sender: Sender) {
+        self.facts.is_truncated = true;
+        self.errors.insert(TlsError::HandshakeGap);
+        self.facts.lacks_server_bytes |= sender == Sender::Server;
+    }
+
+    /// Takes what is there of a message under way.
+    fn cut(&mut self, sender: Sender) {
         if let Some(message) = self.direction(sender).messages.cut() {
             // Nothing is kept of what was cut.
             let hellos = &mut Hellos::default();
@@ -344,22 +409,15 @@ impl Session {
             let message = std::mem::take(&mut self.direction(sender).ssl2_message);
             self.ssl2_message(sender, &message, false);
         }
-        self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
-        let direction = self.direction(sender);
-        direction.records.gap();
-        direction.alerts.gap();
-        // Before its hello a server ends no handshake well, whatever is missing of the client.
-        self.facts.is_end_hidden |= sender == Sender::Server || self.facts.server_hello.is_some();
-        if self.is_gap_in_handshake(sender) {
-            self.facts.is_truncated = true;
-            self.errors.insert(TlsError::HandshakeGap);
-            self.has_flight_gap |= sender == Sender::Server;
-            self.facts.lacks_server_bytes |= sender == Sender::Server;
-        }
     }
 
     /// True where what comes next of `sender` may be a part of the handshake that is of interest.
     fn is_gap_in_handshake(&self, sender: Sender) -> bool {
+        self.is_hello_due(sender) || sender == Sender::Server && !self.is_flight_over
+    }
+
+    /// True where what comes next of `sender` may be a part of a hello.
+    fn is_hello_due(&self, sender: Sender) -> bool {
         match sender {
             Sender::Client => {
                 self.facts.client_hello.as_ref().is_none_or(|hello| hello.is_truncated)
@@ -367,7 +425,7 @@ impl Session {
                         && self.facts.second_client_hello.is_none()
                         && self.facts.server_hello.is_none()
             }
-            Sender::Server => !self.is_flight_over,
+            Sender::Server => !self.is_flight_over && self.facts.server_hello.is_none(),
         }
     }
 
@@ -377,11 +435,14 @@ impl Session {
 
     /// A record of `sender` begins; `seen` says where it ends.
     fn begin_record(&mut self, sender: Sender, layer: Layer, length: usize, seen: Seen) {
+        self.direction(sender).begun = Some(Begun { layer, length, seen });
         match layer {
             Layer::Tls(content::CHANGE_CIPHER_SPEC) => self.change_cipher_spec(sender),
             Layer::Tls(content::ALERT) => self.direction(sender).alerts.begin_record(length),
             Layer::Tls(content::HANDSHAKE) => self.begin_handshake_record(sender),
-            Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, seen),
+            Layer::Tls(content::APPLICATION_DATA) => {
+                self.direction(sender).application_data_at.get_or_insert(seen.at);
+            }
             Layer::Tls(_) => {}
             Layer::Ssl2 => {
                 let direction = self.direction(sender);
@@ -448,85 +509,9 @@ impl Session {
         self.is_flight_short = false;
     }
 
-    /// True where handshake records of `sender` hold ciphertext alone.
-    fn is_encrypted(&self, sender: Sender) -> bool {
-        match sender {
-            Sender::Client => self.client.has_changed_cipher && self.is_tls12_or_older(),
-            Sender::Server => self.server.has_changed_cipher && self.facts.server_hello.is_some(),
-        }
-    }
-
     fn begin_handshake_record(&mut self, sender: Sender) {
-        let is_encrypted = self.is_encrypted(sender);
-        let direction = self.direction(sender);
-        if is_encrypted {
-            direction.has_finished = true;
-        } else {
-            direction.messages.begin_record();
-        }
-    }
-
-    fn application_data(&mut self, sender: Sender, length: usize, seen: Seen) {
-        self.direction(sender).application_data_at.get_or_insert(seen.at);
-        match sender {
-            Sender::Server => {
-                if !self.server.has_finished_size && finished::may_hold(length, self.facts.cipher_suite()) {
-                    self.server.has_finished_size = true;
-                    self.order.server_finished(seen.end);
-                }
-            }
-            Sender::Client => self.client_data(length, seen),
-        }
-        self.client.has_finished_size |= self.server.has_finished_size && self.order.is_answered();
-    }
-
-    /// Takes note of an encrypted record of the client where it can hold its Finished. It has no keys before the
-    /// ServerHello but those for early data, which is never offered again in answer to a HelloRetryRequest.
-    fn client_data(&mut self, length: usize, seen: Seen) {
-        let suite = self.facts.cipher_suite();
-        let is_second_hello = self.facts.second_client_hello.is_some();
-        let can_be_finished = match &self.facts.client_hello {
-            Some(hello) if hello.offers_early_data && !is_second_hello => {
-                self.behind_early_data.is_finished(length, suite)
-            }
-            Some(hello) if !hello.is_truncated => {
-                self.client.has_finished_size |= finished::may_hold(length, suite);
-                return;
-            }
-            // Whether it offered early data is not known.
-            Some(_) | None => finished::may_hold(length, suite),
-        };
-        if can_be_finished && (is_second_hello || self.facts.hello_retry_request.is_none()) {
-            // What waited behind a gap comes later than it was sent.
-            let is_later = self.server.application_data_at.is_some_and(|first| first <= seen.at);
-            self.order.client_finished(seen, is_later);
-        }
-    }
-
-    const fn has_data_both_ways(&self) -> bool {
-        self.client.application_data_at.is_some() && self.server.application_data_at.is_some()
-    }
-
-    fn note_established(&mut self, at: Timestamp) {
-        if self.facts.established {
-            return;
-        }
-        let (client, server) = (&self.client, &self.server);
-        let is_established = match &self.facts.server_hello {
-            Some(hello) if hello.is_ssl2_form => {
-                // CLIENT-HELLO, CLIENT-MASTER-KEY (unless the session is known), CLIENT-FINISHED;
-                // SERVER-HELLO, SERVER-VERIFY, SERVER-FINISHED.
-                client.ssl2_records >= if self.is_ssl2_session_hit { 2 } else { 3 }
-                    && server.ssl2_records >= 3
-            }
-            Some(hello) if !is_tls13(hello.version()) => {
-                client.has_finished && server.has_finished || self.has_data_both_ways()
-            }
-            Some(_) | None => client.has_finished_size && server.has_finished_size,
-        };
-        if is_established {
-            self.facts.established = true;
-            self.facts.established_at = Some(at);
+        if !self.is_encrypted(sender) {
+            self.direction(sender).messages.begin_record();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The duties of the stage as a whole, on hellos built here, on those of RFC 8448, and on chance.
 
+mod finishing;
 mod handshakes;
 mod streams;
 
@@ -132,6 +133,11 @@ fn data() -> Vec<u8> {
     record(23, &[0xd7; 60])
 }
 
+/// A record with the client's Finished of TLS 1.3, under a suite with SHA-256.
+fn finished13() -> Vec<u8> {
+    record(23, &[0xf1; 53])
+}
+
 fn old_client(session_id: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
     record(22, &message(1, &client_body(0x0303, session_id, &[0xc02f, 0x009c], extensions)))
 }
@@ -161,7 +167,7 @@ fn full_tls12() -> (Vec<u8>, Vec<u8>) {
 
 /// Both streams of a handshake of TLS 1.3, up to application data.
 fn full_tls13() -> (Vec<u8>, Vec<u8>) {
-    let client = [record(22, &unhex(RFC8448_CLIENT)), CCS.to_vec(), data()];
+    let client = [record(22, &unhex(RFC8448_CLIENT)), CCS.to_vec(), finished13()];
     let server = [record(22, &unhex(RFC8448_SERVER)), CCS.to_vec(), data()];
     (client.concat(), server.concat())
 }

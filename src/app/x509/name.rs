@@ -64,9 +64,13 @@ pub(super) fn escape_controls(text: &str) -> String {
     escaped
 }
 
+/// userId, 0.9.2342.19200300.100.1.1 [RFC 4519 section 2.39].
+const USER_ID: Oid<'static> =
+    Oid::new(Cow::Borrowed(&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01]));
+
 /// The short names of RFC 4514 section 3, and two more in wide use.
 fn keyword(kind: &Oid<'_>) -> Option<&'static str> {
-    const KEYWORDS: [(Oid<'static>, &str); 10] = [
+    const KEYWORDS: [(Oid<'static>, &str); 11] = [
         (OID_X509_COMMON_NAME, "CN"),
         (OID_X509_LOCALITY_NAME, "L"),
         (OID_X509_STATE_OR_PROVINCE_NAME, "ST"),
@@ -75,6 +79,7 @@ fn keyword(kind: &Oid<'_>) -> Option<&'static str> {
         (OID_X509_COUNTRY_NAME, "C"),
         (OID_X509_STREET_ADDRESS, "STREET"),
         (OID_DOMAIN_COMPONENT, "DC"),
+        (USER_ID, "UID"),
         (OID_X509_SERIALNUMBER, "serialNumber"),
         (OID_PKCS9_EMAIL_ADDRESS, "emailAddress"),
     ];

@@ -7,14 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::asn1_rs::{Any, Class, FromDer, Tag};
 use x509_parser::oid_registry::{
-    OID_EC_P256, OID_KEY_TYPE_DSA, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_NIST_EC_P521,
-    OID_PKCS1_RSAENCRYPTION, OID_PKCS1_RSASSAPSS, OID_SIG_ED448, OID_SIG_ED25519,
+    OID_KEY_TYPE_DSA, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_PKCS1_RSAENCRYPTION, OID_PKCS1_RSASSAPSS,
+    OID_SIG_ED448, OID_SIG_ED25519,
 };
 use x509_parser::public_key::RSAPublicKey;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
 use super::{CertificateError, name};
-use crate::model::{CertificateFacts, Timestamp};
+use crate::model::{CertificateFacts, Date};
 
 /// Names of one certificate. Shared certificates of content networks have some hundred.
 const MAX_NAMES: usize = 1_024;
@@ -174,17 +174,14 @@ fn key_bits(der: &[u8]) -> Option<u32> {
     }
     if *algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY {
         let curve = key.algorithm.parameters.as_ref()?.as_oid().ok();
-        return match curve {
-            Some(curve) if curve == OID_EC_P256 => Some(256),
-            Some(curve) if curve == OID_NIST_EC_P384 => Some(384),
-            Some(curve) if curve == OID_NIST_EC_P521 => Some(521),
+        return curve.and_then(|curve| odd_field_bits(curve.as_bytes())).or_else(|| {
             // The point tells the size of the field in bytes [SEC 1 section 2.3.3].
-            _ => match bytes.split_first()? {
+            match bytes.split_first()? {
                 (4, coordinates) => u32::try_from(coordinates.len() * 4).ok(),
                 (2 | 3, coordinate) => u32::try_from(coordinate.len() * 8).ok(),
                 _ => None,
-            },
-        };
+            }
+        });
     }
     if *algorithm == OID_KEY_TYPE_DSA {
         let parameters = key.algorithm.parameters.as_ref()?;
@@ -197,6 +194,37 @@ fn key_bits(der: &[u8]) -> Option<u32> {
     (*algorithm == OID_SIG_ED448).then_some(448)
 }
 
+/// The size of the field of a named curve where that is no whole number of bytes, by the object identifier's DER
+/// [SEC 2 version 1.0 appendix A.2, ANSI X9.62 appendix J].
+const fn odd_field_bits(curve: &[u8]) -> Option<u32> {
+    Some(match curve {
+        [0x2b, 0x81, 4, 0, curve] => match curve {
+            4 | 5 => 113,
+            22 | 23 => 131,
+            1 | 2 | 15 => 163,
+            24 | 25 => 193,
+            26 | 27 => 233,
+            3 => 239,
+            16 | 17 => 283,
+            36 | 37 => 409,
+            35 => 521,
+            38 | 39 => 571,
+            _ => return None,
+        },
+        // Of two elements, and of a prime.
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 0, curve] => match curve {
+            1..=3 => 163,
+            5..=9 => 191,
+            11..=15 => 239,
+            18 => 359,
+            20 => 431,
+            _ => return None,
+        },
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 4..=6] => 239,
+        _ => return None,
+    })
+}
+
 /// Bits of an unsigned number without its leading zeros.
 fn bit_length(number: &[u8]) -> Option<u32> {
     let start = number.iter().position(|byte| *byte != 0)?;
@@ -205,81 +233,85 @@ fn bit_length(number: &[u8]) -> Option<u32> {
     Some(bits - digits.first()?.leading_zeros())
 }
 
-/// UTCTime or GeneralizedTime [RFC 5280 section 4.1.2.5], leniently: seconds may be missing, a fraction
-/// or offset is not looked at (certificates are valid for days, not hours). Before 1970 is 1970, and
-/// what lies beyond the type is its end, 99991231235959Z ("no end") too.
-fn time(any: &Any<'_>) -> Result<Timestamp, CertificateError> {
-    let count = any.data.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let digits = any.data.get(..count).unwrap_or_default();
-    let year_digits = match (any.tag(), count) {
-        (Tag::UtcTime, 10 | 12) => 2,
-        (Tag::GeneralizedTime, 10 | 12) => 4,
-        // Years beyond 9999 have more digits than they should.
-        (Tag::GeneralizedTime, 14..=18) => count - 10,
-        _ => return Err(CertificateError::Validity),
-    };
-    let (year, rest) = digits.split_at_checked(year_digits).ok_or(CertificateError::Validity)?;
-    let mut year = decimal(year);
-    if any.tag() == Tag::UtcTime {
-        year += if year >= 50 { 1900 } else { 2000 };
-    }
-    let mut pairs = rest.chunks(2).map(decimal);
-    let mut next = || pairs.next().unwrap_or(0);
-    let (month, day, hour, minute, second) = (next(), next(), next(), next(), next());
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 24 || minute > 59 || second > 60 {
-        return Err(CertificateError::Validity);
-    }
-    if year < 1970 {
-        return Ok(Timestamp::default());
-    }
-    // Days since 1970 of the civil date, by years that begin in March (so that leap days come last).
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let shifted_month = (month + 9) % 12;
-    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + day_of_year;
-    let seconds = (days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second;
-    Ok(Timestamp::from_seconds(seconds))
+/// UTCTime or GeneralizedTime [RFC 5280 section 4.1.2.5], which end in Z: other times are none. A little leniently:
+/// seconds may be missing, and a fraction is not looked at.
+fn time(any: &Any<'_>) -> Result<Date, CertificateError> {
+    read_time(any).ok_or(CertificateError::Validity)
 }
 
-fn decimal(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit.wrapping_sub(b'0')))
+fn read_time(any: &Any<'_>) -> Option<Date> {
+    let text = any.data.strip_suffix(b"Z")?;
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, fraction) = text.split_at_checked(count)?;
+    let year_digits = match (any.tag(), count) {
+        (Tag::UtcTime, 10 | 12) if fraction.is_empty() => 2,
+        (Tag::GeneralizedTime, 10 | 12 | 14) => 4,
+        _ => return None,
+    };
+    if let Some((point, fraction)) = fraction.split_first()
+        && (!matches!(point, b'.' | b',') || fraction.is_empty() || !fraction.iter().all(u8::is_ascii_digit))
+    {
+        return None;
+    }
+    let (year, rest) = digits.split_at_checked(year_digits)?;
+    let year = match (any.tag(), decimal(year)) {
+        (Tag::UtcTime, year @ 50..) => 1900 + year,
+        (Tag::UtcTime, year) => 2000 + year,
+        (_, year) => year,
+    };
+    let mut pairs = rest.chunks(2).map(decimal);
+    let of_year = [(); 5].map(|()| pairs.next().and_then(|number| u8::try_from(number).ok()).unwrap_or(0));
+    Date::from_civil(year, of_year)
+}
+
+/// Up to four digits.
+fn decimal(digits: &[u8]) -> u16 {
+    digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit.wrapping_sub(b'0')))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(tag: u8, text: &str) -> Result<u64, CertificateError> {
+    fn read(tag: u8, text: &str) -> Result<String, CertificateError> {
         let mut der = vec![tag, text.len() as u8];
         der.extend(text.as_bytes());
-        time(&Any::from_der(&der).unwrap().1).map(Timestamp::as_seconds)
+        time(&Any::from_der(&der).unwrap().1).map(|date| date.to_string())
     }
 
     #[test]
     fn reads_dates() {
-        for (tag, text, seconds) in [
-            (0x17, "700101000000Z", 0),
-            (0x17, "000229000000Z", 951_782_400),
-            (0x17, "261230235959Z", 1_798_675_199),
-            (0x17, "491231235959Z", 2_524_607_999),
-            (0x17, "500101000000Z", 0),
-            (0x17, "2612302359Z", 1_798_675_140),
-            (0x17, "261230235959+0000", 1_798_675_199),
-            (0x18, "20500101000000Z", 2_524_608_000),
-            (0x18, "20000229000000.5Z", 951_782_400),
-            (0x18, "19491231235959Z", 0),
-            (0x18, "00000101000000Z", 0),
-            (0x18, "99991231235959Z", Timestamp::MAX.as_seconds()),
-            (0x18, "100000101000000Z", Timestamp::MAX.as_seconds()),
+        for (tag, text, date) in [
+            (0x17, "700101000000Z", "1970-01-01T00:00:00Z"),
+            (0x17, "000229000000Z", "2000-02-29T00:00:00Z"),
+            (0x17, "491231235959Z", "2049-12-31T23:59:59Z"),
+            (0x17, "500101000000Z", "1950-01-01T00:00:00Z"),
+            (0x17, "2612302359Z", "2026-12-30T23:59:00Z"),
+            (0x18, "20500101000000Z", "2050-01-01T00:00:00Z"),
+            (0x18, "20000229000000.5Z", "2000-02-29T00:00:00Z"),
+            (0x18, "00000101000000Z", "0000-01-01T00:00:00Z"),
+            (0x18, "26000101000000Z", "2600-01-01T00:00:00Z"),
+            (0x18, "99991231235959Z", "9999-12-31T23:59:59Z"),
         ] {
-            assert_eq!(read(tag, text), Ok(seconds), "{text}");
+            assert_eq!(read(tag, text).as_deref(), Ok(date), "{text}");
         }
         for (tag, text) in [
             (0x17, "261330235959Z"),
+            (0x17, "360230000000Z"),
+            (0x17, "260229000000Z"),
             (0x17, ""),
+            (0x17, "Z"),
             (0x17, "26"),
             (0x18, "tomorrow"),
             (0x18, "20260001000000Z"),
+            (0x18, "100000101000000Z"),
+            (0x18, "20000229000000.Z"),
+            (0x18, "20000229000000.5.5Z"),
+            // Another zone, or nobody knows which.
+            (0x17, "3601010000+01"),
+            (0x17, "261230235959+0000"),
+            (0x17, "261230235959"),
+            (0x18, "20261230235959"),
             (0x04, "261230235959Z"),
         ] {
             assert_eq!(read(tag, text), Err(CertificateError::Validity), "{text}");
@@ -332,6 +364,16 @@ mod tests {
         let curve: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
         let point = |bytes: usize| [vec![4], vec![1; 2 * bytes]].concat();
         assert_eq!(key(curve, &der(6, &[0x2b, 0x81, 4, 0, 0x23]), &point(66)), Some(521));
+        for (name, bytes, bits) in
+            [(0x27, 72, 571), (1, 21, 163), (3, 30, 239), (0x22, 48, 384), (10, 32, 256)]
+        {
+            assert_eq!(key(curve, &der(6, &[0x2b, 0x81, 4, 0, name]), &point(bytes)), Some(bits));
+        }
+        for (kind, name, bytes, bits) in [(0, 5, 24, 191), (0, 4, 22, 176), (1, 4, 30, 239), (1, 7, 32, 256)]
+        {
+            let name = der(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, kind, name]);
+            assert_eq!(key(curve, &name, &point(bytes)), Some(bits));
+        }
         // secp192r1 and an explicit curve: by the point.
         assert_eq!(key(curve, &der(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 1]), &point(24)), Some(192));
         assert_eq!(key(curve, &der(0x30, &[2, 1, 1]), &[&[2], [7; 20].as_slice()].concat()), Some(160));

@@ -5,7 +5,7 @@ use rcgen::{
 };
 
 use super::*;
-use crate::model::Timestamp;
+use crate::model::Date;
 
 fn name(parts: &[(DnType, &str)]) -> DistinguishedName {
     let mut name = DistinguishedName::new();
@@ -54,8 +54,8 @@ fn reads_a_leaf() {
     assert_eq!(facts.issuer_organization.as_deref(), Some("Amazon"));
     assert_eq!(facts.dns_names, SANS[..2]);
     assert_eq!(facts.ip_addresses, [SANS[2].parse::<std::net::IpAddr>().unwrap(), SANS[3].parse().unwrap()]);
-    assert_eq!(facts.not_before, Timestamp::from_seconds(1_767_312_000));
-    assert_eq!(facts.not_after, Timestamp::from_seconds(2_687_731_200));
+    assert_eq!(facts.not_before.to_string(), "2026-01-02T00:00:00Z");
+    assert_eq!(facts.not_after.to_string(), "2055-03-04T00:00:00Z");
     assert_eq!(facts.key_bits, Some(256));
     assert!(!facts.is_self_signed);
 }
@@ -94,9 +94,10 @@ fn reads_every_kind_of_string() {
     subject.push(DnType::OrganizationName, DnValue::UniversalString("Łódź".try_into().unwrap()));
     subject.push(DnType::LocalityName, DnValue::PrintableString("Place".try_into().unwrap()));
     subject.push(DnType::CustomDnType(vec![1, 2, 3, 4]), "v");
+    subject.push(DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 1]), "user");
     params.distinguished_name = subject;
     let facts = parse_leaf(&self_signed(&params)).unwrap();
-    assert_eq!(facts.subject, "1.2.3.4=v,L=Place,O=Łódź,CN=Zoë");
+    assert_eq!(facts.subject, "UID=user,1.2.3.4=v,L=Place,O=Łódź,CN=Zoë");
     assert_eq!(facts.common_names, ["Zoë"]);
 }
 
@@ -127,7 +128,7 @@ fn reads_odd_but_readable_certificates() {
     params.not_after = date_time_ymd(9999, 12, 31);
     let facts = parse_leaf(&self_signed(&params)).unwrap();
     assert_eq!((facts.subject.as_str(), facts.common_names.len(), facts.dns_names.len()), ("", 0, 0));
-    assert_eq!(facts.not_after.as_seconds(), Timestamp::MAX.as_seconds());
+    assert_eq!(Some(facts.not_after), Date::from_civil(9999, [12, 31, 0, 0, 0]));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::classify::HostRule;
-use crate::model::Timestamp;
+use crate::model::Date;
 
 const REGIONAL: &str = "dynamodb.eu-west-1.amazonaws.com";
 const IN_PREFIX: &str = "52.94.5.1:443";
@@ -63,8 +63,8 @@ fn certificate(names: &[&str]) -> Option<CertificateFacts> {
         issuer_organization: None,
         dns_names: names.iter().map(|name| (*name).to_owned()).collect(),
         ip_addresses: Vec::new(),
-        not_before: Timestamp::default(),
-        not_after: Timestamp::MAX,
+        not_before: Date::default(),
+        not_after: Date::MAX,
         key_bits: None,
         is_self_signed: false,
     })

@@ -203,7 +203,7 @@ mod tests {
         tls.resumed = Some(true);
         tls.session_certificate = tls.certificate.take();
         let mut expired = (**tls.session_certificate.as_ref().unwrap()).clone();
-        expired.not_after = crate::model::Timestamp::from_seconds(1_600_000_000);
+        expired.not_after = crate::model::Timestamp::from_seconds(1_600_000_000).into();
         tls.session_certificate = Some(expired.into());
         record.policy = Some(policy::evaluate(&record, &Options::default()));
         let mut text = Vec::new();
@@ -373,8 +373,8 @@ mod tests {
             crate::model::registry::CompressionMethod(1);
         let mut not_yet = crate::export::sample::tls12();
         let mut certificate = (**not_yet.tls.as_ref().unwrap().certificate.as_ref().unwrap()).clone();
-        certificate.not_before = crate::model::Timestamp::from_seconds(1_900_000_000);
-        certificate.not_after = crate::model::Timestamp::from_seconds(2_000_000_000);
+        certificate.not_before = crate::model::Timestamp::from_seconds(1_900_000_000).into();
+        certificate.not_after = crate::model::Timestamp::from_seconds(2_000_000_000).into();
         not_yet.tls.as_mut().unwrap().certificate = Some(certificate.into());
         let default = Options::default();
         for (record, rule, severity) in [

@@ -10,11 +10,11 @@ use super::words;
 use crate::export::schema::{Key, SCHEMA};
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
 use crate::model::{
-    AWS_SUFFIXES, Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Downgrade,
-    EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
+    AWS_SUFFIXES, Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Date,
+    Downgrade, EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
     KeyExchangeFacts, Layer, Layers, MAX_LAYERS, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts,
     ProxyFacts, ProxyKind, Record, Resumption, ServerHello, Service, Severity, Sighting, Signature,
-    SigningCredential, Timestamp, TlsFacts, Verdict, Violation,
+    SigningCredential, TlsFacts, Verdict, Violation,
 };
 use crate::policy::recorded_excuse;
 
@@ -398,8 +398,8 @@ fn certificate(object: &mut Object) -> Read<Option<Arc<CertificateFacts>>> {
         issuer,
         dns_names: object.list(Key::CertificateDnsNames, |text| Some(text.to_owned()))?,
         ip_addresses: Vec::new(),
-        not_before: Timestamp::default(),
-        not_after: object.word(Key::CertificateNotAfter, words::time)?.unwrap_or_default(),
+        not_before: Date::default(),
+        not_after: object.word(Key::CertificateNotAfter, words::date)?.unwrap_or_default(),
         key_bits: object.small(Key::CertificateKeyBits)?,
     })))
 }

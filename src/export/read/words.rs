@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use foldhash::fast::RandomState;
 
 use crate::model::registry::{AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
-use crate::model::{Layer, Timestamp};
+use crate::model::{Date, Layer, Timestamp};
 use crate::policy::Rule;
 
 /// Words of newer versions that are kept for the life of the process, and their longest: they are those of
@@ -93,6 +93,16 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     u64::try_from(moment.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }
 
+/// A second of the calendar; the parser of moments ends before the last that certificates name.
+pub(super) fn date(text: &str) -> Option<Date> {
+    let civil: jiff::civil::DateTime = text.strip_suffix('Z')?.parse().ok()?;
+    let of_day = [civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()];
+    Date::from_civil(
+        u16::try_from(civil.year()).ok()?,
+        of_day.map(|number| u8::try_from(number).unwrap_or(u8::MAX)),
+    )
+}
+
 /// As [`Layer`] writes itself.
 pub(super) fn layer(text: &str) -> Option<Layer> {
     match text {
@@ -149,6 +159,10 @@ mod tests {
         for text in ["1970-01-01T00:00:00.000000000Z", "2554-07-21T23:34:33.709551615Z"] {
             assert_eq!(time(text).map(|time| time.to_string()).as_deref(), Some(text));
         }
+        for text in ["0000-01-01T00:00:00Z", "1949-12-31T23:59:59Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(date(text).map(|date| date.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!((date("2026-02-30T00:00:00Z"), date("2026-01-01T00:00:00")), (None, None));
     }
 
     #[test]

@@ -208,7 +208,7 @@ fn offer(record: &Record, settings: &Settings) -> Offer {
     if hello.is_truncated {
         return Offer::Unknown;
     }
-    if version.rank() < settings.minimum_version.rank() {
+    if version.generation() < settings.minimum_version.generation() {
         return Offer::Missing("does not offer the version");
     }
     let suites = &settings.allowed_ciphers;

@@ -22,7 +22,7 @@ fn collect(base: u32, segments: &[(u32, &[u8])]) -> (Vec<u8>, usize) {
         let mut deliver = |delivery: Delivery<'_>| match delivery {
             Delivery::Bytes(fresh, _) | Delivery::Waited(fresh, ..) => bytes.extend_from_slice(fresh),
             Delivery::Late(..) => panic!("nothing was given up"),
-            Delivery::Gap => gaps += 1,
+            Delivery::Gap(_) => gaps += 1,
         };
         let sequence = base.wrapping_add(*offset);
         assert!(stream.push(sequence, payload, payload.len() as u32, LIMIT, &moment(0), &mut deliver));
@@ -97,7 +97,7 @@ fn reports_bytes_the_capture_cut() {
     let mut seen = Vec::new();
     stream.push(1, b"ab", 10, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
     stream.push(11, b"k", 1, LIMIT, &moment(0), &mut |delivery| seen.push(format!("{delivery:?}")));
-    assert_eq!(seen, ["Bytes([97, 98], 3)", "Gap", "Bytes([107], 12)"]);
+    assert_eq!(seen, ["Bytes([97, 98], 3)", "Gap(11)", "Bytes([107], 12)"]);
 }
 
 /// A stream of which bytes 1 to 4 are missing since the tenth second.
@@ -116,7 +116,7 @@ fn gives_up_a_gap_only_when_it_is_hopeless() {
     let mut seen = Vec::new();
     assert!(stream.skip_gap(&mut |delivery| seen.push(format!("{delivery:?}"))));
     let late = "Late([101], 6, Origin { frame: 10, at: Timestamp(10000000000), acknowledgment: None })";
-    assert_eq!(seen, ["Gap", late]);
+    assert_eq!(seen, ["Gap(5)", late]);
     assert_eq!(stream.held_bytes(), 0);
 }
 
@@ -176,7 +176,7 @@ fn a_fin_is_the_end_where_the_bytes_lead() {
             stream.acknowledge(place(5));
             assert_eq!(stream.hear_fin(place(at)), expected, "{at}");
             assert_eq!(
-                (stream.is_finished(), stream.is_short()),
+                (stream.is_finished(), stream.lost_until().is_some()),
                 (expected == End, expected == Ahead),
                 "{at}"
             );
@@ -188,7 +188,7 @@ fn a_fin_is_the_end_where_the_bytes_lead() {
             assert_eq!(stream.settle_fin(), None);
             // But the right one always counts.
             assert_eq!(stream.hear_fin(place(10)), End, "{at}");
-            assert!(stream.is_finished() && !stream.is_short(), "{at}");
+            assert!(stream.is_finished() && stream.lost_until().is_none(), "{at}");
         }
     }
 }
@@ -204,7 +204,7 @@ fn a_fin_ahead_is_the_end_or_not_by_what_comes_of_it() {
     let settled = |mut stream: Stream, sequence: u32, payload: &[u8], acknowledgment: u32| {
         stream.acknowledge(acknowledgment);
         stream.push(sequence, payload, payload.len() as u32, LIMIT, &moment(0), &mut |_| ());
-        (stream.settle_fin(), stream.is_finished(), stream.is_short())
+        (stream.settle_fin(), stream.is_finished(), stream.lost_until().is_some())
     };
     // What leads up to it, a part of that, and more.
     assert_eq!(settled(ahead(), 1, b"abcd", 1), (Some(Heard::End), true, false));

@@ -68,7 +68,7 @@ pub(super) fn hand_on<C: Consumer>(
         Delivery::Late(bytes, end, Origin { frame, at, acknowledgment }) => {
             (bytes, Moment { frame, at, acknowledgment, end: Some(end), ..*moment })
         }
-        Delivery::Gap => return consumer.gap(state, side),
+        Delivery::Gap(until) => return consumer.gap(state, side, until),
     };
     consumer.data(state, view, side, bytes, &moment);
 }

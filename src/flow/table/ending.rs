@@ -130,8 +130,10 @@ impl<C: Consumer> Table<C> {
         active.view.is_closed_knowingly = active.is_closed_knowingly();
         for side in [Side::A, Side::B] {
             // What was lost at the end leaves no gap in front of anything.
-            if active.view.has_packets[side.index()] && active.streams[side.index()].is_short() {
-                consumer.gap(&mut active.state, side);
+            if active.view.has_packets[side.index()]
+                && let Some(until) = active.streams[side.index()].lost_until()
+            {
+                consumer.gap(&mut active.state, side, until);
             }
             let unconfirmed = active.streams[side.index()].unconfirmed();
             active.view.has_disagreement |= unconfirmed.disagreements() > 0;

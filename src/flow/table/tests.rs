@@ -57,7 +57,7 @@ impl Consumer for Script {
         state.is_decided =
             self.decide_at > 0 && state.streams.iter().map(Vec::len).sum::<usize>() >= self.decide_at;
     }
-    fn gap(&mut self, state: &mut Heard, _: Side) {
+    fn gap(&mut self, state: &mut Heard, _: Side, _: u32) {
         state.gaps += 1;
     }
     fn is_decided(&self, state: &Heard) -> bool {

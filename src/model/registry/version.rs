@@ -29,6 +29,15 @@ impl TlsVersion {
         }
     }
 
+    /// The same for a policy, to which a draft is the version that it is called in records.
+    #[must_use]
+    pub const fn generation(self) -> u16 {
+        match self.0 {
+            0x7e00..=0x7fff | 0xfb00..=0xfbff => Self::TLS13.rank(),
+            _ => self.rank(),
+        }
+    }
+
     /// As in records: `2`, `3` for SSL, `1.0` … `1.3` for TLS, drafts and experiments as `1.3`.
     #[must_use]
     pub const fn as_str(self) -> Option<&'static str> {
@@ -119,5 +128,9 @@ mod tests {
             [0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x7f17, 0x0304].map(|value| TlsVersion(value).rank());
         assert!(ranks.is_sorted_by(|a, b| a < b));
         assert_eq!(TlsVersion(0x3a3a).rank(), 0);
+        for draft in [0x7e01, 0x7f17, 0xfb1a] {
+            assert_eq!(TlsVersion(draft).generation(), TlsVersion::TLS13.generation());
+        }
+        assert_eq!(TlsVersion::TLS12.generation(), TlsVersion::TLS12.rank());
     }
 }

@@ -40,6 +40,50 @@ fn whoever_leaves_before_the_last_finished_completed_nothing() {
     }
 }
 
+/// Where a stream ends within a message or a record nothing is missing; where the capture cut a segment, it is.
+#[test]
+fn the_end_of_a_stream_within_a_flight_is_how_it_ended() {
+    let certificate = record(22, &[&[11, 0, 1, 0][..], &[9; 256]].concat());
+    let answered = |length: usize| {
+        let flight = [server_hello(1), certificate.clone()].concat();
+        Wire::opened(DYNAMODB).client(&client_hello()).server(&flight[..length])
+    };
+    let whole = server_hello(1).len();
+    let half = || waiting().server(&finish()[..20]);
+    let full = Completeness::Full;
+    for (name, wire, outcome, completeness) in [
+        ("in the certificate, client's RST", answered(whole + 90).flag(0, RST), Outcome::Reset, full),
+        ("server's RST", answered(whole + 90).flag(1, RST), Outcome::Reset, full),
+        ("FIN", answered(whole + 90).flag(1, FIN).flag(0, FIN), Outcome::Closed, full),
+        ("no end", answered(whole + 90), Outcome::TimedOut, full),
+        ("in the hello", answered(whole - 1).flag(0, RST), Outcome::Reset, Completeness::Truncated),
+        ("in the Finished", half().flag(0, RST), Outcome::Reset, full),
+        ("in the Finished, FIN", half().flag(1, FIN), Outcome::Closed, full),
+        ("in the Finished, no end", half(), Outcome::TimedOut, full),
+    ] {
+        let found = wire.record();
+        assert_eq!((found.outcome, found.completeness), (outcome, completeness), "{name}");
+        assert!(!found.tls.as_ref().unwrap().established, "{name}");
+    }
+    // Sent whole, and captured in part; or not even sent whole.
+    let long = [record(20, &[1]), record(22, &[0xe5; 400])].concat();
+    for (sent, is_whole) in [(long.len(), true), (long.len() - 1, false)] {
+        let wire = waiting().server(&long[..sent]).flag(0, RST);
+        let found = wire.records_cut(40 + client_hello().len(), false).remove(0);
+        assert_eq!(found.tls.unwrap().established, is_whole, "{sent}");
+    }
+    // Lost: what the client acknowledges was sent, and may have a FIN as its last.
+    let lost = |length: usize| {
+        let mut wire = half();
+        wire.sequence[1] += length as u32;
+        wire.flag(0, FIN)
+    };
+    let rest = finish().len() - 20;
+    for (length, is_whole) in [(rest, false), (rest + 1, true)] {
+        assert_eq!(lost(length).record().tls.unwrap().established, is_whole, "{length}");
+    }
+}
+
 #[test]
 fn what_waited_for_lost_bytes_keeps_its_time() {
     // The client's key exchange was lost, and what follows was held until the capture ended, much later.

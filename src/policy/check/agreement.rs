@@ -3,7 +3,7 @@
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
 use crate::model::{
-    AlertFrom, CertificateFacts, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, Timestamp, TlsFacts,
+    AlertFrom, CertificateFacts, Date, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, TlsFacts,
 };
 use crate::policy::certificate::{self, Validity};
 use crate::policy::profile::version_text;
@@ -16,7 +16,7 @@ impl Case<'_> {
             return Finding::Unknown;
         };
         let minimum = self.settings.minimum_version;
-        if version.rank() >= minimum.rank() {
+        if version.generation() >= minimum.generation() {
             let is_offered = self.tls().is_none_or(TlsFacts::is_choice_offered);
             return if is_offered { Finding::Kept } else { Finding::Unknown };
         }
@@ -34,7 +34,8 @@ impl Case<'_> {
     pub(super) fn version_not_recommended(&self) -> Finding {
         let Some(version) = self.version() else { return Finding::Unknown };
         let (minimum, recommended) = (self.settings.minimum_version, self.settings.recommended_version);
-        if version.rank() < minimum.rank() || version.rank() >= recommended.rank() {
+        let agreed = version.generation();
+        if agreed < minimum.generation() || agreed >= recommended.generation() {
             return Finding::Kept;
         }
         let (version, recommended) = (version_text(version), version_text(recommended));
@@ -49,7 +50,7 @@ impl Case<'_> {
             return Finding::Kept;
         };
         let Some(offered) = hello.max_version() else { return Finding::Kept };
-        if offered.rank() >= self.settings.minimum_version.rank() {
+        if offered.generation() >= self.settings.minimum_version.generation() {
             return Finding::Kept;
         }
         if tls.lacks_server_bytes {
@@ -341,7 +342,7 @@ fn suite_text(suite: &Suite) -> String {
     }
 }
 
-/// The day of a moment, in UTC.
-fn day(at: Timestamp) -> String {
-    at.to_string().split('T').next().unwrap_or_default().to_owned()
+/// The day alone.
+fn day(date: Date) -> String {
+    date.to_string().split('T').next().unwrap_or_default().to_owned()
 }

@@ -130,8 +130,8 @@ pub(in crate::policy) fn certificate() -> CertificateFacts {
         issuer_organization: Some("Amazon".to_owned()),
         dns_names: vec![HOST.to_owned()],
         ip_addresses: Vec::new(),
-        not_before: Timestamp::default(),
-        not_after: Timestamp::MAX,
+        not_before: crate::model::Date::default(),
+        not_after: crate::model::Date::MAX,
         key_bits: Some(2_048),
         is_self_signed: false,
     }

@@ -29,7 +29,7 @@ impl Session {
 
     pub(super) fn client_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
         match (message.kind, message.end) {
-            (_, End::Foreign) => self.client.has_finished |= self.client.has_changed_cipher,
+            (_, End::Foreign) => {}
             (handshake::CLIENT_HELLO, end) => {
                 self.note_end(end);
                 let hello = hellos.client(&message.body, end == End::Whole, &mut self.errors);
@@ -174,9 +174,6 @@ impl Session {
         }
         self.facts.server_hello = Some(hello);
         self.facts.ja3s = ja3s;
-        // What the client sent after ChangeCipherSpec is told apart only now.
-        self.client.has_finished |=
-            self.client.has_changed_cipher && self.client.messages.is_foreign() && self.is_tls12_or_older();
     }
 
     /// Certificate, ServerKeyExchange or ServerHelloDone: nothing was resumed.

@@ -261,7 +261,7 @@ fn keeps_both_hellos_of_a_retry() {
     session.client(&[CCS.to_vec(), record(22, &message(1, &second))].concat(), at(3));
     session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(4));
     assert!(!session.is_decided());
-    session.client(&data(), at(5));
+    session.client(&finished13(), at(5));
     assert!(session.is_decided());
     let facts = session.finish();
     assert_eq!(facts.hello_retry_request.as_ref().unwrap().key_share, Some(NamedGroup(23)));
@@ -286,20 +286,6 @@ fn a_ticket_may_be_in_what_was_cut() {
         session.server(&server, at(2));
         let facts = session.finish();
         assert_eq!((facts.resumed, facts.resumption), (Some(true), resumption), "{length}");
-    }
-}
-
-#[test]
-fn early_data_is_no_finished_where_the_hello_was_missed() {
-    let (_, server) = full_tls13();
-    for (early, is_established) in [(true, false), (false, true)] {
-        let mut session = Session::new();
-        session.client_gap();
-        let answer = |session: &mut Session| session.server(&server, at(5));
-        // What waited behind the gap is given later than what the server said.
-        answer(&mut session);
-        session.client(&data(), at(if early { 1 } else { 6 }));
-        assert_eq!(session.finish().established, is_established);
     }
 }
 
@@ -415,46 +401,6 @@ fn takes_the_second_hello_for_no_first_one() {
         // What both have in common.
         assert_eq!((facts.sni(), first.supported_groups.len()), (Sni::Name("a.example"), 2), "{name}");
     }
-}
-
-#[test]
-fn waits_for_the_second_hello_behind_early_data() {
-    let retry = server_body(0x0303, &server_hello::RETRY_RANDOM, &[], 0x1301, &[extension(43, &[3, 4])]);
-    let hello = record(22, &message(1, &modern_body()));
-    let client = [hello.clone(), CCS.to_vec(), data(), hello, data()].concat();
-    let server = [record(22, &message(2, &retry)), record(22, &unhex(RFC8448_SERVER)), data()].concat();
-    let mut session = Session::new();
-    session.server(&server, at(1));
-    session.client(&client, at(2));
-    let facts = session.finish();
-    assert!(facts.established && facts.second_client_hello.is_some());
-}
-
-#[test]
-fn waits_for_the_end_of_early_data() {
-    let (end, finished) = (record(23, &[1; 21]), record(23, &[1; 53]));
-    let hello = record(22, &message(1, &modern_body()));
-    let answer = [record(22, &unhex(RFC8448_SERVER)), data()].concat();
-    for last in [finished, [end.clone(), record(23, &[1; 900])].concat()] {
-        let mut session = Session::new();
-        session.client(&[hello.clone(), data()].concat(), at(1));
-        session.server(&answer, at(2));
-        session.client(&data(), at(3));
-        // It may abort the handshake yet.
-        session.client(&[end.clone(), record(23, &[1; 19])].concat(), at(4));
-        assert!(!session.is_decided(), "the client's data may be early data only");
-        session.client(&last, at(5));
-        assert!(session.is_decided());
-    }
-}
-
-#[test]
-fn does_not_take_an_encrypted_alert_for_the_end_of_a_handshake() {
-    let mut session = Session::new();
-    session.client(&record(22, &unhex(RFC8448_CLIENT)), at(1));
-    session.server(&[record(22, &unhex(RFC8448_SERVER)), data()].concat(), at(2));
-    session.client(&record(23, &[1; 19]), at(3));
-    assert!(!session.finish().established);
 }
 
 #[test]
@@ -601,6 +547,26 @@ fn two_server_names_prove_nothing() {
         let facts = run(&client, &server);
         assert_eq!(facts.is_choice_offered(), is_proof, "{extensions:?}");
         assert_eq!(facts.sni(), Sni::Name("a"));
+    }
+}
+
+/// Nor a way to compress that the client does not know.
+#[test]
+fn a_compression_that_was_not_offered_proves_nothing() {
+    // One suite, and so many methods behind it.
+    let client = |methods: &[u8]| {
+        let mut body = client_body(0x0303, &[], &[0xc02f], &[]);
+        body.truncate(body.len() - 2);
+        body.extend(vector8(methods));
+        record(22, &message(1, &body))
+    };
+    for (offered, chosen, is_offered) in
+        [(&[0][..], 0, true), (&[0], 1, false), (&[1, 0], 1, true), (&[1, 0], 64, false), (&[1], 0, true)]
+    {
+        let mut body = server_body(0x0303, &[8; 32], &[], 0xc02f, &[]);
+        *body.last_mut().unwrap() = chosen;
+        let facts = run(&client(offered), &record(22, &message(2, &body)));
+        assert_eq!(facts.is_choice_offered(), is_offered, "{offered:?} {chosen}");
     }
 }
 
