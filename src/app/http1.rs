@@ -24,7 +24,7 @@ pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS
 pub use unfinished::Unfinished;
 
 use super::Parse;
-use crate::model::HttpFacts;
+use crate::model::{HttpFacts, Signature};
 
 /// The longest request head that is read. Presigned URLs with a session token take some 2 KiB; servers
 /// commonly refuse heads beyond 8 or 16 KiB.
@@ -32,6 +32,9 @@ pub const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// The longest method; registered ones have at most 17 letters (IANA HTTP Method Registry).
 const MAX_METHOD_BYTES: usize = 24;
+
+/// Methods that no other registered one ends with, so that none of them is the rest of another.
+const WHOLE_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
 /// The longest host name in text form [RFC 1035 section 2.3.4].
 const MAX_HOST_BYTES: usize = 253;
@@ -87,6 +90,19 @@ pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
     read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0
 }
 
+/// What is known of a request that was read behind missing bytes: it may have begun in them, and others may have been
+/// there. A method that is cut, and so not known to be another than a preflight's, leaves open whether a signature was due.
+#[must_use]
+pub fn behind_loss(mut facts: HttpFacts) -> HttpFacts {
+    facts.is_truncated = true;
+    facts.later.is_incomplete = true;
+    if !facts.method.as_deref().is_some_and(|method| WHOLE_METHODS.contains(&method)) {
+        facts.method = None;
+        facts.signature = facts.signature.filter(|signature| *signature != Signature::None);
+    }
+    facts
+}
+
 /// Every reader of this stage on the same bytes; none may panic, whatever they are.
 pub fn fuzz_http(bytes: &[u8]) {
     let _ = looks_like_request(bytes);
@@ -106,7 +122,8 @@ pub fn fuzz_http(bytes: &[u8]) {
         }
     }
     let _ = AnswerHead::default().read_on(bytes);
-    let _ = super::proxy::client(bytes);
+    let _ = super::proxy::client(bytes, super::proxy::Start::Loss);
+    let _ = super::proxy::client(bytes, super::proxy::Start::Connection);
     let _ = super::dax::is_cleartext_greeting(bytes);
     let at = bytes.first().map_or(0, |first| usize::from(*first));
     let mut deframers = super::openvpn::detect(bytes, at).unwrap_or_default();

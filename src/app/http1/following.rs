@@ -10,7 +10,8 @@ use std::mem;
 use memchr::memchr;
 
 use super::{
-    MAX_HEAD_BYTES, Request, Unfinished, looks_like_request, parse_request, parse_truncated, skip_empty_lines,
+    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, looks_like_request, parse_request, parse_truncated,
+    skip_empty_lines,
 };
 use crate::app::Parse;
 use crate::model::{HttpFacts, LaterRequest, Signature};
@@ -65,6 +66,8 @@ pub struct Following {
     unfinished: Unfinished,
     seen_bytes: u64,
     may_tunnel: bool,
+    /// Bytes are missing in front of what comes.
+    has_gap: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +104,7 @@ impl Following {
     #[must_use]
     pub fn after_loss(facts: HttpFacts, may_tunnel: bool, whose: Whose<'_>) -> Self {
         let mut following = Self::new(facts, may_tunnel, whose);
+        following.has_gap = true;
         following.lose();
         following
     }
@@ -114,6 +118,7 @@ impl Following {
             unfinished: Unfinished::default(),
             seen_bytes: 0,
             may_tunnel,
+            has_gap: false,
         }
     }
 
@@ -153,6 +158,7 @@ impl Following {
             return;
         }
         self.judge_cut_head(whose);
+        self.has_gap = true;
         if self.state != State::Done {
             self.lose();
         }
@@ -323,7 +329,8 @@ impl Following {
     }
 
     /// Adds what a request says to what is known of the connection.
-    fn judge(&mut self, mut request: HttpFacts, whose: Whose<'_>) {
+    fn judge(&mut self, request: HttpFacts, whose: Whose<'_>) {
+        let mut request = if self.has_gap { behind_loss(request) } else { request };
         let addressee = whose(&request);
         let count = self.facts.later.count + 1;
         if addressee > self.addressee {
