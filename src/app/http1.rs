@@ -50,6 +50,8 @@ pub struct Request {
     pub head_bytes: usize,
     /// Where the next request begins.
     pub body: Body,
+    /// The body comes once the server wants it, if ever [RFC 9110 section 10.1.1].
+    pub awaits_continue: bool,
     /// The limit that bit, where one did: `request_head_too_long`.
     pub limit: Option<&'static str>,
 }
@@ -72,22 +74,22 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
         return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
     }
     let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    let (mut facts, length, body) = read_head(head);
-    match length {
-        Some(head_bytes) => Parse::Done(Request { facts, head_bytes, body, limit: None }),
-        None if bytes.len() > MAX_HEAD_BYTES => {
-            facts.later.meet_limit();
-            let limit = Some("request_head_too_long");
-            Parse::Done(Request { facts, head_bytes: MAX_HEAD_BYTES, body: Body::Unknown, limit })
-        }
-        None => Parse::NeedMore,
+    let (mut request, is_whole) = read_head(head);
+    if is_whole {
+        Parse::Done(request)
+    } else if bytes.len() > MAX_HEAD_BYTES {
+        request.facts.later.meet_limit();
+        request.limit = Some("request_head_too_long");
+        Parse::Done(request)
+    } else {
+        Parse::NeedMore
     }
 }
 
 /// What can be said of a head of which the end is missing: whole lines count, a cut one does not.
 #[must_use]
 pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
-    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0
+    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0.facts
 }
 
 /// What is known of a request that was read behind missing bytes: it may have begun in them, and others may have been
@@ -234,20 +236,27 @@ pub(super) fn end_of_head(lines: &[u8]) -> Option<usize> {
     })
 }
 
-/// The facts of a head, its length where its end is there, and what follows it.
-fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
-    let mut facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+/// A head, and whether its end is there.
+fn read_head(bytes: &[u8]) -> (Request, bool) {
+    let mut request = Request {
+        facts: HttpFacts { is_truncated: true, ..HttpFacts::default() },
+        head_bytes: bytes.len(),
+        body: Body::Unknown,
+        awaits_continue: false,
+        limit: None,
+    };
     let start = skip_empty_lines(bytes);
     let mut at = bytes.len() - start.len();
-    let Some(line) = RequestLine::read(start) else { return (facts, None, Body::Unknown) };
+    let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
+    let facts = &mut request.facts;
     facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
-    let Some(end) = memchr(b'\n', start) else { return (facts, None, Body::Unknown) };
+    let Some(end) = memchr(b'\n', start) else { return (request, false) };
     at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
     head.authority = authority(line.target).and_then(host);
     let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
-    let mut length = None;
+    let mut is_whole = false;
     while let Some(rest) = bytes.get(at..)
         && let Some(end) = memchr(b'\n', rest)
     {
@@ -266,10 +275,10 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
             continue;
         }
         if let Some((name, value)) = field.take() {
-            head.field(name, &value, &mut facts);
+            head.field(name, &value, facts);
         }
         if line.is_empty() {
-            length = Some(at);
+            is_whole = true;
             break;
         }
         if let Some(colon) = memchr(b':', line)
@@ -279,20 +288,24 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
         }
     }
     // A last field could go on, unless something else was begun behind it.
-    if length.is_none()
+    if !is_whole
         && let Some((name, value)) = field
         && bytes.get(at).is_some_and(|next| !matches!(next, b' ' | b'\t'))
     {
-        head.field(name, &value, &mut facts);
+        head.field(name, &value, facts);
     }
-    facts.is_truncated = length.is_none();
-    let body = head.body.unwrap_or(Body::Length(0));
-    head.finish(&mut facts);
+    facts.is_truncated = !is_whole;
+    if is_whole {
+        request.head_bytes = at;
+        request.body = head.body.unwrap_or(Body::Length(0));
+        request.awaits_continue = head.awaits_continue;
+    }
+    head.finish(facts);
     if is_preface {
-        facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-        return (facts, length, Body::Other);
+        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+        request.body = Body::Other;
     }
-    (facts, length, body)
+    (request, is_whole)
 }
 
 /// What is gathered while a head is read.
@@ -302,6 +315,7 @@ struct Head {
     /// Of an absolute-form target, which outranks Host [RFC 9112 section 3.2.2].
     authority: Option<String>,
     body: Option<Body>,
+    awaits_continue: bool,
 }
 
 impl Head {
@@ -323,6 +337,8 @@ impl Head {
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
             let is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
             self.body = Some(if is_chunked { Body::Chunked } else { Body::Unknown });
+        } else if is("Expect") {
+            self.awaits_continue |= value.eq_ignore_ascii_case(b"100-continue");
         } else if is("Content-Length") {
             // Proxies join fields of the same value [RFC 9110 section 8.6].
             let mut lengths = value.split(|byte| *byte == b',').map(|text| length_of(text.trim_ascii()));

@@ -420,6 +420,8 @@ impl Inspection {
             let (rest, proxy) =
                 (bytes.get(request.head_bytes..).unwrap_or_default().to_vec(), proxy.cloned());
             request.facts = self.known(request.facts, side);
+            // What comes with the head does not wait.
+            request.awaits_continue &= rest.is_empty();
             let may_tunnel = self.may_tunnel();
             self.stage = match http1::Following::after(&request, may_tunnel, &whose(tools.endpoints)) {
                 Some(following) => Stage::Requests(Box::new((following, proxy, side))),
