@@ -138,6 +138,39 @@ fn reads_a_signature_in_the_query() {
 }
 
 #[test]
+fn reads_a_signature_in_the_query_however_it_is_encoded_and_whatever_is_in_front() {
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260102%2Feu-west-1%2Fdynamodb%2Faws4_request&X-Amz-Signature=00";
+    let many: String = (0..1_000).map(|number| format!("p{number}=1&")).collect();
+    let whole = facts(&head(&[&format!("GET /?{query} HTTP/1.1")]));
+    for query in [
+        format!("{many}{query}"),
+        query.replace("AWS4-HMAC", "AWS4%2dHMAC"),
+        query.replace("X-Amz-", "X%2DAmz%2D"),
+        query.replace("AKIA", "%41KIA"),
+        query.replace("%2F", "/"),
+        query
+            .bytes()
+            .map(|byte| {
+                if byte == b'&' || byte == b'=' {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect::<String>()
+            .replace("%25%32%46", "%2F"),
+        format!("%=%4&%zz=%&{query}&%"),
+    ] {
+        let found = facts(&head(&[&format!("GET /?{query} HTTP/1.1")]));
+        assert_eq!(found, whole, "{query}");
+        assert_eq!(found.signature, Some(Signature::Presigned));
+    }
+    // What is encoded twice is something else.
+    let twice = query.replace("X-Amz-Signature", "X%252DAmz%252DSignature");
+    assert_eq!(facts(&head(&[&format!("GET /?{twice} HTTP/1.1")])).signature, Some(Signature::None));
+}
+
+#[test]
 fn keeps_no_secret() {
     let query = head(&[
         "GET http://user:password@db.example/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE/AKIA/x/y&X-Amz-Security-Token=secret&X-Amz-Signature=5d672d79 HTTP/1.1",
