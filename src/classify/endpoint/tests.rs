@@ -1,6 +1,7 @@
 //! What is known of a flow in, endpoint out.
 
 mod outer_name;
+mod plaintext;
 mod several_names;
 
 use proptest::prelude::*;
