@@ -153,20 +153,19 @@ impl<'a> RequestLine<'a> {
             Some(end) => (trim_line(bytes.get(..end)?), true),
             None => (bytes, false),
         };
+        Self::strict(line, is_whole).or_else(|| Self::lenient(line).filter(|_| is_whole))
+    }
+
+    /// A line as it has to be, whole or not.
+    fn strict(line: &'a [u8], is_whole: bool) -> Option<Self> {
         let space = memchr(b' ', line.get(..line.len().min(MAX_METHOD_BYTES + 1))?)?;
         let (method, rest) = (line.get(..space)?, line.get(space + 1..)?);
-        if method.is_empty()
-            || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
-        {
+        if !is_plain_method(method) {
             return None;
         }
         let target_end = memchr(b' ', rest);
         let target = rest.get(..target_end.unwrap_or(rest.len()))?;
-        let has_form = match target {
-            [b'/' | b'*', ..] => true,
-            _ if method == b"CONNECT" => memchr(b':', target).is_some(),
-            _ => scheme_bytes(target).is_some(),
-        };
+        let has_form = has_form(target) || method == b"CONNECT" && memchr(b':', target).is_some();
         // Target bytes are visible ASCII; more is let through, as servers do.
         if !has_form || target.iter().any(|byte| byte.is_ascii_control()) {
             return None;
@@ -188,6 +187,58 @@ impl<'a> RequestLine<'a> {
             None => Some(Self { method, target: &[], is_known: false }),
         }
     }
+
+    /// A whole line as servers take it, too: with any token for a method, and any number of spaces and tabs between the
+    /// words [RFC 9110 section 9.1, RFC 9112 section 3]. No protocol but HTTP has its name at the end.
+    fn lenient(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+        let (Some(method), Some(target), Some(version), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return None;
+        };
+        let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']);
+        let is_request = is_version
+            && line.starts_with(method)
+            && method.iter().all(|byte| is_token_byte(*byte))
+            && !matches!(method, b"CONNECT" | PREFACE_METHOD)
+            && has_form(target)
+            && !target.iter().any(u8::is_ascii_control);
+        is_request.then_some(Self { method, target, is_known: true })
+    }
+}
+
+/// The methods that are told: of the letters that all registered ones have, and no longer.
+fn is_plain_method(method: &[u8]) -> bool {
+    (1..=MAX_METHOD_BYTES).contains(&method.len())
+        && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}
+
+/// What a token has [RFC 9110 section 5.6.2].
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// True for a target in the form of a path, a whole URL, or the asterisk [RFC 9112 section 3.2].
+fn has_form(target: &[u8]) -> bool {
+    matches!(target, [b'/' | b'*', ..]) || scheme_bytes(target).is_some()
 }
 
 /// Length of `http://` or `https://` in front of an absolute-form target.
@@ -206,14 +257,12 @@ fn may_become_request(bytes: &[u8]) -> bool {
     if memchr(b'\n', bytes).is_some() || bytes.len() > MAX_METHOD_BYTES + "https://".len() {
         return false;
     }
-    let is_method = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
     match memchr(b' ', bytes) {
-        None => bytes.len() <= MAX_METHOD_BYTES && bytes.iter().all(is_method),
+        None => bytes.is_empty() || is_plain_method(bytes),
         Some(space) => {
             let (method, target) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
             let target = target.get(1..).unwrap_or_default();
-            !method.is_empty()
-                && method.iter().all(is_method)
+            is_plain_method(method)
                 && (method == b"CONNECT"
                     || ["http://", "https://"].iter().any(|scheme| scheme.as_bytes().starts_with(target)))
         }
@@ -250,7 +299,8 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
     let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
     let facts = &mut request.facts;
-    facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
+    let method = std::str::from_utf8(line.method).ok().filter(|_| is_plain_method(line.method));
+    facts.method = method.map(ToOwned::to_owned);
     let Some(end) = memchr(b'\n', start) else { return (request, false) };
     at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };

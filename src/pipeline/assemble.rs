@@ -62,6 +62,7 @@ pub(super) fn record(
             parts.proxy = Some(facts);
             parts.outcome = plain_outcome(ending);
         }
+        Finding::Check => return Err(Eviction::NotTls),
         Finding::Unknown => {}
     }
     let client_side = parts.client.unwrap_or_else(|| likely_client(&view));

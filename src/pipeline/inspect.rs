@@ -102,6 +102,8 @@ pub enum Finding {
     },
     /// A proxy was asked by this side, TLS never began.
     Proxy(ProxyFacts, Side),
+    /// A load balancer looked whether its server is there: it announced no connection but its own, and said no more.
+    Check,
     /// A DNS conversation, whose answers were taken as they came; what was lost of each side and not told yet.
     Dns([Option<dns::DnsError>; 2]),
     /// Neither TLS nor HTTP, or the capture joined after the handshake.
@@ -269,8 +271,10 @@ impl Inspection {
                     if let Some((facts, proxy)) = cut_request(dialogue, side) {
                         return Finding::Http(Box::new(self.known(facts, side)), proxy, side);
                     }
-                    if let (_, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
-                        return Finding::Proxy(facts.clone(), side);
+                    let is_answered = !dialogue.of(side.other()).is_empty();
+                    if let (rest, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
+                        let is_check = facts.is_unannounced() && rest.is_empty() && !is_answered;
+                        return if is_check { Finding::Check } else { Finding::Proxy(facts.clone(), side) };
                     }
                 }
                 without_hello

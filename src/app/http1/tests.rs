@@ -234,6 +234,10 @@ fn knows_a_request_by_its_first_line() {
         "POST / HT",
         "CONNECT db.example:443 HTTP/1.1\r\n",
         "GET http://db.example/ HTTP/1.1\r\n",
+        "POST  / HTTP/1.1\r\n",
+        "POST /\t \tHTTP/1.0 \n",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n",
+        "M!#$%&'*+-.^_`|~1 / HTTP/1.1\r\n",
     ] {
         assert!(looks_like_request(line.as_bytes()), "{line:?}");
     }
@@ -251,9 +255,35 @@ fn knows_a_request_by_its_first_line() {
         "\x16\x03\x01\x02\x00",
         "GET / FTP/1.1\r\n",
         "GET /\x01 HTTP/1.1\r\n",
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n",
+        // A line of a log, of other protocols, and what is not whole.
+        "192.0.2.1 - \"GET / HTTP/1.1\r\n",
+        "192.0.2.1 - - [1/Jan/2026] \"GET / HTTP/1.1\" 200\r\n",
+        "GET  / RTSP/1.0\r\n",
+        "GET  / HTTP/1.1 x\r\n",
+        "GET  a HTTP/1.1\r\n",
+        " GET / HTTP/1.1\r\n",
+        "(GET) / HTTP/1.1\r\n",
+        "CONNECT  db.example:443 HTTP/1.1\r\n",
+        "CONNECT\t/ HTTP/1.1\r\n",
+        "GET  / HTTP/2.0\r\n",
+        "GET  / HTTP/1.1",
     ] {
         assert!(!looks_like_request(line.as_bytes()), "{line:?}");
+    }
+}
+
+#[test]
+fn tells_only_methods_that_may_be_some() {
+    let long = "A".repeat(25);
+    for (line, method) in [
+        ("POST\t/\tHTTP/1.1", Some("POST")),
+        ("OPTIONS  * HTTP/1.1", Some("OPTIONS")),
+        ("123456789012 / HTTP/1.1", None),
+        (&format!("{long} / HTTP/1.1"), None),
+    ] {
+        let facts = facts(&head(&[line, "Host: db", "X-Amz-Target: DynamoDB_20120810.Scan"]));
+        assert_eq!(facts.method.as_deref(), method, "{line}");
+        assert_eq!((facts.host.as_deref(), facts.signature), (Some("db"), Some(Signature::None)));
     }
 }
 
