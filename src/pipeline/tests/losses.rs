@@ -112,6 +112,27 @@ fn remembers_that_bytes_are_missing_in_front_of_the_first_request() {
     assert_eq!(judge(wire, true), (Completeness::Full, false, method));
 }
 
+/// As where one mirror shows both sides of a firewall that gives connections other sequence numbers.
+#[test]
+fn a_connection_that_another_took_the_place_of_may_have_said_more() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let again = |wire: Wire| {
+        let mut next = Wire { sequence: [77_000_000, 99_000_000], ..wire };
+        next.send(0, SYN, b"");
+        next.send(1, SYN | ACK, b"");
+        next.client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n")
+    };
+    let first = || Wire::opened(DYNAMODB).client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n");
+    for (wire, is_open) in [(first(), true), (first().flag(0, FIN).flag(1, FIN), false)] {
+        let found = again(wire).records_cut(usize::MAX, false);
+        let open: Vec<bool> = found
+            .iter()
+            .map(|record| record.policy.as_ref().unwrap().not_assessed.contains(&"unsigned_request"))
+            .collect();
+        assert_eq!(open, [is_open, false]);
+    }
+}
+
 /// What a browser asks beforehand is not signed, and is known by its method.
 #[test]
 fn calls_no_request_unsigned_of_which_the_method_is_cut() {
