@@ -20,7 +20,7 @@ use std::net::Ipv6Addr;
 use memchr::{memchr, memchr_iter};
 
 pub use answer::{AnswerHead, looks_like_answer};
-pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
+pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS, is_connect};
 pub use unfinished::Unfinished;
 
 use super::Parse;

@@ -115,10 +115,10 @@ impl Preambles {
                     match step.facts {
                         // The proxies in front of it were asked for the way to it alone.
                         None => *found = None,
-                        Some(facts)
-                            if facts.target.is_some()
-                                || found.as_ref().is_none_or(|found| found.target.is_none()) =>
-                        {
+                        Some(facts) if facts.target.is_some() => *found = Some(facts),
+                        // What was asked of the proxies in front of it may be missing.
+                        Some(_) if self.start == Start::Loss => {}
+                        Some(facts) if found.as_ref().is_none_or(|found| found.target.is_none()) => {
                             *found = Some(facts);
                         }
                         Some(_) => {}

@@ -295,7 +295,7 @@ impl Said {
 
 /// True for what begins like a request that is none to a proxy.
 pub(super) fn is_request(bytes: &[u8]) -> bool {
-    !bytes.starts_with(b"CONNECT ") && http1::looks_like_request(bytes)
+    http1::looks_like_request(bytes) && !http1::is_connect(bytes)
 }
 
 #[cfg(test)]

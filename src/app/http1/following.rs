@@ -391,8 +391,9 @@ impl Following {
     }
 }
 
-/// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6].
-fn is_connect(head: &[u8]) -> bool {
+/// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6], behind empty lines, too.
+#[must_use]
+pub fn is_connect(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(b"CONNECT ")
 }
 

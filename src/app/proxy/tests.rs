@@ -100,6 +100,10 @@ fn takes_no_number_for_the_name_of_a_protocol_behind_missing_bytes() {
     for (bytes, expected) in valid() {
         let found = client(&bytes, Start::Loss);
         assert_eq!(found == Parse::No, matches!(bytes[0], 4 | 5), "{expected}");
+        // One that was told a target may have been in front of it.
+        if let Parse::Done(preamble) = found {
+            assert_eq!(preamble.facts.is_none(), expected.ends_with('?'), "{expected}");
+        }
         // Behind what is known it is one.
         let behind = [b"CONNECT a.example:1080 HTTP/1.1\r\n\r\n", &bytes[..]].concat();
         assert_eq!(client(&behind, Start::Loss), client(&behind, Start::Connection), "{expected}");

@@ -30,7 +30,10 @@ fn sees_requests_in_clear_behind_proxies() {
             assert!(!http.is_truncated);
         }
     }
-    // CONNECT itself is no request of the API.
+    // CONNECT itself is no request of the API, behind empty lines neither.
+    let connect = b"\r\n\r\nCONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n";
+    let found = Wire::opened(PROXY).client(connect).server(OK).client(&client_hello()).record();
+    assert!(found.http.is_none() && found.tls.is_some());
     let found =
         Wire::opened(PROXY).client(b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n").record();
     assert!(found.http.is_none());
