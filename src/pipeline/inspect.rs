@@ -632,8 +632,8 @@ impl TlsStage {
         if let Some(deframers) = &mut self.openvpn {
             deframers[side.index()] = openvpn::Deframer::default();
         }
-        if let Some(pending) = &mut self.pending {
-            pending[side.index()].gap();
+        if !self.is_aligned[side.index()] {
+            self.pending.get_or_insert_default()[side.index()].gap();
         }
         if side == self.client {
             self.session.client_gap();

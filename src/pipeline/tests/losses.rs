@@ -66,6 +66,9 @@ fn what_was_asked_of_a_proxy_in_front_of_missing_bytes_is_not_what_tls_runs_to()
         let found = with_tls(Wire::opened(PROXY).client(SOCKS).lost(CONNECT), waits);
         assert_eq!(found.proxy, None, "{waits}");
         assert!(!rules(&found).contains(&"endpoint_conflict"), "{:?}", rules(&found));
+        // Nor is it known what kind of proxy that was.
+        let found = with_tls(Wire::opened(PROXY).lost(CONNECT).client(b"PROXY UNKNOWN\r\n"), waits);
+        assert_eq!(found.proxy, None, "{waits}");
         // What is seen whole behind them is.
         let found = with_tls(Wire::opened(PROXY).lost(SOCKS).client(CONNECT), waits);
         assert_eq!(found.proxy.and_then(|proxy| proxy.target).as_deref(), Some(TARGET), "{waits}");
