@@ -20,11 +20,11 @@ use std::net::Ipv6Addr;
 use memchr::{memchr, memchr_iter};
 
 pub use answer::{AnswerHead, looks_like_answer};
-pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS};
+pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS, is_connect};
 pub use unfinished::Unfinished;
 
 use super::Parse;
-use crate::model::HttpFacts;
+use crate::model::{HttpFacts, Signature};
 
 /// The longest request head that is read. Presigned URLs with a session token take some 2 KiB; servers
 /// commonly refuse heads beyond 8 or 16 KiB.
@@ -32,6 +32,9 @@ pub const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// The longest method; registered ones have at most 17 letters (IANA HTTP Method Registry).
 const MAX_METHOD_BYTES: usize = 24;
+
+/// Methods that no other registered one ends with, so that none of them is the rest of another.
+const WHOLE_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
 /// The longest host name in text form [RFC 1035 section 2.3.4].
 const MAX_HOST_BYTES: usize = 253;
@@ -47,6 +50,8 @@ pub struct Request {
     pub head_bytes: usize,
     /// Where the next request begins.
     pub body: Body,
+    /// The body comes once the server wants it, if ever [RFC 9110 section 10.1.1].
+    pub awaits_continue: bool,
     /// The limit that bit, where one did: `request_head_too_long`.
     pub limit: Option<&'static str>,
 }
@@ -69,22 +74,35 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
         return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
     }
     let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    let (mut facts, length, body) = read_head(head);
-    match length {
-        Some(head_bytes) => Parse::Done(Request { facts, head_bytes, body, limit: None }),
-        None if bytes.len() > MAX_HEAD_BYTES => {
-            facts.later.meet_limit();
-            let limit = Some("request_head_too_long");
-            Parse::Done(Request { facts, head_bytes: MAX_HEAD_BYTES, body: Body::Unknown, limit })
-        }
-        None => Parse::NeedMore,
+    let (mut request, is_whole) = read_head(head);
+    if is_whole {
+        Parse::Done(request)
+    } else if bytes.len() > MAX_HEAD_BYTES {
+        request.facts.later.meet_limit();
+        request.limit = Some("request_head_too_long");
+        Parse::Done(request)
+    } else {
+        Parse::NeedMore
     }
 }
 
 /// What can be said of a head of which the end is missing: whole lines count, a cut one does not.
 #[must_use]
 pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
-    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0
+    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0.facts
+}
+
+/// What is known of a request that was read behind missing bytes: it may have begun in them, and others may have been
+/// there. A method that is cut, and so not known to be another than a preflight's, leaves open whether a signature was due.
+#[must_use]
+pub fn behind_loss(mut facts: HttpFacts) -> HttpFacts {
+    facts.is_truncated = true;
+    facts.later.is_incomplete = true;
+    if !facts.method.as_deref().is_some_and(|method| WHOLE_METHODS.contains(&method)) {
+        facts.method = None;
+        facts.signature = facts.signature.filter(|signature| *signature != Signature::None);
+    }
+    facts
 }
 
 /// Every reader of this stage on the same bytes; none may panic, whatever they are.
@@ -106,7 +124,8 @@ pub fn fuzz_http(bytes: &[u8]) {
         }
     }
     let _ = AnswerHead::default().read_on(bytes);
-    let _ = super::proxy::client(bytes);
+    let _ = super::proxy::client(bytes, super::proxy::Start::Loss);
+    let _ = super::proxy::client(bytes, super::proxy::Start::Connection);
     let _ = super::dax::is_cleartext_greeting(bytes);
     let at = bytes.first().map_or(0, |first| usize::from(*first));
     let mut deframers = super::openvpn::detect(bytes, at).unwrap_or_default();
@@ -134,20 +153,19 @@ impl<'a> RequestLine<'a> {
             Some(end) => (trim_line(bytes.get(..end)?), true),
             None => (bytes, false),
         };
+        Self::strict(line, is_whole).or_else(|| Self::lenient(line).filter(|_| is_whole))
+    }
+
+    /// A line as it has to be, whole or not.
+    fn strict(line: &'a [u8], is_whole: bool) -> Option<Self> {
         let space = memchr(b' ', line.get(..line.len().min(MAX_METHOD_BYTES + 1))?)?;
         let (method, rest) = (line.get(..space)?, line.get(space + 1..)?);
-        if method.is_empty()
-            || !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
-        {
+        if !is_plain_method(method) {
             return None;
         }
         let target_end = memchr(b' ', rest);
         let target = rest.get(..target_end.unwrap_or(rest.len()))?;
-        let has_form = match target {
-            [b'/' | b'*', ..] => true,
-            _ if method == b"CONNECT" => memchr(b':', target).is_some(),
-            _ => scheme_bytes(target).is_some(),
-        };
+        let has_form = has_form(target) || method == b"CONNECT" && memchr(b':', target).is_some();
         // Target bytes are visible ASCII; more is let through, as servers do.
         if !has_form || target.iter().any(|byte| byte.is_ascii_control()) {
             return None;
@@ -169,6 +187,58 @@ impl<'a> RequestLine<'a> {
             None => Some(Self { method, target: &[], is_known: false }),
         }
     }
+
+    /// A whole line as servers take it, too: with any token for a method, and any number of spaces and tabs between the
+    /// words [RFC 9110 section 9.1, RFC 9112 section 3]. No protocol but HTTP has its name at the end.
+    fn lenient(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
+        let (Some(method), Some(target), Some(version), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return None;
+        };
+        let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']);
+        let is_request = is_version
+            && line.starts_with(method)
+            && method.iter().all(|byte| is_token_byte(*byte))
+            && !matches!(method, b"CONNECT" | PREFACE_METHOD)
+            && has_form(target)
+            && !target.iter().any(u8::is_ascii_control);
+        is_request.then_some(Self { method, target, is_known: true })
+    }
+}
+
+/// The methods that are told: of the letters that all registered ones have, and no longer.
+fn is_plain_method(method: &[u8]) -> bool {
+    (1..=MAX_METHOD_BYTES).contains(&method.len())
+        && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}
+
+/// What a token has [RFC 9110 section 5.6.2].
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// True for a target in the form of a path, a whole URL, or the asterisk [RFC 9112 section 3.2].
+fn has_form(target: &[u8]) -> bool {
+    matches!(target, [b'/' | b'*', ..]) || scheme_bytes(target).is_some()
 }
 
 /// Length of `http://` or `https://` in front of an absolute-form target.
@@ -187,14 +257,12 @@ fn may_become_request(bytes: &[u8]) -> bool {
     if memchr(b'\n', bytes).is_some() || bytes.len() > MAX_METHOD_BYTES + "https://".len() {
         return false;
     }
-    let is_method = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
     match memchr(b' ', bytes) {
-        None => bytes.len() <= MAX_METHOD_BYTES && bytes.iter().all(is_method),
+        None => bytes.is_empty() || is_plain_method(bytes),
         Some(space) => {
             let (method, target) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
             let target = target.get(1..).unwrap_or_default();
-            !method.is_empty()
-                && method.iter().all(is_method)
+            is_plain_method(method)
                 && (method == b"CONNECT"
                     || ["http://", "https://"].iter().any(|scheme| scheme.as_bytes().starts_with(target)))
         }
@@ -217,20 +285,28 @@ pub(super) fn end_of_head(lines: &[u8]) -> Option<usize> {
     })
 }
 
-/// The facts of a head, its length where its end is there, and what follows it.
-fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
-    let mut facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+/// A head, and whether its end is there.
+fn read_head(bytes: &[u8]) -> (Request, bool) {
+    let mut request = Request {
+        facts: HttpFacts { is_truncated: true, ..HttpFacts::default() },
+        head_bytes: bytes.len(),
+        body: Body::Unknown,
+        awaits_continue: false,
+        limit: None,
+    };
     let start = skip_empty_lines(bytes);
     let mut at = bytes.len() - start.len();
-    let Some(line) = RequestLine::read(start) else { return (facts, None, Body::Unknown) };
+    let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
-    facts.method = std::str::from_utf8(line.method).ok().map(ToOwned::to_owned);
-    let Some(end) = memchr(b'\n', start) else { return (facts, None, Body::Unknown) };
+    let facts = &mut request.facts;
+    let method = std::str::from_utf8(line.method).ok().filter(|_| is_plain_method(line.method));
+    facts.method = method.map(ToOwned::to_owned);
+    let Some(end) = memchr(b'\n', start) else { return (request, false) };
     at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
     head.authority = authority(line.target).and_then(host);
     let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
-    let mut length = None;
+    let mut is_whole = false;
     while let Some(rest) = bytes.get(at..)
         && let Some(end) = memchr(b'\n', rest)
     {
@@ -249,10 +325,10 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
             continue;
         }
         if let Some((name, value)) = field.take() {
-            head.field(name, &value, &mut facts);
+            head.field(name, &value, facts);
         }
         if line.is_empty() {
-            length = Some(at);
+            is_whole = true;
             break;
         }
         if let Some(colon) = memchr(b':', line)
@@ -262,20 +338,24 @@ fn read_head(bytes: &[u8]) -> (HttpFacts, Option<usize>, Body) {
         }
     }
     // A last field could go on, unless something else was begun behind it.
-    if length.is_none()
+    if !is_whole
         && let Some((name, value)) = field
         && bytes.get(at).is_some_and(|next| !matches!(next, b' ' | b'\t'))
     {
-        head.field(name, &value, &mut facts);
+        head.field(name, &value, facts);
     }
-    facts.is_truncated = length.is_none();
-    let body = head.body.unwrap_or(Body::Length(0));
-    head.finish(&mut facts);
+    facts.is_truncated = !is_whole;
+    if is_whole {
+        request.head_bytes = at;
+        request.body = head.body.unwrap_or(Body::Length(0));
+        request.awaits_continue = head.awaits_continue;
+    }
+    head.finish(facts);
     if is_preface {
-        facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-        return (facts, length, Body::Other);
+        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+        request.body = Body::Other;
     }
-    (facts, length, body)
+    (request, is_whole)
 }
 
 /// What is gathered while a head is read.
@@ -285,6 +365,7 @@ struct Head {
     /// Of an absolute-form target, which outranks Host [RFC 9112 section 3.2.2].
     authority: Option<String>,
     body: Option<Body>,
+    awaits_continue: bool,
 }
 
 impl Head {
@@ -306,6 +387,8 @@ impl Head {
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
             let is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
             self.body = Some(if is_chunked { Body::Chunked } else { Body::Unknown });
+        } else if is("Expect") {
+            self.awaits_continue |= value.eq_ignore_ascii_case(b"100-continue");
         } else if is("Content-Length") {
             // Proxies join fields of the same value [RFC 9110 section 8.6].
             let mut lengths = value.split(|byte| *byte == b',').map(|text| length_of(text.trim_ascii()));

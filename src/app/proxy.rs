@@ -39,6 +39,17 @@ pub struct Preamble {
     pub length_bytes: usize,
 }
 
+/// What is known of where a client's words begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With the connection, or wherever it was joined.
+    #[default]
+    Connection,
+    /// Behind bytes that are missing: what begins there may be the rest of anything, a password as well. SOCKS, which
+    /// begins with no more than a number, is not known there; what begins with its name is.
+    Loss,
+}
+
 /// One preamble at the beginning of `rest`.
 struct Step {
     facts: Option<ProxyFacts>,
@@ -56,37 +67,61 @@ pub struct Preambles {
     connect: Connect,
     /// There are no more, whatever follows.
     is_over: bool,
+    start: Start,
 }
 
 impl Default for Preambles {
     fn default() -> Self {
+        Self::at(Start::Connection)
+    }
+}
+
+impl Preambles {
+    /// Those of words that begin there.
+    #[must_use]
+    pub fn at(start: Start) -> Self {
         Self {
             whole: Preamble { facts: None, length_bytes: 0 },
             count: 0,
             connect: Connect::default(),
             is_over: false,
+            start,
         }
     }
-}
 
-impl Preambles {
+    /// Where the words begin.
+    #[must_use]
+    pub const fn start(&self) -> Start {
+        self.start
+    }
+
     /// Reads those at the beginning of what a client said, which goes on where it ended before: `Done` where at least one
     /// is whole, `NeedMore` where the first may become one. A target with bytes that are no host makes it no preamble at
     /// all.
     pub fn read(&mut self, said: &[u8]) -> Parse<&Preamble> {
         while !self.is_over {
-            match step(said.get(self.whole.length_bytes..).unwrap_or_default(), &mut self.connect) {
+            let rest = said.get(self.whole.length_bytes..).unwrap_or_default();
+            let step = match rest.first() {
+                Some(4 | 5) if self.count == 0 && self.start == Start::Loss => Parse::No,
+                _ => step(rest, &mut self.connect),
+            };
+            match step {
                 Parse::Done(step) => {
                     let found = &mut self.whole.facts;
                     self.whole.length_bytes += step.length_bytes;
                     self.connect = Connect::default();
                     self.count += 1;
                     self.is_over = self.count == MAX_PREAMBLES;
-                    if let Some(facts) = step.facts
-                        && (facts.target.is_some()
-                            || found.as_ref().is_none_or(|found| found.target.is_none()))
-                    {
-                        *found = Some(facts);
+                    match step.facts {
+                        // The proxies in front of it were asked for the way to it alone.
+                        None => *found = None,
+                        Some(facts) if facts.target.is_some() => *found = Some(facts),
+                        // What was asked of the proxies in front of it may be missing.
+                        Some(_) if self.start == Start::Loss => {}
+                        Some(facts) if found.as_ref().is_none_or(|found| found.target.is_none()) => {
+                            *found = Some(facts);
+                        }
+                        Some(_) => {}
                     }
                 }
                 Parse::NeedMore => break,
@@ -103,8 +138,8 @@ impl Preambles {
 
 /// Reads the preambles at the beginning of what a client said, once.
 #[must_use]
-pub fn client(said: &[u8]) -> Parse<Preamble> {
-    let mut preambles = Preambles::default();
+pub fn client(said: &[u8], start: Start) -> Parse<Preamble> {
+    let mut preambles = Preambles::at(start);
     match preambles.read(said) {
         Parse::Done(_) => Parse::Done(preambles.whole),
         Parse::NeedMore => Parse::NeedMore,

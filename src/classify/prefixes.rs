@@ -58,6 +58,13 @@ pub struct Listed<'a> {
     pub region: Option<&'a str>,
 }
 
+impl Listed<'_> {
+    /// Whose the address is, for sentences.
+    pub(super) fn owner(self) -> String {
+        self.region.map_or_else(|| "DynamoDB".to_owned(), |region| format!("DynamoDB in {region}"))
+    }
+}
+
 /// Why an ip-ranges.json was not taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixListError {

@@ -12,8 +12,8 @@ use crate::model::registry::{
     AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
 };
 use crate::model::{
-    CertificateFacts, ClientHello, Date, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, PathFacts,
-    Record, Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
+    CertificateFacts, ClientHello, Date, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, Offered,
+    PathFacts, Record, Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
 };
 
 /// One string value, not yet written out.
@@ -244,8 +244,11 @@ pub fn visit_tls(tls: &TlsFacts, fields: &mut impl Fields) {
 fn visit_offers(hello: &ClientHello, fields: &mut impl Fields) {
     list(fields, Key::KeyShareGroups, groups(&hello.key_shares));
     list(fields, Key::SupportedGroups, groups(&hello.supported_groups));
-    let suites = hello.cipher_suites.iter().copied().filter(|suite| !is_grease(suite.0)).map(cipher_text);
-    list(fields, Key::SupportedCiphers, suites.chain(hello.ssl2_cipher_kinds.iter().copied().map(ssl2_text)));
+    let offered = hello.offered().filter_map(|offered| match offered {
+        Offered::Suite(suite) => (!is_grease(suite.0)).then(|| cipher_text(suite)),
+        Offered::Kind(kind) => Some(ssl2_text(kind)),
+    });
+    list(fields, Key::SupportedCiphers, offered);
 }
 
 /// What a ClientHello names, and whether another name may be hidden in it.

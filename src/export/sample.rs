@@ -215,7 +215,7 @@ pub(crate) fn ssl2() -> Record {
     let hello = tls.client_hello.as_mut().expect("a hello");
     hello.is_ssl2_form = true;
     hello.cipher_suites.clear();
-    hello.ssl2_cipher_kinds = vec![Ssl2CipherKind(0x01_0080)];
+    hello.ssl2_cipher_kinds = vec![(0, Ssl2CipherKind(0x01_0080))];
     tls.server_hello = Some(
         ServerHello { is_ssl2_form: true, legacy_version: TlsVersion::SSL2, ..ServerHello::default() }.into(),
     );

@@ -35,7 +35,7 @@ pub use record::{
 pub use time::Timestamp;
 pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, EncryptedHello, ForwardSecrecy, KeyExchangeFacts,
-    Resumption, ServerHello, Sni, TicketDigest, TlsFacts,
+    Offered, Resumption, ServerHello, Sni, TicketDigest, TlsFacts,
 };
 pub use verdict::{Excuse, PolicyFacts, Severity, Verdict, Violation};
 

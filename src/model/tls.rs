@@ -49,6 +49,15 @@ impl TicketDigest {
     }
 }
 
+/// What one place in a list of ciphers offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// A suite of SSL 3 or TLS.
+    Suite(CipherSuite),
+    /// A kind of SSL 2.
+    Kind(Ssl2CipherKind),
+}
+
 /// What the ClientHellos of one kind have in common. Lists are in wire order and keep GREASE and unknown values
 /// [RFC 8446 section 4.1.2, RFC 8701].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,8 +68,8 @@ pub struct ClientHello {
     pub is_truncated: bool,
     pub legacy_version: TlsVersion,
     pub cipher_suites: Vec<CipherSuite>,
-    /// Only in an SSLv2-form hello that offers SSLv2's own kinds.
-    pub ssl2_cipher_kinds: Vec<Ssl2CipherKind>,
+    /// Only in an SSLv2-form hello that offers SSLv2's own kinds; with each, how many of the suites stand in front of it.
+    pub ssl2_cipher_kinds: Vec<(usize, Ssl2CipherKind)>,
     pub compression_methods: Vec<CompressionMethod>,
     pub extensions: Vec<ExtensionId>,
     /// The server_name as sent; `None` where the extension is missing or empty.
@@ -102,6 +111,27 @@ impl ClientHello {
             + list_bytes(&self.alpn)
             + self.alpn.iter().map(list_bytes).sum::<usize>()
             + self.server_name.as_ref().map_or(0, |name| allocated_bytes(name.capacity()))
+    }
+
+    /// Suites and kinds in the order in which they are offered.
+    pub fn offered(&self) -> impl Iterator<Item = Offered> {
+        let (mut suites, mut kinds) = (self.cipher_suites.iter(), self.ssl2_cipher_kinds.iter().peekable());
+        let mut before = 0;
+        std::iter::from_fn(move || {
+            if let Some((_, kind)) = kinds.next_if(|(at, _)| *at <= before || suites.as_slice().is_empty()) {
+                return Some(Offered::Kind(*kind));
+            }
+            before += 1;
+            suites.next().map(|suite| Offered::Suite(*suite))
+        })
+    }
+
+    /// Adds what is offered last.
+    pub fn offer(&mut self, offered: Offered) {
+        match offered {
+            Offered::Suite(suite) => self.cipher_suites.push(suite),
+            Offered::Kind(kind) => self.ssl2_cipher_kinds.push((self.cipher_suites.len(), kind)),
+        }
     }
 
     /// The best version offered, GREASE left out: of supported_versions where sent, else `legacy_version`, which

@@ -62,6 +62,7 @@ pub(super) fn record(
             parts.proxy = Some(facts);
             parts.outcome = plain_outcome(ending);
         }
+        Finding::Check => return Err(Eviction::NotTls),
         Finding::Unknown => {}
     }
     let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
@@ -199,8 +200,10 @@ impl Parts {
         view: &FlowView,
         ending: Ending,
     ) {
-        // What a connection is used for after it was silent for long is not looked at.
-        facts.later.is_incomplete |= ending == Ending::TimedOut || view.lost_bytes;
+        // What a connection is used for after it was silent for long is not looked at, nor where another one took its
+        // place that no end of it was seen of.
+        facts.later.is_incomplete |=
+            matches!(ending, Ending::TimedOut | Ending::Superseded) || view.lost_bytes;
         self.http = Some(facts);
         self.proxy = proxy;
         self.outcome = Some(Outcome::Plaintext);

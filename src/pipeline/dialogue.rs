@@ -102,6 +102,16 @@ impl Dialogue {
 }
 
 impl Said {
+    /// What comes behind missing bytes.
+    pub fn behind_loss() -> Self {
+        Self { proxies: proxy::Preambles::at(proxy::Start::Loss), ..Self::default() }
+    }
+
+    /// Where it begins; `None` where the end alone is kept.
+    pub fn start(&self) -> Option<proxy::Start> {
+        (!self.is_end_alone).then(|| self.proxies.start())
+    }
+
     /// All of it, unless its beginning is known to be nothing.
     pub fn beginning(&self) -> &[u8] {
         if self.is_end_alone { &[] } else { &self.bytes }
@@ -285,7 +295,7 @@ impl Said {
 
 /// True for what begins like a request that is none to a proxy.
 pub(super) fn is_request(bytes: &[u8]) -> bool {
-    !bytes.starts_with(b"CONNECT ") && http1::looks_like_request(bytes)
+    http1::looks_like_request(bytes) && !http1::is_connect(bytes)
 }
 
 #[cfg(test)]

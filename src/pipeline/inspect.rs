@@ -27,8 +27,8 @@ pub struct Inspection {
     stage: Stage,
     /// What was said in clear so far; there only while something was.
     dialogue: Option<Box<Dialogue>>,
-    /// Bytes are missing from it.
-    has_gap: bool,
+    /// Bytes of this side are missing from it.
+    has_gap: [bool; 2],
     /// Before TLS the client said something that is not understood.
     has_preamble: bool,
     /// Times that requests were followed, which may end in a tunnel each.
@@ -102,6 +102,8 @@ pub enum Finding {
     },
     /// A proxy was asked by this side, TLS never began.
     Proxy(ProxyFacts, Side),
+    /// A load balancer looked whether its server is there: it announced no connection but its own, and said no more.
+    Check,
     /// A DNS conversation, whose answers were taken as they came; what was lost of each side and not told yet.
     Dns([Option<dns::DnsError>; 2]),
     /// Neither TLS nor HTTP, or the capture joined after the handshake.
@@ -151,7 +153,7 @@ impl Inspection {
     /// True where bytes are missing before the handshake or the request.
     #[must_use]
     pub fn has_gap(&self) -> bool {
-        self.has_gap || matches!(&self.stage, Stage::Tls(stage) if stage.has_gap)
+        self.has_gap != [false; 2] || matches!(&self.stage, Stage::Tls(stage) if stage.has_gap)
     }
 
     /// True where what the client said before TLS is not understood, and may have been said to a proxy.
@@ -206,8 +208,13 @@ impl Inspection {
     }
 
     /// The beginning of the connection was not seen.
-    const fn is_joined(&self, view: &FlowView) -> bool {
-        view.originator.is_none() || self.has_gap
+    fn is_joined(&self, view: &FlowView) -> bool {
+        view.originator.is_none() || self.has_gap != [false; 2]
+    }
+
+    /// The request of a side, as far as what is missing in front leaves it known.
+    fn known(&self, facts: HttpFacts, side: Side) -> HttpFacts {
+        if self.has_gap[side.index()] { http1::behind_loss(facts) } else { facts }
     }
 
     /// Learns that bytes of `side` are missing, up to the sequence number `until`.
@@ -218,16 +225,14 @@ impl Inspection {
                 if let Some((facts, proxy)) =
                     self.dialogue.as_deref_mut().and_then(|all| cut_request(all, side))
                 {
-                    let may_tunnel = self.may_tunnel();
+                    let (facts, may_tunnel) = (self.known(facts, side), self.may_tunnel());
                     let following = http1::Following::after_loss(facts, may_tunnel, &whose(endpoints));
                     self.stage = Stage::Requests(Box::new((following, proxy, side)));
                     self.dialogue = None;
                     return;
                 }
-                self.has_gap = true;
-                if let Some(dialogue) = &mut self.dialogue {
-                    *dialogue.of_mut(side) = Said::default();
-                }
+                self.has_gap[side.index()] = true;
+                *self.dialogue.get_or_insert_default().of_mut(side) = Said::behind_loss();
             }
             Stage::Tls(stage) => stage.gap(side, Some(until)),
             Stage::Dns(messages) => messages[side.index()].gap(),
@@ -264,10 +269,12 @@ impl Inspection {
                 let Some(dialogue) = self.dialogue.as_deref_mut() else { return without_hello };
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
                     if let Some((facts, proxy)) = cut_request(dialogue, side) {
-                        return Finding::Http(Box::new(facts), proxy, side);
+                        return Finding::Http(Box::new(self.known(facts, side)), proxy, side);
                     }
-                    if let (_, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
-                        return Finding::Proxy(facts.clone(), side);
+                    let is_answered = !dialogue.of(side.other()).is_empty();
+                    if let (rest, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
+                        let is_check = facts.is_unannounced() && rest.is_empty() && !is_answered;
+                        return if is_check { Finding::Check } else { Finding::Proxy(facts.clone(), side) };
                     }
                 }
                 without_hello
@@ -334,7 +341,8 @@ impl Inspection {
                 .into_iter()
                 .find_map(|side| Some((cut_request(&mut dialogue, side)?, side)));
             self.stage = match cut {
-                Some(((mut facts, proxy), side)) => {
+                Some(((facts, proxy), side)) => {
+                    let mut facts = self.known(facts, side);
                     facts.later.meet_limit();
                     Stage::Http(Box::new((facts, proxy, side)))
                 }
@@ -412,9 +420,12 @@ impl Inspection {
         let said_bytes = dialogue.len();
         if let Some((bytes, proxy)) = all.request() {
             self.has_preamble |= bytes.len() < said_bytes && proxy.is_none();
-            let Parse::Done(request) = http1::parse_request(bytes) else { return all.note_unfinished() };
+            let Parse::Done(mut request) = http1::parse_request(bytes) else { return all.note_unfinished() };
             let (rest, proxy) =
                 (bytes.get(request.head_bytes..).unwrap_or_default().to_vec(), proxy.cloned());
+            request.facts = self.known(request.facts, side);
+            // What comes with the head does not wait.
+            request.awaits_continue &= rest.is_empty();
             let may_tunnel = self.may_tunnel();
             self.stage = match http1::Following::after(&request, may_tunnel, &whose(tools.endpoints)) {
                 Some(following) => Stage::Requests(Box::new((following, proxy, side))),
@@ -438,8 +449,9 @@ impl Inspection {
         let from = all.search_start();
         let hidden = tls::find_hidden(dialogue.get(from..).unwrap_or_default());
         let Some((at, whose)) = hidden.hello else { return all.note_searched() };
+        let start = all.start();
         let whole = all.take();
-        self.begin_within(side, &whole, from + at, whose, true, moment, tools);
+        self.begin_within(side, &whole, from + at, whose, start, moment, tools);
     }
 
     /// The same where nothing became of what `side` said before.
@@ -448,12 +460,12 @@ impl Inspection {
         let mut scratch = std::mem::take(tools.scratch);
         if let Some((whole, at, whose)) = all.of_mut(side).search_behind(bytes, &mut scratch) {
             all.of_mut(side).take();
-            self.begin_within(side, whole, at, whose, false, moment, tools);
+            self.begin_within(side, whole, at, whose, None, moment, tools);
         }
         *tools.scratch = scratch;
     }
 
-    /// A hello was found at `at` of what `side` said; with or without the `is_whole` of what came before.
+    /// A hello was found at `at` of what `side` said, and where that begins; `None` without what came before.
     #[expect(clippy::too_many_arguments, reason = "what was found, put together once")]
     fn begin_within(
         &mut self,
@@ -461,7 +473,7 @@ impl Inspection {
         said: &[u8],
         at: usize,
         whose: Probe,
-        is_whole: bool,
+        start: Option<proxy::Start>,
         moment: &Moment,
         tools: &mut Tools<'_>,
     ) {
@@ -473,13 +485,15 @@ impl Inspection {
             return self.begin(side.other(), side, bytes, moment, tools.hellos, None, None);
         }
         let at = at - tls::change_of_cipher_before(said.get(..at).unwrap_or_default());
-        let before = said.get(..at).filter(|_| is_whole).unwrap_or_default();
-        let facts = match proxy::client(before) {
-            Parse::Done(preamble) => preamble.facts,
-            Parse::NeedMore | Parse::No => None,
+        let before = said.get(..at).unwrap_or_default();
+        let facts = match start.map(|start| proxy::client(before, start)) {
+            Some(Parse::Done(preamble)) => preamble.facts,
+            Some(Parse::NeedMore | Parse::No) | None => None,
         };
-        self.has_preamble = (at > 0 || !is_whole) && facts.is_none();
-        if is_whole && let Some(pair) = openvpn::detect(said, at) {
+        self.has_preamble = (at > 0 || start.is_none()) && facts.is_none();
+        if start.is_some()
+            && let Some(pair) = openvpn::detect(said, at)
+        {
             return self.begin(side, side, said, moment, tools.hellos, facts, Some(Box::new(pair)));
         }
         let bytes = said.get(at..).unwrap_or_default();
@@ -498,8 +512,13 @@ impl Inspection {
         proxy: Option<ProxyFacts>,
         openvpn: Option<Box<[openvpn::Deframer; 2]>>,
     ) {
-        let earlier =
-            self.dialogue.take().map(|mut dialogue| dialogue.of_mut(side.other()).take()).unwrap_or_default();
+        let mut earlier = self
+            .dialogue
+            .take()
+            .map(|mut dialogue| std::mem::take(dialogue.of_mut(side.other())))
+            .unwrap_or_default();
+        let start = earlier.start();
+        let earlier = earlier.take();
         let is_framed = openvpn.is_some();
         let mut stage = Box::new(TlsStage {
             session: tls::Session::new(),
@@ -521,9 +540,10 @@ impl Inspection {
         // not have waited for the answer to it.
         let is_answered_in_clear = stage.proxy.is_some() || self.has_preamble;
         stage.is_aligned[side.other().index()] =
-            earlier.is_empty() && !self.has_gap && side == client && !is_answered_in_clear;
+            earlier.is_empty() && self.has_gap == [false; 2] && side == client && !is_answered_in_clear;
         stage.feed(side, bytes, moment, hellos);
         if !earlier.is_empty() {
+            stage.pending.get_or_insert_default()[side.other().index()] = Unaligned::at(start);
             // Where that stood in its stream is not known any more.
             stage.feed(
                 side.other(),
@@ -566,19 +586,17 @@ impl TlsStage {
             return;
         }
         self.is_aligned[side.index()] = true;
-        let pending = std::mem::take(pending).into_bytes();
+        let pending = std::mem::take(pending);
         let Search::Found(at) = found else {
             self.has_preamble |= side == self.client && self.proxy.is_none();
             return self.gap(side, None);
         };
-        let at = at - tls::change_of_cipher_before(pending.get(..at).unwrap_or_default());
+        let at = at - tls::change_of_cipher_before(pending.bytes().get(..at).unwrap_or_default());
         if side == self.client && self.proxy.is_none() {
-            if let Parse::Done(preamble) = proxy::client(pending.get(..at).unwrap_or_default()) {
-                self.proxy = preamble.facts;
-            }
+            self.proxy = pending.proxy_before(at);
             self.has_preamble |= at > 0 && self.proxy.is_none();
         }
-        self.feed_tls(side, pending.get(at..).unwrap_or_default(), moment, hellos);
+        self.feed_tls(side, pending.bytes().get(at..).unwrap_or_default(), moment, hellos);
     }
 
     #[inline]
@@ -613,6 +631,9 @@ impl TlsStage {
     fn gap(&mut self, side: Side, until: Option<u32>) {
         if let Some(deframers) = &mut self.openvpn {
             deframers[side.index()] = openvpn::Deframer::default();
+        }
+        if !self.is_aligned[side.index()] {
+            self.pending.get_or_insert_default()[side.index()].gap();
         }
         if side == self.client {
             self.session.client_gap_until(until);

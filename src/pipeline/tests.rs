@@ -21,6 +21,7 @@ mod answers;
 mod any_device;
 mod before_tls;
 mod leaving;
+mod losses;
 mod ways;
 
 const CLIENT: ([u8; 4], u16) = ([10, 1, 2, 3], 40_000);
@@ -81,6 +82,12 @@ impl Wire {
 
     fn server(mut self, payload: &[u8]) -> Self {
         self.send(1, ACK, payload);
+        self
+    }
+
+    /// Bytes of the client that are not in the capture.
+    fn lost(mut self, payload: &[u8]) -> Self {
+        self.sequence[0] += payload.len() as u32;
         self
     }
 

@@ -1,12 +1,16 @@
 //! A side of a TLS connection whose records do not begin with its stream, or may not: where do they?
 
 use super::dialogue::MAX_PENDING_BYTES;
+use crate::app::Parse;
+use crate::app::proxy::{self, Start};
+use crate::model::ProxyFacts;
 use crate::tls::{self, Probe};
 
 /// What is not at a record boundary yet: the end of what a side said.
-#[derive(Default)]
 pub(super) struct Unaligned {
     bytes: Vec<u8>,
+    /// Where what is kept begins; `None` where more of it was there in front.
+    start: Option<Start>,
     /// Where to go on: nothing before it is or becomes the beginning of a hello.
     searched: usize,
     /// Bytes that were there in front.
@@ -23,13 +27,30 @@ pub(super) enum Search {
     GivenUp,
 }
 
+impl Default for Unaligned {
+    fn default() -> Self {
+        Self::at(Some(Start::Connection))
+    }
+}
+
 impl Unaligned {
+    /// What begins there.
+    pub const fn at(start: Option<Start>) -> Self {
+        Self { bytes: Vec::new(), start, searched: 0, dropped: 0 }
+    }
+
+    /// Learns that bytes are missing: what comes does not go on with what is kept.
+    pub fn gap(&mut self) {
+        let dropped = self.dropped + self.bytes.len();
+        *self = Self { dropped, ..Self::at(Some(Start::Loss)) };
+    }
+
     /// Takes the next bytes. Records begin at a hello, where the new bytes (or all there were) begin like a record, as an
     /// alert alone does, or at an alert that ends them.
     pub fn push(&mut self, new: &[u8], is_client: bool) -> Search {
         self.bytes.extend_from_slice(new);
         let fresh = self.bytes.len() - new.len();
-        let is_all = self.dropped == 0;
+        let is_all = self.start == Some(Start::Connection);
         let wanted = if is_client { Probe::ClientHello } else { Probe::ServerHello };
         let found = if is_all && tls::probe(&self.bytes) == wanted {
             // One in the framing of SSL 2 is known by no single byte: it is looked for at the beginning alone.
@@ -50,8 +71,11 @@ impl Unaligned {
         }
         // The end is kept: the next bytes may complete a header, and what is in front of it may belong to it.
         let surplus = self.bytes.len().saturating_sub(MAX_PENDING_BYTES);
-        self.bytes.drain(..surplus);
-        self.dropped += surplus;
+        if surplus > 0 {
+            self.bytes.drain(..surplus);
+            self.dropped += surplus;
+            self.start = None;
+        }
         self.searched = self.searched.saturating_sub(surplus);
         Search::GoesOn
     }
@@ -68,8 +92,16 @@ impl Unaligned {
         }
     }
 
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// What it said to proxies in front of what begins `at` there.
+    pub fn proxy_before(&self, at: usize) -> Option<ProxyFacts> {
+        match proxy::client(self.bytes.get(..at)?, self.start?) {
+            Parse::Done(preamble) => preamble.facts,
+            Parse::NeedMore | Parse::No => None,
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Bytes held.

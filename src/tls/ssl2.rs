@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::reader::Reader;
 use crate::model::registry::{CipherSuite, Ssl2CipherKind, TlsVersion};
-use crate::model::{ClientHello, Hello, ServerHello};
+use crate::model::{ClientHello, Hello, Offered, ServerHello};
 
 const CLIENT_HELLO: u8 = 1;
 const CLIENT_MASTER_KEY: u8 = 2;
@@ -40,10 +40,10 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     let mut kinds = Reader::new(specs);
     while let Some(kind) = kinds.u24() {
         // A first byte of zero marks a TLS suite in two bytes.
-        match u16::try_from(kind) {
-            Ok(suite) => hello.cipher_suites.push(CipherSuite(suite)),
-            Err(_) => hello.ssl2_cipher_kinds.push(Ssl2CipherKind(kind)),
-        }
+        hello.offer(match u16::try_from(kind) {
+            Ok(suite) => Offered::Suite(CipherSuite(suite)),
+            Err(_) => Offered::Kind(Ssl2CipherKind(kind)),
+        });
     }
     let session_id = reader.take(session_length);
     let challenge = session_id.and_then(|_| reader.take(challenge_length));
@@ -111,16 +111,20 @@ pub fn master_key_kind(body: &[u8]) -> Option<Ssl2CipherKind> {
 mod tests {
     use super::*;
 
-    /// Version 3.1 with one TLS suite and one kind of SSLv2, a challenge of 16 bytes.
+    /// Version 3.1 with one TLS suite between two kinds of SSLv2, a challenge of 16 bytes.
     fn hello() -> Vec<u8> {
-        [&[1, 3, 1, 0, 6, 0, 0, 0, 16, 0, 0, 0x2f, 1, 0, 0x80][..], &[9; 16]].concat()
+        let offers = [7, 0, 0xc0, 0, 0, 0x2f, 1, 0, 0x80];
+        [&[1, 3, 1, 0, 9, 0, 0, 0, 16][..], &offers, &[9; 16]].concat()
     }
 
     #[test]
     fn reads_suites_and_kinds() {
         let hello = client_hello(&hello(), true).unwrap();
         assert_eq!(hello.cipher_suites, [CipherSuite(0x2f)]);
-        assert_eq!(hello.ssl2_cipher_kinds, [Ssl2CipherKind(0x01_0080)]);
+        let (first, last) = (Ssl2CipherKind(0x07_00c0), Ssl2CipherKind(0x01_0080));
+        assert_eq!(hello.ssl2_cipher_kinds, [(0, first), (1, last)]);
+        let offered: Vec<Offered> = hello.offered().collect();
+        assert_eq!(offered, [Offered::Kind(first), Offered::Suite(CipherSuite(0x2f)), Offered::Kind(last)]);
         assert_eq!(hello.legacy_version, TlsVersion::TLS10);
         assert!(!hello.is_truncated);
     }

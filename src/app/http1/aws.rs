@@ -57,9 +57,6 @@ const MAX_SDK_TOKENS: usize = 3;
 /// The longest version of an SDK that is kept.
 const MAX_VERSION_BYTES: usize = 24;
 
-/// The most parameters of a query that are looked at; a presigned request has about ten.
-const MAX_PARAMETERS: usize = 64;
-
 /// The longest region or service of a credential scope that is kept.
 const MAX_SCOPE_BYTES: usize = 32;
 
@@ -84,17 +81,18 @@ impl Signing {
             return signing;
         };
         let (mut has_algorithm, mut has_signature) = (false, false);
-        for parameter in query.split(|byte| *byte == b'&').take(MAX_PARAMETERS) {
+        // As many as there is room for in a head: one that is not looked at may be the signature.
+        for parameter in query.split(|byte| *byte == b'&') {
             let at = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
             let Some((name, value)) = parameter.split_at_checked(at) else { continue };
-            let value = value.get(1..).unwrap_or_default();
+            let (name, value) = (decoded(name), decoded(value.get(1..).unwrap_or_default()));
             let is = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
             if is("X-Amz-Algorithm") {
-                has_algorithm = algorithm(value).is_some();
+                has_algorithm = algorithm(&value).is_some();
             } else if is("X-Amz-Signature") {
                 has_signature = !value.is_empty();
             } else if is("X-Amz-Credential") {
-                signing.credential(&decode_slashes(value));
+                signing.credential(&value);
             } else if is("X-Amz-Security-Token") {
                 signing.has_token |= !value.is_empty();
             }
@@ -110,7 +108,7 @@ impl Signing {
         let at = value.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(value.len());
         let Some((scheme, parameters)) = value.split_at_checked(at) else { return };
         let Some(signature) = algorithm(scheme) else { return };
-        for parameter in parameters.split(|byte| *byte == b',').take(MAX_PARAMETERS) {
+        for parameter in parameters.split(|byte| *byte == b',') {
             let parameter = parameter.trim_ascii();
             if let Some(credential) = parameter.strip_prefix(b"Credential=") {
                 self.credential(credential);
@@ -215,24 +213,24 @@ fn scope_word(word: &[u8]) -> Option<String> {
     if is_word { std::str::from_utf8(word).ok().map(ToOwned::to_owned) } else { None }
 }
 
-/// Undoes the percent-encoding of slashes, the only one that a credential scope needs.
-fn decode_slashes(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'%') {
-        return Cow::Borrowed(value);
+/// Undoes percent-encoding: what need not be encoded may be, and means the same [RFC 3986 sections 2.3 and 6.2.2.2].
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
     }
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value;
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
-        match tail.get(..2) {
-            Some(code) if *first == b'%' && code.eq_ignore_ascii_case(b"2F") => {
-                decoded.push(b'/');
-                rest = tail.get(2..).unwrap_or_default();
+        let encoded = match tail {
+            [high, low, behind @ ..] if *first == b'%' => {
+                digit(*high).zip(digit(*low)).map(|(high, low)| (high << 4 | low, behind))
             }
-            _ => {
-                decoded.push(*first);
-                rest = tail;
-            }
-        }
+            _ => None,
+        };
+        let (byte, behind) = encoded.unwrap_or((*first, tail));
+        decoded.push(byte);
+        rest = behind;
     }
     Cow::Owned(decoded)
 }

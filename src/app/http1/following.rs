@@ -10,7 +10,8 @@ use std::mem;
 use memchr::memchr;
 
 use super::{
-    MAX_HEAD_BYTES, Request, Unfinished, looks_like_request, parse_request, parse_truncated, skip_empty_lines,
+    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, looks_like_request, parse_request, parse_truncated,
+    skip_empty_lines,
 };
 use crate::app::Parse;
 use crate::model::{HttpFacts, LaterRequest, Signature};
@@ -65,6 +66,10 @@ pub struct Following {
     unfinished: Unfinished,
     seen_bytes: u64,
     may_tunnel: bool,
+    /// Bytes are missing in front of what comes.
+    has_gap: bool,
+    /// No byte of the body was sent yet, and none need come.
+    awaits_continue: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +98,7 @@ impl Following {
             return None;
         }
         let mut following = Self::new(first.facts.clone(), may_tunnel, whose);
-        following.expect(first.body);
+        following.expect(first.body, first.awaits_continue);
         Some(following)
     }
 
@@ -101,6 +106,7 @@ impl Following {
     #[must_use]
     pub fn after_loss(facts: HttpFacts, may_tunnel: bool, whose: Whose<'_>) -> Self {
         let mut following = Self::new(facts, may_tunnel, whose);
+        following.has_gap = true;
         following.lose();
         following
     }
@@ -114,14 +120,22 @@ impl Following {
             unfinished: Unfinished::default(),
             seen_bytes: 0,
             may_tunnel,
+            has_gap: false,
+            awaits_continue: false,
         }
     }
 
     /// Takes the client's next bytes.
     pub fn push(&mut self, mut bytes: &[u8], whose: Whose<'_>) {
         self.seen_bytes += bytes.len() as u64;
-        if self.state == State::Lost && looks_like_request(bytes) {
+        let awaits_continue = mem::take(&mut self.awaits_continue);
+        if bytes.is_empty() {
+            self.awaits_continue = awaits_continue;
+        } else if (self.state == State::Lost || awaits_continue) && looks_like_request(bytes) {
             self.state = State::Head;
+        } else if awaits_continue && parse_request(bytes) == Parse::NeedMore {
+            // Too little to tell.
+            self.miss();
         }
         while !bytes.is_empty() {
             bytes = match self.state {
@@ -153,6 +167,7 @@ impl Following {
             return;
         }
         self.judge_cut_head(whose);
+        self.has_gap = true;
         if self.state != State::Done {
             self.lose();
         }
@@ -178,6 +193,7 @@ impl Following {
     /// Where the next request begins is not known.
     fn lose(&mut self) {
         self.pending.clear();
+        self.awaits_continue = false;
         self.state = State::Lost;
         self.miss();
     }
@@ -261,6 +277,7 @@ impl Following {
                 self.pending.clear();
                 let rest = bytes.get(request.head_bytes.saturating_sub(before)..).unwrap_or_default();
                 let (is_whole, body) = (request.limit.is_none(), request.body);
+                let awaits_continue = request.awaits_continue && rest.is_empty();
                 self.judge(request.facts, whose);
                 if self.state == State::Done {
                     return &[];
@@ -270,7 +287,7 @@ impl Following {
                     self.lose();
                     return &[];
                 }
-                self.expect(body);
+                self.expect(body, awaits_continue);
                 rest
             }
         }
@@ -307,8 +324,9 @@ impl Following {
         rest
     }
 
-    /// The body of a request is next.
-    fn expect(&mut self, body: Body) {
+    /// The body of a request is next, unless the client that awaits a word of the server to it goes on with another
+    /// request, because it was refused.
+    fn expect(&mut self, body: Body, awaits_continue: bool) {
         self.state = match body {
             Body::Length(0) => State::Head,
             Body::Length(bytes) => State::Body(bytes),
@@ -320,10 +338,12 @@ impl Following {
                 State::Done
             }
         };
+        self.awaits_continue = awaits_continue && self.state != State::Head;
     }
 
     /// Adds what a request says to what is known of the connection.
-    fn judge(&mut self, mut request: HttpFacts, whose: Whose<'_>) {
+    fn judge(&mut self, request: HttpFacts, whose: Whose<'_>) {
+        let mut request = if self.has_gap { behind_loss(request) } else { request };
         let addressee = whose(&request);
         let count = self.facts.later.count + 1;
         if addressee > self.addressee {
@@ -371,8 +391,9 @@ impl Following {
     }
 }
 
-/// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6].
-fn is_connect(head: &[u8]) -> bool {
+/// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6], behind empty lines, too.
+#[must_use]
+pub fn is_connect(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(b"CONNECT ")
 }
 

@@ -138,6 +138,39 @@ fn reads_a_signature_in_the_query() {
 }
 
 #[test]
+fn reads_a_signature_in_the_query_however_it_is_encoded_and_whatever_is_in_front() {
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260102%2Feu-west-1%2Fdynamodb%2Faws4_request&X-Amz-Signature=00";
+    let many: String = (0..1_000).map(|number| format!("p{number}=1&")).collect();
+    let whole = facts(&head(&[&format!("GET /?{query} HTTP/1.1")]));
+    for query in [
+        format!("{many}{query}"),
+        query.replace("AWS4-HMAC", "AWS4%2dHMAC"),
+        query.replace("X-Amz-", "X%2DAmz%2D"),
+        query.replace("AKIA", "%41KIA"),
+        query.replace("%2F", "/"),
+        query
+            .bytes()
+            .map(|byte| {
+                if byte == b'&' || byte == b'=' {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect::<String>()
+            .replace("%25%32%46", "%2F"),
+        format!("%=%4&%zz=%&{query}&%"),
+    ] {
+        let found = facts(&head(&[&format!("GET /?{query} HTTP/1.1")]));
+        assert_eq!(found, whole, "{query}");
+        assert_eq!(found.signature, Some(Signature::Presigned));
+    }
+    // What is encoded twice is something else.
+    let twice = query.replace("X-Amz-Signature", "X%252DAmz%252DSignature");
+    assert_eq!(facts(&head(&[&format!("GET /?{twice} HTTP/1.1")])).signature, Some(Signature::None));
+}
+
+#[test]
 fn keeps_no_secret() {
     let query = head(&[
         "GET http://user:password@db.example/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE/AKIA/x/y&X-Amz-Security-Token=secret&X-Amz-Signature=5d672d79 HTTP/1.1",
@@ -201,6 +234,10 @@ fn knows_a_request_by_its_first_line() {
         "POST / HT",
         "CONNECT db.example:443 HTTP/1.1\r\n",
         "GET http://db.example/ HTTP/1.1\r\n",
+        "POST  / HTTP/1.1\r\n",
+        "POST /\t \tHTTP/1.0 \n",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n",
+        "M!#$%&'*+-.^_`|~1 / HTTP/1.1\r\n",
     ] {
         assert!(looks_like_request(line.as_bytes()), "{line:?}");
     }
@@ -218,9 +255,35 @@ fn knows_a_request_by_its_first_line() {
         "\x16\x03\x01\x02\x00",
         "GET / FTP/1.1\r\n",
         "GET /\x01 HTTP/1.1\r\n",
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n",
+        // A line of a log, of other protocols, and what is not whole.
+        "192.0.2.1 - \"GET / HTTP/1.1\r\n",
+        "192.0.2.1 - - [1/Jan/2026] \"GET / HTTP/1.1\" 200\r\n",
+        "GET  / RTSP/1.0\r\n",
+        "GET  / HTTP/1.1 x\r\n",
+        "GET  a HTTP/1.1\r\n",
+        " GET / HTTP/1.1\r\n",
+        "(GET) / HTTP/1.1\r\n",
+        "CONNECT  db.example:443 HTTP/1.1\r\n",
+        "CONNECT\t/ HTTP/1.1\r\n",
+        "GET  / HTTP/2.0\r\n",
+        "GET  / HTTP/1.1",
     ] {
         assert!(!looks_like_request(line.as_bytes()), "{line:?}");
+    }
+}
+
+#[test]
+fn tells_only_methods_that_may_be_some() {
+    let long = "A".repeat(25);
+    for (line, method) in [
+        ("POST\t/\tHTTP/1.1", Some("POST")),
+        ("OPTIONS  * HTTP/1.1", Some("OPTIONS")),
+        ("123456789012 / HTTP/1.1", None),
+        (&format!("{long} / HTTP/1.1"), None),
+    ] {
+        let facts = facts(&head(&[line, "Host: db", "X-Amz-Target: DynamoDB_20120810.Scan"]));
+        assert_eq!(facts.method.as_deref(), method, "{line}");
+        assert_eq!((facts.host.as_deref(), facts.signature), (Some("db"), Some(Signature::None)));
     }
 }
 

@@ -9,7 +9,7 @@ const V2_TCP4: &[u8] =
 
 /// `kind target length`, or `NeedMore` or `No`.
 fn summary(bytes: &[u8]) -> String {
-    match client(bytes) {
+    match client(bytes, Start::Connection) {
         Parse::Done(Preamble { facts: Some(facts), length_bytes }) => {
             format!("{} {} {length_bytes}", facts.kind, facts.target.as_deref().unwrap_or("?"))
         }
@@ -87,8 +87,27 @@ fn takes_the_innermost_that_names_a_target() {
     // What follows a whole preamble may be anything.
     let followed = [&connect[..], b"\x16\x03\x01"].concat();
     assert_eq!(summary(&followed), format!("http_connect db.example:443 {}", connect.len()));
+    // SOCKS4 was asked for a target, for which there is no word: those in front were asked for the way to it.
+    let socks4 = b"\x04\x01\x01\xbb\x34\x5e\x05\x01user\0";
+    let nameless = [&connect[..], socks4].concat();
+    assert_eq!(summary(&nameless), format!("- {}", nameless.len()));
     let partly = [&connect[..], b"CONN"].concat();
     assert_eq!(summary(&partly), format!("http_connect db.example:443 {}", connect.len()));
+}
+
+#[test]
+fn takes_no_number_for_the_name_of_a_protocol_behind_missing_bytes() {
+    for (bytes, expected) in valid() {
+        let found = client(&bytes, Start::Loss);
+        assert_eq!(found == Parse::No, matches!(bytes[0], 4 | 5), "{expected}");
+        // One that was told a target may have been in front of it.
+        if let Parse::Done(preamble) = found {
+            assert_eq!(preamble.facts.is_none(), expected.ends_with('?'), "{expected}");
+        }
+        // Behind what is known it is one.
+        let behind = [b"CONNECT a.example:1080 HTTP/1.1\r\n\r\n", &bytes[..]].concat();
+        assert_eq!(client(&behind, Start::Loss), client(&behind, Start::Connection), "{expected}");
+    }
 }
 
 #[test]
@@ -117,7 +136,7 @@ fn refuses_targets_that_are_no_host() {
 #[test]
 fn keeps_no_secret() {
     for (bytes, _) in valid() {
-        let kept = format!("{:?}", client(&bytes));
+        let kept = format!("{:?}", client(&bytes, Start::Connection));
         for secret in ["secret", "c2VjcmV0", "user"] {
             assert!(!kept.contains(secret), "{kept}");
         }
@@ -148,7 +167,7 @@ fn reads_what_comes_byte_by_byte_as_it_reads_it_at_once() {
         let mut preambles = Preambles::default();
         for end in 0..=said.len() {
             let so_far = &said[..end];
-            let at_once = client(so_far);
+            let at_once = client(so_far, Start::Connection);
             match preambles.read(so_far) {
                 Parse::Done(preamble) => assert_eq!(at_once, Parse::Done(preamble.clone()), "{end}"),
                 Parse::NeedMore => assert_eq!(at_once, Parse::NeedMore, "{end}"),
@@ -200,6 +219,6 @@ proptest! {
         let (mut bytes, _) = valid().swap_remove(which);
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        let _ = client(&bytes);
+        let _ = client(&bytes, Start::Connection);
     }
 }

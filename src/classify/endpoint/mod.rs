@@ -121,7 +121,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni);
     }
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
-    let is_other = strangers.iter().any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget);
+    let is_other = strangers
+        .iter()
+        .any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget && !stranger.is_beside_call);
     // What another address was told counts only where the client says nothing itself.
     let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
     if !is_other && !input.is_proxied() && is_dns_heard {
@@ -161,7 +163,16 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         }
     }
     for stranger in strangers.iter().filter(|stranger| !stranger.may_be_outer) {
-        conflict.with_stranger(first, stranger);
+        if !stranger.is_beside_call {
+            conflict.with_stranger(first, stranger);
+        } else if let Some(listed) = common(&listed) {
+            conflict.add(stranger.at_address_of(&listed.owner()));
+        } else if let Some(address) = addresses.iter().find(|address| !is_private(**address))
+            && is_loopback(&stranger.host)
+        {
+            let (source, host) = (stranger.source(), &stranger.host);
+            conflict.add(format!("The {source} is for {host}, but the address {address} is a public one."));
+        }
     }
     let is_behind_prefixes = first.named.service != Service::Dax;
     for Listed { region } in listed.iter().filter(|_| is_behind_prefixes) {
@@ -231,23 +242,19 @@ fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
 /// Nothing but the address says DynamoDB.
 fn by_prefix(
     input: &EndpointInput<'_>,
-    Listed { region }: Listed<'_>,
+    listed: Listed<'_>,
     strangers: &[Stranger],
     options: &EndpointOptions,
 ) -> Option<EndpointFacts> {
-    let owner = region.map_or_else(|| "DynamoDB".to_owned(), |region| format!("DynamoDB in {region}"));
+    let owner = listed.owner();
+    let region = listed.region;
     let mut conflict = Conflicts::default();
     for stranger in strangers {
         // Beside an ECH extension another name is what is to be expected.
         if stranger.may_be_outer {
             continue;
         }
-        let whose = if stranger.is_aws { "a name of another AWS service" } else { "no name of DynamoDB" };
-        conflict.add(format!(
-            "The {} {} is {whose}, but the address belongs to {owner}.",
-            stranger.source(),
-            stranger.host
-        ));
+        conflict.add(stranger.at_address_of(&owner));
     }
     // A certificate in clear means that ECH was not taken up, too.
     if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent {
@@ -278,9 +285,24 @@ struct Stranger {
     is_aws: bool,
     /// An ECH extension may have been in what was cut of the hello: it outranks what DNS said, but contradicts nothing.
     may_be_outer: bool,
+    /// Of a request that says itself that it is DynamoDB's, as to an emulator, whatever name that has: it contradicts no
+    /// more than an address that is not the name's.
+    is_beside_call: bool,
 }
 
 impl Stranger {
+    fn new(evidence: EndpointEvidence, host: &str) -> Self {
+        let is_aws = recognise(host).why == Why::OtherAwsService;
+        Self { evidence, host: shown(host), is_aws, may_be_outer: false, is_beside_call: false }
+    }
+
+    /// Says that the address is one of DynamoDB's.
+    fn at_address_of(&self, owner: &str) -> String {
+        let whose = if self.is_aws { "a name of another AWS service" } else { "no name of DynamoDB" };
+        let (source, host) = (self.source(), &self.host);
+        format!("The {source} {host} is {whose}, but the address belongs to {owner}.")
+    }
+
     const fn source(&self) -> &'static str {
         source(Some(self.evidence))
     }
@@ -317,20 +339,22 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
             }
             None if ech == EncryptedHello::Sent => {}
             None => spoken.strangers.push(Stranger {
-                evidence,
-                host: shown(host),
-                is_aws: recognise(host).why == Why::OtherAwsService,
                 may_be_outer: ech == EncryptedHello::NotSeen,
+                ..Stranger::new(evidence, host)
             }),
         }
     }
     let has_host_claim = spoken.claims.iter().any(|claim| claim.evidence == Some(EndpointEvidence::HttpHost));
     if let Some(http) = input.http
         && !has_host_claim
-        && let Some(claim) = api_claim(http, input.server.ip())
+        && let Some(claim) = api_claim(http, input)
     {
-        // The call itself says what it is; whatever its Host is, it is no contradiction.
         spoken.strangers.retain(|stranger| stranger.evidence != EndpointEvidence::HttpHost);
+        // An address names what it is the address of, but for one that every host has.
+        if let Some(host) = http_host.filter(|host| host.parse::<IpAddr>().is_err() || is_loopback(host)) {
+            let stranger = Stranger::new(EndpointEvidence::HttpHost, host);
+            spoken.strangers.push(Stranger { is_beside_call: true, ..stranger });
+        }
         spoken.claims.push(claim);
     }
     spoken
@@ -383,19 +407,22 @@ fn service_called(http: &HttpFacts) -> Option<Service> {
     by_target.or(by_scope)
 }
 
+/// True for the name and the addresses that every host has for itself.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// A DynamoDB call or a DAX greeting in clear, whatever name the server has.
-fn api_claim(http: &HttpFacts, server: IpAddr) -> Option<Claim> {
+fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
     if http.is_dax {
         return Some(Claim::of_service(None, Service::Dax));
     }
     let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), service_called(http)?);
-    let is_loopback = |host: &str| {
-        host == "localhost"
-            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-    };
     let is_local = match &http.host {
-        Some(host) => is_loopback(host),
-        None => server.to_canonical().is_loopback(),
+        // On its way through containers and port forwarding the request keeps the name.
+        Some(host) => is_loopback(host) && input.addresses().iter().all(|address| is_private(*address)),
+        // What is missing may have been another name: through a proxy on the same host, too.
+        None => !http.is_truncated && input.server.ip().to_canonical().is_loopback(),
     };
     if is_local {
         claim.named.kind = Some(EndpointKind::Local);

@@ -3,6 +3,7 @@
 mod aliases;
 mod certificates;
 mod outer_name;
+mod plaintext;
 mod several_names;
 mod translated;
 

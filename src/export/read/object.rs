@@ -12,9 +12,9 @@ use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion
 use crate::model::{
     AWS_SUFFIXES, Access, AlertFrom, CertificateFacts, ClientHello, Completeness, Confidence, Date,
     Downgrade, EndpointEvidence, EndpointFacts, EndpointKind, Entry, ForwardSecrecy, HostFacts, HttpFacts,
-    KeyExchangeFacts, Layer, Layers, MAX_LAYERS, Origin, Outcome, PathEvidence, PathFacts, PolicyFacts,
-    ProxyFacts, ProxyKind, Record, Resumption, ServerHello, Service, Severity, Sighting, Signature,
-    SigningCredential, TlsFacts, Verdict, Violation,
+    KeyExchangeFacts, Layer, Layers, MAX_LAYERS, Offered, Origin, Outcome, PathEvidence, PathFacts,
+    PolicyFacts, ProxyFacts, ProxyKind, Record, Resumption, ServerHello, Service, Severity, Sighting,
+    Signature, SigningCredential, TlsFacts, Verdict, Violation,
 };
 use crate::policy::recorded_excuse;
 
@@ -240,12 +240,6 @@ fn translated(map: &Map<String, Value>) -> Option<(SocketAddr, SocketAddr)> {
     Some((end("client")?, end("server")?))
 }
 
-/// A suite of TLS or a kind of SSL 2.
-enum Offered {
-    Suite(CipherSuite),
-    Kind(Ssl2CipherKind),
-}
-
 fn offered(text: &str) -> Option<Offered> {
     words::suite(text).map(Offered::Suite).or_else(|| words::ssl2_kind(text).map(Offered::Kind))
 }
@@ -361,10 +355,7 @@ fn client_hello(object: &mut Object, may_be_cut: bool) -> Read<Option<ClientHell
         ..ClientHello::default()
     };
     for offered in object.list(Key::SupportedCiphers, offered)? {
-        match offered {
-            Offered::Suite(suite) => hello.cipher_suites.push(suite),
-            Offered::Kind(kind) => hello.ssl2_cipher_kinds.push(kind),
-        }
+        hello.offer(offered);
     }
     let is_seen = max.is_some()
         || min.is_some()

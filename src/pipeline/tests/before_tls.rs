@@ -30,7 +30,10 @@ fn sees_requests_in_clear_behind_proxies() {
             assert!(!http.is_truncated);
         }
     }
-    // CONNECT itself is no request of the API.
+    // CONNECT itself is no request of the API, behind empty lines neither.
+    let connect = b"\r\n\r\nCONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n";
+    let found = Wire::opened(PROXY).client(connect).server(OK).client(&client_hello()).record();
+    assert!(found.http.is_none() && found.tls.is_some());
     let found =
         Wire::opened(PROXY).client(b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n").record();
     assert!(found.http.is_none());
@@ -95,6 +98,7 @@ fn finds_the_same_byte_by_byte() {
     let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\nX: y\r\n\r\n";
     let v1 = b"PROXY TCP4 192.0.2.1 52.94.5.1 56324 443\r\n";
     let request = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\r\n";
+    let spaced = b"POST  /\tHTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\r\n";
     let other = b"GET /alive HTTP/1.1\r\nHost: other.example\r\n\r\n";
     let hello = client_hello();
     for said in [
@@ -102,6 +106,7 @@ fn finds_the_same_byte_by_byte() {
         &[b"\r\n\r\n", request, b"\r\n", request],
         &[&request[..request.len() - 2]],
         &[v1, request],
+        &[spaced, request],
         &[v1, connect, request, &request[..40]],
         &[connect, connect, &hello],
         &[connect, b"\x01\x02\xff", &hello],
@@ -375,6 +380,27 @@ fn flows_with_requests_beyond_the_limits_are_left_out_for_that_reason() {
         let evictions: Vec<_> = accounts.evictions.into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!((evictions, accounts.other_services), (vec![(reason, 1)], 1));
     }
+}
+
+/// A load balancer has many of them, to whatever address.
+#[test]
+fn a_look_whether_the_server_is_there_is_no_flow_to_it() {
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00";
+    let announced = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x01\x34\x5e\x05\x0a\xdc\x04\x01\xbb";
+    for (header, is_reported) in [(&local[..], false), (b"PROXY UNKNOWN\r\n", false), (announced, true)] {
+        for server in [DYNAMODB, PROXY] {
+            let wire = Wire::opened(server).client(header).flag(0, RST);
+            let (records, accounts) = wire.run(Arc::default(), usize::MAX, true);
+            assert_eq!(records.len(), usize::from(is_reported), "{header:?} {server:?}");
+            assert_eq!(accounts.evictions.contains_key("not_tls"), !is_reported);
+        }
+    }
+    // What follows it is looked at, and an answer to it is not nothing; TLS runs inside of it.
+    let wire = || Wire::opened(DYNAMODB).client(local);
+    assert!(wire().client(b"\x01\x02").record().proxy.is_some());
+    assert!(wire().server(b"\x01\x02").record().proxy.is_some());
+    let found = wire().client(&client_hello()).server(&server_hello(3)).record();
+    assert!(found.proxy.is_some() && found.tls.is_some());
 }
 
 /// Clients sign their connection again every few minutes.

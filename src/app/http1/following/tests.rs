@@ -330,6 +330,38 @@ fn a_name_that_looks_like_dynamodbs_gives_way_to_one_of_them() {
 }
 
 #[test]
+fn a_body_that_waits_for_the_servers_word_need_not_come() {
+    let asks = |body: &str| {
+        let head = format!("POST / HTTP/1.1\r\nHost: {HOST}\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\n");
+        format!("{head}Authorization: AWS4-HMAC-SHA256 Credential=ASIAX/{SCOPE}\r\nExpect: 100-Continue\r\n{body}\r\n\r\n")
+            .into_bytes()
+    };
+    let other = b"GET / HTTP/1.1\r\nHost: other.example\r\n\r\n".to_vec();
+    for asking in [asks("Content-Length: 2000"), asks("Transfer-Encoding: chunked")] {
+        for before in [vec![], other.clone()] {
+            // It was refused, and goes on.
+            let mut following = follow(&[before.clone(), asking.clone()].concat(), 1_000);
+            following.push(b"", &whose);
+            following.push(&request(None, "Scan"), &whose);
+            let facts = following.finish(&whose);
+            assert_eq!((facts.later.unsigned, facts.later.is_incomplete), (later(HOST, Some("Scan")), false));
+            // Too little of it to tell.
+            let mut following = follow(&[before.clone(), asking.clone()].concat(), 1_000);
+            following.push(b"POS", &whose);
+            assert!(following.finish(&whose).later.is_incomplete);
+        }
+    }
+    // It comes, and what is in it is no request, wherever it begins with a segment.
+    for (with_head, then) in [(&b""[..], &b"{}"[..]), (b"{", b"}"), (b"{}", b"")] {
+        let mut following = follow(&[&other[..], &asks("Content-Length: 2000"), with_head].concat(), 1_000);
+        following.push(then, &whose);
+        following.push(&request(None, "Scan"), &whose);
+        let facts = following.finish(&whose);
+        assert_eq!((facts.later.unsigned, facts.later.is_incomplete), (None, false));
+    }
+}
+
+#[test]
 fn tells_where_a_limit_was_met() {
     let few = || request(TEMPORARY, "GetItem");
     let long = [b"GET / HTTP/1.1\r\nX: ".to_vec(), vec![b'x'; MAX_HEAD_BYTES]].concat();

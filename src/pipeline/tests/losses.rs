@@ -1,0 +1,154 @@
+//! What the client said in clear, with bytes missing: what is left says nothing that the whole does not.
+
+use super::*;
+use crate::model::Signature;
+
+const SOCKS: &[u8] = b"\x05\x01\x00\x05\x01\x00\x03\x12proxy.corp.example\x0c\x38";
+const CONNECT: &[u8] = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\nX: y\r\n\r\n";
+const TARGET: &str = "dynamodb.eu-west-1.amazonaws.com:443";
+
+/// So many packets without bytes that what is missing is not waited for any longer, or none.
+fn waited(mut wire: Wire, waits: bool) -> Wire {
+    for _ in 0..if waits { 1_100 } else { 0 } {
+        wire.send(0, ACK, b"");
+    }
+    wire
+}
+
+fn rules(found: &Record) -> Vec<&str> {
+    found.policy.iter().flat_map(|facts| &facts.violations).map(|violation| violation.rule).collect()
+}
+
+/// TLS behind what is in `wire`.
+fn with_tls(wire: Wire, waits: bool) -> Record {
+    let wire = waited(wire.server(b"HTTP/1.1 200 OK\r\n\r\n"), waits);
+    wire.client(&client_hello()).server(&server_hello(1)).record()
+}
+
+#[test]
+fn puts_nothing_together_across_missing_bytes() {
+    for (from, length) in (0..CONNECT.len()).flat_map(|from| [(from, 1), (from, 9), (from, 50)]) {
+        let (before, rest) = CONNECT.split_at(from);
+        let (lost, after) = rest.split_at(length.min(rest.len()));
+        for waits in [false, true] {
+            let wire = Wire::opened(PROXY);
+            let wire = if before.is_empty() { wire } else { wire.client(before) };
+            let wire = wire.lost(lost);
+            let wire = if after.is_empty() { wire } else { wire.client(after) };
+            let found = with_tls(wire, waits);
+            assert_eq!(found.proxy, None, "{from} {length} {waits}");
+            assert!(!rules(&found).contains(&"endpoint_conflict"), "{from} {length} {waits}");
+            assert!(!found.is_from_beginning);
+        }
+    }
+}
+
+#[test]
+fn takes_no_password_for_a_target() {
+    // Two proxies, one behind the other, and what was said to the first is lost but for its beginning.
+    let password = |wire: Wire| wire.client(b"secretpw").client(b"\x05\x01\x00\x01\x0a\x01\x01\x01\x01\xbb");
+    let greeting = |wire: Wire| wire.client(b"\x05\x01\x00\x05\x01\x00\x03\x08");
+    let lost = b"db.local\x04\x38\x05\x01\x02\x01\x09proxyuser\x08";
+    for waits in [false, true] {
+        assert_eq!(with_tls(password(greeting(Wire::opened(PROXY)).lost(lost)), waits).proxy, None);
+        // A password may be anything: the words to a proxy, too.
+        let like_socks = |wire: Wire| wire.client(b"\x05\x01\x00\x05\x01\x00\x01\x0a\x01\x01\x01\x01\xbb");
+        let found = with_tls(waited(like_socks(greeting(Wire::opened(PROXY)).lost(lost)), waits), waits);
+        assert_eq!(found.proxy, None);
+    }
+}
+
+#[test]
+fn what_was_asked_of_a_proxy_in_front_of_missing_bytes_is_not_what_tls_runs_to() {
+    for waits in [false, true] {
+        let found = with_tls(Wire::opened(PROXY).client(SOCKS).client(CONNECT), waits);
+        assert_eq!(found.proxy.as_ref().and_then(|proxy| proxy.target.as_deref()), Some(TARGET));
+        let found = with_tls(Wire::opened(PROXY).client(SOCKS).lost(CONNECT), waits);
+        assert_eq!(found.proxy, None, "{waits}");
+        assert!(!rules(&found).contains(&"endpoint_conflict"), "{:?}", rules(&found));
+        // Nor is it known what kind of proxy that was.
+        let found = with_tls(Wire::opened(PROXY).lost(CONNECT).client(b"PROXY UNKNOWN\r\n"), waits);
+        assert_eq!(found.proxy, None, "{waits}");
+        // What is seen whole behind them is.
+        let found = with_tls(Wire::opened(PROXY).lost(SOCKS).client(CONNECT), waits);
+        assert_eq!(found.proxy.and_then(|proxy| proxy.target).as_deref(), Some(TARGET), "{waits}");
+    }
+}
+
+/// A request with a method.
+fn request(method: &str, operation: &str, is_signed: bool) -> Vec<u8> {
+    let signature = "Authorization: AWS4-HMAC-SHA256 Credential=ASIAX/20260102/eu-west-1/dynamodb/aws4_request, \
+        SignedHeaders=host, Signature=00\r\n";
+    format!(
+        "{method} / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n{operation}{}\r\n",
+        if is_signed { signature } else { "" }
+    )
+    .into_bytes()
+}
+
+#[test]
+fn remembers_that_bytes_are_missing_in_front_of_the_first_request() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let unsigned = request("POST", "X-Amz-Target: DynamoDB_20120810.Query\r\n", false);
+    let ok = b"HTTP/1.1 200 OK\r\n\r\n";
+    let judge = |wire: Wire, waits: bool| {
+        let found = waited(wire.server(ok), waits).server(ok).record();
+        let not_assessed = found.policy.as_ref().unwrap().not_assessed.contains(&"unsigned_request");
+        (found.completeness, not_assessed, found.http.unwrap().method)
+    };
+    let method = Some("POST".to_owned());
+    for waits in [false, true] {
+        // A whole one, and the beginning of one, with and without another in front.
+        let wire = Wire::opened(DYNAMODB).lost(&unsigned).client(&signed);
+        assert_eq!(judge(wire, waits), (Completeness::Truncated, true, method.clone()));
+        let wire = Wire::opened(DYNAMODB).lost(&signed[..2]).client(&signed[2..]);
+        assert_eq!(judge(wire, waits), (Completeness::Truncated, true, None));
+        let other = b"GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n";
+        let wire = Wire::opened(DYNAMODB).client(other).lost(&signed[..2]).client(&signed[2..]);
+        assert_eq!(judge(wire, waits), (Completeness::Truncated, true, None));
+        // Nothing is missing; what the server said is another matter.
+        let wire = Wire::opened(DYNAMODB).client(&signed);
+        assert_eq!(judge(wire, waits), (Completeness::Full, false, method.clone()));
+    }
+    let mut wire = Wire::opened(DYNAMODB).server(b"welcome").server(b"welcome").client(&signed);
+    wire.packets.remove(3);
+    assert_eq!(judge(wire, true), (Completeness::Full, false, method));
+}
+
+/// As where one mirror shows both sides of a firewall that gives connections other sequence numbers.
+#[test]
+fn a_connection_that_another_took_the_place_of_may_have_said_more() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let again = |wire: Wire| {
+        let mut next = Wire { sequence: [77_000_000, 99_000_000], ..wire };
+        next.send(0, SYN, b"");
+        next.send(1, SYN | ACK, b"");
+        next.client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n")
+    };
+    let first = || Wire::opened(DYNAMODB).client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n");
+    for (wire, is_open) in [(first(), true), (first().flag(0, FIN).flag(1, FIN), false)] {
+        let found = again(wire).records_cut(usize::MAX, false);
+        let open: Vec<bool> = found
+            .iter()
+            .map(|record| record.policy.as_ref().unwrap().not_assessed.contains(&"unsigned_request"))
+            .collect();
+        assert_eq!(open, [is_open, false]);
+    }
+}
+
+/// What a browser asks beforehand is not signed, and is known by its method.
+#[test]
+fn calls_no_request_unsigned_of_which_the_method_is_cut() {
+    let preflight = request("OPTIONS", "", false);
+    let first = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    for cut in [1, 3] {
+        let (lost, rest) = preflight.split_at(cut);
+        let alone = Wire::opened(DYNAMODB).lost(lost).client(rest).record();
+        let behind = Wire::opened(DYNAMODB).client(&first).lost(lost).client(rest).record();
+        for found in [alone, behind] {
+            assert!(!rules(&found).contains(&"unsigned_request"), "{cut}");
+            assert!(found.policy.unwrap().not_assessed.contains(&"unsigned_request"), "{cut}");
+            assert_ne!(found.http.unwrap().signature, Some(Signature::None));
+        }
+    }
+}
