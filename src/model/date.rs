@@ -48,6 +48,13 @@ impl Date {
             .filter(|date| *date <= Self::MAX)
     }
 
+    /// The same moment where this is what clocks say that go ahead of UTC by so many minutes; none beyond the calendar.
+    #[must_use]
+    pub fn from_zone(self, minutes_ahead: i16) -> Option<Self> {
+        let first = Self::from_civil(0, [1, 1, 0, 0, 0])?;
+        Some(Self(self.0 - i64::from(minutes_ahead) * 60)).filter(|date| (first..=Self::MAX).contains(date))
+    }
+
     /// Seconds since the Unix epoch; of dates before it below zero.
     #[must_use]
     pub const fn as_seconds(self) -> i64 {

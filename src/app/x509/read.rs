@@ -233,14 +233,15 @@ fn bit_length(number: &[u8]) -> Option<u32> {
     Some(bits - digits.first()?.leading_zeros())
 }
 
-/// UTCTime or GeneralizedTime [RFC 5280 section 4.1.2.5], which end in Z: other times are none. A little leniently:
-/// seconds may be missing, and a fraction is not looked at.
+/// UTCTime or GeneralizedTime [RFC 5280 section 4.1.2.5]. A little leniently: seconds may be missing, a fraction is not
+/// looked at, and what should end in Z may name another zone [X.680 sections 46 and 47]; without one no moment is meant.
 fn time(any: &Any<'_>) -> Result<Date, CertificateError> {
     read_time(any).ok_or(CertificateError::Validity)
 }
 
 fn read_time(any: &Any<'_>) -> Option<Date> {
-    let text = any.data.strip_suffix(b"Z")?;
+    let zone_at = any.data.iter().position(|byte| matches!(byte, b'Z' | b'+' | b'-'))?;
+    let (text, zone) = any.data.split_at_checked(zone_at)?;
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, fraction) = text.split_at_checked(count)?;
     let year_digits = match (any.tag(), count) {
@@ -261,7 +262,23 @@ fn read_time(any: &Any<'_>) -> Option<Date> {
     };
     let mut pairs = rest.chunks(2).map(decimal);
     let of_year = [(); 5].map(|()| pairs.next().and_then(|number| u8::try_from(number).ok()).unwrap_or(0));
-    Date::from_civil(year, of_year)
+    Date::from_civil(year, of_year)?.from_zone(minutes_ahead(zone)?)
+}
+
+/// `Z`, or by how much a zone is ahead of UTC: `+hh` or `+hhmm`, in minutes.
+fn minutes_ahead(zone: &[u8]) -> Option<i16> {
+    let (sign, digits) = zone.split_first()?;
+    if *sign == b'Z' {
+        return digits.is_empty().then_some(0);
+    }
+    if !matches!(digits.len(), 2 | 4) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut pairs = digits.chunks(2).map(decimal);
+    let (hours, minutes) = (pairs.next()?, pairs.next().unwrap_or(0));
+    // The earliest zone is 14 hours ahead.
+    let ahead = i16::try_from(hours * 60 + minutes).ok().filter(|_| hours <= 14 && minutes < 60)?;
+    Some(if *sign == b'+' { ahead } else { -ahead })
 }
 
 /// Up to four digits.
@@ -291,6 +308,9 @@ mod tests {
             (0x18, "20000229000000.5Z", "2000-02-29T00:00:00Z"),
             (0x18, "00000101000000Z", "0000-01-01T00:00:00Z"),
             (0x18, "26000101000000Z", "2600-01-01T00:00:00Z"),
+            (0x17, "3601010000+01", "2035-12-31T23:00:00Z"),
+            (0x17, "261230235959-0530", "2026-12-31T05:29:59Z"),
+            (0x18, "20260115120000.25+0500", "2026-01-15T07:00:00Z"),
             (0x18, "99991231235959Z", "9999-12-31T23:59:59Z"),
         ] {
             assert_eq!(read(tag, text).as_deref(), Ok(date), "{text}");
@@ -307,9 +327,13 @@ mod tests {
             (0x18, "100000101000000Z"),
             (0x18, "20000229000000.Z"),
             (0x18, "20000229000000.5.5Z"),
-            // Another zone, or nobody knows which.
-            (0x17, "3601010000+01"),
-            (0x17, "261230235959+0000"),
+            (0x17, "3601010000+1"),
+            (0x17, "3601010000+9900"),
+            (0x17, "3601010000+0060"),
+            (0x17, "3601010000+01Z"),
+            (0x17, "3601010000Z+01"),
+            (0x18, "99991231235959-0100"),
+            // Nobody knows in which zone.
             (0x17, "261230235959"),
             (0x18, "20261230235959"),
             (0x04, "261230235959Z"),
