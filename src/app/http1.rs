@@ -191,6 +191,11 @@ impl<'a> RequestLine<'a> {
     /// A whole line as servers take it, too: with any token for a method, and any number of spaces and tabs between the
     /// words [RFC 9110 section 9.1, RFC 9112 section 3]. No protocol but HTTP has its name at the end.
     fn lenient(line: &'a [u8]) -> Option<Self> {
+        // Nearly no line of another protocol has to be taken apart.
+        let end = line.trim_ascii_end();
+        if !matches!(end.last_chunk(), Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'])) {
+            return None;
+        }
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
         let (Some(method), Some(target), Some(version), None) =
             (words.next(), words.next(), words.next(), words.next())
