@@ -19,7 +19,7 @@ use std::net::Ipv6Addr;
 
 use memchr::{memchr, memchr_iter};
 
-pub use answer::{AnswerHead, looks_like_answer};
+pub use answer::{AnswerHeads, looks_like_answer};
 pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS, is_connect};
 pub use unfinished::Unfinished;
 
@@ -123,7 +123,7 @@ pub fn fuzz_http(bytes: &[u8]) {
             drop(following.finish(&whose));
         }
     }
-    let _ = AnswerHead::default().read_on(bytes);
+    let _ = AnswerHeads::default().read_on(bytes);
     let _ = super::proxy::client(bytes, super::proxy::Start::Loss);
     let _ = super::proxy::client(bytes, super::proxy::Start::Connection);
     let _ = super::dax::is_cleartext_greeting(bytes);

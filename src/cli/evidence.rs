@@ -10,7 +10,7 @@ use super::args::VERSION;
 use crate::capture::Input;
 use crate::config::Resolved;
 use crate::export::Redactor;
-use crate::export::report::{InputFact, Origin, Report, ReportOptions};
+use crate::export::report::{Content, InputFact, Origin, Report, ReportOptions};
 use crate::policy::profile;
 
 /// Bytes hashed at once.
@@ -57,7 +57,7 @@ pub fn tell_inputs<W: io::Write>(report: &mut Report<W>, inputs: &[Input], redac
                 fact.name = redactor.name(&fact.name).into_owned();
                 fact
             }
-            Input::StandardInput => InputFact { name: "standard input".to_owned(), content: None },
+            Input::StandardInput => InputFact { name: "standard input".to_owned(), content: Content::Stream },
         })
         .collect();
     report.redact(redactor);
@@ -66,12 +66,12 @@ pub fn tell_inputs<W: io::Write>(report: &mut Report<W>, inputs: &[Input], redac
 
 /// A file with its size and hash; without them where it cannot be read (again).
 pub fn fact(path: &Path) -> InputFact {
-    InputFact { name: path.display().to_string(), content: hash(path).ok() }
+    InputFact { name: path.display().to_string(), content: content(path).unwrap_or(Content::Unread) }
 }
 
-fn hash(path: &Path) -> io::Result<(u64, String)> {
+fn content(path: &Path) -> io::Result<Content> {
     if !path.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Ok(Content::Stream);
     }
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
@@ -85,7 +85,7 @@ fn hash(path: &Path) -> io::Result<(u64, String)> {
         bytes += count as u64;
         digest.update(chunk.get(..count).unwrap_or_default());
     }
-    Ok((bytes, hexadecimal(&digest.finalize())))
+    Ok(Content::Stored(bytes, hexadecimal(&digest.finalize())))
 }
 
 /// The digest of everything read through it.
@@ -108,8 +108,8 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, "abc").unwrap();
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(fact(&path).content, Some((3, expected.to_owned())));
-        assert_eq!(fact(folder.path()).content, None);
-        assert_eq!(fact(&folder.path().join("missing")).content, None);
+        assert_eq!(fact(&path).content, Content::Stored(3, expected.to_owned()));
+        assert_eq!(fact(folder.path()).content, Content::Stream);
+        assert_eq!(fact(&folder.path().join("missing")).content, Content::Unread);
     }
 }

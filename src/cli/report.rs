@@ -16,7 +16,7 @@ use super::{Failure, Finished, evidence};
 use crate::capture;
 use crate::config::CommandLine;
 use crate::export::read::{Reader, judge_anew};
-use crate::export::report::{InputFact, Origin, ReadingCounts, Report};
+use crate::export::report::{Content, InputFact, Origin, ReadingCounts, Report};
 use crate::export::{Csv, Jsonl, Parquet, Redactor, ReportOptions, Sink};
 use crate::model::{Record, Severity};
 use crate::telemetry::Accounts;
@@ -70,14 +70,14 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let mut accounts = Accountholders::default();
     for Given { path, is_named } in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let mut fact = if is_standard_input(path) {
-            InputFact { name: "standard input".to_owned(), content: None }
+            InputFact { name: "standard input".to_owned(), content: Content::Stream }
         } else {
             evidence::fact(path)
         };
         let name = redactor.name(&fact.name).into_owned();
         fact.name = name;
         let is_same = |other: &&InputFact| {
-            fact.content.as_ref().is_some_and(|(bytes, _)| *bytes > 0) && other.content == fact.content
+            matches!(fact.content, Content::Stored(1.., _)) && other.content == fact.content
         };
         if let Some(same) = inputs.iter().find(is_same) {
             note(&format!("{}: has the same content as {}, and is counted once", path.display(), same.name));
@@ -255,7 +255,7 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<Given>> {
             .take(MAX_FILES)
             .filter_map(Result::ok)
             .map(|entry| entry.path())
-            .filter(|path| path.is_file() && is_named_as_records(path))
+            .filter(|path| is_named_as_records(path) && may_be_file(path))
             .collect();
         found.sort();
         anyhow::ensure!(!found.is_empty(), "{}: no file of this folder is named *.jsonl", path.display());
@@ -263,6 +263,12 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<Given>> {
     }
     anyhow::ensure!(files.len() <= MAX_FILES, "more than {MAX_FILES} files are too many for one report");
     Ok(files)
+}
+
+/// False for folders, pipes and the like. What cannot be looked at is evidence that is missing, and is told of when it is
+/// opened.
+fn may_be_file(path: &Path) -> bool {
+    path.metadata().map_or(true, |found| found.is_file())
 }
 
 /// `flows.jsonl`, rotated as `flows.jsonl.1`, and either of them compressed: not what is still being written

@@ -48,8 +48,8 @@ pub(super) struct Said {
     proxies: proxy::Preambles,
     /// Behind that, a request head that is not whole.
     head: Head,
-    /// The head of a response that it began with.
-    answer: http1::AnswerHead,
+    /// The heads of responses that it began with.
+    answer: http1::AnswerHeads,
     /// Responses that were dropped in front.
     answers: u8,
 }
@@ -194,13 +194,10 @@ impl Said {
         !self.is_end_alone && self.answer.read_on(&self.bytes)
     }
 
-    /// Forgets what was said where another response begins with what comes `next`.
+    /// Forgets what was said where another response begins with what comes `next`: how long the one before is cannot be
+    /// known without its request [RFC 9112 section 6.3].
     pub fn note_next_answer(&mut self, next: &[u8]) {
-        if !self.is_empty()
-            && self.answers < MAX_ANSWERS
-            && http1::looks_like_answer(next)
-            && !self.answer.is_open(self.beginning())
-        {
+        if !self.is_empty() && self.answers < MAX_ANSWERS && http1::looks_like_answer(next) {
             *self = Self { answers: self.answers + 1, ..Self::default() };
         }
     }
@@ -252,7 +249,7 @@ impl Said {
         self.is_end_alone = true;
         self.proxies = proxy::Preambles::default();
         self.head = Head::default();
-        self.answer = http1::AnswerHead::default();
+        self.answer = http1::AnswerHeads::default();
         self.dropped += at;
         self.bytes = self.bytes.get(at..).unwrap_or_default().to_vec();
         self.mark_searched();

@@ -236,6 +236,26 @@ fn a_file_that_is_cut_keeps_nothing_from_the_report() {
     assert_eq!((ran.code, ran.stdout.len()), (Some(1), 0), "{}", ran.stderr);
 }
 
+/// Evidence that is missing is no stream, and not nothing.
+#[cfg(unix)]
+#[test]
+fn a_file_of_a_folder_that_is_gone_is_told() {
+    let folder = folder();
+    let whole = run(&["analyze", "--format", "jsonl", "tls10-rsa.pcap"]).stdout;
+    fs::write(folder.path().join("a.jsonl"), &whole).unwrap();
+    fs::create_dir(folder.path().join("b.jsonl")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("c.jsonl")).unwrap();
+    let ran = run(&["report", folder.path().to_str().unwrap()]);
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(ran.stderr.contains("c.jsonl: cannot be read: "), "{}", ran.stderr);
+    let html = ran.text();
+    assert!(
+        html.contains("it could not be read") && html.contains("1 file could not be read to the end"),
+        "{html}"
+    );
+    assert!(!html.contains("a stream: it can be read only once") && !html.contains("b.jsonl"), "{html}");
+}
+
 #[test]
 fn the_same_records_count_once() {
     let folder = folder();

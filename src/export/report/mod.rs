@@ -51,8 +51,29 @@ pub struct ReportOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFact {
     pub name: String,
-    /// Size and SHA-256 (hexadecimal) as stored; `None` for a stream, which can be read only once.
-    pub content: Option<(u64, String)>,
+    pub content: Content,
+}
+
+/// What is known of the bytes of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Size and SHA-256 (hexadecimal) as stored.
+    Stored(u64, String),
+    /// A stream can be read only once.
+    Stream,
+    /// It cannot be read (again).
+    Unread,
+}
+
+impl Content {
+    /// SHA-256 (hexadecimal), where it could be had.
+    #[must_use]
+    pub fn hash(&self) -> Option<&str> {
+        match self {
+            Self::Stored(_, hash) => Some(hash),
+            Self::Stream | Self::Unread => None,
+        }
+    }
 }
 
 /// Where the records came from.

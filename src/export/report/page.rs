@@ -12,7 +12,7 @@ use super::sentences::{self, addresses};
 use super::shares::{Counts, Judgement, Shares};
 use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time, version_words};
-use super::{InputFact, Origin, ReportOptions};
+use super::{Content, InputFact, Origin, ReportOptions};
 use crate::export::plain::plain;
 use crate::model::Severity;
 use crate::policy::{self, Rule};
@@ -629,8 +629,11 @@ fn sha256(bytes: &[u8]) -> String {
 
 fn file(file: &InputFact) -> FileView {
     let (bytes, hash) = match &file.content {
-        Some((bytes, hash)) => (thousands(*bytes), hash.clone()),
-        None => ("–".to_owned(), "a stream: it can be read only once, so it has no hash here".to_owned()),
+        Content::Stored(bytes, hash) => (thousands(*bytes), hash.clone()),
+        Content::Stream => {
+            ("–".to_owned(), "a stream: it can be read only once, so it has no hash here".to_owned())
+        }
+        Content::Unread => ("–".to_owned(), "it could not be read".to_owned()),
     };
     FileView { name: shown(&file.name).into_owned(), bytes, hash }
 }
@@ -639,7 +642,7 @@ fn file(file: &InputFact) -> FileView {
 fn files_hash(files: &[InputFact]) -> String {
     let mut digest = Sha256::new();
     for file in files {
-        let hash = file.content.as_ref().map_or("-", |(_, hash)| hash);
+        let hash = file.content.hash().unwrap_or("-");
         digest.update(format!("{hash}  {}\n", file.name));
     }
     digest.finalize().iter().fold(String::new(), |mut text, byte| {

@@ -23,7 +23,7 @@ fn report(records: &[Record]) -> String {
     for record in records {
         report.record(record).unwrap();
     }
-    let content = Some((7, "ab".repeat(32)));
+    let content = Content::Stored(7, "ab".repeat(32));
     report.inputs(Origin::Captures, vec![InputFact { name: "site.pcapng".into(), content }]);
     report.finish(&Accounts::default()).unwrap();
     String::from_utf8(report.into_inner()).unwrap()

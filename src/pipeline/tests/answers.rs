@@ -29,6 +29,11 @@ fn an_answer_in_clear_breaks_the_rule_whatever_was_asked() {
         ("joined", plain(Wire::joined(HTTP))),
         ("joined in another one", Wire::joined(HTTP).server(&[b'7'; 900]).server(ANSWER)),
         ("behind an interim one", Wire::opened(HTTP).server(interim).server(ANSWER)),
+        ("in one segment with that", Wire::opened(HTTP).server(&[interim, ANSWER].concat())),
+        (
+            "behind one without its body",
+            Wire::opened(HTTP).server(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n").server(ANSWER),
+        ),
         ("in pieces", ANSWER.chunks(7).fold(Wire::opened(HTTP), Wire::server)),
         (
             "with more behind",
