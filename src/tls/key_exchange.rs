@@ -96,7 +96,11 @@ fn curve(mut reader: Reader<'_>, is_whole: bool) -> Option<KeyExchangeFacts> {
         NAMED_CURVE => KeyExchangeFacts::Curve(NamedGroup(reader.u16()?)),
         EXPLICIT_PRIME => {
             let prime = reader.vector8()?;
-            KeyExchangeFacts::ExplicitCurve { bits: bit_length(prime, prime.len()) }
+            let bits = bit_length(prime, prime.len());
+            if bits == 0 {
+                return None;
+            }
+            KeyExchangeFacts::ExplicitCurve { bits }
         }
         EXPLICIT_CHAR2 => {
             let bits = u32::from(reader.u16()?);
@@ -359,8 +363,8 @@ mod tests {
                 assert!(read.is_none_or(|read| read == expected), "{read:?} {length}");
             }
         }
-        // Curves of no basis that is known; no point at all.
-        for body in [&numbers(&[2, 0, 233, 3, 1, 74])[..], &[3, 0, 29, 0]] {
+        // Curves of no basis that is known, and over no field; no point at all.
+        for body in [&[1, 0][..], &numbers(&[2, 0, 233, 3, 1, 74]), &[3, 0, 29, 0]] {
             assert_eq!(read(body, Some(KeyExchange::Ecdhe), true), None);
         }
     }
