@@ -17,7 +17,7 @@ use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
 use self::partition::partition_of_region;
-use super::{EndpointOptions, Listed};
+use super::{EndpointOptions, HostRule, Listed};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
@@ -117,9 +117,12 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let spoken = spoken(input, options);
     let (mut claims, mut strangers) = (spoken.claims, spoken.strangers);
     if input.is_sni_alias && !input.is_proxied() {
-        // The answer explains the name.
-        strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni);
+        // The answer explains the name, but for one of another service of AWS: what that leads to is not the client's to say.
+        strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni || stranger.is_aws);
     }
+    // Many hosts have their name in one certificate: that the operator calls one of them DynamoDB says nothing of a client
+    // that names another.
+    let names_another = claims.is_empty() && !strangers.is_empty();
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
     let is_other = strangers
         .iter()
@@ -135,7 +138,8 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             claims.push(claim);
         }
     }
-    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, options)));
+    let configured = if names_another { &[][..] } else { &options.hosts };
+    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, configured)));
 
     let addresses = input.addresses();
     let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
@@ -144,9 +148,10 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let Some(first) = strongest(&claims) else {
         return by_prefix(input, common(&listed)?, &strangers, options);
     };
-    // Where the client says a name, whether the certificate covers that is another rule's question.
+    // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
     let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
-    if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
+    let is_named_by_dns = input.sni == Sni::NotSent || input.is_sni_alias;
+    if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
         conflict.with_certificate(input.certificate, options, || first.phrase());
     }
 
@@ -431,8 +436,10 @@ fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
     Some(claim)
 }
 
-fn certificate_claim(certificate: &CertificateFacts, options: &EndpointOptions) -> Option<Claim> {
-    let found = certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, options));
+/// What a certificate says, by the grammar and by those of the configured names that count.
+fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
+    let found =
+        certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, configured));
     merge(EndpointEvidence::Certificate, found.collect())
 }
 
