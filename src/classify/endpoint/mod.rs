@@ -180,22 +180,22 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         }
     }
     let is_behind_prefixes = first.named.service != Service::Dax;
-    for Listed { region } in listed.iter().filter(|_| is_behind_prefixes) {
-        let named = facts.region.as_deref();
+    for listed in listed.iter().filter(|_| is_behind_prefixes) {
+        let region = listed.region();
+        let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
         if facts.kind == Some(EndpointKind::Interface) {
             conflict.add(format!(
                 "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones{}.",
                 region.map(|region| format!(" in {region}")).unwrap_or_default()
             ));
-        } else if let Some((named, region)) = named.zip(*region).filter(|(named, region)| named != region) {
-            conflict.add(format!(
-                "The name says region {named}, but the address belongs to DynamoDB in {region}."
-            ));
+        } else if let Some(named) = elsewhere {
+            let owner = listed.owner();
+            conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
         } else if !evidence.contains(&EndpointEvidence::Prefix) {
             evidence.push(EndpointEvidence::Prefix);
             strong += 1;
             if let Some(region) = region {
-                facts.region.get_or_insert_with(|| (*region).to_owned());
+                facts.region.get_or_insert_with(|| region.to_owned());
                 facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
             }
         }
@@ -210,7 +210,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     evidence.dedup();
     facts.evidence = evidence;
     facts.is_in_prefix = !listed.is_empty();
-    facts.prefix_region = common(&listed).and_then(|listed| listed.region).map(ToOwned::to_owned);
+    facts.prefix_region = common(&listed).and_then(Listed::region).map(ToOwned::to_owned);
     facts.partition_has_prefixes =
         facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
     let public_names = public_names(&facts);
@@ -241,7 +241,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
 /// What the list says of several addresses of one server, where it says anything of them.
 fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     let (first, rest) = listed.split_first()?;
-    Some(Listed { region: first.region.filter(|_| rest.iter().all(|other| other == first)) })
+    Some(if rest.iter().all(|other| other == first) { *first } else { Listed::ANYWHERE })
 }
 
 /// Nothing but the address says DynamoDB.
@@ -252,7 +252,7 @@ fn by_prefix(
     options: &EndpointOptions,
 ) -> Option<EndpointFacts> {
     let owner = listed.owner();
-    let region = listed.region;
+    let region = listed.region();
     let mut conflict = Conflicts::default();
     for stranger in strangers {
         // Beside an ECH extension another name is what is to be expected.

@@ -98,6 +98,10 @@ fn options() -> EndpointOptions {
 }
 
 fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
+    decide_by(case, &options())
+}
+
+fn decide_by(case: &Case<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
     let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
     let client = "10.0.0.1:50000".parse().unwrap();
     let translated: Vec<_> = case.behind.iter().map(|server| (client, server.parse().unwrap())).collect();
@@ -116,7 +120,7 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             server: case.server.parse().unwrap(),
             translated: &translated,
         },
-        &options(),
+        options,
     )
 }
 
