@@ -91,7 +91,7 @@ fn behind_a_proxy_only_the_address_it_was_asked_for_counts() {
             is_from_beginning: true,
             dns_names: &[],
             is_dns_of_other_family: false,
-            is_sni_alias: false,
+            sni_alias: SniAlias::No,
             client,
             server: PRIVATE.parse().unwrap(),
             translated: &[(client, PRIVATE.parse().unwrap()), (client, "10.1.0.2:443".parse().unwrap())],
