@@ -43,10 +43,18 @@ const HEADER_BYTES: usize = 12;
 pub struct Resolution {
     /// A host name in lower case, without the final dot.
     pub name: Arc<str>,
-    /// The name that was asked for, where that is another one, an alias of this.
-    pub asked: Option<Arc<str>>,
+    /// The names on the way that stand for it, from that of the question on: what clients then call the server.
+    pub aliases: Arc<[Alias]>,
     pub address: IpAddr,
     /// The least of the times to live on the way from the name to the address.
+    pub ttl_seconds: u32,
+}
+
+/// A name that stands for another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    pub name: Arc<str>,
+    /// The least of the times to live on the way to that other one.
     pub ttl_seconds: u32,
 }
 
@@ -155,12 +163,12 @@ struct Said<'a> {
     /// One that is known to be wanted.
     first_wanted: usize,
     question: Option<usize>,
-    aliases: Vec<Alias>,
+    steps: Vec<Step>,
     addresses: Vec<Address>,
 }
 
 /// An alias, its target, and how long that holds.
-struct Alias {
+struct Step {
     owner: usize,
     target: usize,
     ttl_seconds: u32,
@@ -172,8 +180,8 @@ struct Address {
     ttl_seconds: u32,
 }
 
-/// The wanted names that lead to one, by number and in words, and the least time to live of the aliases between.
-type Way<'a> = Vec<(usize, &'a Arc<str>, u32)>;
+/// The wanted names that lead to one, each with its own aliases and the least time to live of the steps between.
+type Way<'a> = Vec<(&'a Arc<str>, Arc<[Alias]>, u32)>;
 
 /// Gathers what the answers say; `None` where the message is malformed. A name that is wanted begins at `first_wanted`.
 fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
@@ -181,7 +189,7 @@ fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
     let first_wanted = names.number(first_wanted)?;
     let mut reader = answers.reader()?;
     let question = if answers.has_question { Some(names.number(reader.question()?)?) } else { None };
-    let mut said = Said { names, first_wanted, question, aliases: Vec::new(), addresses: Vec::new() };
+    let mut said = Said { names, first_wanted, question, steps: Vec::new(), addresses: Vec::new() };
     for _ in 0..answers.count {
         let Answer { owner, data, ttl_seconds } = reader.answer()?;
         let owner = said.names.number(owner)?;
@@ -189,7 +197,7 @@ fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
             Data::Address(address) => said.addresses.push(Address { owner, address, ttl_seconds }),
             Data::Alias { target } => {
                 let target = said.names.number(target)?;
-                said.aliases.push(Alias { owner, target, ttl_seconds });
+                said.steps.push(Step { owner, target, ttl_seconds });
             }
             Data::Binding { target, parameters } => {
                 let target = said.names.number(target)?;
@@ -198,7 +206,7 @@ fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
                 let hints = wire::hints(parameters).take(MAX_HINTS);
                 said.addresses.extend(hints.map(|address| Address { owner: target, address, ttl_seconds }));
                 if target != owner {
-                    said.aliases.push(Alias { owner, target, ttl_seconds });
+                    said.steps.push(Step { owner, target, ttl_seconds });
                 }
             }
             Data::Other => {}
@@ -209,41 +217,53 @@ fn said<'a>(answers: &Answers<'a>, first_wanted: usize) -> Option<Said<'a>> {
 
 impl Said<'_> {
     fn resolutions(&self, is_wanted: Wanted<'_>) -> Result<Resolutions, DnsError> {
-        let is_asked_for = self.asked_for();
-        let names = is_asked_for.iter().enumerate();
-        let wanted: Vec<Option<Arc<str>>> = names
+        let hosts: Vec<Option<Arc<str>>> = self
+            .asked_for()
+            .into_iter()
+            .enumerate()
             .map(|(name, is_asked_for)| {
-                let host = self.names.host(name).filter(|_| *is_asked_for)?;
-                let is_wanted = name == self.first_wanted || is_wanted(&host);
-                is_wanted.then(|| Arc::from(host.as_str()))
+                // What leads to a name that nobody asked for was not asked for either.
+                let host = if is_asked_for { self.names.host(name) } else { None };
+                host.map(|host| Arc::from(host.as_str()))
             })
             .collect();
-        let asked: Option<Arc<str>> =
-            self.question.and_then(|name| self.names.host(name)).map(|host| Arc::from(host.as_str()));
+        let is_wanted = |(name, host): (usize, &Option<Arc<str>>)| {
+            host.as_ref().filter(|host| name == self.first_wanted || is_wanted(host)).is_some()
+        };
+        let wanted: Vec<bool> = hosts.iter().enumerate().map(is_wanted).collect();
         let mut found = Resolutions::new();
         // To each name that has an address.
-        let mut ways: Vec<Option<Way<'_>>> = vec![None; wanted.len()];
+        let mut ways: Vec<Option<Way<'_>>> = vec![None; hosts.len()];
         for Address { owner, address, ttl_seconds } in &self.addresses {
-            // What leads to a name that nobody asked for was not asked for either.
-            let Some(way) = ways.get_mut(*owner).filter(|_| is_asked_for.get(*owner) == Some(&true)) else {
-                continue;
-            };
+            let Some(way) = ways.get_mut(*owner) else { continue };
             let way = way.get_or_insert_with(|| {
-                let way = self.way_to(*owner).into_iter();
-                way.filter_map(|(name, ttl_seconds)| Some((name, wanted.get(name)?.as_ref()?, ttl_seconds)))
-                    .collect()
+                let way =
+                    self.way_to(*owner).into_iter().filter(|(name, _)| wanted.get(*name) == Some(&true));
+                way.filter_map(|(name, ttl_seconds)| {
+                    Some((hosts.get(name)?.as_ref()?, self.aliases_of(name, &hosts), ttl_seconds))
+                })
+                .collect()
             });
             if found.len() + way.len() > MAX_RESOLUTIONS {
                 return Err(DnsError::TooManyAnswers);
             }
-            found.extend(way.iter().map(|(number, name, most)| Resolution {
+            found.extend(way.iter().map(|(name, aliases, most)| Resolution {
                 name: Arc::clone(name),
-                asked: asked.clone().filter(|_| self.question != Some(*number)),
+                aliases: Arc::clone(aliases),
                 address: *address,
                 ttl_seconds: *ttl_seconds.min(most),
             }));
         }
         Ok(found)
+    }
+
+    /// Those of `hosts` that stand for a name.
+    fn aliases_of(&self, name: usize, hosts: &[Option<Arc<str>>]) -> Arc<[Alias]> {
+        let way = self.way_to(name).into_iter().skip(1);
+        way.filter_map(|(name, ttl_seconds)| {
+            Some(Alias { name: Arc::clone(hosts.get(name)?.as_ref()?), ttl_seconds })
+        })
+        .collect()
     }
 
     /// By name: whether it is that of the question or one that it is an alias of, which is all that a resolver takes from
@@ -256,9 +276,7 @@ impl Said<'_> {
             if let Some(is_asked_for) = asked.get_mut(name)
                 && !std::mem::replace(is_asked_for, true)
             {
-                next.extend(
-                    self.aliases.iter().filter(|alias| alias.owner == name).map(|alias| alias.target),
-                );
+                next.extend(self.steps.iter().filter(|step| step.owner == name).map(|step| step.target));
             }
         }
         asked
@@ -269,11 +287,11 @@ impl Said<'_> {
         let mut way = ArrayVec::from_iter([(name, u32::MAX)]);
         let mut at = 0;
         while let Some(&(name, ttl_seconds)) = way.get(at) {
-            for alias in self.aliases.iter().filter(|alias| alias.target == name) {
+            for step in self.steps.iter().filter(|step| step.target == name) {
                 // A name met before would be a loop.
-                if way.iter().all(|(known, _)| *known != alias.owner) {
+                if way.iter().all(|(known, _)| *known != step.owner) {
                     // Full where the chain is longer than is followed.
-                    let _ = way.try_push((alias.owner, ttl_seconds.min(alias.ttl_seconds)));
+                    let _ = way.try_push((step.owner, ttl_seconds.min(step.ttl_seconds)));
                 }
             }
             at += 1;

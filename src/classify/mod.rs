@@ -11,6 +11,6 @@ pub mod path;
 mod prefixes;
 
 pub use endpoint::{EndpointInput, Recognition, Why, addressee, endpoint, recognise};
-pub use names::{NameCache, Told};
+pub use names::{NameCache, SniAlias, Told};
 pub use options::{EndpointOptions, HostRule, PathOptions, PathRule, Role, SiteFacts};
 pub use prefixes::{Listed, PrefixList, PrefixListError};

@@ -22,6 +22,9 @@ const MAX_BYTES: usize = 20 << 20;
 /// Names remembered for one pair; DynamoDB's own and those on the way to it.
 const MAX_NAMES_PER_PAIR: usize = 8;
 
+/// The same of names of the operator's own that stand for one: many clients behind one address may each have theirs.
+const MAX_ALIASES_PER_PAIR: usize = 16;
+
 /// A name is good for this long at least: a time to live of 0 is for the connection that was just being made
 /// [RFC 1035 section 3.2.1], and what caches have left of DynamoDB's 5 seconds is told in whole ones.
 const MIN_GOOD: Duration = Duration::from_secs(1);
@@ -38,6 +41,8 @@ pub struct NameCache {
     young: Generation,
     old: Generation,
     evictions: u64,
+    /// Until when an alias was good that was forgotten together with its pair.
+    forgotten_until: Timestamp,
     /// Addresses that were told and not yet handed on, where somebody wants them.
     learned: Option<Vec<IpAddr>>,
 }
@@ -52,10 +57,21 @@ struct Hosts {
 /// What a client had been told of a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// In alphabetical order.
+    /// In alphabetical order; where the client says an alias, those that it stands for.
     pub names: Vec<Arc<str>>,
-    /// They are what the name that the client says stands for.
-    pub is_behind_alias: bool,
+    pub sni: SniAlias,
+}
+
+/// Whether the name that a client says in clear stands for others, which matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SniAlias {
+    /// Nothing says so.
+    #[default]
+    No,
+    /// It did at another time; or what the client was told is not all remembered.
+    Possible,
+    /// DNS said so to the client.
+    Yes,
 }
 
 type Pair = (IpAddr, IpAddr);
@@ -63,16 +79,25 @@ type Pair = (IpAddr, IpAddr);
 /// What was asked for, or refreshed, in some time.
 #[derive(Default)]
 struct Generation {
-    pairs: HashMap<Pair, Vec<Known>, RandomState>,
+    pairs: HashMap<Pair, Server, RandomState>,
     /// The names, each once.
     names: HashSet<Arc<str>, RandomState>,
     bytes: usize,
 }
 
+/// What one client was told of one server.
+#[derive(Default)]
+struct Server {
+    /// Those that are no alias at most [`MAX_NAMES_PER_PAIR`], the others [`MAX_ALIASES_PER_PAIR`].
+    known: Vec<Known>,
+    /// There were more aliases than that.
+    has_forgotten: bool,
+}
+
 struct Known {
     name: Arc<str>,
-    /// The alias of it that was asked for, if it was one: what the client then calls the server.
-    asked: Option<Arc<str>>,
+    /// Where that is told of a name that stands for it: what the client then calls the server.
+    alias: Option<Arc<str>>,
     /// The load balancer's endpoint that the answer came through, where it came through one.
     tenant: Option<Tenant>,
     /// The name is good from the answer, `from`, until `until`, exclusively.
@@ -101,20 +126,20 @@ impl Hosts {
 
 impl Generation {
     /// The slot of a pair in a table that has just grown, and the allocation for its names.
-    const PAIR_BYTES: usize = 2 * size_of::<(Pair, Vec<Known>)>() + ALLOCATION_BYTES;
+    const PAIR_BYTES: usize = 2 * size_of::<(Pair, Server)>() + ALLOCATION_BYTES;
 
     /// Room for one name more of a pair, taken one at a time: nearly all have one or two.
     fn push(&mut self, pair: Pair, known: Known) {
-        let Known { name, asked, tenant, from, until } = known;
-        let (name, asked) = (self.shared(name), asked.map(|asked| self.shared(asked)));
-        let names = self.pairs.entry(pair).or_insert_with(|| {
+        let Known { name, alias, tenant, from, until } = known;
+        let (name, alias) = (self.shared(name), alias.map(|alias| self.shared(alias)));
+        let server = self.pairs.entry(pair).or_insert_with(|| {
             self.bytes += Self::PAIR_BYTES;
-            Vec::new()
+            Server::default()
         });
-        let before = names.capacity();
-        names.reserve_exact(1);
-        self.bytes += (names.capacity() - before) * size_of::<Known>();
-        names.push(Known { name, asked, tenant, from, until });
+        let before = server.known.capacity();
+        server.known.reserve_exact(1);
+        self.bytes += (server.known.capacity() - before) * size_of::<Known>();
+        server.known.push(Known { name, alias, tenant, from, until });
     }
 
     /// The name as it is known already, where it is.
@@ -128,7 +153,13 @@ impl Generation {
     }
 
     fn count(&self) -> u64 {
-        self.pairs.values().map(|names| names.len() as u64).sum()
+        self.pairs.values().map(|server| server.known.len() as u64).sum()
+    }
+
+    /// Until when all of the aliases are good.
+    fn aliases_until(&self) -> Timestamp {
+        let known = self.pairs.values().flat_map(|server| &server.known);
+        known.filter(|known| known.alias.is_some()).map(|known| known.until).max().unwrap_or_default()
     }
 }
 
@@ -175,24 +206,27 @@ impl NameCache {
     ) {
         let client = client.to_canonical();
         for resolution in resolutions {
-            let until = at.after(Duration::from_secs(u64::from(resolution.ttl_seconds)).max(MIN_GOOD));
             let address = resolution.address.to_canonical();
-            let known = || Known {
-                name: Arc::clone(&resolution.name),
-                asked: resolution.asked.clone(),
-                tenant,
-                from: at,
-                until,
-            };
-            self.insert((client, address), known());
+            let aliases = resolution.aliases.iter().map(|alias| (Some(&alias.name), alias.ttl_seconds));
+            for (alias, most_seconds) in std::iter::once((None, u32::MAX)).chain(aliases) {
+                let ttl = Duration::from_secs(resolution.ttl_seconds.min(most_seconds).into()).max(MIN_GOOD);
+                let known = || Known {
+                    name: Arc::clone(&resolution.name),
+                    alias: alias.cloned(),
+                    tenant,
+                    from: at,
+                    until: at.after(ttl),
+                };
+                self.insert((client, address), known());
+                if client.is_ipv4() != address.is_ipv4() {
+                    self.insert((any_client(client.is_ipv4()), address), known());
+                }
+            }
             if let Some(learned) = &mut self.learned
                 && learned.len() < MAX_LEARNED
                 && !learned.contains(&address)
             {
                 learned.push(address);
-            }
-            if client.is_ipv4() != address.is_ipv4() {
-                self.insert((any_client(client.is_ipv4()), address), known());
             }
         }
     }
@@ -219,40 +253,52 @@ impl NameCache {
             known.is_some_and(|known| !tenants.is_empty() && !tenants.contains(&known))
         };
         let key = (client.to_canonical(), server.to_canonical());
-        let known = || {
-            [&self.young, &self.old]
-                .into_iter()
-                .filter_map(|generation| generation.pairs.get(&key))
-                .flatten()
-                .filter(|known| known.from <= at && at < known.until && !is_other(known.tenant))
+        let servers =
+            || [&self.young, &self.old].into_iter().filter_map(|generation| generation.pairs.get(&key));
+        let ever = || servers().flat_map(|server| &server.known).filter(|known| !is_other(known.tenant));
+        let good = || ever().filter(|known| known.from <= at && at < known.until);
+        let said = match sni {
+            Sni::Name(said) => Some(said.strip_suffix('.').unwrap_or(said)),
+            Sni::NotSent | Sni::NotSeen => None,
         };
-        let is_said = |name: &str| match sni {
-            Sni::Name(said) => said.strip_suffix('.').unwrap_or(said).eq_ignore_ascii_case(name),
-            Sni::NotSent | Sni::NotSeen => false,
+        let is_said = |name: &str| said.is_some_and(|said| said.eq_ignore_ascii_case(name));
+        let is_alias = |known: &&Known| known.alias.as_deref().is_some_and(is_said);
+        let is_name = |known: &&Known| known.alias.is_none();
+        let may_be_forgotten =
+            || said.is_some() && (servers().any(|server| server.has_forgotten) || at < self.forgotten_until);
+        let sni = if good().any(|known| is_name(&known) && is_said(&known.name)) {
+            SniAlias::No
+        } else if good().any(|known| is_alias(&known)) {
+            SniAlias::Yes
+        } else if ever().any(|known| is_alias(&known)) || may_be_forgotten() {
+            SniAlias::Possible
+        } else {
+            SniAlias::No
         };
-        let is_alias = |known: &Known| known.asked.as_deref().is_some_and(is_said);
-        let is_behind_alias = known().any(is_alias) && !known().any(|known| is_said(&known.name));
-        let mut names: Vec<Arc<str>> = known()
-            .filter(|known| !is_behind_alias || is_alias(known))
-            .map(|known| Arc::clone(&known.name))
-            .collect();
+        let is_meant = |known: &&Known| if sni == SniAlias::Yes { is_alias(known) } else { is_name(known) };
+        let mut names: Vec<Arc<str>> = good().filter(is_meant).map(|known| Arc::clone(&known.name)).collect();
         names.sort_unstable();
         names.dedup();
-        Told { names, is_behind_alias }
+        Told { names, sni }
     }
 
-    /// The names that clients of the other address family had been told for the address of `server`. A host
+    /// What clients of the other address family had been told for the address of `server`. A host
     /// with both families asks over one and connects over the other, and nothing links its two addresses:
-    /// these names are a possibility where [`names`](Self::names) knows none.
+    /// this is a possibility where [`told`](Self::told) knows no names.
     #[must_use]
-    pub fn names_of_other_family(
+    pub fn told_to_other_family(
         &self,
         client: IpAddr,
         server: IpAddr,
         tenants: &[Tenant],
         at: Timestamp,
-    ) -> Vec<Arc<str>> {
-        self.names(any_client(!client.to_canonical().is_ipv4()), server, tenants, at)
+        sni: Sni<'_>,
+    ) -> Told {
+        let mut told = self.told(any_client(!client.to_canonical().is_ipv4()), server, tenants, at, sni);
+        if told.sni == SniAlias::Yes {
+            told.sni = SniAlias::Possible;
+        }
+        told
     }
 
     /// Names forgotten for want of room, before anybody knew whether they were still needed.
@@ -268,31 +314,38 @@ impl NameCache {
             // What was not asked for or refreshed in a whole generation goes first.
             let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.evictions += forgotten.count();
+            self.forgotten_until = self.forgotten_until.max(forgotten.aliases_until());
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
-        for known in carried.into_iter().flatten() {
-            self.young.push(pair, known);
+        if let Some(Server { known, has_forgotten }) = carried {
+            known.into_iter().for_each(|known| self.young.push(pair, known));
+            if let Some(server) = self.young.pairs.get_mut(&pair) {
+                server.has_forgotten |= has_forgotten;
+            }
         }
-        if let Some(names) = self.young.pairs.get_mut(&pair) {
+        if let Some(Server { known, has_forgotten }) = self.young.pairs.get_mut(&pair) {
             // An answer that comes while an earlier one still holds prolongs it; the flow that is
             // asked about may have begun before.
             let is_same = |known: &&mut Known| {
                 known.name == told.name
-                    && known.asked == told.asked
+                    && known.alias == told.alias
                     && known.tenant == told.tenant
                     && known.from <= told.until
                     && told.from <= known.until
             };
-            if let Some(known) = names.iter_mut().find(is_same) {
+            if let Some(known) = known.iter_mut().find(is_same) {
                 known.from = known.from.min(told.from);
                 known.until = known.until.max(told.until);
                 return;
             }
-            if names.len() >= MAX_NAMES_PER_PAIR
-                && let Some(oldest) =
-                    (0..names.len()).min_by_key(|&index| names.get(index).map(|known| known.until))
+            let is_alias = told.alias.is_some();
+            let most = if is_alias { MAX_ALIASES_PER_PAIR } else { MAX_NAMES_PER_PAIR };
+            let alike = || known.iter().enumerate().filter(|(_, known)| known.alias.is_some() == is_alias);
+            if alike().count() >= most
+                && let Some((oldest, _)) = alike().min_by_key(|(_, known)| known.until)
             {
-                names.swap_remove(oldest);
+                known.swap_remove(oldest);
+                *has_forgotten |= is_alias;
                 self.evictions += 1;
             }
         }
@@ -308,7 +361,7 @@ fn any_client(is_ipv4: bool) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::dns::Resolution;
+    use crate::app::dns::{Alias, Resolution};
     use crate::classify::HostRule;
     use crate::model::Service;
 
@@ -323,7 +376,7 @@ mod tests {
     }
 
     fn answer(name: &str, address: &str, ttl_seconds: u32) -> Resolutions {
-        vec![Resolution { name: name.into(), asked: None, address: ip(address), ttl_seconds }]
+        vec![Resolution { name: name.into(), aliases: Arc::default(), address: ip(address), ttl_seconds }]
     }
 
     fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
@@ -341,38 +394,92 @@ mod tests {
         assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
     }
 
+    const VPCE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.amazonaws.com";
+
+    /// `name` at 52.94.5.1 for a minute, and what stands for it for some seconds.
+    fn behind(aliases: &[(&str, u32)], name: &str) -> Resolutions {
+        let alias = |&(name, ttl_seconds): &(&str, u32)| Alias { name: name.into(), ttl_seconds };
+        let aliases = aliases.iter().map(alias).collect();
+        vec![Resolution { name: name.into(), aliases, address: ip("52.94.5.1"), ttl_seconds: 60 }]
+    }
+
+    fn told(cache: &NameCache, client: &str, seconds: u64, sni: &str) -> (SniAlias, Vec<String>) {
+        let told = cache.told(ip(client), ip("52.94.5.1"), &[], at(seconds), Sni::Name(sni));
+        (told.sni, told.names.iter().map(ToString::to_string).collect())
+    }
+
     #[test]
     fn tells_what_the_name_that_a_client_says_stands_for() {
-        const VPCE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.amazonaws.com";
-        let behind = |name: &str, asked: &str| {
-            let asked = Some(asked.into());
-            vec![Resolution { name: name.into(), asked, address: ip("52.94.5.1"), ttl_seconds: 5 }]
-        };
-        let (client, server) = (ip("10.0.0.1"), ip("52.94.5.1"));
+        use SniAlias::{No, Possible, Yes};
+        const CLIENT: &str = "10.0.0.1";
         let mut cache = NameCache::default();
-        cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        cache.observe(client, None, &behind(VPCE, "db.corp.example"), at(100));
-        cache.observe(client, None, &behind(VPCE, NAME), at(100));
-        for (sni, seconds, names, is_behind_alias) in [
-            (Sni::Name("db.corp.example"), 101, &[VPCE][..], true),
-            (Sni::Name("DB.corp.example."), 101, &[VPCE], true),
-            (Sni::Name("www.corp.example"), 101, &[NAME, VPCE], false),
-            (Sni::NotSent, 101, &[NAME, VPCE], false),
+        cache.observe(ip(CLIENT), None, &answer(NAME, "52.94.5.1", 60), at(100));
+        cache.observe(
+            ip(CLIENT),
+            None,
+            &behind(&[("g.corp.example", 30), ("db.corp.example", 5)], VPCE),
+            at(100),
+        );
+        cache.observe(ip(CLIENT), None, &behind(&[(NAME, 60)], VPCE), at(100));
+        for (sni, seconds, names, alias) in [
+            ("db.corp.example", 101, &[VPCE][..], Yes),
+            ("DB.corp.example.", 104, &[VPCE], Yes),
+            ("g.corp.example", 129, &[VPCE], Yes),
+            ("www.corp.example", 101, &[NAME, VPCE], No),
             // It is one of those that matter itself.
-            (Sni::Name(NAME), 101, &[NAME, VPCE], false),
-            (Sni::Name("db.corp.example"), 105, &[], false),
+            (NAME, 101, &[NAME, VPCE], No),
+            // The alias holds shorter than the address; and the client may have remembered it for longer.
+            ("db.corp.example", 105, &[NAME, VPCE], Possible),
+            ("g.corp.example", 130, &[NAME, VPCE], Possible),
+            ("g.corp.example", 160, &[], Possible),
         ] {
-            let told = cache.told(client, server, &[], at(seconds), sni);
-            let names: Vec<Arc<str>> = names.iter().map(|name| Arc::from(*name)).collect();
-            assert_eq!(told, Told { names, is_behind_alias }, "{sni:?} {seconds}");
+            assert_eq!(
+                told(&cache, CLIENT, seconds, sni),
+                (alias, names.iter().map(ToString::to_string).collect()),
+                "{sni} {seconds}"
+            );
         }
-        // Aliases without end take no more room than names do.
+        assert_eq!(names(&cache, CLIENT, 101), [NAME, VPCE]);
+        assert_eq!(told(&cache, "10.0.0.2", 101, "db.corp.example"), (No, vec![]));
+        // What was told to a host of the other family need not have been told to this one.
+        cache.observe(ip("2001:db8::3"), None, &behind(&[("db.corp.example", 5)], VPCE), at(100));
+        let server = ip("52.94.5.1");
+        let other =
+            |sni| cache.told_to_other_family(ip("10.0.0.2"), server, &[], at(101), Sni::Name(sni)).sni;
+        assert_eq!((other("db.corp.example"), other("www.corp.example")), (Possible, No));
+    }
+
+    #[test]
+    fn knows_that_it_forgot_an_alias() {
+        const CLIENT: &str = "10.0.0.1";
+        let alias = |number: usize| format!("{number}.corp.example");
+        let mut cache = NameCache::default();
+        for number in 0..MAX_ALIASES_PER_PAIR {
+            cache.observe(ip(CLIENT), None, &behind(&[(&alias(number), 60)], NAME), at(100));
+        }
+        for number in 0..MAX_ALIASES_PER_PAIR {
+            assert_eq!(told(&cache, CLIENT, 101, &alias(number)).0, SniAlias::Yes, "{number}");
+        }
+        assert_eq!(told(&cache, CLIENT, 101, "www.corp.example").0, SniAlias::No);
         let held = cache.young.bytes;
-        for number in 0..1_000 {
-            cache.observe(client, None, &behind(VPCE, &format!("{number}.corp.example")), at(100));
+        for number in MAX_ALIASES_PER_PAIR..1_000 {
+            cache.observe(ip(CLIENT), None, &behind(&[(&alias(number), 60)], NAME), at(100));
         }
-        let known = cache.young.pairs.values().map(Vec::len).max();
-        assert!(known <= Some(MAX_NAMES_PER_PAIR) && cache.young.bytes > held);
+        assert_eq!(cache.evictions() as usize, 1_000 - MAX_ALIASES_PER_PAIR);
+        assert_eq!(told(&cache, CLIENT, 101, &alias(999)).0, SniAlias::Yes);
+        assert_eq!(told(&cache, CLIENT, 101, &alias(0)), (SniAlias::Possible, vec![NAME.to_owned()]));
+        assert_eq!(told(&cache, CLIENT, 101, "www.corp.example").0, SniAlias::Possible);
+        let of_no_name = cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(101), Sni::NotSent);
+        assert_eq!((of_no_name.sni, of_no_name.names.len()), (SniAlias::No, 1), "names keep their own room");
+        assert!(cache.young.pairs.values().all(|server| server.known.len() == 1 + MAX_ALIASES_PER_PAIR));
+        assert!(cache.young.bytes > held);
+        // Forgotten with the client itself: as long as it would have been good.
+        for number in 0..100_000_u32 {
+            let client = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number));
+            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
+        }
+        assert_eq!(told(&cache, CLIENT, 159, &alias(999)), (SniAlias::Possible, vec![]));
+        assert_eq!(told(&cache, CLIENT, 160, &alias(999)), (SniAlias::No, vec![]));
     }
 
     #[test]
@@ -401,14 +508,17 @@ mod tests {
         let (host, server) = (ip("2001:db8::3"), ip("2a05:d018:5::10"));
         cache.observe(ip("10.0.0.1"), None, &answer(NAME, "2a05:d018:5::10", 5), at(100));
         assert!(cache.names(host, server, &[], at(101)).is_empty());
-        assert_eq!(cache.names_of_other_family(host, server, &[], at(101)), [Arc::from(NAME)]);
-        assert!(cache.names_of_other_family(host, server, &[], at(105)).is_empty());
-        assert!(cache.names_of_other_family(host, ip("2a05:d018:5::11"), &[], at(101)).is_empty());
+        let of_other = |cache: &NameCache, client, server, seconds| {
+            cache.told_to_other_family(client, server, &[], at(seconds), Sni::NotSent).names
+        };
+        assert_eq!(of_other(&cache, host, server, 101), [Arc::from(NAME)]);
+        assert!(of_other(&cache, host, server, 105).is_empty());
+        assert!(of_other(&cache, host, ip("2a05:d018:5::11"), 101).is_empty());
         // An answer over the same family is another host's.
         cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), &[], at(101)).is_empty());
+        assert!(of_other(&cache, ip("10.0.0.2"), ip("52.94.5.1"), 101).is_empty());
         cache.observe(host, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert_eq!(cache.names_of_other_family(ip("10.0.0.2"), ip("52.94.5.1"), &[], at(101)).len(), 1);
+        assert_eq!(of_other(&cache, ip("10.0.0.2"), ip("52.94.5.1"), 101).len(), 1);
     }
 
     #[test]
@@ -473,8 +583,9 @@ mod tests {
     /// What a generation holds, counted anew, without what tables and allocators keep in reserve.
     fn held_bytes(generation: &Generation) -> usize {
         let pairs = generation.pairs.values();
-        let pairs =
-            pairs.map(|names| size_of::<Pair>() + size_of_val(names) + names.capacity() * size_of::<Known>());
+        let pairs = pairs.map(|server| {
+            size_of::<Pair>() + size_of_val(server) + server.known.capacity() * size_of::<Known>()
+        });
         pairs.sum::<usize>() + generation.names.iter().map(|name| name.len()).sum::<usize>()
     }
 
@@ -486,7 +597,7 @@ mod tests {
             let names = (0..8).map(|name| format!("{number:0>60}.{name:0>60}.{NAME}"));
             let told = names.map(|name| Resolution {
                 name: name.into(),
-                asked: None,
+                aliases: Arc::default(),
                 address: ip("52.94.5.1"),
                 ttl_seconds: 60,
             });
@@ -506,7 +617,7 @@ mod tests {
             let client = IpAddr::V4(Ipv4Addr::from(number));
             cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
         }
-        let known = cache.young.pairs.values().flatten();
+        let known = cache.young.pairs.values().flat_map(|server| &server.known);
         assert_eq!(known.map(|known| Arc::as_ptr(&known.name).addr()).collect::<HashSet<_>>().len(), 1);
         // Nor does a pair that is told again and again take more and more.
         let held = cache.young.bytes;

@@ -22,8 +22,8 @@ const MAX_JSON_BYTES: usize = 32 << 20;
 /// The most DYNAMODB prefixes that are taken; in August 2026 there were 94.
 const MAX_PREFIXES: usize = 65_536;
 
-/// The regions kept of one prefix: from the second on it tells none, and the rest are for questions about the list itself.
-const MAX_REGIONS_PER_PREFIX: usize = 4;
+/// The regions kept of one prefix; of a prefix of more the last stands for all.
+const MAX_REGIONS_PER_PREFIX: usize = 8;
 
 /// The value of `service` in DynamoDB's rows.
 const SERVICE: &str = "DYNAMODB";
@@ -54,14 +54,36 @@ type Regions = ArrayVec<Arc<str>, MAX_REGIONS_PER_PREFIX>;
 /// What the list says of one address of DynamoDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed<'a> {
-    /// Absent where the prefix is listed for several regions, or for all of them (`GLOBAL`).
-    pub region: Option<&'a str>,
+    /// Those that its prefix is listed for.
+    regions: &'a [Arc<str>],
 }
 
-impl Listed<'_> {
+impl<'a> Listed<'a> {
+    /// One of DynamoDB's, of a region that is not told.
+    pub(super) const ANYWHERE: Self = Self { regions: &[] };
+
+    /// Absent where the prefix is listed for several regions, or for all of them (`GLOBAL`).
+    #[must_use]
+    pub fn region(self) -> Option<&'a str> {
+        match self.regions {
+            [one] if **one != *ALL_REGIONS => Some(one),
+            _ => None,
+        }
+    }
+
+    /// False where the prefix is listed for others alone.
+    pub(super) fn may_be_in(self, region: &str) -> bool {
+        let is_it = |listed: &Arc<str>| **listed == *region || **listed == *ALL_REGIONS;
+        self.regions.is_empty() || self.regions.iter().any(is_it)
+    }
+
     /// Whose the address is, for sentences.
     pub(super) fn owner(self) -> String {
-        self.region.map_or_else(|| "DynamoDB".to_owned(), |region| format!("DynamoDB in {region}"))
+        match self.regions {
+            [] => "DynamoDB".to_owned(),
+            all if all.iter().any(|region| **region == *ALL_REGIONS) => "DynamoDB".to_owned(),
+            some => format!("DynamoDB in {}", some.join(" or ")),
+        }
     }
 }
 
@@ -197,11 +219,7 @@ impl PrefixList {
                 other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(regions)
             }
         }?;
-        let region = match regions.as_slice() {
-            [one] if **one != *ALL_REGIONS => Some(&**one),
-            _ => None,
-        };
-        Some(Listed { region })
+        Some(Listed { regions })
     }
 
     /// Every DynamoDB prefix, for whoever chooses packets by them.
@@ -285,8 +303,13 @@ impl Prefixes {
             IpNet::V4(net) => self.v4.entry(net).or_default(),
             IpNet::V6(net) => self.v6.entry(net).or_default(),
         };
-        if regions.iter().all(|known| **known != *region) {
-            let _ = regions.try_push(Arc::from(region));
+        if regions.iter().any(|known| **known == *region) {
+            return;
+        }
+        if regions.try_push(Arc::from(region)).is_err()
+            && let Some(last) = regions.last_mut()
+        {
+            *last = Arc::from(ALL_REGIONS);
         }
     }
 
@@ -366,7 +389,7 @@ mod tests {
     }
 
     fn region_of(list: &PrefixList, address: IpAddr) -> Option<&str> {
-        list.lookup(address)?.region
+        list.lookup(address)?.region()
     }
 
     fn reason(json: &[u8]) -> &'static str {
@@ -463,24 +486,36 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_of_several_regions_tells_none() {
+    fn a_prefix_of_several_regions_tells_none_but_excludes_others() {
         let row = |prefix: &str, region: &str| {
             format!(r#"{{"ip_prefix":"{prefix}","region":"{region}","service":"DYNAMODB"}}"#)
         };
-        let rows = [
+        let mut rows = vec![
             row("198.51.100.0/24", "eu-west-1"),
             row("198.51.100.0/24", "us-east-1"),
-            row("192.0.2.0/24", "eu-west-1"),
-            row("192.0.2.0/24", "eu-west-1"),
-            row("203.0.113.0/24", "GLOBAL"),
+            row("192.0.2.0/25", "eu-west-1"),
+            row("192.0.2.0/25", "eu-west-1"),
+            row("203.0.113.0/25", "GLOBAL"),
+            row("203.0.113.128/25", "us-east-1"),
+            row("203.0.113.128/25", "GLOBAL"),
         ];
+        // More than are kept.
+        rows.extend((1..=20).map(|number| row("192.0.2.128/25", &format!("eu-west-{number}"))));
         let list = PrefixList::from_ip_ranges_json(&json(&rows.join(","), "")).unwrap();
-        assert_eq!(list.len(), 3);
-        for (address, region) in
-            [("198.51.100.1", None), ("192.0.2.1", Some("eu-west-1")), ("203.0.113.1", None)]
-        {
-            assert_eq!(list.lookup(address.parse().unwrap()), Some(Listed { region }), "{address}");
+        assert_eq!(list.len(), 5);
+        for (address, region, is_elsewhere, owner) in [
+            ("198.51.100.1", None, true, "DynamoDB in eu-west-1 or us-east-1"),
+            ("192.0.2.1", Some("eu-west-1"), true, "DynamoDB in eu-west-1"),
+            ("203.0.113.1", None, false, "DynamoDB"),
+            ("203.0.113.129", None, false, "DynamoDB"),
+            ("192.0.2.129", None, false, "DynamoDB"),
+        ] {
+            let listed = list.lookup(address.parse().unwrap()).unwrap();
+            assert_eq!((listed.region(), &*listed.owner()), (region, owner), "{address}");
+            assert_eq!(!listed.may_be_in("sa-east-1"), is_elsewhere, "{address}");
+            assert!(region.is_none_or(|region| listed.may_be_in(region)), "{address}");
         }
+        assert!(list.lookup("198.51.100.1".parse().unwrap()).unwrap().may_be_in("us-east-1"));
         assert!(!list.lacks_region("us-east-1"), "it has a prefix, if not one of its own");
     }
 

@@ -76,7 +76,7 @@ fn explain_address(address: IpAddr) -> String {
     let day = created.split('T').next().unwrap_or_default();
     let place = match list.lookup(address) {
         Some(listed) => {
-            format!("one of DynamoDB's public addresses in {}", listed.region.unwrap_or("several regions"))
+            format!("one of DynamoDB's public addresses in {}", listed.region().unwrap_or("several regions"))
         }
         None => "in none of DynamoDB's address prefixes".to_owned(),
     };

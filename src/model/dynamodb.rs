@@ -168,7 +168,7 @@ pub struct EndpointFacts {
     pub conflict: Vec<String>,
     /// A public name at an address outside of all prefixes, but the client said something first that is not
     /// understood and may have asked a proxy for the name; or at an address of DynamoDB's that was translated into a private
-    /// one: neither a contradiction nor a proof.
+    /// one; or a server name that is none of DynamoDB's, but may stand for one: neither a contradiction nor a proof.
     pub is_address_unproven: bool,
     /// A DynamoDB prefix holds the server's address, or that of the server behind address translation.
     pub is_in_prefix: bool,

@@ -80,7 +80,7 @@ pub(super) fn record(
         proxy: parts.proxy.as_ref(),
         is_from_beginning: parts.is_from_beginning,
         dns_names: &names.names,
-        is_sni_alias: names.is_behind_alias,
+        sni_alias: names.sni,
         is_dns_of_other_family,
         client,
         server,

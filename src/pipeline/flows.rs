@@ -17,7 +17,7 @@ use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::path::Way;
-use crate::classify::{self, NameCache, Told};
+use crate::classify::{self, NameCache, SniAlias, Told};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
@@ -327,14 +327,16 @@ impl Flows {
         let tenants = tenants.unwrap_or_default();
         let views = std::iter::once((client, server))
             .chain(view.translated.iter().map(|(client, server)| (client.ip(), server.ip())));
+        let mut alias = SniAlias::No;
         for (client, server) in views {
             let own = self.names.told(client, server, &tenants, at, sni);
+            alias = alias.max(own.sni);
             if !own.names.is_empty() {
-                return (own, false);
+                return (Told { sni: alias, ..own }, false);
             }
         }
-        let names = self.names.names_of_other_family(client, server, &tenants, at);
-        (Told { names, is_behind_alias: false }, true)
+        let other = self.names.told_to_other_family(client, server, &tenants, at, sni);
+        (Told { sni: alias.max(other.sni), ..other }, true)
     }
 }
 

@@ -122,7 +122,7 @@ impl Repeated {
         key.push(u8::from(input.is_from_beginning));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
-        key.push(u8::from(input.is_dns_of_other_family) | u8::from(input.is_sni_alias) << 1);
+        key.push(u8::from(input.is_dns_of_other_family) | (input.sni_alias as u8) << 1);
         for name in input.dns_names {
             // No name in DNS is longer than 253 bytes; another one could not be told from the next.
             let Ok(length) = u8::try_from(name.len()) else { return decide().0 };
@@ -146,6 +146,7 @@ impl Repeated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::SniAlias;
     use crate::model::EncryptedHello;
 
     fn input<'a>() -> EndpointInput<'a> {
@@ -158,7 +159,7 @@ mod tests {
             is_from_beginning: true,
             dns_names: &[],
             is_dns_of_other_family: false,
-            is_sni_alias: false,
+            sni_alias: SniAlias::No,
             client: "10.0.0.1:1".parse().unwrap(),
             server: "10.0.0.2:443".parse().unwrap(),
             translated: &[],
@@ -179,7 +180,8 @@ mod tests {
                 EndpointInput { translated: &to_itself, ..named() },
                 EndpointInput { translated: &translated, ..named() },
             ),
-            (aliased(), EndpointInput { is_sni_alias: true, ..aliased() }),
+            (aliased(), EndpointInput { sni_alias: SniAlias::Yes, ..aliased() }),
+            (aliased(), EndpointInput { sni_alias: SniAlias::Possible, ..aliased() }),
         ] {
             let mut repeated = Repeated::default();
             let options = EndpointOptions::default();

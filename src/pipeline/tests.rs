@@ -486,25 +486,41 @@ fn dns_packet(message: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_alias_that_was_asked_for_is_told_by_its_answer() {
-    let (alias, name) = (encoded("db.corp.example"), encoded("dynamodb.eu-west-1.amazonaws.com"));
+    use EndpointEvidence::{Dns, Prefix};
+    let names = ["db.corp.example", "g.corp.example", "dynamodb.eu-west-1.amazonaws.com"].map(encoded);
+    // The alias is good for two seconds, the next one and the address for a minute.
+    let step = |owner: &[u8], ttl_seconds: u8, target: &[u8]| {
+        [owner, &[0, 5, 0, 1, 0, 0, 0, ttl_seconds, 0, target.len() as u8], target].concat()
+    };
+    let [alias, next, name] = &names;
     let message = [
-        &[0, 1, 0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0][..],
-        &alias,
-        &[0, 1, 0, 1, 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, name.len() as u8],
-        &name,
-        &name,
+        &[0, 1, 0x81, 0x80, 0, 1, 0, 3, 0, 0, 0, 0][..],
+        alias,
+        &[0, 1, 0, 1],
+        &step(alias, 2, next),
+        &step(next, 60, name),
+        name,
         &[0, 1, 0, 1, 0, 0, 0, 60, 0, 4],
         &DYNAMODB.0,
     ];
     let answer = dns_packet(&message.concat());
-    for (sni, evidence, is_conflict) in [
-        ("db.corp.example", &[EndpointEvidence::Dns, EndpointEvidence::Prefix][..], false),
-        ("www.corp.example", &[EndpointEvidence::Prefix], true),
+    for (sni, idle_packets, evidence, is_conflict, is_unproven) in [
+        ("db.corp.example", 0, &[Dns, Prefix][..], false, false),
+        ("g.corp.example", 0, &[Dns, Prefix], false, false),
+        ("www.corp.example", 0, &[Prefix], true, false),
+        ("db.corp.example", 3_000, &[Dns, Prefix], false, true),
+        ("g.corp.example", 3_000, &[Dns, Prefix], false, false),
     ] {
         let mut wire = Wire::opened(DYNAMODB).client(&client_hello_to(sni)).server(&server_hello(3));
+        // Nothing, a millisecond each.
+        wire.packets.splice(0..0, vec![dns_packet(&[]); idle_packets]);
         wire.packets.insert(0, answer.clone());
         let endpoint = wire.record().endpoint;
-        assert_eq!((&endpoint.evidence[..], !endpoint.conflict.is_empty()), (evidence, is_conflict), "{sni}");
+        assert_eq!(
+            (&endpoint.evidence[..], !endpoint.conflict.is_empty(), endpoint.is_address_unproven),
+            (evidence, is_conflict, is_unproven),
+            "{sni} {idle_packets}"
+        );
     }
 }
 

@@ -210,9 +210,9 @@ pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
 
 /// What a name says that a certificate is for; `*.` in front stands for any account id or VPC endpoint id, or for any host of a
 /// domain that is configured as such.
-pub(super) fn named_by_certificate(name: &str, options: &EndpointOptions) -> Option<Named> {
+pub(super) fn named_by_certificate(name: &str, hosts: &[HostRule]) -> Option<Named> {
     let is_meant = |rule: &&HostRule| rule.name.eq_ignore_ascii_case(name) || matches_host(rule, name);
-    let configured = || options.hosts.iter().find(is_meant).map(Named::configured);
+    let configured = || hosts.iter().find(is_meant).map(Named::configured);
     let named = recognise_certificate_name(name).map(Named::from).or_else(configured)?;
     Some(named.with_host(name.to_ascii_lowercase()))
 }

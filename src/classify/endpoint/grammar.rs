@@ -362,7 +362,9 @@ fn region_and_fips(label: &str) -> Option<(&str, bool)> {
 /// label counts only as it is known.
 fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
     let (front, place, region) = match labels {
-        [front @ .., place, region, "vpce"] if is_region(region) => (front, *place, Some(*region)),
+        [front @ .., place, region, "vpce"] if is_region(region) || is_known_place(place) => {
+            (front, *place, Some(*region))
+        }
         [front @ .., place, form, region] if region_and_fips(region).is_some() && is_form(form) => {
             (front, *place, Some(*region))
         }
@@ -412,8 +414,22 @@ fn is_form(label: &str) -> bool {
 
 /// In front of these labels customers' own stand.
 fn is_customer_named(label: &str) -> bool {
-    const LABELS: &[&str] =
-        &["cache", "cloudfront", "elb", "es", "execute-api", "rds", "redshift", "s3", "s3-accelerate"];
+    const LABELS: &[&str] = &[
+        "aoss",
+        "cache",
+        "cloudfront",
+        "cloudsearch",
+        "compute",
+        "eb",
+        "elb",
+        "es",
+        "execute-api",
+        "neptune",
+        "rds",
+        "redshift",
+        "s3",
+        "s3-accelerate",
+    ];
     LABELS.contains(&label) || label.starts_with("s3-")
 }
 
@@ -428,6 +444,11 @@ fn is_service(front: &[&str], place: &str, last: &str) -> bool {
         _ => false,
     };
     is_whole && !is_customer_named(last)
+}
+
+/// True for a label that is a service's alone, whatever stands behind it.
+fn is_known_place(label: &str) -> bool {
+    service_path(&[label]).is_ok() || is_service_label(label)
 }
 
 fn is_service_label(label: &str) -> bool {

@@ -17,7 +17,7 @@ use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
 use self::partition::partition_of_region;
-use super::{EndpointOptions, Listed};
+use super::{EndpointOptions, HostRule, Listed, SniAlias};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
@@ -50,8 +50,8 @@ pub struct EndpointInput<'a> {
     /// Not this client's address was told those names, but one of the other address family, which may
     /// be the same host's.
     pub is_dns_of_other_family: bool,
-    /// The client had asked for the SNI, and was told that it stands for `dns_names`.
-    pub is_sni_alias: bool,
+    /// The client was told that the SNI stands for `dns_names`.
+    pub sni_alias: SniAlias,
     pub client: SocketAddr,
     pub server: SocketAddr,
     /// The same two ends under other addresses, before or behind address translation.
@@ -116,26 +116,42 @@ impl EndpointInput<'_> {
 pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
     let spoken = spoken(input, options);
     let (mut claims, mut strangers) = (spoken.claims, spoken.strangers);
-    if input.is_sni_alias && !input.is_proxied() {
-        // The answer explains the name.
-        strangers.retain(|stranger| stranger.evidence != EndpointEvidence::Sni);
+    // What DNS says explains the name, but for one of another service of AWS: what that leads to is not the client's to say.
+    let is_explained = |stranger: &Stranger| {
+        stranger.evidence == EndpointEvidence::Sni && !stranger.is_aws && !input.is_proxied()
+    };
+    match input.sni_alias {
+        SniAlias::Yes => strangers.retain(|stranger| !is_explained(stranger)),
+        SniAlias::Possible => {
+            for stranger in &mut strangers {
+                stranger.may_be_alias = is_explained(stranger);
+            }
+        }
+        SniAlias::No => {}
     }
+    let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
+    // Many hosts have their name in one certificate: that the operator calls one of them DynamoDB says nothing of a client
+    // that names another.
+    let names_another = claims.is_empty() && !strangers.is_empty();
     // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
-    let is_other = strangers
-        .iter()
-        .any(|stranger| stranger.evidence != EndpointEvidence::ProxyTarget && !stranger.is_beside_call);
+    let is_other = strangers.iter().any(|stranger| {
+        stranger.evidence != EndpointEvidence::ProxyTarget
+            && !stranger.is_beside_call
+            && !stranger.may_be_alias
+    });
     // What another address was told counts only where the client says nothing itself.
     let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
     if !is_other && !input.is_proxied() && is_dns_heard {
         let names = input.dns_names.iter().filter_map(|name| named(name, options));
         if let Some(mut claim) = merge(EndpointEvidence::Dns, names.collect()) {
-            if input.is_dns_of_other_family {
+            if input.is_dns_of_other_family || may_be_alias {
                 claim.strength = Confidence::Possible;
             }
             claims.push(claim);
         }
     }
-    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, options)));
+    let configured = if names_another { &[][..] } else { &options.hosts };
+    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, configured)));
 
     let addresses = input.addresses();
     let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
@@ -144,9 +160,10 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let Some(first) = strongest(&claims) else {
         return by_prefix(input, common(&listed)?, &strangers, options);
     };
-    // Where the client says a name, whether the certificate covers that is another rule's question.
+    // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
     let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
-    if is_of_dns && input.sni == Sni::NotSent && first.named.service != Service::Dax {
+    let is_named_by_dns = input.sni == Sni::NotSent || input.sni_alias == SniAlias::Yes || may_be_alias;
+    if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
         conflict.with_certificate(input.certificate, options, || first.phrase());
     }
 
@@ -162,7 +179,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             conflict.between(first, claim);
         }
     }
-    for stranger in strangers.iter().filter(|stranger| !stranger.may_be_outer) {
+    for stranger in strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
         if !stranger.is_beside_call {
             conflict.with_stranger(first, stranger);
         } else if let Some(listed) = common(&listed) {
@@ -175,22 +192,22 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         }
     }
     let is_behind_prefixes = first.named.service != Service::Dax;
-    for Listed { region } in listed.iter().filter(|_| is_behind_prefixes) {
-        let named = facts.region.as_deref();
+    for listed in listed.iter().filter(|_| is_behind_prefixes) {
+        let region = listed.region();
+        let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
         if facts.kind == Some(EndpointKind::Interface) {
             conflict.add(format!(
                 "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones{}.",
                 region.map(|region| format!(" in {region}")).unwrap_or_default()
             ));
-        } else if let Some((named, region)) = named.zip(*region).filter(|(named, region)| named != region) {
-            conflict.add(format!(
-                "The name says region {named}, but the address belongs to DynamoDB in {region}."
-            ));
+        } else if let Some(named) = elsewhere {
+            let owner = listed.owner();
+            conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
         } else if !evidence.contains(&EndpointEvidence::Prefix) {
             evidence.push(EndpointEvidence::Prefix);
             strong += 1;
             if let Some(region) = region {
-                facts.region.get_or_insert_with(|| (*region).to_owned());
+                facts.region.get_or_insert_with(|| region.to_owned());
                 facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
             }
         }
@@ -205,9 +222,10 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     evidence.dedup();
     facts.evidence = evidence;
     facts.is_in_prefix = !listed.is_empty();
-    facts.prefix_region = common(&listed).and_then(|listed| listed.region).map(ToOwned::to_owned);
+    facts.prefix_region = common(&listed).and_then(Listed::region).map(ToOwned::to_owned);
     facts.partition_has_prefixes =
         facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+    facts.is_address_unproven = may_be_alias;
     let public_names = public_names(&facts);
     if public_names != PublicNames::None && facts.partition_has_prefixes {
         let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
@@ -236,7 +254,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
 /// What the list says of several addresses of one server, where it says anything of them.
 fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     let (first, rest) = listed.split_first()?;
-    Some(Listed { region: first.region.filter(|_| rest.iter().all(|other| other == first)) })
+    Some(if rest.iter().all(|other| other == first) { *first } else { Listed::ANYWHERE })
 }
 
 /// Nothing but the address says DynamoDB.
@@ -247,17 +265,18 @@ fn by_prefix(
     options: &EndpointOptions,
 ) -> Option<EndpointFacts> {
     let owner = listed.owner();
-    let region = listed.region;
+    let region = listed.region();
     let mut conflict = Conflicts::default();
     for stranger in strangers {
         // Beside an ECH extension another name is what is to be expected.
-        if stranger.may_be_outer {
+        if stranger.is_doubtful() {
             continue;
         }
         conflict.add(stranger.at_address_of(&owner));
     }
     // A certificate in clear means that ECH was not taken up, too.
-    if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent {
+    let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
+    if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent || may_be_alias {
         conflict.with_certificate(input.certificate, options, || format!("an address of {owner}"));
     }
     let mut evidence = vec![EndpointEvidence::Prefix];
@@ -271,6 +290,7 @@ fn by_prefix(
         evidence,
         confidence: Some(Confidence::Likely),
         conflict: conflict.sentences,
+        is_address_unproven: may_be_alias,
         is_in_prefix: true,
         prefix_region: region.map(ToOwned::to_owned),
         partition_has_prefixes: true,
@@ -285,6 +305,8 @@ struct Stranger {
     is_aws: bool,
     /// An ECH extension may have been in what was cut of the hello: it outranks what DNS said, but contradicts nothing.
     may_be_outer: bool,
+    /// DNS may have explained it, which is no longer known: it contradicts nothing, and proves nothing.
+    may_be_alias: bool,
     /// Of a request that says itself that it is DynamoDB's, as to an emulator, whatever name that has: it contradicts no
     /// more than an address that is not the name's.
     is_beside_call: bool,
@@ -293,7 +315,19 @@ struct Stranger {
 impl Stranger {
     fn new(evidence: EndpointEvidence, host: &str) -> Self {
         let is_aws = recognise(host).why == Why::OtherAwsService;
-        Self { evidence, host: shown(host), is_aws, may_be_outer: false, is_beside_call: false }
+        Self {
+            evidence,
+            host: shown(host),
+            is_aws,
+            may_be_outer: false,
+            may_be_alias: false,
+            is_beside_call: false,
+        }
+    }
+
+    /// It need not be the name of what the client wants to reach.
+    const fn is_doubtful(&self) -> bool {
+        self.may_be_outer || self.may_be_alias
     }
 
     /// Says that the address is one of DynamoDB's.
@@ -431,8 +465,10 @@ fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
     Some(claim)
 }
 
-fn certificate_claim(certificate: &CertificateFacts, options: &EndpointOptions) -> Option<Claim> {
-    let found = certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, options));
+/// What a certificate says, by the grammar and by those of the configured names that count.
+fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
+    let found =
+        certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, configured));
     merge(EndpointEvidence::Certificate, found.collect())
 }
 

@@ -28,7 +28,7 @@ struct Case<'a> {
     is_from_beginning: bool,
     dns: Vec<&'static str>,
     is_dns_of_other_family: bool,
-    is_sni_alias: bool,
+    sni_alias: SniAlias,
     server: &'static str,
     /// What that was translated into.
     behind: Vec<&'static str>,
@@ -44,7 +44,7 @@ impl Default for Case<'_> {
             proxy: None,
             dns: Vec::new(),
             is_dns_of_other_family: false,
-            is_sni_alias: false,
+            sni_alias: SniAlias::No,
             is_from_beginning: true,
             server: PRIVATE,
             behind: Vec::new(),
@@ -98,6 +98,10 @@ fn options() -> EndpointOptions {
 }
 
 fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
+    decide_by(case, &options())
+}
+
+fn decide_by(case: &Case<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
     let names: Vec<Arc<str>> = case.dns.iter().map(|name| Arc::from(*name)).collect();
     let client = "10.0.0.1:50000".parse().unwrap();
     let translated: Vec<_> = case.behind.iter().map(|server| (client, server.parse().unwrap())).collect();
@@ -111,12 +115,12 @@ fn decide(case: &Case<'_>) -> Option<EndpointFacts> {
             is_from_beginning: case.is_from_beginning,
             dns_names: &names,
             is_dns_of_other_family: case.is_dns_of_other_family,
-            is_sni_alias: case.is_sni_alias,
+            sni_alias: case.sni_alias,
             client,
             server: case.server.parse().unwrap(),
             translated: &translated,
         },
-        &options(),
+        options,
     )
 }
 

@@ -111,3 +111,34 @@ fn a_certificate_for_a_configured_host_is_one_for_dynamodb() {
         assert_eq!(summary(&case), expected, "{names:?} {:?} {server}", case.dns);
     }
 }
+
+/// A server of many names shows all of them to each client.
+#[test]
+fn a_configured_host_in_a_certificate_says_nothing_where_the_client_names_another() {
+    let www = || sni("www.corp.example");
+    let connect = |target| proxy(ProxyKind::HttpConnect, Some(target));
+    for (case, expected) in [
+        (Case { sni: www(), ..Case::default() }, "-"),
+        (Case { sni: www(), server: OUTSIDE, ..Case::default() }, "-"),
+        (Case { sni: www(), proxy: connect("www.corp.example:443"), ..Case::default() }, "-"),
+        (Case { proxy: connect("www.corp.example:443"), ..Case::default() }, "-"),
+        (Case { sni: www(), server: IN_PREFIX, ..Case::default() }, "dynamodb - eu-west-1 likely prefix 1"),
+        // The name may be an outer one, or no name was said.
+        (
+            Case { sni: www(), encrypted_hello: EncryptedHello::Sent, ..Case::default() },
+            "dynamodb - eu-west-1 likely certificate 0",
+        ),
+        (
+            Case { proxy: connect("10.1.0.1:443"), ..Case::default() },
+            "dynamodb - eu-west-1 likely certificate 0",
+        ),
+        (
+            Case { sni: sni("db.corp.example"), ..Case::default() },
+            "dynamodb - eu-west-1 certain sni,certificate 0",
+        ),
+    ] {
+        let names = certificate(&["www.corp.example", "db.corp.example"]);
+        let case = Case { certificate: names, ..case };
+        assert_eq!(summary(&case), expected, "{:?} {:?} {}", case.sni, case.proxy, case.server);
+    }
+}

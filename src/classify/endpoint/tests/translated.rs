@@ -1,6 +1,7 @@
 //! Servers that are seen under more than one address.
 
 use super::*;
+use crate::classify::PrefixList;
 
 const US: &str = "52.94.0.10:443";
 const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
@@ -23,6 +24,37 @@ fn every_address_of_a_server_is_evidence() {
         let name = name.map_or(Sni::NotSent, sni);
         let case = Case { sni: name, server, behind: vec![behind], ..Case::default() };
         assert_eq!(summary(&case), expected, "{name:?} {server} {behind}");
+    }
+}
+
+/// It may be in each of them, and is in no other.
+#[test]
+fn a_prefix_of_several_regions_contradicts_the_name_of_another() {
+    let row =
+        |region: &str| format!(r#"{{"ip_prefix":"52.94.5.0/24","region":"{region}","service":"DYNAMODB"}}"#);
+    let list = |regions: [&str; 2]| {
+        let rows = regions.map(row).join(",");
+        let json =
+            format!(r#"{{"createDate":"2026-08-22-15-17-05","prefixes":[{rows}],"ipv6_prefixes":[]}}"#);
+        PrefixList::from_ip_ranges_json(json.as_bytes()).unwrap()
+    };
+    let case = Case { sni: sni(REGIONAL), server: IN_PREFIX, ..Case::default() };
+    let agreed = [EndpointEvidence::Sni, EndpointEvidence::Prefix];
+    for (regions, conflict) in [
+        (
+            ["us-east-1", "us-west-2"],
+            &[
+                "The name says region eu-west-1, but the address belongs to DynamoDB in us-east-1 or us-west-2.",
+            ][..],
+        ),
+        (["us-east-1", "eu-west-1"], &[]),
+        (["us-east-1", "GLOBAL"], &[]),
+    ] {
+        let facts = decide_by(&case, &EndpointOptions { prefixes: list(regions), ..options() }).unwrap();
+        let evidence = if conflict.is_empty() { &agreed[..] } else { &agreed[..1] };
+        assert!(facts.conflict.iter().eq(conflict), "{:?}", facts.conflict);
+        assert_eq!(facts.evidence, evidence, "{regions:?}");
+        assert_eq!(facts.region.as_deref(), Some("eu-west-1"));
     }
 }
 
@@ -59,7 +91,7 @@ fn behind_a_proxy_only_the_address_it_was_asked_for_counts() {
             is_from_beginning: true,
             dns_names: &[],
             is_dns_of_other_family: false,
-            is_sni_alias: false,
+            sni_alias: SniAlias::No,
             client,
             server: PRIVATE.parse().unwrap(),
             translated: &[(client, PRIVATE.parse().unwrap()), (client, "10.1.0.2:443".parse().unwrap())],
