@@ -356,7 +356,7 @@ impl Inspection {
         let Stage::Requests(all) = &mut self.stage else { return };
         let (following, _, client) = &mut **all;
         if side != *client {
-            return;
+            return following.hear(bytes);
         }
         // The server may switch to TLS, or to a tunnel [RFC 9110 section 7.8].
         let held = self.dialogue.as_deref_mut().map(|all| all.of_mut(side).take());

@@ -4,6 +4,8 @@
 //! That tells of a Finished that does not show by its size: padded, in several records, or in one with the certificate of
 //! the client, which by itself may have been the last that the client sent.
 
+use arrayvec::ArrayVec;
+
 use super::finished;
 use super::order::{Seen, is_behind};
 use crate::model::Timestamp;
@@ -13,9 +15,15 @@ use crate::model::registry::CipherSuite;
 /// does, or what is answered to a request.
 const MIN_BYTES: usize = 64;
 
+/// The same of a server that pads nothing: more than two alerts [RFC 8446 section 6].
+const MIN_PLAIN_BYTES: usize = 5;
+
 /// Records that are an answer, at least, of a server that may pad each to any length: the first may be a fatal alert, and
 /// then it is the last.
 const MIN_PADDED_RECORDS: u32 = 2;
+
+/// So many acknowledgments of the server are told apart until the client's flight is known.
+const MAX_HEARD: usize = 8;
 
 /// What may be the client's last flight, and what its server sent behind that.
 #[derive(Debug, Default)]
@@ -24,13 +32,29 @@ pub struct Answers {
     client_bytes: usize,
     /// The record with which that was enough for a Finished.
     flight: Option<Seen>,
-    /// As long as that is not known: the newest that the server has acknowledged.
-    acknowledged: Option<u32>,
-    /// Records of the server with that acknowledgment, or behind the flight, and what they hold.
+    /// As long as that is not known: what the server sent by what it had acknowledged. Taps that see one side each, and
+    /// packets that overtake others, tell of answers before what is answered.
+    heard: ArrayVec<(u32, Sent), MAX_HEARD>,
+    /// What it sent behind the flight.
+    sent: Sent,
+    /// A record of the server held less than an answer may: an alert would, too.
+    has_short: bool,
+    /// A record of the server holds a Finished and nothing else: it pads nothing.
+    is_plain: bool,
+}
+
+/// Records, and what they hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
     records: u32,
     bytes: usize,
-    /// A record of the server held less: an alert would, too.
-    has_short: bool,
+}
+
+impl Sent {
+    const fn add(&mut self, other: Self) {
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
 }
 
 impl Answers {
@@ -44,9 +68,10 @@ impl Answers {
             return;
         }
         self.flight = Some(seen);
-        // Taps that see one side each may have told of the answers before.
-        if !self.acknowledged.is_some_and(|most| seen.end.is_some_and(|end| is_behind(most, end))) {
-            (self.records, self.bytes) = (0, 0);
+        for (most, sent) in self.heard.take() {
+            if seen.end.is_some_and(|end| is_behind(most, end)) {
+                self.sent.add(sent);
+            }
         }
     }
 
@@ -54,23 +79,37 @@ impl Answers {
     pub fn server(&mut self, record_bytes: usize, suite: Option<CipherSuite>, seen: Seen) {
         let content_bytes = finished::content_bytes(record_bytes, suite);
         self.has_short |= content_bytes < MIN_BYTES;
-        match self.flight {
-            Some(flight) if is_behind_flight(flight, seen) => {}
-            Some(_) => return,
-            None if seen.acknowledgment.is_none() => return,
-            None if seen.acknowledgment == self.acknowledged => {}
-            None => {
-                self.acknowledged = seen.acknowledgment;
-                (self.records, self.bytes) = (0, 0);
-            }
+        self.is_plain |= suite.is_some() && content_bytes == finished::message_bytes(suite);
+        let sent = Sent { records: 1, bytes: content_bytes };
+        match (self.flight, seen.acknowledgment) {
+            (Some(flight), _) if is_behind_flight(flight, seen) => self.sent.add(sent),
+            (None, Some(most)) => self.hear(most, sent),
+            _ => {}
         }
-        self.records = self.records.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(content_bytes);
+    }
+
+    fn hear(&mut self, most: u32, sent: Sent) {
+        if let Some((_, known)) = self.heard.iter_mut().find(|(known, _)| *known == most) {
+            return known.add(sent);
+        }
+        if self.heard.try_push((most, sent)).is_ok() {
+            return;
+        }
+        // Without room it counts as if the server had received less, which is never too much.
+        let before = self.heard.iter_mut().filter(|(known, _)| is_behind(most, *known));
+        if let Some((_, nearest)) = before.min_by_key(|(known, _)| most.wrapping_sub(*known)) {
+            nearest.add(sent);
+        }
     }
 
     /// When the client had sent what was answered.
     pub fn answered_at(&self) -> Option<Timestamp> {
-        let is_enough = self.bytes >= MIN_BYTES && (self.has_short || self.records >= MIN_PADDED_RECORDS);
+        let Sent { records, bytes } = self.sent;
+        let is_enough = if self.is_plain {
+            bytes >= MIN_PLAIN_BYTES
+        } else {
+            bytes >= MIN_BYTES && (self.has_short || records >= MIN_PADDED_RECORDS)
+        };
         self.flight.filter(|_| is_enough).map(|flight| flight.at)
     }
 }

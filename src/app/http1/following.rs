@@ -10,8 +10,8 @@ use std::mem;
 use memchr::memchr;
 
 use super::{
-    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, looks_like_request, parse_request, parse_truncated,
-    skip_empty_lines,
+    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, looks_like_answer, looks_like_request, parse_request,
+    parse_truncated, skip_empty_lines,
 };
 use crate::app::Parse;
 use crate::model::{HttpFacts, LaterRequest, Signature};
@@ -188,6 +188,12 @@ impl Following {
     /// Learns that there may be requests that are not seen.
     pub fn miss(&mut self) {
         self.facts.later.is_incomplete = true;
+    }
+
+    /// Takes what the server says: its word that a body is wanted, which the client that waits for it then sends
+    /// [RFC 9110 section 10.1.1].
+    pub fn hear(&mut self, answer: &[u8]) {
+        self.awaits_continue &= !(looks_like_answer(answer) && answer.get(9..12) == Some(b"100"));
     }
 
     /// Where the next request begins is not known.

@@ -13,7 +13,16 @@ struct Talk {
 impl Talk {
     /// One of TLS 1.3 up to the server's Finished, each message in a record of its own.
     fn of_tls13() -> Self {
-        let flight = [23, 668, 97, 53].map(|length| record(23, &vec![0xd7; length])).concat();
+        Self::with_flight([23, 668, 97, 53])
+    }
+
+    /// The same of a server that pads each record by 16 bytes, as JSSE does.
+    fn of_padded_tls13() -> Self {
+        Self::with_flight([39, 684, 113, 69])
+    }
+
+    fn with_flight(lengths: [usize; 4]) -> Self {
+        let flight = lengths.map(|length| record(23, &vec![0xd7; length])).concat();
         Self::default()
             .client(&record(22, &unhex(RFC8448_CLIENT)))
             .server(&[record(22, &unhex(RFC8448_SERVER)), CCS.to_vec(), flight].concat())
@@ -61,7 +70,9 @@ fn a_certificate_of_the_client_is_no_finished() {
         assert!(!talk.is_established());
         assert!(!talk.client_records(&[alert]).is_established(), "{certificate}");
         // That the server gives up does not mean that it had the Finished.
-        let talk = Talk::of_tls13().client_records(&[certificate]).server_records(&[alert.min(35)]);
+        let talk = Talk::of_tls13().client_records(&[certificate]).server_records(&[19, 19]);
+        assert!(!talk.is_established(), "{certificate}");
+        let talk = Talk::of_padded_tls13().client_records(&[certificate]).server_records(&[35, 35]);
         assert!(!talk.is_established(), "{certificate}");
     }
     // What the server sent before it had the certificate is no answer to it.
@@ -94,8 +105,12 @@ fn an_answer_tells_of_a_finished_that_does_not_show() {
         assert!(talk.is_established(), "{flight:?}");
         let ended = talk.session.finish().established_at.unwrap();
         assert!(ended <= at(u64::from(began[0] + began[1])), "it had finished before it was answered");
+        // A server that pads nothing sends no alert of so many bytes.
+        assert!(flown().server_records(&[29]).is_established(), "{flight:?}");
+        assert!(!flown().server_records(&[19, 19]).is_established(), "{flight:?}");
+        let flown = || Talk::of_padded_tls13().client_records(flight);
         assert!(flown().server_records(&[33, 33, 33, 33, 33]).is_established(), "{flight:?}");
-        assert!(!flown().server_records(&[33, 19]).is_established(), "{flight:?}");
+        assert!(!flown().server_records(&[35, 45]).is_established(), "{flight:?}");
     }
     // Not so many bytes as a Finished has.
     assert!(!Talk::of_tls13().client_records(&[33, 19]).server_records(&[250]).is_established());
@@ -123,6 +138,30 @@ fn an_answer_may_be_heard_before_what_it_answers() {
         talk = talk.client_records(&[1_800]);
         assert_eq!(talk.is_established(), is_established);
     }
+}
+
+/// However much the server had acknowledged since, and in whatever order that is heard.
+#[test]
+fn answers_are_told_apart_by_what_they_answer() {
+    let heard = |acknowledged: &[u32], lengths: &[usize]| {
+        let mut talk = Talk::of_padded_tls13();
+        let began = talk.said[0];
+        for (more, length) in acknowledged.iter().zip(lengths) {
+            talk.said[0] = began + more;
+            talk = talk.server_records(&[*length]);
+        }
+        talk.said[0] = began;
+        talk.client_records(&[1_800]).is_established()
+    };
+    // The answer, then a close_notify to a later request.
+    assert!(heard(&[1_805, 2_000], &[250, 35]));
+    assert!(heard(&[2_000, 1_805, 900], &[35, 250, 250]));
+    assert!(!heard(&[900, 1_804, 1_805], &[250, 250, 35]));
+    // More than are told apart.
+    let many: Vec<u32> = (0..20).map(|more| 1_805 + more * 100).collect();
+    assert!(heard(&many, &[45; 20]));
+    let many: Vec<u32> = (0..20).map(|more| more * 90).collect();
+    assert!(!heard(&many, &[250; 20]));
 }
 
 /// A stream may end within a record.

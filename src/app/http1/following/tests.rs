@@ -359,6 +359,14 @@ fn a_body_that_waits_for_the_servers_word_need_not_come() {
         let facts = following.finish(&whose);
         assert_eq!((facts.later.unsigned, facts.later.is_incomplete), (None, false));
     }
+    // The server wants it, so it is no request whatever it begins with; of what else it says that is not known.
+    for (answer, is_body) in [("100 Continue", true), ("417 Expectation Failed", false)] {
+        let mut following = follow(&asks("Content-Length: 2000"), 1_000);
+        following.hear(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+        following.push(&request(None, "Scan"), &whose);
+        let expected = if is_body { None } else { later(HOST, Some("Scan")) };
+        assert_eq!(following.finish(&whose).later.unsigned, expected, "{answer}");
+    }
 }
 
 #[test]
