@@ -287,7 +287,7 @@ impl Daemon<'_> {
         if not_written > 0 {
             return Err(Failure::CannotRun(anyhow!(
                 "the last {not_written} records could not be written, because nobody took them: the pipe is not read, or \
-                 the disk does not answer"
+                 the disk is full, gone or does not answer"
             )));
         }
         if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }

@@ -102,7 +102,7 @@ pub(super) struct Lost {
     write_failed: AtomicU64,
     torn_line: AtomicU64,
     destination_stuck: AtomicU64,
-    /// How many of the last were given up because the program ended.
+    /// How many of the last could not be written, once the program ends; until then, since a batch was.
     pub(super) at_the_end: AtomicU64,
     /// Whoever read standard output went away.
     pub(super) is_reader_gone: AtomicBool,
@@ -313,7 +313,7 @@ impl Writer {
         self.queue.has_changed.notify_one();
         while !self.thread.is_finished() {
             if began.elapsed() > LONGEST_END || self.is_hopeless(began, LAST_WRITE) {
-                self.lost.at_the_end.store(self.give_up(), Ordering::Relaxed);
+                self.lost.at_the_end.fetch_add(self.give_up(), Ordering::Relaxed);
                 return;
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -347,6 +347,7 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &N
             Order::Lines { text, records } => (text, records),
             Order::Use(other) => {
                 destination = *other;
+                lost.at_the_end.store(0, Ordering::Relaxed);
                 torn_lines = 0;
                 note_torn(&destination, lost, &mut torn_lines);
                 queue.come_back();
@@ -368,6 +369,7 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &N
         match result {
             Ok(()) if is_failing => {
                 is_failing = false;
+                lost.at_the_end.store(0, Ordering::Relaxed);
                 tracing::info!("Records are written again.");
             }
             Ok(()) => {}
@@ -376,7 +378,10 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &N
                 if matches!(destination, Destination::Stdout) && error.kind() == io::ErrorKind::BrokenPipe {
                     lost.is_reader_gone.store(true, Ordering::Relaxed);
                     destination = Destination::Nowhere;
-                } else if !is_failing {
+                    continue;
+                }
+                lost.at_the_end.fetch_add(records, Ordering::Relaxed);
+                if !is_failing {
                     is_failing = true;
                     let file = names.hide(&destination.place());
                     tracing::error!(%error, file, "Records cannot be written and are lost; the capture goes on.");
@@ -466,6 +471,27 @@ mod tests {
         writer.finish();
         assert!(begin.elapsed() < LONGEST_END);
         assert_eq!((given_up(&lost), lost.at_the_end.load(Ordering::Relaxed)), (5, 5));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn tells_how_many_of_the_last_found_no_room() {
+        let full = || to_file(std::path::Path::new("/dev/full"));
+        let mut writer = Writer::start(full(), false, names()).unwrap();
+        let lost = writer.lost();
+        (0..3).for_each(|_| writer.write(b"{}\n{}\n".to_vec(), 2));
+        writer.finish();
+        assert_eq!(lost.at_the_end.load(Ordering::Relaxed), 6);
+        // Lost, too, but not the last.
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = Writer::start(full(), false, names()).unwrap();
+        let lost = writer.lost();
+        writer.write(b"{}\n".to_vec(), 1);
+        writer.use_other(to_file(&folder.path().join("flows.jsonl")));
+        writer.write(b"{}\n".to_vec(), 1);
+        writer.finish();
+        let failed = lost.write_failed.load(Ordering::Relaxed);
+        assert_eq!((failed, lost.at_the_end.load(Ordering::Relaxed)), (1, 0));
     }
 
     #[test]

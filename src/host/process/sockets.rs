@@ -31,36 +31,45 @@ pub struct Socket {
 
 /// Asks for sockets.
 pub struct Sockets {
+    /// Where the kernel answers for TCP.
     netlink: Option<Netlink>,
 }
 
 impl Sockets {
     pub fn open() -> Self {
-        Self { netlink: Netlink::open_protocol(NETLINK_SOCK_DIAG).ok() }
+        let netlink = Netlink::open_protocol(NETLINK_SOCK_DIAG).ok();
+        Self { netlink: netlink.and_then(|mut netlink| is_served(&mut netlink).then_some(netlink)) }
     }
 
     /// The socket with these ends; `None` where there is none any more.
     pub fn find(&mut self, local: SocketAddr, remote: SocketAddr) -> Option<Socket> {
         let Some(netlink) = &mut self.netlink else { return find_in_tables(local, remote) };
         let mut found = None;
-        let result = netlink.ask(BY_FAMILY, false, &question(local, remote)?, &mut |message| {
+        let result = netlink.ask(BY_FAMILY, false, &question(local, remote, u32::MAX)?, &mut |message| {
             found = read(message.body);
         });
         match result {
             Ok(()) => found,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => find_in_tables(local, remote),
+            // ENOENT: there is none with these ends, as for each flow that only passes.
             Err(_) => None,
         }
     }
 }
 
-/// `struct inet_diag_req_v2`; `None` where the ends are of two versions.
-fn question(local: SocketAddr, remote: SocketAddr) -> Option<Vec<u8>> {
+/// Whether the kernel answers for TCP (`tcp_diag`). Asked for one socket it says ENOENT also where it does not, so it is
+/// asked for all that are in no state, which are none.
+fn is_served(netlink: &mut Netlink) -> bool {
+    let nobody = SocketAddr::from(([0; 4], 0));
+    question(nobody, nobody, 0).is_some_and(|all| netlink.ask(BY_FAMILY, true, &all, &mut |_| {}).is_ok())
+}
+
+/// `struct inet_diag_req_v2` for sockets in these states; `None` where the ends are of two versions.
+fn question(local: SocketAddr, remote: SocketAddr, states: u32) -> Option<Vec<u8>> {
     if local.is_ipv4() != remote.is_ipv4() {
         return None;
     }
     let mut body = vec![if local.is_ipv4() { FAMILY_4 } else { FAMILY_6 }, TCP, 0, 0];
-    body.extend(u32::MAX.to_ne_bytes());
+    body.extend(states.to_ne_bytes());
     body.extend(local.port().to_be_bytes());
     body.extend(remote.port().to_be_bytes());
     for end in [local.ip(), remote.ip()] {
@@ -156,10 +165,20 @@ mod tests {
     #[test]
     fn asks_only_for_ends_of_one_version() {
         let (four, six) = ("10.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap());
-        assert_eq!(question(four, six), None);
+        assert_eq!(question(four, six, 1), None);
         // struct inet_diag_req_v2 has 56 bytes.
-        assert_eq!(question(four, four).unwrap().len(), 56);
-        assert_eq!(question(six, six).unwrap().len(), 56);
+        assert_eq!(question(four, four, 1).unwrap().len(), 56);
+        assert_eq!(question(six, six, 1).unwrap().len(), 56);
+    }
+
+    /// Most flows of a gateway have none, and nothing else is searched for them.
+    #[test]
+    fn a_socket_that_is_not_there_is_told_from_a_kernel_that_does_not_answer() {
+        let mut netlink = Netlink::open_protocol(NETLINK_SOCK_DIAG).unwrap();
+        assert!(is_served(&mut netlink), "without tcp_diag the tables are searched");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let elsewhere = SocketAddr::from(([127, 0, 0, 3], listener.local_addr().unwrap().port()));
+        assert_eq!(Sockets { netlink: Some(netlink) }.find(elsewhere, "127.0.0.2:9".parse().unwrap()), None);
     }
 
     #[test]
