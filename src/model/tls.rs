@@ -471,11 +471,15 @@ impl TlsFacts {
             || client.compression_methods.is_empty()
             || client.compression_methods.contains(&server.compression_method);
         let is_group_offered = server.key_share.is_none_or(|group| {
-            let second = self.second_client_hello.as_ref();
+            // The second hello sends what the first only has; either may be missing, and so may have been what asked for it.
+            let may_be_of_second = match &self.second_client_hello {
+                Some(second) => second.is_truncated || second.key_shares.contains(&group),
+                None => self.hello_retry_request.is_some(),
+            } || self.lacks_server_bytes && self.hello_retry_request.is_none();
             client.key_shares.is_empty()
                 || client.key_shares.contains(&group)
-                || second
-                    .map_or(self.hello_retry_request.is_some(), |second| second.key_shares.contains(&group))
+                || may_be_of_second
+                    && (client.supported_groups.is_empty() || client.supported_groups.contains(&group))
         });
         let is_curve_offered = match self.key_exchange {
             Some(KeyExchangeFacts::Curve(group)) => {

@@ -323,6 +323,21 @@ fn a_retry_that_no_client_takes_proves_nothing() {
         assert!(facts.server_hello.is_some());
         assert_eq!(facts.is_choice_offered(), is_proof, "{group} {retries}");
     }
+    // Where a retry may have been lost, or the second hello, that is none of the server's making.
+    let answer = |lose: fn(&mut Session), before: &[u8], second: &[u8], group| {
+        let mut session = Session::new();
+        session.client(&client, at(1));
+        lose(&mut session);
+        session.server(before, at(2));
+        session.client(second, at(3));
+        session.client_gap();
+        session.server(&chosen(group), at(4));
+        session.finish().is_choice_offered()
+    };
+    assert!(answer(Session::server_gap, b"", b"", 23));
+    assert!(!answer(|_| {}, b"", b"", 23));
+    assert!(!answer(Session::server_gap, b"", b"", 24), "a group that it does not have");
+    assert!(answer(|_| {}, &retry(23), &client[..client.len() - 40], 23), "a part of the second");
 }
 
 #[test]
