@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
@@ -253,9 +254,12 @@ impl NameCache {
             known.is_some_and(|known| !tenants.is_empty() && !tenants.contains(&known))
         };
         let key = (client.to_canonical(), server.to_canonical());
-        let servers =
-            || [&self.young, &self.old].into_iter().filter_map(|generation| generation.pairs.get(&key));
-        let ever = || servers().flat_map(|server| &server.known).filter(|known| !is_other(known.tenant));
+        // Looked up once: of most flows nothing was told.
+        let servers: ArrayVec<&Server, 2> = [&self.young, &self.old]
+            .into_iter()
+            .filter_map(|generation| generation.pairs.get(&key))
+            .collect();
+        let ever = || servers.iter().flat_map(|server| &server.known).filter(|known| !is_other(known.tenant));
         let good = || ever().filter(|known| known.from <= at && at < known.until);
         let said = match sni {
             Sni::Name(said) => Some(said.strip_suffix('.').unwrap_or(said)),
@@ -264,8 +268,9 @@ impl NameCache {
         let is_said = |name: &str| said.is_some_and(|said| said.eq_ignore_ascii_case(name));
         let is_alias = |known: &&Known| known.alias.as_deref().is_some_and(is_said);
         let is_name = |known: &&Known| known.alias.is_none();
-        let may_be_forgotten =
-            || said.is_some() && (servers().any(|server| server.has_forgotten) || at < self.forgotten_until);
+        let may_be_forgotten = || {
+            said.is_some() && (servers.iter().any(|server| server.has_forgotten) || at < self.forgotten_until)
+        };
         let sni = if good().any(|known| is_name(&known) && is_said(&known.name)) {
             SniAlias::No
         } else if good().any(|known| is_alias(&known)) {

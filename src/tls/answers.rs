@@ -13,17 +13,17 @@ use crate::model::registry::CipherSuite;
 
 /// What an answer holds, at least: more than two alerts do where every record is padded a little, and less than a ticket
 /// does, or what is answered to a request.
-const MIN_BYTES: usize = 64;
+const MIN_BYTES: u32 = 64;
 
 /// The same of a server that pads nothing: more than two alerts [RFC 8446 section 6].
-const MIN_PLAIN_BYTES: usize = 5;
+const MIN_PLAIN_BYTES: u32 = 5;
 
 /// Records that are an answer, at least, of a server that may pad each to any length: the first may be a fatal alert, and
 /// then it is the last.
 const MIN_PADDED_RECORDS: u32 = 2;
 
 /// So many acknowledgments of the server are told apart until the client's flight is known.
-const MAX_HEARD: usize = 8;
+const MAX_HEARD: usize = 6;
 
 /// What may be the client's last flight, and what its server sent behind that.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub struct Answers {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
     records: u32,
-    bytes: usize,
+    bytes: u32,
 }
 
 impl Sent {
@@ -78,9 +78,9 @@ impl Answers {
     /// Takes note of an encrypted record of the server.
     pub fn server(&mut self, record_bytes: usize, suite: Option<CipherSuite>, seen: Seen) {
         let content_bytes = finished::content_bytes(record_bytes, suite);
-        self.has_short |= content_bytes < MIN_BYTES;
+        self.has_short |= content_bytes < MIN_BYTES as usize;
         self.is_plain |= suite.is_some() && content_bytes == finished::message_bytes(suite);
-        let sent = Sent { records: 1, bytes: content_bytes };
+        let sent = Sent { records: 1, bytes: u32::try_from(content_bytes).unwrap_or(u32::MAX) };
         match (self.flight, seen.acknowledgment) {
             (Some(flight), _) if is_behind_flight(flight, seen) => self.sent.add(sent),
             (None, Some(most)) => self.hear(most, sent),
