@@ -232,6 +232,8 @@ impl Said<'_> {
         };
         let wanted: Vec<bool> = hosts.iter().enumerate().map(is_wanted).collect();
         let mut found = Resolutions::new();
+        // Of each name, once: many addresses may have the same on their ways.
+        let mut aliases: Vec<Option<Arc<[Alias]>>> = vec![None; hosts.len()];
         // To each name that has an address.
         let mut ways: Vec<Option<Way<'_>>> = vec![None; hosts.len()];
         for Address { owner, address, ttl_seconds } in &self.addresses {
@@ -240,7 +242,9 @@ impl Said<'_> {
                 let way =
                     self.way_to(*owner).into_iter().filter(|(name, _)| wanted.get(*name) == Some(&true));
                 way.filter_map(|(name, ttl_seconds)| {
-                    Some((hosts.get(name)?.as_ref()?, self.aliases_of(name, &hosts), ttl_seconds))
+                    let known = aliases.get_mut(name)?;
+                    let known = known.get_or_insert_with(|| self.aliases_of(name, &hosts, &wanted));
+                    Some((hosts.get(name)?.as_ref()?, Arc::clone(known), ttl_seconds))
                 })
                 .collect()
             });
@@ -257,9 +261,10 @@ impl Said<'_> {
         Ok(found)
     }
 
-    /// Those of `hosts` that stand for a name.
-    fn aliases_of(&self, name: usize, hosts: &[Option<Arc<str>>]) -> Arc<[Alias]> {
+    /// Those of `hosts` that stand for a name and are not wanted themselves, since those are told as names.
+    fn aliases_of(&self, name: usize, hosts: &[Option<Arc<str>>], wanted: &[bool]) -> Arc<[Alias]> {
         let way = self.way_to(name).into_iter().skip(1);
+        let way = way.filter(|(name, _)| wanted.get(*name) == Some(&false));
         way.filter_map(|(name, ttl_seconds)| {
             Some(Alias { name: Arc::clone(hosts.get(name)?.as_ref()?), ttl_seconds })
         })

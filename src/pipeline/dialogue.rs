@@ -137,7 +137,12 @@ impl Said {
 
     /// Forgets it, and takes `bytes` for the beginning.
     pub fn begin_with(&mut self, bytes: Vec<u8>) {
-        *self = Self { bytes, ..Self::default() };
+        *self = Self { bytes, ..self.emptied() };
+    }
+
+    /// Nothing, in the place of what was there: what is missing in front is still missing.
+    fn emptied(&self) -> Self {
+        Self { proxies: proxy::Preambles::at(self.proxies.start()), ..Self::default() }
     }
 
     /// True where it began with what is said to a proxy, or may have.
@@ -198,7 +203,7 @@ impl Said {
     /// known without its request [RFC 9112 section 6.3].
     pub fn note_next_answer(&mut self, next: &[u8]) {
         if !self.is_empty() && self.answers < MAX_ANSWERS && http1::looks_like_answer(next) {
-            *self = Self { answers: self.answers + 1, ..Self::default() };
+            *self = Self { answers: self.answers + 1, ..self.emptied() };
         }
     }
 
@@ -247,7 +252,7 @@ impl Said {
     /// Keeps what is behind `at` alone.
     fn keep_from(&mut self, at: usize) {
         self.is_end_alone = true;
-        self.proxies = proxy::Preambles::default();
+        self.proxies = proxy::Preambles::at(self.proxies.start());
         self.head = Head::default();
         self.answer = http1::AnswerHeads::default();
         self.dropped += at;
@@ -372,6 +377,20 @@ mod tests {
         assert_eq!(hear(&[&[&alert[..7], &alert[..7], &noise].concat()]).1, 114);
         assert_eq!(hear(&[&rest[..63]]).1, 63);
         assert_eq!(hear(&[&[0x81; 1_000], &rest, &rest]).1, KEPT_BYTES);
+    }
+
+    /// Whatever is forgotten of it: the rest of anything may be taken for a word to a proxy.
+    #[test]
+    fn what_is_missing_in_front_stays_missing() {
+        let answer = b"HTTP/1.1 200 OK\r\n\r\n";
+        let mut said = Said::behind_loss();
+        said.push(answer);
+        said.note_next_answer(answer);
+        assert!(said.is_empty());
+        assert_eq!(said.start(), Some(proxy::Start::Loss));
+        said.begin_with(b"\x05\x01\0".to_vec());
+        assert_eq!(said.start(), Some(proxy::Start::Loss));
+        assert!(!said.may_ask_proxy());
     }
 
     #[test]
