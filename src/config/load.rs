@@ -7,8 +7,8 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::error::{ConfigError, Problem, nearest};
-use super::place::{Problems, Section, line_of};
-use super::resolved::{CommandLine, RedactionKey, Resolved};
+use super::place::{Problems, Section, line_of, shortened};
+use super::resolved::{Backend, CommandLine, RedactionKey, Resolved};
 use super::{doubts, file, policy};
 use crate::classify::PrefixList;
 
@@ -95,10 +95,23 @@ pub fn parse(text: &str, command_line: &CommandLine) -> Result<Resolved, ConfigE
         return Err(ConfigError::Invalid { path: None, problems });
     }
     if !command_line.interfaces.is_empty() {
-        resolved.capture.interfaces.clone_from(&command_line.interfaces);
+        let named = std::mem::replace(&mut resolved.capture.interfaces, command_line.interfaces.clone());
+        if !named.is_empty() && named != command_line.interfaces {
+            resolved.warnings.push(format!(
+                "-i stands in for [capture] interfaces: {} of the configuration does not count.",
+                shortened(&named.join(", "))
+            ));
+        }
     }
     if let Some(backend) = command_line.backend {
-        resolved.capture.backend = backend;
+        let written = std::mem::replace(&mut resolved.capture.backend, backend);
+        if written != Backend::default() && written != backend {
+            resolved.warnings.push(format!(
+                "--backend {} stands in for [capture] backend = \"{}\".",
+                backend.as_str(),
+                written.as_str()
+            ));
+        }
     }
     if let Some(redact) = command_line.redact {
         resolved.privacy.redact = redact;

@@ -427,6 +427,14 @@ fn interfaces_come_and_go_and_a_reload_names_others() {
             let refused = daemon.wait_for_log("The new configuration was refused");
             let why = refused["error"].as_str().unwrap();
             assert!(why.contains("[capture] ring_mib") && why.contains("restart ddbwatch"), "{why}");
+            // It is root no longer, and says who it is now.
+            let file = daemon.path("ddbwatch.toml");
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let told = daemon.log.lock().unwrap().len();
+            daemon.signal("HUP");
+            let refused = daemon.wait_for_log_after(told, "The new configuration was refused");
+            let why = refused["error"].as_str().unwrap();
+            assert!(why.contains(" now, who may not read ") && why.contains("Permission denied"), "{why}");
             // Every interface shows what it lost before, from the start on.
             let nic = daemon.metrics().values("ddbwatch_dropped_total", "stage");
             assert!(nic.contains(&"nic".to_owned()), "{backend}: {nic:?}");

@@ -1,5 +1,7 @@
 //! Giving up what is not needed once everything is open.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::feed::Open;
@@ -34,6 +36,9 @@ pub(super) fn give_up(config: &Resolved, open: &Open, names: &Names) -> Result<(
     };
     let dropped = dropped.map_err(|error| Failure::CannotRun(error.into()))?;
     dropped.notes.iter().for_each(|note| tracing::warn!("Privileges: {note}."));
+    if let Some(why) = unreadable(config) {
+        tracing::warn!("A reload would be refused: {}.", names.hide(&why));
+    }
     let confined = sandbox::confine(&reachable(config, open));
     confined.notes.iter().for_each(|note| tracing::warn!("Sandbox: {}.", names.hide(note)));
     let sandbox = names.hide(&confined.to_string());
@@ -41,10 +46,33 @@ pub(super) fn give_up(config: &Resolved, open: &Open, names: &Names) -> Result<(
     Ok(())
 }
 
+/// Which of the files that a reload reads again are forbidden to the user that this process has become, and what to do.
+/// They could be read at the start, when it still was another.
+pub(super) fn unreadable(config: &Resolved) -> Option<String> {
+    let is_forbidden =
+        |path: &&Path| File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    let forbidden: Vec<String> =
+        read_again(config).filter(is_forbidden).map(|path| path.display().to_string()).collect();
+    (!forbidden.is_empty()).then(|| {
+        format!(
+            "ddbwatch runs as {} now, who may not read {}: let that user's group read it (chgrp, chmod g+r)",
+            privileges::user_name(),
+            forbidden.join(", ")
+        )
+    })
+}
+
+/// The configuration and the files it names.
+fn read_again(config: &Resolved) -> impl Iterator<Item = &Path> {
+    [&config.path_of_file, &config.ip_ranges, &config.privacy.key_file]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+}
+
 fn reachable(config: &Resolved, open: &Open) -> Reachable {
     let mut read = vec![PathBuf::from("/proc"), PathBuf::from("/sys")];
-    let named = [&config.path_of_file, &config.ip_ranges, &config.privacy.key_file];
-    read.extend(named.into_iter().flatten().map(|path| folder_of(path)));
+    read.extend(read_again(config).map(folder_of));
     let mut captures: Vec<PathBuf> = open.captures.iter().map(|path| folder_of(path)).collect();
     captures.dedup();
     read.extend(captures);

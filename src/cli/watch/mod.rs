@@ -341,7 +341,14 @@ impl Daemon<'_> {
     }
 
     async fn try_reload(&mut self, server: &Arc<Server>) -> anyhow::Result<()> {
-        let config = Arc::new(config::load(self.args.config.as_deref(), &self.command_line)?);
+        let config = config::load(self.args.config.as_deref(), &self.command_line).map_err(|error| {
+            let error = anyhow::Error::from(error);
+            match confinement::unreadable(&self.config) {
+                Some(why) => error.context(why),
+                None => error,
+            }
+        })?;
+        let config = Arc::new(config);
         refuse_what_cannot_change(&self.config, &config, self.args.replay.is_some())?;
         backends::check_interest(&config)?;
         // Everything that may fail comes first.

@@ -439,6 +439,26 @@ fn lets_the_command_line_win() {
     );
 }
 
+/// What the command line stands in for is no use to look at in the file, however often that is changed.
+#[test]
+fn tells_what_the_command_line_stands_in_for() {
+    let command_line = CommandLine {
+        interfaces: vec!["lo".to_owned()],
+        backend: Some(Backend::Pcap),
+        ..CommandLine::default()
+    };
+    let warnings = |text: &str| parse(text, &command_line).unwrap().warnings;
+    assert_eq!(
+        warnings("[capture]\ninterfaces = [\"eth0\", \"vti*\"]\nbackend = \"ebpf\""),
+        [
+            "-i stands in for [capture] interfaces: eth0, vti* of the configuration does not count.",
+            "--backend pcap stands in for [capture] backend = \"ebpf\"."
+        ]
+    );
+    assert_eq!(warnings("[capture]\ninterfaces = [\"lo\"]\nbackend = \"pcap\""), [""; 0]);
+    assert_eq!(warnings("[capture]\nbackend = \"auto\""), [""; 0]);
+}
+
 /// The profile of the command line takes one key's place, and what the others do to it is told.
 #[test]
 fn tells_what_still_holds_beside_the_profile_of_the_command_line() {
