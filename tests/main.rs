@@ -31,6 +31,7 @@ mod prometheus_text;
 mod properties;
 mod readme;
 mod second_opinion;
+mod series;
 #[cfg(target_os = "linux")]
 mod service;
 #[cfg(target_os = "linux")]

@@ -17,6 +17,7 @@ use super::pcap::{Located, Pcap};
 use super::pcapng::{Pcapng, RecordedDrops};
 #[cfg(target_os = "linux")]
 use super::standard_input::StandardInput;
+use crate::model::Timestamp;
 
 /// The most compressions around each other: a capture may have been compressed by its writer and
 /// once more by whoever archived it. Each takes a buffer and a decoder's memory.
@@ -64,6 +65,25 @@ pub fn open_input_until(input: &Input, stop: &Arc<AtomicBool>) -> Result<FileSou
 /// Whether a file is a capture whose header can be read.
 pub(super) fn probe(input: &Input) -> Result<(), CaptureError> {
     open(input, PROBE_BYTES, None).map(drop)
+}
+
+/// How a capture begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Time of its first packet.
+    pub first: Timestamp,
+    /// The interfaces it names before that.
+    pub interfaces: Vec<Interface>,
+}
+
+/// How an input begins, which is to be read once more; `None` where no packet is in it.
+///
+/// # Errors
+/// As [`open_input`].
+pub fn beginning(input: &Input) -> Result<Option<Beginning>, CaptureError> {
+    let mut source = open(input, PROBE_BYTES, None)?;
+    let first = source.next_frame()?.map(|frame| frame.timestamp);
+    Ok(first.map(|first| Beginning { first, interfaces: source.interfaces().to_vec() }))
 }
 
 fn open(input: &Input, capacity: usize, stop: Option<&Arc<AtomicBool>>) -> Result<FileSource, CaptureError> {

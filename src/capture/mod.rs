@@ -44,7 +44,10 @@ mod writer;
 
 pub use content::Content;
 pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
-pub use file::{FileSource, Frames, MOST_TOGETHER, fuzz_file, open_input, open_input_until, standard_input};
+pub use file::{
+    Beginning, FileSource, Frames, MOST_TOGETHER, beginning, fuzz_file, open_input, open_input_until,
+    standard_input,
+};
 pub use frame::{Frame, FrameSource, Interface};
 pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand, is_capture};
 pub use link_type::LinkType;

@@ -13,6 +13,7 @@ use foldhash::fast::RandomState;
 use super::counts::{NO_TIMESTAMP, UNKNOWN_INTERFACE};
 use super::earlier::EarlierFlows;
 use super::engine::Engine;
+use super::series::{self, Part};
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
 use crate::config::Resolved;
 use crate::flow::Identity;
@@ -53,14 +54,18 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Threads that have something to do.
-    fn threads(&self) -> usize {
+    /// Threads that have something to do, where there are so many series.
+    fn threads(&self, series: usize) -> usize {
         match self.jobs {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             jobs => jobs,
         }
-        .min(self.inputs.len())
+        .min(series)
         .max(1)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }
 
@@ -78,10 +83,17 @@ pub enum AnalyzeError {
 /// Records that are complete, each with the identity of its flow.
 type Complete<'a> = &'a mut dyn Iterator<Item = (Record, Identity)>;
 
+/// What reading gives.
+enum Given<'a> {
+    Records(Complete<'a>),
+    /// All flows have ended; what comes now is of another capture.
+    Ended(Box<Accounts>),
+}
+
 enum Message {
     Records(Vec<(Record, Identity)>),
-    Done(Box<Accounts>),
-    Failed(CaptureError),
+    Ended(Box<Accounts>),
+    Failed(Box<AnalyzeError>),
 }
 
 impl Message {
@@ -92,7 +104,7 @@ impl Message {
                 .iter()
                 .map(|(record, _)| RECORD_BYTES + record.tls.as_ref().map_or(0, |tls| tls.held_bytes()))
                 .sum(),
-            Self::Done(_) | Self::Failed(_) => ACCOUNTS_BYTES,
+            Self::Ended(_) | Self::Failed(_) => ACCOUNTS_BYTES,
         }
     }
 }
@@ -200,43 +212,49 @@ pub fn analyze(
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
     let hasher = RandomState::default();
+    let plan = series::plan(&job.inputs);
     if job.jobs == 1 {
-        return analyze_in_turn(job, hasher, sink);
+        return analyze_in_turn(job, &plan, &hasher, sink);
     }
-    let threads = job.threads();
+    let threads = job.threads(plan.len());
     let (senders, receivers): (Vec<SyncSender<Message>>, Vec<Receiver<Message>>) =
-        job.inputs.iter().map(|_| sync_channel(WAITING_BATCHES)).unzip();
-    // A sender is dropped with its input, so that a worker's panic ends the waiting for it.
+        plan.iter().map(|_| sync_channel(WAITING_BATCHES)).unzip();
+    // A sender is dropped with its series, so that a worker's panic ends the waiting for it.
     let senders: Vec<Mutex<Option<SyncSender<Message>>>> =
         senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
-    let waiting = Waiting::new(job.inputs.len(), waiting_bytes(&job.config));
+    let waiting = Waiting::new(plan.len(), waiting_bytes(&job.config));
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (hasher, senders, waiting, next, stop) = (hasher.clone(), &senders, &waiting, &next, &stop);
+            let (hasher, plan, senders, waiting, next, stop) =
+                (&hasher, &plan, &senders, &waiting, &next, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let (Some(input), Some(sender)) = (job.inputs.get(index), senders.get(index)) else {
+                    let (Some(parts), Some(sender)) = (plan.get(index), senders.get(index)) else {
                         break;
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
-                    let mut hand_over = |records: Complete<'_>| {
-                        waiting.send(index, &sender, Message::Records(records.collect()))
+                    let send = |message| waiting.send(index, &sender, message);
+                    let mut give = |given: Given<'_>| {
+                        send(match given {
+                            Given::Records(records) => Message::Records(records.collect()),
+                            Given::Ended(accounts) => Message::Ended(accounts),
+                        })
                     };
-                    let message = match read(input, job, hasher.clone(), &mut hand_over) {
-                        Ok(accounts) => Message::Done(Box::new(accounts)),
-                        Err(error) => Message::Failed(error),
+                    let is_taken = match read(parts, job, threads, hasher, &mut give) {
+                        Ok(is_taken) => is_taken,
+                        Err(error) => send(Message::Failed(Box::new(error))),
                     };
-                    if !waiting.send(index, &sender, message) {
+                    if !is_taken {
                         break;
                     }
                 }
             });
         }
         let taking = Taking(&waiting);
-        let result = collect(job, receivers, taking, sink);
+        let result = collect(receivers, taking, sink);
         stop.store(true, Ordering::Relaxed);
         result
     })
@@ -247,27 +265,21 @@ const fn waiting_bytes(config: &Resolved) -> usize {
     config.limits.memory_mib.saturating_mul(1 << 20) / 8
 }
 
-/// Takes the messages of each input in turn.
+/// Takes the messages of each series in turn.
 fn collect(
-    job: &Job<'_>,
     receivers: Vec<Receiver<Message>>,
     taking: Taking<'_>,
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
     let mut collector = Collector::new();
-    for (index, (receiver, input)) in receivers.into_iter().zip(&job.inputs).enumerate() {
+    for (index, receiver) in receivers.into_iter().enumerate() {
         taking.0.turn_to(index);
         for message in receiver {
             taking.0.received(index, &message);
             match message {
                 Message::Records(records) => collector.take(&mut records.into_iter(), sink)?,
-                Message::Done(accounts) => {
-                    collector.end_input(*accounts);
-                    break;
-                }
-                Message::Failed(source) => {
-                    return Err(AnalyzeError::Input { path: input.path(), source: Box::new(source) });
-                }
+                Message::Ended(accounts) => collector.end_input(*accounts),
+                Message::Failed(error) => return Err(*error),
             }
         }
     }
@@ -278,24 +290,22 @@ fn collect(
 /// the allocator far less than between threads.
 fn analyze_in_turn(
     job: &Job<'_>,
-    hasher: RandomState,
+    plan: &[Vec<Part<'_>>],
+    hasher: &RandomState,
     sink: &mut dyn FnMut(Record) -> io::Result<()>,
 ) -> Result<Accounts, AnalyzeError> {
     let mut collector = Collector::new();
-    for input in &job.inputs {
+    for parts in plan {
         let mut failure = None;
-        let result = read(input, job, hasher.clone(), &mut |records: Complete<'_>| {
-            failure = collector.take(records, sink).err();
+        read(parts, job, 1, hasher, &mut |given| {
+            match given {
+                Given::Records(records) => failure = collector.take(records, sink).err(),
+                Given::Ended(accounts) => collector.end_input(*accounts),
+            }
             failure.is_none()
-        });
+        })?;
         if let Some(failure) = failure {
             return Err(failure.into());
-        }
-        match result {
-            Ok(accounts) => collector.end_input(accounts),
-            Err(source) => {
-                return Err(AnalyzeError::Input { path: input.path(), source: Box::new(source) });
-            }
         }
     }
     Ok(collector.total)
@@ -338,72 +348,128 @@ impl Collector {
     }
 }
 
-/// Reads one input to its end.
+/// Reads the files of a series to their end. False where nobody takes anything any more.
 fn read(
-    input: &Input,
+    parts: &[Part<'_>],
     job: &Job<'_>,
-    hasher: RandomState,
-    give: &mut dyn FnMut(Complete<'_>) -> bool,
-) -> Result<Accounts, CaptureError> {
-    let is_stopped = || job.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-    if is_stopped() {
-        return Ok(Accounts { is_cut_short: true, ..Accounts::default() });
-    }
-    let opened = match job.stop {
-        Some(stop) => capture::open_input_until(input, stop),
-        None => capture::open_input(input),
-    };
-    let mut source: FileSource = match opened {
-        Err(_) if is_stopped() => return Ok(Accounts { is_cut_short: true, ..Accounts::default() }),
-        opened => opened?,
-    };
-    let mut is_cut_short = false;
-    let mut engine = Engine::new(Arc::clone(&job.config), job.all_services, Arc::from(input.name()), hasher)
-        .sharing_memory(job.threads());
-    let (mut frames, mut reported) = (0_u64, 0_u64);
-    loop {
-        let together = match source.next_frames() {
-            Ok(Some(together)) => together,
-            Ok(None) => break,
-            Err(_) if is_stopped() => {
-                is_cut_short = true;
-                break;
-            }
-            Err(error) => return Err(error),
+    threads: usize,
+    hasher: &RandomState,
+    give: &mut dyn FnMut(Given<'_>) -> bool,
+) -> Result<bool, AnalyzeError> {
+    let mut capture: Option<Capture> = None;
+    for Part { input, goes_on } in parts {
+        let failed = |source| AnalyzeError::Input { path: input.path(), source: Box::new(source) };
+        let opened = match job.stop {
+            _ if job.is_stopped() => None,
+            Some(stop) => match capture::open_input_until(input, stop) {
+                Err(_) if job.is_stopped() => None,
+                opened => Some(opened.map_err(failed)?),
+            },
+            None => Some(capture::open_input(input).map_err(failed)?),
         };
-        engine.frames(together.iter(), together.interfaces());
-        frames += together.count();
-        if engine.waiting_records() >= BATCH_RECORDS && !hand_over(&mut engine, give) {
-            return Ok(engine.accounts());
+        let name: Arc<str> = Arc::from(input.name());
+        let known = match goes_on {
+            Some(goes_on) => capture.take_if(|capture| capture.engine.may_go_on(goes_on)),
+            None => None,
+        };
+        if let Some(ended) = capture.take()
+            && !ended.end(give)
+        {
+            return Ok(false);
         }
-        if frames >= PROGRESS_FRAMES {
-            frames = 0;
-            if let Some(progress) = job.progress {
-                let position = source.position();
-                progress.advance(position.saturating_sub(reported));
-                reported = position;
+        let capture = capture.insert(match known {
+            Some(mut known) => {
+                known.accounts.merge(known.engine.begin_file(name));
+                known
             }
-            if is_stopped() {
-                // What ended together with the wish to stop was read whole: `tcpdump -w - | ddbwatch analyze -`.
-                is_cut_short = !matches!(source.next_frames(), Ok(None));
+            None => {
+                let config = Arc::clone(&job.config);
+                let engine =
+                    Engine::new(config, job.all_services, name, hasher.clone()).sharing_memory(threads);
+                Capture { engine, accounts: Accounts::default() }
+            }
+        });
+        let Some(source) = opened else {
+            capture.accounts.is_cut_short = true;
+            continue;
+        };
+        if !capture.read_file(source, input, job, give).map_err(failed)? {
+            return Ok(false);
+        }
+    }
+    Ok(capture.is_none_or(|capture| capture.end(give)))
+}
+
+/// What is made of the files of a series.
+struct Capture {
+    engine: Engine,
+    /// Of files that were read to their end.
+    accounts: Accounts,
+}
+
+impl Capture {
+    /// Reads a file to its end. False where nobody takes records any more.
+    fn read_file(
+        &mut self,
+        mut source: FileSource,
+        input: &Input,
+        job: &Job<'_>,
+        give: &mut dyn FnMut(Given<'_>) -> bool,
+    ) -> Result<bool, CaptureError> {
+        let Self { engine, accounts } = self;
+        let (mut frames, mut reported) = (0_u64, 0_u64);
+        loop {
+            let together = match source.next_frames() {
+                Ok(Some(together)) => together,
+                Ok(None) => break,
+                Err(_) if job.is_stopped() => {
+                    accounts.is_cut_short = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            engine.frames(together.iter(), together.interfaces());
+            frames += together.count();
+            if engine.waiting_records() >= BATCH_RECORDS && !hand_over(engine, give) {
+                return Ok(false);
+            }
+            if frames >= PROGRESS_FRAMES {
+                frames = 0;
+                if let Some(progress) = job.progress {
+                    let position = source.position();
+                    progress.advance(position.saturating_sub(reported));
+                    reported = position;
+                }
+                if job.is_stopped() {
+                    // What ended together with the wish to stop was read whole: `tcpdump -w - | ddbwatch analyze -`.
+                    accounts.is_cut_short |= !matches!(source.next_frames(), Ok(None));
+                    break;
+                }
+            }
+        }
+        if let Some(progress) = job.progress {
+            progress.advance(source.position().saturating_sub(reported));
+        }
+        accounts.merge(accounts_of_file(&source, input));
+        note_unsupported(engine, &input.path().display().to_string(), accounts);
+        Ok(true)
+    }
+
+    /// Ends every flow. False where nobody takes anything any more.
+    fn end(mut self, give: &mut dyn FnMut(Given<'_>) -> bool) -> bool {
+        loop {
+            let has_more = self.engine.finish_some(BATCH_RECORDS);
+            if !hand_over(&mut self.engine, give) {
+                return false;
+            }
+            if !has_more {
                 break;
             }
         }
+        let mut accounts = self.engine.accounts();
+        accounts.merge(self.accounts);
+        give(Given::Ended(Box::new(accounts)))
     }
-    while engine.finish_some(BATCH_RECORDS) {
-        if !hand_over(&mut engine, give) {
-            return Ok(engine.accounts());
-        }
-    }
-    hand_over(&mut engine, give);
-    if let Some(progress) = job.progress {
-        progress.advance(source.position().saturating_sub(reported));
-    }
-    let mut accounts = engine.accounts();
-    accounts.merge(accounts_of_file(&source, input));
-    accounts.is_cut_short = is_cut_short;
-    note_unsupported(&engine, &input.path().display().to_string(), &mut accounts);
-    Ok(accounts)
 }
 
 /// What only the reader of a file knows: complete at its end.
@@ -466,8 +532,8 @@ pub(super) fn note_unsupported(engine: &Engine, file: &str, accounts: &mut Accou
 }
 
 /// False where nobody takes records any more.
-fn hand_over(engine: &mut Engine, give: &mut dyn FnMut(Complete<'_>) -> bool) -> bool {
-    give(&mut engine.take_records())
+fn hand_over(engine: &mut Engine, give: &mut dyn FnMut(Given<'_>) -> bool) -> bool {
+    give(Given::Records(&mut engine.take_records()))
 }
 
 /// Analyses `bytes` as if they were a capture file; for fuzzing. It must neither panic nor hang, and
@@ -494,7 +560,7 @@ mod tests {
     use super::*;
 
     fn accounts() -> Message {
-        Message::Done(Box::default())
+        Message::Ended(Box::default())
     }
 
     #[test]

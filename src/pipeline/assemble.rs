@@ -1,6 +1,7 @@
 //! Everything found of one flow → its record.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -254,15 +255,21 @@ impl Parts {
         let is_timed = |duration: &Duration| view.first_seen.is_date() || !duration.is_zero();
         let handshake_duration =
             self.tls.as_ref().and_then(|facts| Some(facts.established_at?.since(facts.client_hello_at?)));
+        let (source, first_frame) = flows.file_of(view.first_frame);
+        // Numbers of frames are those in that file.
+        let there = |number: u64| {
+            let (file, number) = flows.file_of(number);
+            Arc::ptr_eq(file, source).then_some(number)
+        };
         Record {
             timestamp: view.first_seen,
             client,
             server,
-            source: flows.source(),
+            source: Arc::clone(source),
             sightings,
-            first_frame: view.first_frame,
-            client_hello_frame: self.client_hello_frame,
-            server_hello_frame: self.server_hello_frame,
+            first_frame,
+            client_hello_frame: self.client_hello_frame.and_then(there),
+            server_hello_frame: self.server_hello_frame.and_then(there),
             completeness,
             outcome: self.outcome.unwrap_or(Outcome::NotSeen),
             is_from_beginning: self.is_from_beginning,

@@ -21,7 +21,7 @@ pub(super) const NO_TIMESTAMP: (&str, &str) = ("capture", "no_timestamp");
 pub(super) const UNKNOWN_INTERFACE: (&str, &str) = ("capture", "unknown_interface");
 
 /// Packets of which the capture holds the beginning alone.
-pub(super) const CUT_SHORT: (&str, &str) = ("capture", "cut_short");
+const CUT_SHORT: (&str, &str) = ("capture", "cut_short");
 
 /// Counts by reason; few reasons, so a list is searched faster than a map.
 #[derive(Default)]
@@ -73,7 +73,9 @@ pub(super) struct FrameCounts {
     skipped: Reasons,
     errors: BTreeMap<(&'static str, &'static str), u64>,
     /// Frames that were longer than what is there of them.
-    pub cut_short: u64,
+    cut_short: u64,
+    /// No more of them is asked for than is looked at.
+    is_live: bool,
     first_packet: Option<Timestamp>,
     last_packet: Option<Timestamp>,
     /// Of interfaces whose numbers stand for others now.
@@ -104,6 +106,11 @@ impl InterfaceTally {
 }
 
 impl FrameCounts {
+    /// Learns that packets come from interfaces.
+    pub const fn set_live(&mut self) {
+        self.is_live = true;
+    }
+
     /// How many interfaces were met.
     #[inline]
     pub fn interfaces(&self) -> usize {
@@ -131,6 +138,16 @@ impl FrameCounts {
     /// Time of the newest frame.
     pub const fn last_packet(&self) -> Option<Timestamp> {
         self.last_packet
+    }
+
+    /// What comes from now on is of another file with the same interfaces: what was counted is given, and counted no more.
+    pub fn begin_file<'a>(&mut self, names: impl Iterator<Item = &'a Arc<str>>) -> Accounts {
+        let mut accounts = Accounts::default();
+        self.add_to(&mut accounts, names);
+        self.interfaces.fill(InterfaceTally::default());
+        let Self { skipped, errors, cut_short, gone, .. } = self;
+        (*skipped, *errors, *cut_short, *gone) = Default::default();
+        accounts
     }
 
     /// Counts a frame as seen.
@@ -186,6 +203,9 @@ impl FrameCounts {
         }
         for (error, count) in &self.errors {
             *accounts.decode_errors.entry(*error).or_default() += count;
+        }
+        if self.cut_short > 0 && !self.is_live {
+            accounts.decode_errors.insert(CUT_SHORT, self.cut_short);
         }
     }
 }

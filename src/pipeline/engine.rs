@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::counts::{CUT_SHORT, FrameCounts, SEGMENTS_DISAGREE};
+use super::counts::{FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::{Flows, IDLE_DATAGRAM};
+use super::series::GoesOn;
 use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
 use crate::decode::{self, DecodeError, Decoded, Decoder, LinkAddresses, Segment, TcpFlags};
@@ -83,6 +84,7 @@ impl Engine {
     #[must_use]
     pub fn of_interfaces(mut self) -> Self {
         self.streams.flows.set_live();
+        self.counts.set_live();
         self
     }
 
@@ -275,10 +277,6 @@ impl Engine {
             ..Accounts::default()
         };
         self.counts.add_to(&mut accounts, flows.interface_names());
-        // Live, no more is asked for than is looked at.
-        if self.counts.cut_short > 0 && !flows.is_live() {
-            accounts.decode_errors.insert(CUT_SHORT, self.counts.cut_short);
-        }
         flows.add_to(&mut accounts);
         if counts.segments_disagreeing > 0 {
             *accounts.decode_errors.entry(SEGMENTS_DISAGREE).or_default() += counts.segments_disagreeing;
@@ -297,6 +295,27 @@ impl Engine {
                     count;
             }
         }
+        accounts
+    }
+
+    /// Whether packets that begin so may be those that follow the ones before: on the same interfaces, and not earlier than
+    /// these.
+    #[must_use]
+    pub(super) fn may_go_on(&self, goes_on: &GoesOn) -> bool {
+        let GoesOn::With(beginning) = goes_on else { return true };
+        let mut known = self.streams.flows.interfaces().enumerate();
+        let are_same =
+            known.all(|(number, known)| known.is_some() && known == beginning.interfaces.get(number));
+        let tolerance = if self.counts.interfaces() > 1 { OTHER_INTERFACES } else { Duration::ZERO };
+        are_same && self.counts.last_packet().is_none_or(|last| last <= beginning.first.after(tolerance))
+    }
+
+    /// The next frames are of the file `source`, whose packets follow those before. Gives what was counted of the frames
+    /// of the file that ended.
+    pub(super) fn begin_file(&mut self, source: Arc<str>) -> Accounts {
+        let Self { streams: Streams { flows, .. }, counts, .. } = self;
+        let accounts = counts.begin_file(flows.interface_names());
+        flows.begin_file(source);
         accounts
     }
 
@@ -359,7 +378,7 @@ impl Streams {
         let context = self.flows.contexts.number(frame.interface, encapsulation, frame.timestamp);
         let moment = Moment {
             at: frame.timestamp,
-            frame: frame.number,
+            frame: self.flows.number_of(frame),
             context,
             interface: place_of(frame, link_type),
             link,

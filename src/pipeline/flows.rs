@@ -38,12 +38,20 @@ const ESP_WINDOW: Duration = Duration::from_secs(60);
 /// The most ways that ESP is remembered of; a VPN takes a few.
 const MAX_ESP_WAYS: usize = 4_096;
 
+/// Numbers of frames that each file of a series has: at 16 bytes and more each, no file holds as many.
+const FRAMES_OF_A_FILE: u64 = 1 << 40;
+
 /// The state that all flows of one input share.
 pub(super) struct Flows {
     config: Arc<Resolved>,
     all_services: bool,
     names: NameCache,
+    /// What is read now: `live`, or a file.
     source: Arc<str>,
+    /// The files of a series before it.
+    files_before: Vec<Arc<str>>,
+    /// What is added to the numbers of its frames.
+    frames_before: u64,
     is_live: bool,
     /// What each interface number stands for; `None` where packets name one that nothing describes.
     interfaces: Vec<Option<Interface>>,
@@ -77,6 +85,8 @@ impl Flows {
             all_services,
             names,
             source,
+            files_before: Vec::new(),
+            frames_before: 0,
             is_live: false,
             interfaces: Vec::new(),
             contexts: Contexts::default(),
@@ -142,6 +152,11 @@ impl Flows {
     pub fn interface_names(&self) -> impl Iterator<Item = &Arc<str>> {
         let names = self.interfaces.iter().map(|interface| interface.as_ref()?.name.as_ref());
         names.map(|name| name.unwrap_or(&self.source))
+    }
+
+    /// What each interface number stands for.
+    pub fn interfaces(&self) -> impl Iterator<Item = Option<&Interface>> {
+        self.interfaces.iter().map(Option::as_ref)
     }
 
     /// Names of hosts that were forgotten for want of room.
@@ -302,8 +317,31 @@ impl Flows {
         self.interfaces.get(number as usize)?.as_ref()
     }
 
-    pub fn source(&self) -> Arc<str> {
-        Arc::clone(&self.source)
+    /// What is read now.
+    pub const fn source(&self) -> &Arc<str> {
+        &self.source
+    }
+
+    /// The next frames are of another file of the same series.
+    pub fn begin_file(&mut self, source: Arc<str>) {
+        self.files_before.push(std::mem::replace(&mut self.source, source));
+        self.frames_before += FRAMES_OF_A_FILE;
+    }
+
+    /// A number for a frame that tells its file, too.
+    #[inline]
+    pub const fn number_of(&self, frame: &Frame<'_>) -> u64 {
+        self.frames_before + frame.number
+    }
+
+    /// The file of the frame with this number, and its number there.
+    pub fn file_of(&self, number: u64) -> (&Arc<str>, u64) {
+        if self.files_before.is_empty() {
+            // Live, frames are counted for years.
+            return (&self.source, number);
+        }
+        let file = self.files_before.get((number / FRAMES_OF_A_FILE) as usize);
+        (file.unwrap_or(&self.source), number % FRAMES_OF_A_FILE)
     }
 
     pub fn config(&self) -> &Resolved {

@@ -30,6 +30,7 @@ pub use source::{Change, Feed, Health, NO_INTERFACE, OpenSource, STALLED, State}
 
 use self::batch::{BATCHES, Batch};
 use self::source::Shared;
+use super::series::GoesOn;
 use crate::capture::Met;
 use crate::config::Resolved;
 use crate::model::{Record, Timestamp};
@@ -55,14 +56,18 @@ enum ToEngine<A> {
     },
     /// It is so late; nothing came.
     Clock(Timestamp),
-    /// Frames of another input follow, in a loop of this number.
+    /// Frames of another input follow, in a loop of this number; how it goes on with the one before, where it may.
     Input {
         name: Arc<str>,
         path: String,
         round: u64,
+        goes_on: Option<GoesOn>,
     },
-    /// The input ended; what its reader counted.
-    InputEnds(Box<Accounts>),
+    /// The input ended; what its reader counted, and whether the next one may go on with it.
+    InputEnds {
+        accounts: Box<Accounts>,
+        may_go_on: bool,
+    },
     Ask(A),
     Reconfigure(Arc<Resolved>, A),
     /// Nothing more comes: every open flow ends.

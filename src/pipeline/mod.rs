@@ -1,4 +1,4 @@
-//! The wiring: frames through all stages to records, on as many cores as there are files.
+//! The wiring: frames through all stages to records, on as many cores as there are captures.
 //!
 //! Input: a [`Job`]. Output: [`Record`](crate::model::Record)s in a fixed order, and
 //! [`Accounts`](crate::telemetry::Accounts) that add up. It is the only module that runs all stages;
@@ -15,6 +15,7 @@ mod flows;
 mod inspect;
 pub mod live;
 mod repeated;
+mod series;
 mod sessions;
 #[cfg(test)]
 mod tests;

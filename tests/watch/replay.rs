@@ -81,6 +81,32 @@ fn plays_in_an_endless_loop_at_a_multiple_of_the_recorded_pace() {
     assert!(daemon.get("/readyz").body.contains("capturing by replay"));
 }
 
+/// Parts of one capture are played as one, in each round.
+#[test]
+fn a_capture_in_parts_is_played_as_one() {
+    let bytes = std::fs::read(crate::support::capture("boto3-tls.pcap")).unwrap();
+    let frames = crate::support::packets::read_pcap(&bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (number, frames) in frames.chunks(5).enumerate() {
+        let path = folder.path().join(format!("cut{number}.pcap"));
+        std::fs::write(path, crate::support::packets::pcap(frames)).unwrap();
+    }
+    let folder = folder.path().to_str().unwrap();
+    for arguments in [&["--loop"][..], &[]] {
+        let config = "[output]\nrecords = \"FOLDER/flows.jsonl\"\n";
+        let mut daemon =
+            Daemon::start(&[&["--replay", folder, "--speed", "max"], arguments].concat(), config);
+        let rounds = if arguments.is_empty() { 1 } else { 3 };
+        daemon.wait_until("it is played", || daemon.read("flows.jsonl").lines().count() >= rounds);
+        assert_eq!(daemon.stop().code(), Some(0));
+        // It may be stopped within a round.
+        for record in crate::support::records(&daemon.read("flows.jsonl")).iter().take(rounds) {
+            assert_eq!(record["capture.source"], "cut0.pcap");
+            assert_eq!(record["policy.verdict"], "pass", "{record:#?}");
+        }
+    }
+}
+
 /// A replay may go on for months: what is damaged is told when it is met, and not again in each round.
 #[test]
 fn tells_of_damage_while_it_plays() {

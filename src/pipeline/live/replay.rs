@@ -9,6 +9,7 @@ use super::{BATCHES, Batch, ToEngine, is_set};
 use crate::capture::{self, FrameSource, Input};
 use crate::model::Timestamp;
 use crate::pipeline::analyze::accounts_of_file;
+use crate::pipeline::series::{self, Part};
 use crate::telemetry::{Accounts, DamageNote};
 
 /// From the last packet of a round to the first of the next.
@@ -52,6 +53,7 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
     }
     let mut player = Player {
         replay,
+        parts: series::plan(&replay.inputs).into_iter().flatten().collect(),
         shared,
         engine,
         home,
@@ -90,6 +92,8 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
 
 struct Player<'a, A> {
     replay: &'a Replay,
+    /// Its inputs, and which of them may go on with the one before.
+    parts: Arc<[Part<'a>]>,
     shared: &'a Shared,
     engine: &'a SyncSender<ToEngine<A>>,
     home: SyncSender<Batch>,
@@ -131,16 +135,20 @@ impl<A> Player<'_, A> {
     /// Plays every input once; `None` where it was stopped.
     fn play_round(&mut self) -> Option<u64> {
         let mut frames = 0;
-        for input in &self.replay.inputs {
+        let parts = Arc::clone(&self.parts);
+        let mut parts = parts.iter().peekable();
+        while let Some(Part { input, goes_on }) = parts.next() {
             if is_set(&self.shared.stop) {
                 return None;
             }
             let name = Arc::from(input.name());
             let path = input.path().display().to_string();
-            self.engine.send(ToEngine::Input { name, path, round: self.round }).ok()?;
+            let goes_on = goes_on.as_ref().map(|goes_on| goes_on.after(self.shift));
+            self.engine.send(ToEngine::Input { name, path, round: self.round, goes_on }).ok()?;
             let (read, accounts) = self.play(input)?;
             frames += read;
-            self.engine.send(ToEngine::InputEnds(Box::new(accounts))).ok()?;
+            let may_go_on = parts.peek().is_some_and(|next| next.goes_on.is_some());
+            self.engine.send(ToEngine::InputEnds { accounts: Box::new(accounts), may_go_on }).ok()?;
         }
         Some(frames)
     }

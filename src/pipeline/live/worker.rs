@@ -15,6 +15,7 @@ use crate::model::{Record, Timestamp};
 use crate::pipeline::Engine;
 use crate::pipeline::analyze::note_unsupported;
 use crate::pipeline::earlier::EarlierFlows;
+use crate::pipeline::series::GoesOn;
 use crate::telemetry::{Accounts, DamageNote};
 
 /// The engine looks at the clock when nothing came for so long.
@@ -118,8 +119,10 @@ impl<A> Worker<A> {
                     self.work(batch, &home);
                 }
                 ToEngine::Clock(time) => self.advance(time),
-                ToEngine::Input { name, path, round } => self.begin_input(name, path, round),
-                ToEngine::InputEnds(accounts) => self.end_input(*accounts),
+                ToEngine::Input { name, path, round, goes_on } => {
+                    self.begin_input(name, path, round, goes_on.as_ref());
+                }
+                ToEngine::InputEnds { accounts, may_go_on } => self.end_input(*accounts, may_go_on),
                 ToEngine::Ask(question) => self.answer(question),
                 ToEngine::Reconfigure(config, question) => {
                     self.config = Arc::clone(&config);
@@ -168,37 +171,62 @@ impl<A> Worker<A> {
         }
     }
 
-    fn begin_input(&mut self, name: Arc<str>, path: String, round: u64) {
+    fn begin_input(&mut self, name: Arc<str>, path: String, round: u64, goes_on: Option<&GoesOn>) {
         if round != self.round {
             // Time goes on: what the last round showed is no repetition.
             self.earlier.clear();
             self.round = round;
         }
-        self.source = Arc::clone(&name);
+        let is_same = self.has_input && goes_on.is_some_and(|goes_on| self.engine.may_go_on(goes_on));
+        if is_same {
+            let mut accounts = self.engine.begin_file(Arc::clone(&name));
+            self.note_unsupported(&mut accounts);
+            self.past.merge(accounts);
+        } else {
+            if self.has_input {
+                self.finish_input();
+            }
+            let config = Arc::clone(&self.config);
+            self.engine = Engine::new(config, false, Arc::clone(&name), self.hasher.clone());
+        }
+        self.source = name;
         self.path = path;
-        self.engine = Engine::new(Arc::clone(&self.config), false, name, self.hasher.clone());
         self.frames = 0;
         self.interfaces = Arc::default();
         self.has_input = true;
     }
 
-    fn end_input(&mut self, mut counted: Accounts) {
-        self.finish_engine();
-        let mut accounts = self.engine.accounts();
-        if self.round == 0 {
-            note_unsupported(&self.engine, &self.path, &mut accounts);
-        } else {
+    /// The packets of an input are over; those of the next one may go on with them.
+    fn end_input(&mut self, mut counted: Accounts, may_go_on: bool) {
+        if self.round > 0 {
             counted.files = 0;
         }
         // Said once; a replay may go on for months.
         counted.damage.retain(|note| !self.past.damage.contains(note));
-        self.shared.note_damage(&accounts.damage);
         self.shared.note_damage(&counted.damage);
-        self.past.merge(accounts);
         self.past.merge(counted);
+        if !may_go_on {
+            self.finish_input();
+        }
+    }
+
+    /// Ends every flow of the inputs that were read as one.
+    fn finish_input(&mut self) {
+        self.finish_engine();
+        let mut accounts = self.engine.accounts();
+        self.note_unsupported(&mut accounts);
+        self.past.merge(accounts);
         self.past.flows_open = 0;
         self.earlier.end_input();
         self.has_input = false;
+    }
+
+    /// Notes interfaces of an input that ended, of which nothing could be read; once.
+    fn note_unsupported(&self, accounts: &mut Accounts) {
+        if self.round == 0 {
+            note_unsupported(&self.engine, &self.path, accounts);
+            self.shared.note_damage(&accounts.damage);
+        }
     }
 
     /// Ends every flow; whoever takes the records is waited for.

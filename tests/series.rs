@@ -1,0 +1,139 @@
+//! A capture that was cut into files says what it says whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::properties::BASES;
+use crate::support::packets::{Frame, pcap, pcapng};
+use crate::support::{self, Record};
+
+/// Writes frames into files as recorders do, `most` at a time, and gives their paths. A cut lies only where time goes on.
+fn write_parts(folder: &Path, frames: &[Frame], most: usize) -> Vec<PathBuf> {
+    let mut parts: Vec<Vec<Frame>> = vec![Vec::new()];
+    let mut newest = 0;
+    for frame in frames {
+        let is_later =
+            parts.last().unwrap().first().is_some_and(|first| first.time_micros < frame.time_micros);
+        if parts.last().unwrap().len() >= most && is_later && newest <= frame.time_micros {
+            parts.push(Vec::new());
+        }
+        newest = newest.max(frame.time_micros);
+        parts.last_mut().unwrap().push(frame.clone());
+    }
+    let write = |(number, frames): (usize, &Vec<Frame>)| {
+        let path = folder.join(format!("cut_{number:05}_20261127120000.pcap"));
+        fs::write(&path, pcap(frames)).unwrap();
+        path
+    };
+    parts.iter().enumerate().map(write).collect()
+}
+
+fn analyze(files: &[PathBuf], arguments: &[&str]) -> Vec<Record> {
+    let mut command = support::ddbwatch();
+    let command =
+        command.args(["analyze", "--all-services", "--format", "jsonl"]).args(arguments).args(files);
+    let ran = support::finish(command);
+    assert!(matches!(ran.code, Some(0 | 4)), "{ran:?}");
+    ran.records()
+}
+
+/// Records without what tells where they were read.
+fn without_places(mut records: Vec<Record>) -> Vec<Record> {
+    for record in &mut records {
+        record.retain(|key, _| key != "capture.source" && !key.starts_with("capture.frame."));
+    }
+    records
+}
+
+#[test]
+fn a_capture_in_parts_says_what_it_says_whole() {
+    let cut = support::each(&BASES, |base| {
+        let whole = without_places(base.records.clone());
+        let mut cut = 0;
+        for most in [1, 3, 7] {
+            let folder = tempfile::tempdir().unwrap();
+            let parts = write_parts(folder.path(), &base.frames, most);
+            cut += usize::from(parts.len() > 1);
+            let jobs = if most == 3 { "2" } else { "1" };
+            let found = without_places(analyze(&parts, &["--jobs", jobs]));
+            assert_eq!(found, whole, "{} in {} parts", base.name, parts.len());
+        }
+        cut
+    });
+    assert!(cut.into_iter().sum::<usize>() > 100);
+}
+
+/// Frames are numbered in the file that the record names; those in another one are left out.
+#[test]
+fn a_record_names_the_file_in_which_its_flow_began() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let [whole] = base.records.as_slice() else { panic!("it has one flow") };
+    let [first, client, server] = ["first", "client_hello", "server_hello"]
+        .map(|frame| whole[&format!("capture.frame.{frame}")].as_u64().unwrap());
+    assert!(first < client && client < server);
+    let folder = tempfile::tempdir().unwrap();
+    let silent = folder.path().join("cut_00000_20261127110000.pcap");
+    fs::write(&silent, pcap(&[])).unwrap();
+    let parts = write_parts(folder.path(), &base.frames, client as usize);
+    assert!(parts.len() > 2);
+    let mut files = vec![silent];
+    files.extend(parts);
+    let records = analyze(&files, &[]);
+    let [record] = records.as_slice() else { panic!("{records:#?}") };
+    assert_eq!(record["capture.source"], "cut_00000_20261127120000.pcap");
+    assert_eq!(record["capture.frame.first"], first);
+    assert_eq!(record["capture.frame.client_hello"], client);
+    assert_eq!(record.get("capture.frame.server_hello"), None);
+}
+
+/// What is counted of packets is counted by file, and of flows once.
+#[test]
+fn the_accounts_of_parts_add_up() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let parts = write_parts(folder.path(), &base.frames, 4);
+    let mut command = support::ddbwatch();
+    let ran = support::finish(command.args(["analyze", "--format", "prometheus"]).args(&parts));
+    let value = |series: &str| {
+        let line = ran.text().lines().find(|line| line.starts_with(series)).map(str::to_owned);
+        line.and_then(|line| line.rsplit_once(' ').unwrap().1.parse::<usize>().ok())
+    };
+    assert_eq!(value("ddbwatch_flows_opened_total"), Some(1));
+    let packets = |part: &PathBuf, stage: &str| {
+        let name = part.file_name().unwrap().to_str().unwrap();
+        value(&format!("ddbwatch_packets_total{{interface=\"{name}\",stage=\"{stage}\"}}")).unwrap()
+    };
+    let mut seen = 0;
+    for part in &parts {
+        assert_eq!(packets(part, "seen"), packets(part, "parsed") + packets(part, "skipped"));
+        seen += packets(part, "seen");
+    }
+    assert_eq!(seen, base.frames.len());
+}
+
+/// Files that overlap, that come in another order, or that have other names are captures of their own.
+#[test]
+fn what_does_not_follow_is_not_read_as_one() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let middle = 5;
+    let (head, tail) = base.frames.split_at(middle);
+    let records = |files: &[(&str, &[Frame])]| {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |(name, frames): &(&str, &[Frame])| {
+            let path = folder.path().join(name);
+            let is_pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
+            fs::write(&path, if is_pcapng { pcapng(frames) } else { pcap(frames) }).unwrap();
+            path
+        };
+        analyze(&files.iter().map(write).collect::<Vec<_>>(), &[]).len()
+    };
+    assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
+    assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
+    assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
+    assert_eq!(records(&[("a1.pcap", head), ("a2.pcapng", tail)]), 2);
+    assert_eq!(records(&[("a2.pcap", tail), ("a1.pcap", head)]), 2);
+    // One goes on while the other begins: two taps, not two parts.
+    let last = base.frames.last().unwrap();
+    let meanwhile: Vec<Frame> = head.iter().chain([last]).cloned().collect();
+    assert_eq!(records(&[("a1.pcap", &meanwhile), ("a2.pcap", tail)]), 2);
+}
