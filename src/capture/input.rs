@@ -1,5 +1,6 @@
 //! From the paths a user gives to the inputs to read.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, DirEntry};
@@ -160,7 +161,7 @@ pub fn is_capture(path: &Path) -> bool {
 }
 
 /// Finds the captures that `paths` name: files in the order given, `-` as standard input, folders
-/// with all folders in them, sorted by name, byte by byte.
+/// with all folders in them, sorted by name, numbers by their value: so recorders count the files of one capture.
 ///
 /// A file that is named has to be a capture. In a folder, what is no capture is passed over. Links
 /// are followed; a folder is walked once however many links lead to it.
@@ -186,6 +187,38 @@ pub fn expand<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Expa
         return Err(InputError { path, source: CaptureError::NoCaptureInside { passed_over, loss } });
     }
     Ok(found)
+}
+
+/// A name, in an order in which `2` comes before `10`, else byte by byte.
+#[derive(PartialEq, Eq)]
+struct InOrder(Vec<u8>);
+
+impl Ord for InOrder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (Self(one), Self(other)) = (self, other);
+        let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+        let (common, _) = one.split_at(same);
+        // The number in which they differ begins in what they share.
+        let begin = common.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+        let number = |name: &[u8]| -> Vec<u8> {
+            let digits = name.iter().skip(begin).copied().take_while(u8::is_ascii_digit);
+            digits.skip_while(|digit| *digit == b'0').collect()
+        };
+        let (mine, theirs) = (number(one), number(other));
+        let by_bytes = || one.cmp(other);
+        let are_numbers = [one, other].iter().all(|name| name.get(begin).is_some_and(u8::is_ascii_digit));
+        if are_numbers {
+            mine.len().cmp(&theirs.len()).then(mine.cmp(&theirs)).then_with(by_bytes)
+        } else {
+            by_bytes()
+        }
+    }
+}
+
+impl PartialOrd for InOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[derive(Default)]
@@ -246,7 +279,7 @@ impl Search {
             }
         }
         self.entries += listed.len();
-        listed.sort_by_key(DirEntry::file_name);
+        listed.sort_by_cached_key(|entry| InOrder(entry.file_name().into_encoded_bytes()));
         for entry in listed {
             let path = entry.path();
             match fs::metadata(&path) {
@@ -351,6 +384,33 @@ mod tests {
             found.passed_over[0].to_string().ends_with("empty: is no capture: it looks like an empty file")
         );
         assert!(found.lost.is_empty());
+    }
+
+    #[test]
+    fn sorts_the_files_of_one_capture_as_they_were_written() {
+        let in_order = [
+            "B",
+            "a",
+            "a-1",
+            "a01",
+            "a1",
+            "a1.pcap",
+            "a1.pcap1",
+            "a1.pcap2",
+            "a1.pcap10",
+            "a02",
+            "a2-3",
+            "a2-20",
+            "a10",
+            "a10b",
+            "ab",
+        ];
+        for (number, one) in in_order.iter().enumerate() {
+            for (other_number, other) in in_order.iter().enumerate() {
+                let found = InOrder(one.as_bytes().to_vec()).cmp(&InOrder(other.as_bytes().to_vec()));
+                assert_eq!(found, number.cmp(&other_number), "{one} {other}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Which flows were reported before, so that none is reported again.
 //!
-//! Each input (a file, or a series of them) has an engine and a flow table of its own, so what two of them show of one connection meets here, as
-//! the identities their tables gave it. So does what one input shows of it twice, longer apart than a table
-//! remembers flows that are over: captures that were joined one behind the other.
+//! Each input (a file, or a series of them) has an engine and a flow table of its own, so what two of them show of one
+//! connection meets here, as the identities their tables gave it. So does what one input shows of it twice, longer apart
+//! than a table remembers flows that are over: captures that were joined one behind the other.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
