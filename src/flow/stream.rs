@@ -262,6 +262,12 @@ impl Stream {
         self.next.is_none()
     }
 
+    /// The newest byte that the peer has acknowledged.
+    #[must_use]
+    pub const fn acknowledged(&self) -> Option<u32> {
+        self.acknowledged
+    }
+
     /// Notes the peer's acknowledgement.
     #[inline]
     pub fn acknowledge(&mut self, acknowledgment: u32) {

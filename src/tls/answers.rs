@@ -1,8 +1,9 @@
-//! Whether a server has answered what its client sent encrypted in TLS 1.3: it sends nothing but an alert before it has the
-//! client's Finished.
+//! Whether a server has answered what its client sent encrypted in TLS 1.3: before it has the client's Finished, a server
+//! sends nothing but an alert, or what it would tell anybody [RFC 8446 section 4.4.4].
 //!
 //! That tells of a Finished that does not show by its size: padded, in several records, or in one with the certificate of
-//! the client, which by itself may have been the last that the client sent.
+//! the client. What is answered is more than one record: the first may be the certificate alone, and the last that the
+//! client sent, while the server talks on by itself.
 
 use arrayvec::ArrayVec;
 
@@ -22,6 +23,9 @@ const MIN_PLAIN_BYTES: u32 = 5;
 /// then it is the last.
 const MIN_PADDED_RECORDS: u32 = 2;
 
+/// Records of a client that have been answered, at least.
+const MIN_CLIENT_RECORDS: u32 = 2;
+
 /// So many acknowledgments of the server are told apart until the client's flight is known.
 const MAX_HEARD: usize = 6;
 
@@ -30,7 +34,8 @@ const MAX_HEARD: usize = 6;
 pub struct Answers {
     /// What the client has sent encrypted.
     client_bytes: usize,
-    /// The record with which that was enough for a Finished.
+    client_records: u32,
+    /// The record with which that was enough for a Finished and what is said behind it.
     flight: Option<Seen>,
     /// As long as that is not known: what the server sent by what it had acknowledged. Taps that see one side each, and
     /// packets that overtake others, tell of answers before what is answered.
@@ -64,7 +69,8 @@ impl Answers {
             return;
         }
         self.client_bytes = self.client_bytes.saturating_add(finished::content_bytes(record_bytes, suite));
-        if self.client_bytes < finished::message_bytes(suite) {
+        self.client_records = self.client_records.saturating_add(1);
+        if self.client_bytes < finished::message_bytes(suite) || self.client_records < MIN_CLIENT_RECORDS {
             return;
         }
         self.flight = Some(seen);

@@ -112,8 +112,13 @@ impl<S> Active<S> {
         if self.closing.is_none() || self.view.is_end_doubtful {
             let first = self.first_to_close(side, segment);
             self.closing = Some(if first == side { Ending::Reset(side) } else { Ending::Closed(first) });
-            let is_telling = first == side && segment.flags.has(TcpFlags::ACK);
-            self.closing_acknowledges = is_telling.then_some(segment.acknowledgment);
+            let told = if segment.flags.has(TcpFlags::ACK) {
+                Some(segment.acknowledgment)
+            } else {
+                // It tells nothing of its own: what was acknowledged before is all that is known to have been received.
+                self.streams[side.other().index()].acknowledged()
+            };
+            self.closing_acknowledges = told.filter(|_| first == side);
             self.view.is_end_doubtful = is_doubtful;
         }
         let is_new = !is_doubtful && !self.is_reset;

@@ -14,6 +14,12 @@ fn waiting() -> Wire {
         .client(&[record(22, &[16, 0, 0, 2, 9, 9]), finish()].concat())
 }
 
+/// The client resets as whoever does that from outside, or a system that knows of no connection.
+fn bare_reset(mut wire: Wire) -> Wire {
+    wire.send(0, RST, b"");
+    wire
+}
+
 #[test]
 fn whoever_leaves_before_the_last_finished_completed_nothing() {
     let alert = record(21, &[0xaa; 26]);
@@ -23,6 +29,7 @@ fn whoever_leaves_before_the_last_finished_completed_nothing() {
         // As clients do that do not trust the certificate, which is judged while the Finished is on its way.
         ("FIN", waiting().flag(0, FIN).server(&finish()), false),
         ("RST", waiting().flag(0, RST).server(&finish()), false),
+        ("RST without acknowledgment", bare_reset(waiting()).server(&finish()), false),
         ("an alert and FIN", waiting().client(&alert).flag(0, FIN).server(&finish()), false),
         ("an alert when all is over", waiting().server(&finish()).client(&alert), true),
         ("FIN when all is over", waiting().server(&finish()).flag(0, FIN), true),
@@ -34,7 +41,7 @@ fn whoever_leaves_before_the_last_finished_completed_nothing() {
         assert_eq!(found.outcome == Outcome::Completed, is_completed, "{name}");
         assert_eq!(found.handshake_duration.is_some(), is_completed, "{name}");
         if !is_completed {
-            let outcome = if name == "RST" { Outcome::Reset } else { Outcome::Closed };
+            let outcome = if name.starts_with("RST") { Outcome::Reset } else { Outcome::Closed };
             assert_eq!((found.outcome, found.ended_by), (outcome, Some(AlertFrom::Client)), "{name}");
         }
     }

@@ -98,7 +98,7 @@ fn a_finished_of_its_own_size_ends_the_handshake() {
 /// All in one record, or padded, or in many: the size does not show it, but the server goes on.
 #[test]
 fn an_answer_tells_of_a_finished_that_does_not_show() {
-    for flight in [&[1_800][..], &[272], &[33, 33, 21], &[272, 528, 272]] {
+    for flight in [&[1_800, 40][..], &[272, 40], &[33, 33, 21], &[272, 528, 272]] {
         let flown = || Talk::of_tls13().client_records(flight);
         let began = flown().said;
         let talk = flown().client_records(&[40]).server_records(&[250]);
@@ -120,22 +120,35 @@ fn an_answer_tells_of_a_finished_that_does_not_show() {
             .client(&record(22, &unhex(RFC8448_CLIENT)))
             .server(&[record(22, &unhex(RFC8448_SERVER)), CCS.to_vec()].concat())
             .server_records(&[272, 1_040, 272])
-            .client_records(&[272])
+            .client_records(&[272, 272])
     };
     assert!(!padded().server_records(&[272]).is_established());
     assert!(padded().server_records(&[272, 272]).is_established());
 }
 
+/// A server may talk before it has the Finished; then what follows the certificate alone is no answer to more.
+#[test]
+fn what_a_server_says_by_itself_answers_no_certificate() {
+    for certificate in [1_684, 272] {
+        for words in [&[44][..], &[217, 19], &[250, 250, 250]] {
+            let talk = Talk::of_tls13().client_records(&[certificate]).server_records(words);
+            assert!(!talk.is_established(), "{certificate} {words:?}");
+            // The client goes on, and so does the server.
+            assert!(talk.client_records(&[60]).server_records(&[250]).is_established());
+        }
+    }
+}
+
 /// Where the two directions come from taps of their own, the answer may be heard first.
 #[test]
 fn an_answer_may_be_heard_before_what_it_answers() {
-    for (acknowledged, is_established) in [(0, false), (5 + 1_800, true)] {
+    for (acknowledged, is_established) in [(0, false), (5 + 1_800 + 5 + 40, true)] {
         let mut talk = Talk::of_tls13();
         talk.said[0] += acknowledged;
         let talk = talk.server_records(&[250, 250]);
         let mut talk = Talk { said: [talk.said[0] - acknowledged, talk.said[1]], ..talk };
         assert!(!talk.is_established());
-        talk = talk.client_records(&[1_800]);
+        talk = talk.client_records(&[1_800, 40]);
         assert_eq!(talk.is_established(), is_established);
     }
 }
@@ -151,7 +164,7 @@ fn answers_are_told_apart_by_what_they_answer() {
             talk = talk.server_records(&[*length]);
         }
         talk.said[0] = began;
-        talk.client_records(&[1_800]).is_established()
+        talk.client_records(&[1_755, 40]).is_established()
     };
     // The answer, then a close_notify to a later request.
     assert!(heard(&[1_805, 2_000], &[250, 35]));
