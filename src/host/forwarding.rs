@@ -47,27 +47,11 @@ fn watches_all(there: &[HostLink], watched: &[HostLink]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
     fn every_interface_that_is_up_must_be_watched() {
-        let link = |index, is_up, is_loopback| HostLink {
-            index,
-            name: Arc::from("x"),
-            other_names: Vec::new(),
-            kind: None,
-            hardware: 1,
-            is_up,
-            is_loopback,
-            is_promiscuous: false,
-            mtu_bytes: 1_500,
-            vlan: None,
-            vni: None,
-            master: None,
-            parent: None,
-        };
+        let link = |index, is_up, is_loopback| HostLink { is_up, is_loopback, ..HostLink::plain(index, "x") };
         let there = [link(1, true, true), link(2, true, false), link(3, true, false), link(4, false, false)];
         assert!(watches_all(&there, &there[1..3]));
         assert!(!watches_all(&there, &there[1..2]));

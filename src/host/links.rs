@@ -27,6 +27,8 @@ mod attribute {
     pub const INFO: u16 = 18;
     pub const STATISTICS: u16 = 23;
     pub const PROMISCUITY: u16 = 30;
+    /// In which other namespace the parent is, where it is in another one.
+    pub const PARENT_NAMESPACE: u16 = 37;
     pub const PROPERTIES: u16 = 52;
     pub const OTHER_NAME: u16 = 53;
     pub const INFO_KIND: u16 = 1;
@@ -63,7 +65,7 @@ pub struct HostLink {
     pub vni: Option<u32>,
     /// Bridge, bond or VRF it belongs to.
     pub master: Option<u32>,
-    /// What it is stacked on.
+    /// What it is stacked on, or the other end of a `veth`, where that is in the same namespace.
     pub parent: Option<u32>,
 }
 
@@ -83,6 +85,26 @@ impl HostLink {
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         *self.name == *name || self.other_names.iter().any(|other| **other == *name)
+    }
+
+    /// One of hardware that is up and of which nothing else is known.
+    #[cfg(test)]
+    pub(super) fn plain(index: u32, name: &str) -> Self {
+        Self {
+            index,
+            name: Arc::from(name),
+            other_names: Vec::new(),
+            kind: None,
+            hardware: 1,
+            is_up: true,
+            is_loopback: false,
+            is_promiscuous: false,
+            mtu_bytes: 1_500,
+            vlan: None,
+            vni: None,
+            master: None,
+            parent: None,
+        }
     }
 
     /// Reads the body of a link message; `None` where it is none.
@@ -107,11 +129,13 @@ impl HostLink {
             parent: None,
         };
         let mut counters = None;
+        let mut is_parent_elsewhere = false;
         for (kind, value) in netlink::attributes(body.get(HEADER_BYTES..)?) {
             match kind {
                 attribute::NAME => link.name = Arc::from(netlink::text(value)),
                 attribute::MTU => link.mtu_bytes = netlink::word_at(value, 0).unwrap_or_default(),
                 attribute::PARENT => link.parent = netlink::word_at(value, 0).filter(|&index| index != 0),
+                attribute::PARENT_NAMESPACE => is_parent_elsewhere = true,
                 attribute::MASTER => link.master = netlink::word_at(value, 0).filter(|&index| index != 0),
                 attribute::INFO => link.read_info(value),
                 // How many want it so.
@@ -123,6 +147,10 @@ impl HostLink {
                 }
                 _ => {}
             }
+        }
+        if is_parent_elsewhere {
+            // Here the number is another's.
+            link.parent = None;
         }
         (!link.name.is_empty()).then_some((link, counters))
     }

@@ -18,6 +18,8 @@ pub const NEW_ADDRESS: u16 = 20;
 pub const GET_ADDRESS: u16 = 22;
 pub const NEW_ROUTE: u16 = 24;
 pub const GET_ROUTE: u16 = 26;
+pub const NEW_RULE: u16 = 32;
+pub const GET_RULE: u16 = 34;
 
 const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
@@ -133,6 +135,17 @@ impl Netlink {
     /// Where the kernel refuses.
     pub fn open() -> io::Result<Self> {
         Self::open_protocol(NETLINK_ROUTE)
+    }
+
+    /// As [`Netlink::open`], and of what is asked for the kernel itself leaves out what the question does not mean (since
+    /// Linux 4.20; an older one gives everything).
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub fn open_strict() -> io::Result<Self> {
+        let netlink = Self::open()?;
+        let _ = netlink.socket.set_netlink_get_strict_chk(true);
+        Ok(netlink)
     }
 
     /// A socket to another part of the kernel.

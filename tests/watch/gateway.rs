@@ -16,15 +16,15 @@ const NAME: &str = "dynamodb.eu-west-1.amazonaws.com";
 const SERVER: &str = "52.94.5.10";
 
 /// A client and a server, each in a namespace, and the gateway between them, which is where this runs.
-struct Site {
+pub(super) struct Site {
     client: String,
     server: String,
-    folder: tempfile::TempDir,
-    processes: Vec<Child>,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) processes: Vec<Child>,
 }
 
 impl Site {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let mut site = Self {
             client: format!("ddbhost-{name}-client"),
             server: format!("ddbhost-{name}-server"),
@@ -87,15 +87,7 @@ impl Site {
             .stderr(Stdio::null())
             .spawn();
         self.processes.push(server.unwrap());
-        let begin = Instant::now();
-        loop {
-            let listening = Self::inside(&self.server, "ss").args(["-ltn"]).output().unwrap();
-            if String::from_utf8_lossy(&listening.stdout).contains(":443") {
-                return;
-            }
-            assert!(begin.elapsed() < PATIENCE, "the server does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_for_port(|| Self::inside(&self.server, "ss"), 443);
     }
 
     /// A connection that stays open until its input ends.
@@ -109,7 +101,7 @@ impl Site {
         child.unwrap()
     }
 
-    fn connect_from_client(&self) -> Child {
+    pub(super) fn connect_from_client(&self) -> Child {
         self.connect(Self::inside(&self.client, "openssl"))
     }
 }
@@ -124,18 +116,36 @@ impl Drop for Site {
     }
 }
 
-fn end(mut client: Child) {
+/// Waits until somebody listens at the port where this `ss` looks.
+pub(super) fn wait_for_port(ss: impl Fn() -> Command, port: u16) {
+    let begin = Instant::now();
+    loop {
+        let listening = ss().args(["-ltn"]).output().unwrap();
+        if String::from_utf8_lossy(&listening.stdout).contains(&format!(":{port} ")) {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "nobody listens at {port}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(super) fn end(mut client: Child) {
     let _ = client.kill();
     let _ = client.wait();
 }
 
 /// The record of the only flow of this client that is there, once it is.
 fn record_of(daemon: &Daemon, client: &str) -> Value {
+    record_after(daemon, client, 0)
+}
+
+/// As before, of its flow after so many others.
+pub(super) fn record_after(daemon: &Daemon, client: &str, others: usize) -> Value {
     let begin = Instant::now();
     loop {
         let text = daemon.read("flows.jsonl");
         let records = support::records(&text[..text.rfind('\n').map_or(0, |end| end + 1)]);
-        let found = records.into_iter().find(|record| record["client.address"] == client);
+        let found = records.into_iter().filter(|record| record["client.address"] == client).nth(others);
         if let Some(record) = found {
             return Value::Object(record.into_iter().collect());
         }
@@ -144,7 +154,7 @@ fn record_of(daemon: &Daemon, client: &str) -> Value {
     }
 }
 
-const RECORDS: &str = "[output]\nrecords = \"FOLDER/flows.jsonl\"\n";
+pub(super) const RECORDS: &str = "[output]\nrecords = \"FOLDER/flows.jsonl\"\n";
 
 /// The program without what loading eBPF needs.
 fn without_ebpf() -> Command {
@@ -180,15 +190,15 @@ fn ways() -> Vec<(&'static str, Command, &'static str, &'static str, u64)> {
     ways
 }
 
-fn can_run() -> bool {
+pub(super) fn can_run() -> bool {
     ["openssl", "ss"].iter().all(|program| support::is_there(program))
 }
 
 /// A control group of the second version for one process, where the host has them.
-struct Group(Option<std::path::PathBuf>);
+pub(super) struct Group(pub(super) Option<std::path::PathBuf>);
 
 impl Group {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(std::path::Path::new);
         let root = roots.into_iter().find(|root| root.join("cgroup.controllers").exists());
         let path = root.map(|root| root.join(format!("ddbhost-{}.service", std::process::id())));
@@ -196,7 +206,7 @@ impl Group {
     }
 
     /// The command that runs a program in it.
-    fn command(&self, program: &str) -> Command {
+    pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("sh");
         let procs = self.0.as_ref().map_or("/dev/null".into(), |path| path.join("cgroup.procs"));
         command.args(["-c", &format!("echo $$ > {} && exec {program} \"$@\"", procs.display()), "sh"]);

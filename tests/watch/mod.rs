@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 mod gateway;
 mod http;
+#[cfg(target_os = "linux")]
+mod interception;
 mod metrics;
 mod operation;
 mod replay;

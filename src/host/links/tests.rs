@@ -99,6 +99,10 @@ fn reads_ids_mtu_master_and_parent() {
     let link = appeared(&mut followed, &vlan);
     assert_eq!((link.vlan, link.vni, link.mtu_bytes), (Some(120), None, 9_001));
     assert_eq!((link.parent, link.master, &*link.name), (Some(3), Some(5), "eth1.120"));
+    let other_end =
+        [(attribute::PARENT, 3_u32.to_ne_bytes().into()), (attribute::PARENT_NAMESPACE, vec![0; 4])];
+    let veth = notice(netlink::NEW_LINK, 10, 1, UP, &[&[name("veth0")][..], &other_end].concat());
+    assert_eq!(appeared(&mut followed, &veth).parent, None, "the number is of another namespace");
     for (index, kind) in ["vxlan", "geneve"].into_iter().enumerate() {
         let id = info(kind, Some((attribute::DATA_ID, 77_u32.to_ne_bytes().into())));
         let link =
@@ -202,21 +206,7 @@ fn fits_names_to_patterns() {
     ] {
         assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), fits, "{pattern} {name}");
     }
-    let lo = HostLink {
-        index: 1,
-        name: Arc::from("lo"),
-        other_names: Vec::new(),
-        kind: None,
-        hardware: 772,
-        is_up: true,
-        is_loopback: true,
-        is_promiscuous: false,
-        mtu_bytes: 65_536,
-        vlan: None,
-        vni: None,
-        master: None,
-        parent: None,
-    };
+    let lo = HostLink { is_loopback: true, ..HostLink::plain(1, "lo") };
     for (pattern, has) in [("any", false), ("*", false), ("lo", true)] {
         assert_eq!(Selection::new(&[pattern.to_owned()]).has(&lo), has, "{pattern}");
     }

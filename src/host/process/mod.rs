@@ -7,18 +7,19 @@
 
 mod cgroup;
 mod sockets;
+mod surroundings;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use self::sockets::{Socket, Sockets};
-use super::{forwarding, links, routes};
-use crate::model::{HostFacts, Layer, Origin, Record, Sighting};
+use self::surroundings::{Passing, Surroundings, is_tunnelled};
+use crate::model::{HostFacts, Origin, Record};
 
 pub use cgroup::{Place, read as read_cgroup};
 
@@ -53,6 +54,10 @@ enum Search {
     Missing,
     /// It was not looked for.
     OverBudget,
+    /// No end is an address of this host, whose sockets may take the flow all the same; none was found.
+    MayBeTakenIn,
+    /// Neither end is here.
+    Elsewhere,
 }
 
 /// Gives the number of the control group whose socket had these ends: local, remote.
@@ -94,57 +99,6 @@ pub struct Attribution {
     second: Instant,
     spent: Duration,
     counts: Counts,
-}
-
-/// What decides whether a flow only passes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Surroundings {
-    own: HashSet<IpAddr>,
-    forwards: bool,
-    may_translate: bool,
-    /// Interfaces that take in what is addressed to others.
-    promiscuous: HashSet<Arc<str>>,
-}
-
-impl Surroundings {
-    fn ask() -> io::Result<Self> {
-        let links = links::list()?.into_iter().map(|(link, _)| link);
-        Ok(Self {
-            own: routes::own_addresses()?.into_iter().collect(),
-            forwards: forwarding::forwards(),
-            may_translate: forwarding::may_translate(),
-            promiscuous: links.filter(|link| link.is_promiscuous).map(|link| link.name).collect(),
-        })
-    }
-
-    /// Whether the flow, of which no end is an address of this host, certainly passes through it: it was seen on two
-    /// interfaces, or came in by one that takes in only what is addressed to this host.
-    fn is_passed_on(&self, sightings: &[Sighting], post: Post) -> bool {
-        if post.is_mirror {
-            return false;
-        }
-        let is_of_gwlb = |sighting: &Sighting| {
-            sighting.encapsulation.iter().any(|layer| matches!(layer, Layer::Geneve { .. }))
-        };
-        if post.is_behind_gwlb && sightings.iter().any(is_of_gwlb) {
-            return true;
-        }
-        let names: HashSet<&str> =
-            sightings.iter().filter_map(|sighting| sighting.interface.as_deref()).collect();
-        let is_addressed_here = |sighting: &Sighting| {
-            let name = sighting.interface.as_ref();
-            !is_tunnelled(sighting) && name.is_some_and(|name| !self.promiscuous.contains(name))
-        };
-        self.forwards && (names.len() > 1 || sightings.iter().any(is_addressed_here))
-    }
-}
-
-/// Mirrors send what they copy in tunnels; addresses within may be those of another network.
-fn is_tunnelled(sighting: &Sighting) -> bool {
-    sighting
-        .encapsulation
-        .iter()
-        .any(|layer| !matches!(layer, Layer::Vlan(_) | Layer::Mpls(_) | Layer::Pppoe(_)))
 }
 
 impl Attribution {
@@ -195,23 +149,31 @@ impl Attribution {
         self.look_around();
         let mut facts = HostFacts::default();
         let (mut is_own, mut is_translated_here, mut is_unsure) = (false, false, false);
+        let mut may_be_taken_in = false;
         let ends = (record.client, record.server);
         for (number, (client, server)) in std::iter::once(&ends).chain(&record.translated).enumerate() {
             match self.search(*client, *server) {
-                None => {}
-                Some(Search::Found(owner)) => {
+                Search::Elsewhere => {}
+                Search::Found(owner) => {
                     facts.origin = Some(Origin::Local);
                     (facts.pid, facts.process) = (owner.pid, owner.process);
                     (facts.container, facts.unit) = (owner.place.container, owner.place.unit);
                     return Some(Box::new(facts));
                 }
-                Some(Search::Missing) => (is_own, is_translated_here) = (true, number > 0),
-                Some(Search::OverBudget) => (is_own, is_unsure) = (true, true),
+                Search::Missing => (is_own, is_translated_here) = (true, number > 0),
+                Search::OverBudget => (is_own, is_unsure) = (true, true),
+                Search::MayBeTakenIn => may_be_taken_in = true,
             }
         }
         let surroundings = &self.surroundings;
         facts.origin = if !is_own {
-            surroundings.is_passed_on(&record.sightings, self.post).then_some(Origin::Forwarded)
+            let is_passed_on = match surroundings.passing(&record.sightings, self.post) {
+                Passing::Certain => true,
+                // NAT gives it to a socket under another address, too.
+                Passing::UnlessTakenIn => !may_be_taken_in && !surroundings.may_translate(),
+                Passing::Unknown => false,
+            };
+            is_passed_on.then_some(Origin::Forwarded)
         } else if is_unsure {
             None
         } else if is_translated_here {
@@ -221,7 +183,7 @@ impl Attribution {
             // Without a socket it may be another's flow under an address of this host, and within a tunnel
             // another's address that is the same.
             let is_plain = record.sightings.iter().any(|sighting| !is_tunnelled(sighting));
-            (is_plain && !surroundings.may_translate).then_some(Origin::Local)
+            (is_plain && !surroundings.may_translate()).then_some(Origin::Local)
         };
         facts.origin.is_some().then(|| Box::new(facts))
     }
@@ -239,16 +201,33 @@ impl Attribution {
         }
     }
 
-    /// Looks for the socket of the flow, of which `client` opened the connection; `None` where neither end is here.
-    fn search(&mut self, client: SocketAddr, server: SocketAddr) -> Option<Search> {
+    /// Looks for the socket of the flow, of which `client` opened the connection.
+    fn search(&mut self, client: SocketAddr, server: SocketAddr) -> Search {
+        let surroundings = &self.surroundings;
         // Where both ends are here, who opened it is meant.
-        let (local, remote) = if self.surroundings.own.contains(&client.ip()) {
-            (client, server)
-        } else if self.surroundings.own.contains(&server.ip()) {
-            (server, client)
-        } else {
-            return None;
-        };
+        let is_own = |end: SocketAddr| surroundings.own.contains(&end.ip());
+        if is_own(client) {
+            return self.look(client, server, true);
+        }
+        if is_own(server) {
+            return self.look(server, client, true);
+        }
+        // A transparent proxy stands in for the server, or for the client.
+        let ways = [(server, client), (client, server)];
+        let ways = ways.map(|ends| surroundings.takes_in(ends.0.ip()).then_some(ends));
+        let mut search = Search::Elsewhere;
+        for (local, remote) in ways.into_iter().flatten() {
+            match self.look(local, remote, false) {
+                Search::Found(owner) => return Search::Found(owner),
+                _ => search = Search::MayBeTakenIn,
+            }
+        }
+        search
+    }
+
+    /// Looks for a socket with these ends. At an own address whoever listens tells whose a connection was that is over;
+    /// of what only passes it tells nothing.
+    fn look(&mut self, local: SocketAddr, remote: SocketAddr, is_own: bool) -> Search {
         self.counts.asked += 1;
         let start = Instant::now();
         if start.duration_since(self.second) >= Duration::from_secs(1) {
@@ -257,20 +236,21 @@ impl Attribution {
         }
         if self.spent >= BUDGET {
             self.counts.over_budget += 1;
-            return Some(Search::OverBudget);
+            return Search::OverBudget;
         }
-        let owner = match self.sockets.find(local, remote) {
-            Some(socket) => Some(self.owner_of(&socket)),
-            None => self.former_owner(local, remote),
+        let owner = match self.sockets.find(local, remote).filter(|socket| is_own || !socket.is_listening) {
+            Some(socket) if socket.inode != 0 => Some(self.owner_of(&socket)),
+            // Its process has closed it, or has not yet taken it.
+            found => self.former_owner(local, remote).or_else(|| found.map(|_| Owner::default())),
         };
         self.spent += start.elapsed();
-        Some(match owner {
+        match owner {
             Some(owner) => {
                 self.counts.found += 1;
                 Search::Found(owner)
             }
             None => Search::Missing,
-        })
+        }
     }
 
     /// Whose a socket was that is gone. Of the process nobody can be sure any more.
@@ -373,17 +353,13 @@ mod tests {
         crate::host::or_skip(Attribution::open(post, Arc::default()))
     }
 
-    fn sighting(interface: &str, layers: &[Layer]) -> Sighting {
-        Sighting { interface: Some(Arc::from(interface)), encapsulation: layers.into() }
-    }
-
     #[test]
     fn finds_its_own_process() {
         let Some(mut attribution) = open(Post::default()) else { return };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (client, server) = (stream.local_addr().unwrap(), listener.local_addr().unwrap());
-        let Some(Search::Found(owner)) = attribution.search(client, server) else {
+        let Search::Found(owner) = attribution.search(client, server) else {
             panic!("its socket is there");
         };
         // A busy machine may have more processes than the budget allows to look at.
@@ -391,39 +367,8 @@ mod tests {
         drop(stream);
         assert_eq!((attribution.counts().asked, attribution.counts().found), (1, 1));
         let (client, server) = ("192.0.2.1:5".parse().unwrap(), "198.51.100.1:443".parse().unwrap());
-        assert!(attribution.search(client, server).is_none());
+        assert!(matches!(attribution.search(client, server), Search::Elsewhere));
         assert_eq!(attribution.counts().asked, 1);
-    }
-
-    #[test]
-    fn says_forwarded_only_where_that_is_certain() {
-        let forwarding = Surroundings {
-            forwards: true,
-            promiscuous: [Arc::from("mirror0")].into(),
-            ..Surroundings::default()
-        };
-        let vxlan = sighting("eth0", &[Layer::Vxlan(7)]);
-        let (eth0, eth1) = (sighting("eth0", &[]), sighting("eth1", &[Layer::Vlan(7)]));
-        let mirror = sighting("mirror0", &[]);
-        let geneve = sighting("eth0", &[Layer::Geneve { vni: 0, endpoint_id: None, attachment_id: None }]);
-        let post = Post::default();
-        for (sightings, is_passed_on) in [
-            (vec![eth0.clone(), eth1.clone()], true),
-            (vec![eth1.clone()], true),
-            (vec![vxlan.clone(), eth1], true),
-            (vec![vxlan], false),
-            (vec![mirror.clone()], false),
-            (vec![geneve.clone()], false),
-            (vec![], false),
-        ] {
-            assert_eq!(forwarding.is_passed_on(&sightings, post), is_passed_on, "{sightings:?}");
-        }
-        assert!(
-            !Surroundings { forwards: false, ..forwarding.clone() }
-                .is_passed_on(std::slice::from_ref(&eth0), post)
-        );
-        assert!(!forwarding.is_passed_on(&[eth0, mirror], Post { is_mirror: true, ..post }));
-        assert!(Surroundings::default().is_passed_on(&[geneve], Post { is_behind_gwlb: true, ..post }));
     }
 
     #[test]
@@ -433,10 +378,10 @@ mod tests {
         let mut attribution = attribution
             .with_senders(Box::new(move |local, remote| ((local, remote) == (client, server)).then_some(5)));
         attribution.groups.insert(5, Arc::from("/system.slice/orders.service"));
-        let Some(Search::Found(owner)) = attribution.search(client, server) else { panic!("it is known") };
+        let Search::Found(owner) = attribution.search(client, server) else { panic!("it is known") };
         assert_eq!((owner.pid, owner.place.unit.as_deref()), (None, Some("orders.service")));
         attribution.spent = Duration::ZERO;
-        assert!(matches!(attribution.search(server, client), Some(Search::Missing)));
+        assert!(matches!(attribution.search(server, client), Search::Missing));
     }
 
     #[test]
@@ -444,11 +389,11 @@ mod tests {
         let Some(mut attribution) = open(Post::default()) else { return };
         let (client, server) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         attribution.spent = BUDGET;
-        assert!(matches!(attribution.search(client, server), Some(Search::OverBudget)));
+        assert!(matches!(attribution.search(client, server), Search::OverBudget));
         assert_eq!(attribution.counts(), Counts { asked: 1, found: 0, over_budget: 1 });
         // The next second has its own.
         attribution.second = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        assert!(matches!(attribution.search(client, server), Some(Search::Missing)));
+        assert!(matches!(attribution.search(client, server), Search::Missing));
         assert_eq!(attribution.counts().over_budget, 1);
     }
 
@@ -457,7 +402,7 @@ mod tests {
         let Some(mut attribution) = open(Post::default()) else { return };
         let folder = tempfile::tempdir().unwrap();
         attribution.proc = folder.path().to_owned();
-        let socket = |group| Socket { inode: 7, group };
+        let socket = |group| Socket { inode: 7, group, is_listening: false };
         assert_eq!(attribution.holder(&[41], &socket(Some(1))), Some(41));
         assert_eq!(attribution.holder(&[41], &socket(None)), None, "any process might be it");
         assert_eq!(attribution.holder(&[41, 42], &socket(Some(1))), None);
@@ -466,7 +411,7 @@ mod tests {
         std::os::unix::fs::symlink("socket:[7]", descriptors.join("3")).unwrap();
         assert_eq!(attribution.holder(&[41, 42], &socket(Some(1))), Some(42));
         // Its descriptors can be read, and the socket is not among them.
-        assert_eq!(attribution.holder(&[42], &Socket { inode: 8, group: Some(1) }), None);
+        assert_eq!(attribution.holder(&[42], &Socket { inode: 8, ..socket(Some(1)) }), None);
         assert_eq!(read_pids("1\n23\nx\n"), [1, 23]);
     }
 }

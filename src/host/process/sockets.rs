@@ -15,6 +15,9 @@ const TCP: u8 = 6;
 /// Bytes of `struct inet_diag_msg`, and where the inode stands in it.
 const ANSWER_BYTES: usize = 72;
 const INODE: usize = 68;
+const STATE: usize = 1;
+/// TCP_LISTEN (tcp_states.h)
+const LISTEN: u8 = 10;
 /// INET_DIAG_CGROUP_ID (Linux 5.9).
 const GROUP: u16 = 21;
 
@@ -24,9 +27,13 @@ const MAX_TABLE_BYTES: u64 = 4 * 1024 * 1024;
 /// A socket of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Socket {
+    /// 0 where no process holds it: it waits to be taken, or for its port to be free.
     pub inode: u32,
     /// Number of its control group.
     pub group: Option<u64>,
+    /// It has no other end: the kernel names it where no connection has the ends that were asked for, and it would
+    /// take one.
+    pub is_listening: bool,
 }
 
 /// Asks for sockets.
@@ -92,8 +99,7 @@ fn read(body: &[u8]) -> Option<Socket> {
     let group = netlink::attributes(body.get(ANSWER_BYTES..)?)
         .find(|(kind, _)| *kind == GROUP)
         .and_then(|(_, value)| netlink::double_at(value, 0));
-    // A socket that is only waiting for its port to be free belongs to nobody.
-    (inode != 0).then_some(Socket { inode, group })
+    Some(Socket { inode, group, is_listening: body.get(STATE) == Some(&LISTEN) })
 }
 
 fn find_in_tables(local: SocketAddr, remote: SocketAddr) -> Option<Socket> {
@@ -113,7 +119,7 @@ fn find_in_table(text: &str, local: SocketAddr, remote: SocketAddr) -> Option<So
             return None;
         }
         let inode = fields.nth(6)?.parse().ok()?;
-        (inode != 0).then_some(Socket { inode, group: None })
+        Some(Socket { inode, group: None, is_listening: false })
     })
 }
 
@@ -140,7 +146,10 @@ mod tests {
              \x20  1: 0100007F:9C40 0200007F:01BB 01 00000000:00000000 00:00000000 00000000  1000        0 77001 1 0 20 4 30 10 -1\n";
         let (local, remote) = ("127.0.0.1:40000".parse().unwrap(), "127.0.0.2:443".parse().unwrap());
         if cfg!(target_endian = "little") {
-            assert_eq!(find_in_table(table, local, remote), Some(Socket { inode: 77_001, group: None }));
+            assert_eq!(
+                find_in_table(table, local, remote),
+                Some(Socket { inode: 77_001, group: None, is_listening: false })
+            );
         }
         assert_eq!(find_in_table(table, remote, local), None);
         for length in 0..table.len() {
@@ -152,14 +161,18 @@ mod tests {
     fn reads_the_answer_of_the_kernel() {
         let mut body = vec![0; ANSWER_BYTES];
         body[INODE..].copy_from_slice(&9_u32.to_ne_bytes());
-        assert_eq!(read(&body), Some(Socket { inode: 9, group: None }));
+        let socket = Socket { inode: 9, group: None, is_listening: false };
+        assert_eq!(read(&body), Some(socket));
         netlink::push_attribute(&mut body, 15, &[0; 4]);
         netlink::push_attribute(&mut body, GROUP, &77_u64.to_ne_bytes());
-        assert_eq!(read(&body), Some(Socket { inode: 9, group: Some(77) }));
+        assert_eq!(read(&body), Some(Socket { group: Some(77), ..socket }));
+        body[STATE] = LISTEN;
+        assert!(read(&body).is_some_and(|socket| socket.is_listening));
         for length in 0..ANSWER_BYTES {
             assert_eq!(read(&body[..length]), None);
         }
-        assert_eq!(read(&[0; ANSWER_BYTES]), None, "nobody's");
+        let nobodys = read(&[0; ANSWER_BYTES]).unwrap();
+        assert!(nobodys.inode == 0 && !nobodys.is_listening, "it is there all the same");
     }
 
     #[test]
