@@ -103,7 +103,10 @@ impl Pcap {
     }
 
     fn open(&self, link: &Link, buffer_bytes: u64) -> Result<(Capture<Active>, LinkType), LiveError> {
-        let failed = |error: Error| explain(error, &link.name);
+        let failed = |error: Error| match explain(error, &link.name) {
+            LiveError::Interface { .. } if !link.is_named_in_text() => link.lost_by_name(),
+            other => other,
+        };
         let buffer_bytes = i32::try_from(buffer_bytes).unwrap_or(i32::MAX);
         let snaplen = self.options.snaplen_bytes.max(MERGED_BYTES);
         let capture = Capture::from_device(&*link.name)

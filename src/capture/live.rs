@@ -24,6 +24,25 @@ pub struct Link {
     pub link_type: LinkType,
 }
 
+impl Link {
+    /// Whether its name is UTF-8. It is told with this character for every byte that is not.
+    #[must_use]
+    pub fn is_named_in_text(&self) -> bool {
+        !self.name.contains(char::REPLACEMENT_CHARACTER)
+    }
+
+    /// Why a back-end that goes by names does not find it.
+    #[must_use]
+    pub fn lost_by_name(&self) -> LiveError {
+        let why = if !self.is_named_in_text() {
+            "its name is not UTF-8: give it another one, or take --backend afpacket, which goes by its number"
+        } else {
+            "it is gone or has another name"
+        };
+        LiveError::Interface { interface: Arc::clone(&self.name), why: why.to_owned() }
+    }
+}
+
 /// The addresses of a flow's packet, the innermost ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowAddresses {

@@ -449,3 +449,26 @@ fn links_are_followed_as_they_come_and_go() {
         assert!(losses.iter().any(|lost| &*lost.name == "outside" && lost.losses.len() == 2));
     });
 }
+
+/// The kernel takes any bytes as a name; libraries that go by names take text.
+#[test]
+fn an_interface_whose_name_is_no_text_is_told_as_that() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    namespace::run(|| {
+        let [one, other] = [&b"\xff\xfe0"[..], b"\xff\xfe1"].map(std::ffi::OsStr::from_bytes);
+        let words = |text: &'static str| text.split_whitespace().map(std::ffi::OsStr::new);
+        let ip = |arguments: Vec<&std::ffi::OsStr>| {
+            assert!(std::process::Command::new("ip").args(arguments).status().unwrap().success());
+        };
+        ip(words("link add").chain([one]).chain(words("type veth peer name")).chain([other]).collect());
+        [one, other]
+            .iter()
+            .for_each(|name| ip(words("link set").chain([*name]).chain(words("up")).collect()));
+        for backend in ["ebpf", "pcap"] {
+            let ran = support::run(&["watch", "-i", "any", "--backend", backend]);
+            assert_eq!(ran.code, Some(1), "{backend}: {}", ran.stderr);
+            assert!(ran.stderr.contains("its name is not UTF-8"), "{backend}: {}", ran.stderr);
+        }
+    });
+}

@@ -285,7 +285,7 @@ impl LiveSource for EbpfSource {
         };
         // Programs are attached by name, which may be another's by now.
         if if_nametoindex(link.name.as_ref()).ok() != Some(link.index) {
-            return Err(refused("it is gone or has another name".to_owned()));
+            return Err(link.lost_by_name());
         }
         let interface = Interface {
             link_type: link.link_type,
