@@ -9,6 +9,10 @@ use crate::classify::{self, PathRule};
 use crate::model::{Access, EndpointKind, Entry, Severity, Tunnel};
 use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
 
+/// Comparisons of rules, by their values, with those before them: well below a second. The other rules are left out,
+/// which is said.
+const MAX_COMPARISONS: usize = 1 << 25;
+
 /// All doubts about a configuration, in the order of its sections.
 pub(super) fn of(resolved: &Resolved) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -122,7 +126,7 @@ fn link_kinds(rule: &PathRule, doubts: &mut Vec<String>) {
 
 fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
     let mut names = BTreeSet::new();
-    for (position, rule) in rules.iter().enumerate() {
+    for rule in rules {
         if !names.insert(&rule.name) {
             doubts.push(format!(
                 "Several [[path]] are called `{}`: what names it means all of them.",
@@ -135,67 +139,109 @@ fn path_rules(rules: &[PathRule], doubts: &mut Vec<String>) {
             doubts.push(format!("[[path]] `{}` says {}", rule.name, impossible(rule.access, entry)));
         }
         link_kinds(rule, doubts);
-        let before = rules.get(..position).unwrap_or_default();
-        if let Some(wider) = before.iter().find(|before| takes_all_of(before, rule)) {
-            doubts.push(if has_condition(wider) {
-                format!("[[path]] `{}` is never reached: `{}` takes all its flows before.", rule.name, wider.name)
-            } else {
-                format!(
-                    "[[path]] `{}` has no condition and takes every flow: the rules after it are never reached.",
-                    wider.name
-                )
-            });
-        }
+    }
+    let not_compared = each_never_reached(rules, values, takes_all_of, |rule, wider| {
+        let (Some(rule), Some(wider)) = (rules.get(rule), rules.get(wider)) else { return };
+        doubts.push(if values(wider) > 0 {
+            format!("[[path]] `{}` is never reached: `{}` takes all its flows before.", rule.name, wider.name)
+        } else {
+            format!(
+                "[[path]] `{}` has no condition and takes every flow: the rules after it are never reached.",
+                wider.name
+            )
+        });
+    });
+    if let Some(rule) = not_compared.and_then(|position| rules.get(position)) {
+        doubts.push(format!(
+            "[[path]]: whether `{}` and those after it are ever reached was not looked at: they are too many.",
+            rule.name
+        ));
     }
 }
 
 fn overrides(all: &[Override], doubts: &mut Vec<String>) {
-    for (position, given) in all.iter().enumerate() {
-        let before = all.get(..position).unwrap_or_default();
-        if let Some(first) = before.iter().position(|before| before.matching.takes_all_of(&given.matching)) {
-            let wider = before.get(first).map(|wider| wider.matching.to_string()).unwrap_or_default();
-            doubts.push(format!(
-                "[[policy.override]] {} (for {}) is never reached: number {} (for {wider}) takes all its flows before.",
-                position + 1,
-                given.matching,
-                first + 1,
-            ));
+    let takes_all_of = |before: &Override, given: &Override| before.matching.takes_all_of(&given.matching);
+    let values = |given: &Override| given.matching.values();
+    let not_compared = each_never_reached(all, values, takes_all_of, |given, wider| {
+        let matching =
+            |position: usize| all.get(position).map(|one| one.matching.to_string()).unwrap_or_default();
+        doubts.push(format!(
+            "[[policy.override]] {} (for {}) is never reached: number {} (for {}) takes all its flows before.",
+            given + 1,
+            matching(given),
+            wider + 1,
+            matching(wider),
+        ));
+    });
+    if let Some(position) = not_compared {
+        doubts.push(format!(
+            "[[policy.override]]: whether number {} and those after it are ever reached was not looked at: they are too many.",
+            position + 1
+        ));
+    }
+}
+
+/// Tells of each rule that one before it takes all flows of: both positions, the wider rule's last. Gives the position of
+/// the first rule that was not looked at, because there are too many of them; `values` are those a rule asks for.
+fn each_never_reached<T>(
+    rules: &[T],
+    values: impl Fn(&T) -> usize,
+    takes_all_of: impl Fn(&T, &T) -> bool,
+    mut tell: impl FnMut(usize, usize),
+) -> Option<usize> {
+    let mut left = MAX_COMPARISONS;
+    for (position, rule) in rules.iter().enumerate() {
+        let weight = 1 + values(rule);
+        for (wider, before) in rules.iter().enumerate().take(position) {
+            let Some(rest) = left.checked_sub(weight.saturating_mul(1 + values(before))) else {
+                return Some(position);
+            };
+            left = rest;
+            if takes_all_of(before, rule) {
+                tell(position, wider);
+                break;
+            }
         }
     }
+    None
 }
 
 /// True where each flow that `rule` would take is taken by `before`.
 fn takes_all_of(before: &PathRule, rule: &PathRule) -> bool {
-    // Of no tunnel it is said of all ways that the rule means, which are more where it asks for less.
-    let is_of_same_ways = before.interface == rule.interface
-        && before.vlan == rule.vlan
-        && before.link_kind == rule.link_kind
-        && before.vni == rule.vni
-        && before.gwlb_endpoint == rule.gwlb_endpoint
-        && before.next_hop_mac == rule.next_hop_mac;
-    let is_in_none = before.tunnel.contains(&Tunnel::None) && rule.tunnel.contains(&Tunnel::None);
-    (is_of_same_ways || !is_in_none)
+    // What most rules differ in comes first.
+    let is_wider = nets(&before.source, &rule.source)
+        && nets(&before.destination, &rule.destination)
         && lists(&before.interface, &rule.interface)
         && lists(&before.vlan, &rule.vlan)
         && lists(&before.link_kind, &rule.link_kind)
         && lists(&before.vni, &rule.vni)
         && lists(&before.gwlb_endpoint, &rule.gwlb_endpoint)
-        && nets(&before.source, &rule.source)
-        && nets(&before.destination, &rule.destination)
         && lists(&before.next_hop_mac, &rule.next_hop_mac)
-        && lists(&before.tunnel, &rule.tunnel)
+        && lists(&before.tunnel, &rule.tunnel);
+    // Of no tunnel it is said of all ways that the rule means, which are more where it asks for less.
+    let is_in_none = || before.tunnel.contains(&Tunnel::None) && rule.tunnel.contains(&Tunnel::None);
+    let is_of_same_ways = || {
+        before.interface == rule.interface
+            && before.vlan == rule.vlan
+            && before.link_kind == rule.link_kind
+            && before.vni == rule.vni
+            && before.gwlb_endpoint == rule.gwlb_endpoint
+            && before.next_hop_mac == rule.next_hop_mac
+    };
+    is_wider && (!is_in_none() || is_of_same_ways())
 }
 
-fn has_condition(rule: &PathRule) -> bool {
-    !(rule.interface.is_empty()
-        && rule.vlan.is_empty()
-        && rule.link_kind.is_empty()
-        && rule.vni.is_empty()
-        && rule.gwlb_endpoint.is_empty()
-        && rule.source.is_empty()
-        && rule.destination.is_empty()
-        && rule.next_hop_mac.is_empty()
-        && rule.tunnel.is_empty())
+/// How many values a rule asks for; none where it takes every flow.
+fn values(rule: &PathRule) -> usize {
+    rule.interface.len()
+        + rule.vlan.len()
+        + rule.link_kind.len()
+        + rule.vni.len()
+        + rule.gwlb_endpoint.len()
+        + rule.source.len()
+        + rule.destination.len()
+        + rule.next_hop_mac.len()
+        + rule.tunnel.len()
 }
 
 fn allowed_path(path: &AllowedPath, doubts: &mut Vec<String>) {

@@ -30,11 +30,33 @@ const MIN_KEY_BYTES: usize = 16;
 /// # Errors
 /// All that is wrong with the text, or the first named file that is missing or unusable.
 pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved, ConfigError> {
+    read_all(path, command_line, read_limited)
+}
+
+/// As [`load`], of files that were read before: a pipe has nothing a second time, or nobody who writes into it, for
+/// whom it would be waited.
+///
+/// # Errors
+/// As those of [`load`], and that a file is a pipe.
+pub fn load_again(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved, ConfigError> {
+    read_all(path, command_line, |path, limit| {
+        if is_pipe(path) {
+            let what = "it is a pipe, which can be read only once: name a file, or restart ddbwatch";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        read_limited(path, limit)
+    })
+}
+
+/// Reads a file of at most so many bytes.
+type Read = fn(&Path, u64) -> io::Result<Vec<u8>>;
+
+fn read_all(path: Option<&Path>, command_line: &CommandLine, read: Read) -> Result<Resolved, ConfigError> {
     let Some(path) = path else {
         return parse("", command_line);
     };
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let bytes = read_limited(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
+    let bytes = read(path, MAX_CONFIG_BYTES).map_err(unreadable)?;
     let text = String::from_utf8(bytes)
         .map_err(|_| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text")))?;
     let mut resolved = parse(&text, command_line).map_err(|error| match error {
@@ -44,7 +66,7 @@ pub fn load(path: Option<&Path>, command_line: &CommandLine) -> Result<Resolved,
         other => other,
     })?;
     resolved.path_of_file = Some(path.to_owned());
-    let origin = Origin { path, text: &text };
+    let origin = Origin { path, text: &text, read };
     load_ip_ranges(&mut resolved, origin)?;
     load_key(&mut resolved, origin)?;
     warn_of_strange_regions(&mut resolved);
@@ -135,7 +157,7 @@ pub fn fuzz_config(bytes: &[u8]) {
 fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.ip_ranges.clone() else { return Ok(()) };
     let unusable = |what| origin.named("endpoints", "ip_ranges", &path, what);
-    let json = read_limited(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
+    let json = (origin.read)(&path, MAX_IP_RANGES_BYTES).map_err(|error| unusable(error.to_string()))?;
     resolved.endpoint.prefixes =
         PrefixList::from_ip_ranges_json(&json).map_err(|error| unusable(error.to_string()))?;
     Ok(())
@@ -145,7 +167,7 @@ fn load_ip_ranges(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), Con
 fn load_key(resolved: &mut Resolved, origin: Origin<'_>) -> Result<(), ConfigError> {
     let Some(path) = resolved.privacy.key_file.clone() else { return Ok(()) };
     let unusable = |what| origin.named("privacy", "key_file", &path, what);
-    let mut bytes = read_limited(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
+    let mut bytes = (origin.read)(&path, MAX_KEY_BYTES).map_err(|error| unusable(error.to_string()))?;
     // The line end that an editor or `echo` adds is not part of the key.
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -185,6 +207,8 @@ fn is_readable_by_others(_: &Path) -> bool {
 struct Origin<'a> {
     path: &'a Path,
     text: &'a str,
+    /// How the files it names are read.
+    read: Read,
 }
 
 impl Origin<'_> {
@@ -200,6 +224,17 @@ impl Origin<'_> {
             .unwrap_or(1);
         ConfigError::NamedFile { config: self.path.to_owned(), line, key, path: path.to_owned(), what }
     }
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

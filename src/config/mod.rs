@@ -15,5 +15,5 @@ mod resolved;
 
 pub use describe::describe;
 pub use error::{ConfigError, Problem, nearest};
-pub use load::{fuzz_config, load, parse};
+pub use load::{fuzz_config, load, load_again, parse};
 pub use resolved::{Backend, Capture, CommandLine, Limits, Metrics, Output, Privacy, RedactionKey, Resolved};

@@ -239,6 +239,20 @@ impl Match {
             && lists(&self.path, path)
     }
 
+    /// How many values it asks for; none where it takes every flow.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        let Self { source, destination, service, region, endpoint, access, entry, path } = self;
+        source.len()
+            + destination.len()
+            + service.len()
+            + region.len()
+            + endpoint.len()
+            + access.len()
+            + entry.len()
+            + path.len()
+    }
+
     /// True for the flows that are meant; `None` where that hangs on what is not known of the flow.
     #[must_use]
     pub fn holds(&self, record: &Record) -> Option<bool> {

@@ -74,6 +74,29 @@ fn a_wrong_configuration_is_refused_whole() {
     });
 }
 
+/// Whoever opens a pipe into which nobody writes waits for ever.
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_holds_up_nothing() {
+    let mut daemon = Daemon::start(LOOP, "");
+    let reload = |daemon: &mut Daemon| {
+        let before = daemon.log_lines();
+        daemon.signal("HUP");
+        let refused = daemon.wait_for_log_after(before, "The new configuration was refused");
+        assert!(refused["error"].as_str().unwrap().contains("it is a pipe"), "{refused}");
+        assert_eq!(daemon.get("/healthz").status, 200);
+    };
+    let make = |path: std::path::PathBuf| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    make(daemon.path("ranges.json"));
+    daemon.configure("[endpoints]\nip_ranges = \"FOLDER/ranges.json\"\n");
+    reload(&mut daemon);
+    std::fs::remove_file(daemon.path("ddbwatch.toml")).unwrap();
+    make(daemon.path("ddbwatch.toml"));
+    reload(&mut daemon);
+    assert_eq!(daemon.stop().code(), Some(0));
+}
+
 #[test]
 fn a_reload_follows_a_file_that_was_moved_and_a_new_address() {
     let mut daemon = Daemon::start(LOOP, "[output]\nrecords = \"FOLDER/flows.jsonl\"\n");
@@ -234,6 +257,11 @@ fn violations_are_logged_and_repeated_ones_folded() {
     for field in ["client", "server", "severity", "remedy", "access", "entry"] {
         assert!(line[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {line}");
     }
+    // Of a replay no process is known: what does not apply is absent.
+    for (field, value) in line.as_object().unwrap() {
+        assert_ne!(value, "", "{field} in {line}");
+    }
+    assert_eq!(line.get("process"), None, "{line}");
     let folded = || daemon.metrics().sum("ddbwatch_log_events_folded_total", &[("event", "violation")]);
     daemon.wait_until("repeated ones are folded", || folded() > 10.0);
     assert_eq!(daemon.stop().code(), Some(0));

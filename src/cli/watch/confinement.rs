@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::feed::Open;
@@ -49,8 +50,10 @@ pub(super) fn give_up(config: &Resolved, open: &Open, names: &Names) -> Result<(
 /// Which of the files that a reload reads again are forbidden to the user that this process has become, and what to do.
 /// They could be read at the start, when it still was another.
 pub(super) fn unreadable(config: &Resolved) -> Option<String> {
+    // Nobody is waited for who would write into a pipe.
+    let open = |path: &Path| File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let is_forbidden =
-        |path: &&Path| File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        |path: &&Path| open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
     let forbidden: Vec<String> =
         read_again(config).filter(is_forbidden).map(|path| path.display().to_string()).collect();
     (!forbidden.is_empty()).then(|| {

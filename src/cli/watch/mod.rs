@@ -11,6 +11,7 @@ mod feed;
 mod names;
 mod recorder;
 mod records;
+mod reload;
 mod systemd;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,7 @@ use tracing::level_filters::LevelFilter;
 use self::names::Names;
 use self::recorder::{Beginning, Question, Recorder, Reloaded};
 use self::records::{Destination, Lost, Writer};
+use self::reload::{Reading, refuse_what_cannot_change};
 use super::analyze::redaction;
 use super::args::{LogForm, LogLevel, Watch};
 use super::{Failure, Finished};
@@ -139,8 +141,8 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
         })
         .map_err(cannot_run)?;
 
-    let mut daemon =
-        Daemon { args, command_line, config, names, live, lost, ended, selections, listening: None };
+    let reading = Reading::new(args.config.clone(), command_line);
+    let mut daemon = Daemon { args, reading, config, names, live, lost, ended, selections, listening: None };
     let finished = runtime.block_on(daemon.run(listener, reload));
     drop(log);
     finished
@@ -149,7 +151,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
 /// The thread that waits for signals.
 struct Daemon<'a> {
     args: &'a Watch,
-    command_line: CommandLine,
+    reading: Reading,
     config: Arc<Resolved>,
     names: Names,
     live: Arc<Live<Question>>,
@@ -206,7 +208,12 @@ impl Daemon<'_> {
             tokio::select! {
                 _ = signals.reload.recv() => {
                     systemd::reloading();
-                    self.reload(&server).await;
+                    tokio::select! {
+                        () = self.reload(&server) => {}
+                        // Also while it waits for a file that does not answer.
+                        _ = signals.terminate.recv() => break,
+                        _ = signals.interrupt.recv() => break,
+                    }
                     status = self.status();
                     systemd::ready(&status);
                 }
@@ -219,6 +226,9 @@ impl Daemon<'_> {
                 }
                 _ = look.tick() => {
                     let health = self.live.health();
+                    if self.is_hopeless(&health) {
+                        break;
+                    }
                     told.tell(&health, &self.names);
                     if !is_ready && matches!(health.state, State::Capturing | State::Over) {
                         // Also while no interface is there: it is watched once it comes, and the status says so.
@@ -262,6 +272,9 @@ impl Daemon<'_> {
             accounts = tokio::time::timeout(DRAIN, &mut self.ended) => match accounts {
                 Ok(Ok(Some(accounts))) => {
                     self.report(&accounts);
+                    if let Some(why) = self.never_played(&accounts) {
+                        return Err(Failure::CannotRun(anyhow!(self.names.hide(&why))));
+                    }
                     // An interface whose frames cannot be read is no reason for a service to have failed.
                     if self.args.replay.is_some() && !accounts.damage.is_empty() {
                         finished = Finished::Damaged;
@@ -291,6 +304,21 @@ impl Daemon<'_> {
             )));
         }
         if is_reader_gone { Err(Failure::BrokenPipe) } else { Ok(finished) }
+    }
+
+    /// Whether this is a replay of what cannot be opened, and which is not tried again.
+    fn is_hopeless(&self, health: &Health) -> bool {
+        self.args.replay.is_some() && !self.args.is_endless && matches!(health.state, State::Failing(_))
+    }
+
+    /// Why a replay had nothing to play, to its end.
+    fn never_played(&self, accounts: &Accounts) -> Option<String> {
+        match self.live.health().state {
+            State::Failing(why) if self.args.replay.is_some() => {
+                accounts.interfaces.values().all(|counts| counts.seen.packets == 0).then_some(why)
+            }
+            _ => None,
+        }
     }
 
     fn report(&self, accounts: &Accounts) {
@@ -341,14 +369,7 @@ impl Daemon<'_> {
     }
 
     async fn try_reload(&mut self, server: &Arc<Server>) -> anyhow::Result<()> {
-        let config = config::load(self.args.config.as_deref(), &self.command_line).map_err(|error| {
-            let error = anyhow::Error::from(error);
-            match confinement::unreadable(&self.config) {
-                Some(why) => error.context(why),
-                None => error,
-            }
-        })?;
-        let config = Arc::new(config);
+        let config = Arc::new(self.reading.again(&self.config).await?);
         refuse_what_cannot_change(&self.config, &config, self.args.replay.is_some())?;
         backends::check_interest(&config)?;
         // Everything that may fail comes first.
@@ -496,35 +517,6 @@ impl Answers for Desk {
 /// Tells what is odd about a configuration.
 fn tell_warnings(config: &Resolved, names: &Names) {
     config.warnings.iter().for_each(|warning| tracing::warn!("{}", names.hide(warning)));
-}
-
-/// A change of what cannot change is no half-taken configuration: it is refused.
-fn refuse_what_cannot_change(now: &Resolved, new: &Resolved, is_replay: bool) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        is_replay || !new.capture.interfaces.is_empty(),
-        "[capture] interfaces names none any more: name some, or stop ddbwatch"
-    );
-    for (is_same, what, why) in [
-        (
-            now.capture.backend == new.capture.backend,
-            "[capture] backend",
-            "it is opened with privileges that are gone",
-        ),
-        (
-            now.capture.snaplen_bytes == new.capture.snaplen_bytes,
-            "[capture] snaplen",
-            "rings are made with it",
-        ),
-        (now.capture.ring_mib == new.capture.ring_mib, "[capture] ring_mib", "rings are made with it"),
-        (now.limits == new.limits, "[limits]", "memory is divided by them at the start"),
-    ] {
-        anyhow::ensure!(
-            is_same,
-            "{what} cannot be changed while running, because {why}: restart ddbwatch (systemctl restart ddbwatch), or put \
-             it back as it was and reload"
-        );
-    }
-    Ok(())
 }
 
 /// Says why something may be out of reach that is fine otherwise.

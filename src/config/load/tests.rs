@@ -284,6 +284,47 @@ fn warns_of_rules_that_are_never_reached() {
     );
 }
 
+/// Each rule is compared with all before it: a long list is gone over as far as that is quick, and no further in silence.
+#[test]
+fn says_which_rules_were_too_many_to_be_compared() {
+    let mut rules = String::from("[[path]]\nname = \"b\"\naccess = \"internet\"\nsource = \"10.0.0.0/24\"\n");
+    let mut overrides = String::new();
+    for number in 0..5_000 {
+        let net = format!("10.{}.{}.0/24", number / 256, number % 256);
+        let _ = writeln!(rules, "[[path]]\nname = \"a{number}\"\naccess = \"internet\"\nsource = \"{net}\"");
+        let _ = writeln!(overrides, "[[policy.override]]\nmatch = {{ source = \"{net}\" }}");
+    }
+    let warnings = parsed(&format!("{rules}{overrides}")).warnings;
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert!(warnings[0].contains("`a0` is never reached"), "{warnings:?}");
+    for (warning, rules) in warnings[1..].iter().zip(["[[path]]", "[[policy.override]]"]) {
+        let is_told = warning.contains(rules) && warning.ends_with("was not looked at: they are too many.");
+        assert!(is_told, "{warning}");
+    }
+}
+
+/// Whoever waits for the other end of a pipe waits for ever.
+#[cfg(unix)]
+#[test]
+fn reads_no_pipe_a_second_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, file) = (folder.path().join("pipe"), folder.path().join("c.toml"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let again = |path: &Path| load_again(Some(path), &CommandLine::default());
+    for (text, path) in [
+        (String::new(), &pipe),
+        (format!("[endpoints]\nip_ranges = '{}'\n", pipe.display()), &file),
+        (format!("[privacy]\nkey_file = '{}'\n", pipe.display()), &file),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let why = again(path).unwrap_err();
+        let why = format!("{why}: {:?}", std::error::Error::source(&why));
+        assert!(why.contains("it is a pipe, which can be read only once"), "{text}{why}");
+    }
+    std::fs::write(&file, "").unwrap();
+    assert!(again(&file).is_ok());
+}
+
 #[test]
 fn needs_to_know_who_owns_an_exception() {
     let whole = ["rule = \"early_data\"", "owner = \"a\"", "reason = \"b\"", "expires = \"2027-03-31\""];
