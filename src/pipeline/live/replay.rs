@@ -69,15 +69,15 @@ pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEng
     shared.set_state(State::Capturing);
     while let Some(frames) = player.play_round() {
         shared.update_health(|health| health.rounds += 1);
-        if !replay.is_endless {
-            shared.set_state(State::Over);
-            break;
-        }
         // One of several that cannot be read is damage; where there is nothing to play, nothing is captured.
         shared.set_state(match player.failure.take() {
             Some(failure) if player.opened == 0 => State::Failing(failure),
-            _ => State::Capturing,
+            _ if replay.is_endless => State::Capturing,
+            _ => State::Over,
         });
+        if !replay.is_endless {
+            break;
+        }
         if frames == 0 {
             shared.sleep(EMPTY_ROUND);
         }
