@@ -29,11 +29,13 @@ pub fn may_translate() -> bool {
 /// Where the kernel does not answer.
 pub fn situation(watched: &[HostLink]) -> io::Result<Situation> {
     let there: Vec<HostLink> = links::list()?.into_iter().map(|(link, _)| link).collect();
+    let own = routes::own_addresses()?;
     Ok(Situation {
         forwards: forwards(),
         may_translate: may_translate(),
         watches_every_link: watches_all(&there, watched),
-        own: routes::own_addresses()?,
+        takes_in_others: !routes::taken_in(&own)?.is_empty(),
+        own,
     })
 }
 

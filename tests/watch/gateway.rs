@@ -166,7 +166,7 @@ fn without_ebpf() -> Command {
 
 /// Each way to take packets: its name, the command, the back-end, what the reason says, and the capabilities that are
 /// kept (capability.h: NET_ADMIN 12, NET_RAW 13, PERFMON 38, BPF 39).
-fn ways() -> Vec<(&'static str, Command, &'static str, &'static str, u64)> {
+pub(super) fn ways() -> Vec<(&'static str, Command, &'static str, &'static str, u64)> {
     let mut ways = vec![
         ("ebpf", support::ddbwatch(), "ebpf", "as asked for", 1 << 12 | 1 << 38 | 1 << 39),
         (

@@ -87,6 +87,8 @@ pub struct Situation {
     pub forwards: bool,
     /// Addresses may be translated on the way through: connection tracking is there.
     pub may_translate: bool,
+    /// Its sockets may have addresses that are not its own, as those of a transparent proxy.
+    pub takes_in_others: bool,
     /// Every interface that packets may come in by is watched.
     pub watches_every_link: bool,
     /// The addresses of this host.
@@ -98,7 +100,10 @@ pub struct Situation {
 /// Left out are only those that were seen coming in, under the same addresses, on another interface.
 #[must_use]
 pub fn outgoing_for(situation: &Situation) -> Outgoing {
-    let was_seen_coming_in = situation.forwards && !situation.may_translate && situation.watches_every_link;
+    let was_seen_coming_in = situation.forwards
+        && !situation.may_translate
+        && !situation.takes_in_others
+        && situation.watches_every_link;
     if was_seen_coming_in && situation.own.len() <= MAX_OWN_ADDRESSES {
         Outgoing::OwnOnly(situation.own.clone())
     } else {

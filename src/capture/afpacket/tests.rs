@@ -5,6 +5,7 @@ fn leaves_out_only_what_was_seen_coming_in() {
     let gateway = Situation {
         forwards: true,
         may_translate: false,
+        takes_in_others: false,
         watches_every_link: true,
         own: vec!["10.0.0.1".parse().unwrap()],
     };
@@ -12,6 +13,7 @@ fn leaves_out_only_what_was_seen_coming_in() {
     for (situation, why) in [
         (Situation { forwards: false, ..gateway.clone() }, "all it sends is its own"),
         (Situation { may_translate: true, ..gateway.clone() }, "it goes out under other addresses"),
+        (Situation { takes_in_others: true, ..gateway.clone() }, "it answers under the addresses of others"),
         (Situation { watches_every_link: false, ..gateway.clone() }, "it may come in elsewhere"),
         (
             Situation { own: vec![[10, 0, 0, 1].into(); MAX_OWN_ADDRESSES + 1], ..gateway.clone() },
