@@ -61,8 +61,9 @@ pub fn describe(resolved: &Resolved) -> String {
     page.changes(resolved, &policy.settings);
     page.0.push_str(&policy.settings.describe("  "));
     for (index, given) in policy.overrides.iter().enumerate() {
+        let condition = if index > 0 { " (only what no override before it takes)" } else { "" };
         page.title(&format!(
-            "override {}, for {}, profile {}",
+            "override {}, for {}{condition}, profile {}",
             index + 1,
             given.matching,
             given.settings.profile
