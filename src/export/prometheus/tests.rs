@@ -257,7 +257,7 @@ fn a_flood_of_series_silences_no_violation() {
         let mut flood = sample::tls12();
         for number in 0..MAX_OTHER_REGIONS {
             flood.endpoint.region = Some(format!("xx-attack-{number}"));
-            for kind in EndpointKind::ALL.into_iter().filter(|kind| **kind != EndpointKind::Unrecognised) {
+            for kind in EndpointKind::ALL.iter().filter(|kind| **kind != EndpointKind::Unrecognised) {
                 flood.endpoint.kind = Some(*kind);
                 for outcome in Outcome::ALL {
                     flood.outcome = *outcome;
