@@ -95,7 +95,7 @@ pub fn describe(resolved: &Resolved) -> String {
     page.title("metrics");
     let metrics = &resolved.metrics;
     page.line("listen", metrics.listen);
-    page.line("most series of a metric", metrics.max_series);
+    page.line("most series of all metrics", metrics.max_series);
     page.line("offenders", metrics.offenders);
     page.title("privacy");
     let redaction = match (resolved.privacy.redact, resolved.privacy.key_file.is_some()) {

@@ -8,6 +8,7 @@
 //! and time (`202611231000`), unless they were met as an account id: captures are named so.
 
 mod id;
+mod word;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,26 +16,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 
 pub(crate) use self::id::may_stand_for;
 use self::id::{Found, find_id, has_id, is_date, may_have_run};
+pub use self::word::highest_number;
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
 /// The most accounts that are told apart, about 5 MB: more than any organisation has, and the
-/// names on the wire are chosen by strangers. All further ones become [`OTHER`].
+/// names on the wire are chosen by strangers. All further ones become [`word::OTHER`].
 const MAX_ACCOUNTS: usize = 65_536;
 
 /// Kinds of hellos, endpoints, and texts, of which it is remembered what became of them; a site has a few dozen.
 const MAX_REMEMBERED: usize = 256;
-
-/// What stands for every account beyond the limit.
-const OTHER: &str = "account-other";
-
-/// Bytes of the keyed hash that are shown, as two hexadecimal digits each.
-const SHOWN_HASH_BYTES: usize = 6;
 
 /// What becomes of account ids.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,6 +56,8 @@ impl std::fmt::Debug for Redaction {
 pub struct Redactor {
     mode: Redaction,
     aliases: HashMap<String, String, RandomState>,
+    /// The highest number that stands for an account, here or in what was written before.
+    highest: u64,
     /// The last source name and what it became, because most records share it.
     source: Option<(Arc<str>, Arc<str>)>,
     /// The last certificate without account ids, because most connections show the same.
@@ -81,12 +77,24 @@ impl Redactor {
         Self {
             mode,
             aliases: HashMap::default(),
+            highest: 0,
             source: None,
             clean_certificate: None,
             hellos: HashMap::default(),
             endpoints: HashMap::default(),
             texts: HashMap::default(),
         }
+    }
+
+    /// Numbers up to here stand for accounts already: others get higher ones.
+    pub fn begin_behind(&mut self, number: u64) {
+        self.highest = self.highest.max(number);
+    }
+
+    /// The highest number given.
+    #[must_use]
+    pub const fn highest(&self) -> u64 {
+        self.highest
     }
 
     /// Replaces the account ids in every string of `record`, in the order in which its keys are written.
@@ -191,6 +199,9 @@ impl Redactor {
                 *endpoint = known.clone();
             }
             return;
+        }
+        if let Some(number) = endpoint.account_id.as_deref().and_then(word::number) {
+            self.begin_behind(number);
         }
         let original = endpoint.is_shared().then(|| endpoint.clone());
         let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
@@ -365,31 +376,17 @@ impl Redactor {
         }
         let alias = match &self.mode {
             Redaction::Off => return id.to_owned(),
-            Redaction::Keyed(key) => keyed(key, id),
-            Redaction::Numbered if self.aliases.len() >= MAX_ACCOUNTS => return OTHER.to_owned(),
-            Redaction::Numbered => format!("account-{}", self.aliases.len() + 1),
+            Redaction::Keyed(key) => word::keyed(key, id),
+            Redaction::Numbered if self.aliases.len() >= MAX_ACCOUNTS => return word::OTHER.to_owned(),
+            Redaction::Numbered => {
+                self.highest += 1;
+                word::numbered(self.highest)
+            }
         };
         if self.aliases.len() < MAX_ACCOUNTS {
             self.aliases.insert(id.to_owned(), alias.clone());
         }
         alias
-    }
-}
-
-/// The keyed hash of an id. One in some 280 is of digits alone: it would be taken for an account id where what was
-/// redacted is redacted again, so that the id with one more sign behind it stands for it, until there is a letter.
-fn keyed(key: &[u8], id: &str) -> String {
-    let mut input = id.as_bytes().to_vec();
-    loop {
-        // HMAC takes a key of any length; the type cannot say so.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
-        mac.update(&input);
-        let hash = mac.finalize().into_bytes();
-        let alias: String = hash.iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        if !alias.bytes().all(|byte| byte.is_ascii_digit()) {
-            return alias;
-        }
-        input.push(b'+');
     }
 }
 
@@ -417,6 +414,18 @@ mod tests {
         let mut redactor = Redactor::new(Redaction::Numbered);
         assert_eq!(redactor.text("222222222222.ddb"), "account-1.ddb");
         assert_eq!(redactor.text("111111111111:222222222222"), "account-2:account-1");
+    }
+
+    #[test]
+    fn gives_no_number_that_stands_for_another_account() {
+        let mut redactor = Redactor::new(Redaction::Numbered);
+        let mut record = sample::tls13();
+        record.endpoint.account_id = Some("account-3".to_owned());
+        redactor.apply(&mut record);
+        assert_eq!(redactor.text("222222222222"), "account-4");
+        redactor.begin_behind(7);
+        redactor.begin_behind(2);
+        assert_eq!(redactor.text("333333333333 222222222222"), "account-8 account-4");
     }
 
     #[test]
@@ -498,7 +507,7 @@ mod tests {
     #[test]
     fn hashes_with_a_key() {
         // HMAC-SHA256("key", "The quick brown fox …") is a published vector; here its beginning.
-        assert_eq!(keyed(b"key", "The quick brown fox jumps over the lazy dog"), "f7bc83f43053");
+        assert_eq!(word::keyed(b"key", "The quick brown fox jumps over the lazy dog"), "f7bc83f43053");
         let mut redactor = Redactor::new(Redaction::Keyed(b"secret".to_vec()));
         let first = redactor.text("123456789012").into_owned();
         assert_eq!(first.len(), 12);
@@ -583,7 +592,7 @@ mod tests {
         let mut redactor = Redactor::new(Redaction::Numbered);
         for number in 0..=MAX_ACCOUNTS {
             let alias = redactor.text(&format!("{number:012}")).into_owned();
-            assert_eq!(alias == OTHER, number == MAX_ACCOUNTS);
+            assert_eq!(alias == word::OTHER, number == MAX_ACCOUNTS);
         }
         assert_eq!(redactor.text("000000000000"), "account-1");
     }

@@ -40,9 +40,11 @@ pub enum Refusal {
 /// # Errors
 /// What is wrong with the line, the first fault only.
 pub fn parse(line: &[u8]) -> Result<(Record, u64), Refusal> {
-    let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(line) else {
+    let Ok(Value::Object(mut map)) = serde_json::from_slice::<Value>(line) else {
         return Err(Refusal::NotAnObject);
     };
+    // Tools that know every column write a null where a key was absent.
+    map.retain(|_, value| !value.is_null());
     let mut object = Object { map };
     if object.map.remove(name(Key::Schema)).as_ref().and_then(Value::as_str) != Some(SCHEMA) {
         return Err(Refusal::OtherSchema);
