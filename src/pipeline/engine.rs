@@ -287,6 +287,7 @@ impl Engine {
             ("fragment_timeout", fragments.fragment_timeout),
             ("fragment_unfinished", fragments.waiting),
             ("no_room_for_context", counts.contexts_refused + flows.contexts.refused()),
+            ("no_room_for_flow", counts.beginnings_refused),
             ("no_room_for_name", flows.forgotten_names()),
             ("no_room_for_segment", counts.segments_refused),
         ] {
@@ -386,7 +387,8 @@ impl Streams {
             end: None,
         };
         match self.table.push_at(place, segment, &moment, &mut self.flows) {
-            Taken::Inspected => Ok(()),
+            // Looked into in vain, where there was no room; that is counted as a loss.
+            Taken::Inspected | Taken::NoRoom => Ok(()),
             Taken::Decided => {
                 // Told by addresses and ports, which another connection may have at the same time, behind another tunnel.
                 if let Some(settled) = &mut self.settled
