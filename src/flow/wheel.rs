@@ -72,6 +72,14 @@ impl Wheel {
         self.waiting += 1;
     }
 
+    /// Plans a look at flow `index` at `deadline`, unless one is planned.
+    pub fn schedule_first(&mut self, index: u32, deadline: Timestamp, now: Timestamp) {
+        let node = LISTS + index as usize;
+        if self.around(node) == (node, node) {
+            self.schedule(index, deadline, now);
+        }
+    }
+
     /// Plans no look at flow `index` any more.
     pub fn cancel(&mut self, index: u32) {
         let node = LISTS + index as usize;
@@ -200,7 +208,10 @@ mod tests {
         wheel.schedule(0, at(150), at(106));
         wheel.schedule(0, at(115), at(106));
         wheel.schedule(1, at(120), at(106));
+        wheel.schedule_first(2, at(110), at(106));
         assert_eq!(due(&mut wheel, 121), [0, 2, 1]);
+        wheel.schedule_first(2, at(130), at(121));
+        assert_eq!(due(&mut wheel, 131), [2]);
         assert_eq!((due(&mut wheel, 1_000), wheel.waiting), (vec![0; 0], 0));
     }
 

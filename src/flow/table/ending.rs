@@ -143,8 +143,8 @@ impl<C: Consumer> Table<C> {
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
         self.counts.ended += 1;
-        let idle = if slot.phase == Phase::Closed { CLOSED_IDLE } else { DECIDED_IDLE };
-        self.wheel.schedule(index, now.after(idle), now);
+        // Soon enough for one that is closed by then; the look that is planned at an open flow comes sooner.
+        self.wheel.schedule_first(index, now.after(CLOSED_IDLE), now);
         let identity = Identity {
             flow: self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head)),
             view: (slot.view_hash != 0).then_some(slot.view_hash),

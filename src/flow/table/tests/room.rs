@@ -106,3 +106,19 @@ fn plans_one_look_for_each_flow_whatever_happens_to_it() {
     wire.wait(1_000);
     assert_eq!((wire.table.open_flows(), wire.table.wheel.waiting()), (0, 0));
 }
+
+#[test]
+fn forgets_what_was_closed_sooner_than_what_goes_on() {
+    for (is_closed, remembered) in [(true, 0), (false, 1)] {
+        let mut wire = Wire::new(Limits::default());
+        wire.script.decide_at = 60;
+        wire.open(100, 900);
+        wire.send(true, TcpFlags::ACK, 101, 901, &hello(1));
+        if is_closed {
+            wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 161, 901, b"");
+        }
+        wire.wait(120);
+        wire.wait(1);
+        assert_eq!(wire.table.wheel.waiting(), remembered);
+    }
+}
