@@ -183,7 +183,7 @@ impl Engine {
         }
         let Some(encapsulation) = self.encapsulations.get_mut(number) else { return Ok(Ok(())) };
         let mut link = None;
-        let decoded = self.decoder.decode_linked(
+        let decoded = self.decoder.decode(
             link_type.0,
             frame.timestamp,
             frame.data,
