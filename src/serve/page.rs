@@ -100,10 +100,13 @@ mod tests {
     use crate::telemetry::Accounts;
 
     fn rendered(picture: &Picture, watching: &Watching) -> String {
+        rendered_with(picture, watching, &Accounts::default())
+    }
+
+    fn rendered_with(picture: &Picture, watching: &Watching, accounts: &Accounts) -> String {
         let configuration = Configuration::default();
-        let accounts = Accounts::default();
         let times = (Timestamp::default(), Timestamp::from_seconds(9));
-        let summary = Summary::new(picture, &accounts, watching, &configuration, times, 20);
+        let summary = Summary::new(picture, accounts, watching, &configuration, times, 20);
         Page::new().unwrap().render(&summary).unwrap()
     }
 
@@ -138,6 +141,19 @@ mod tests {
         let page = rendered(&Picture::default(), &Watching::default());
         assert!(page.contains("No flow was reported yet, so nothing can be said."));
         assert!(!page.contains("No rule was broken"));
+    }
+
+    #[test]
+    fn says_that_flows_were_lost_for_want_of_room() {
+        const NOTHING: &str = "No packet and no record, at any stage.";
+        let of = |evictions: &[(&'static str, u64)]| {
+            let accounts = Accounts { evictions: evictions.iter().copied().collect(), ..Accounts::default() };
+            rendered_with(&Picture::default(), &Watching::default(), &accounts)
+        };
+        assert!(of(&[("no_payload", 9)]).contains(NOTHING));
+        let page = of(&[("no_payload", 9), ("memory_full", 1_000), ("table_full", 2)]);
+        assert!(page.contains("1,002 flows left the table without a record for want of room."), "{page}");
+        assert!(!page.contains(NOTHING));
     }
 
     #[test]

@@ -66,6 +66,10 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
         is_grave = true;
         parts.push(format!("{} without room", count(flows_lost, "flow")));
     }
+    let in_reassembly = summary.lost_at("reassembly");
+    if in_reassembly > 0 {
+        parts.push(format!("{} lost in reassembly", thousands(in_reassembly)));
+    }
     let refused = summary.watching.refused.len() as u64;
     if refused > 0 {
         is_grave = true;
@@ -85,7 +89,7 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
     if !summary.notes.is_empty() {
         parts.push(format!("{} of the input", count(summary.notes.len() as u64, "unreadable part")));
     }
-    let records = summary.records_lost();
+    let records = summary.lost_at("export");
     if records > 0 {
         parts.push(format!("{} not written", count(records, "record")));
     }
@@ -149,7 +153,7 @@ pub(super) fn subject(picture: &Picture) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::picture::Verdicts;
+    use crate::top::picture::{Loss, Verdicts};
 
     fn summary(pass: u64, violation: u64, not_assessable: u64) -> Summary {
         let verdicts = Verdicts { pass, violation, not_assessable, ..Verdicts::default() };
@@ -206,10 +210,14 @@ mod tests {
         picture.summary.packets.decode_errors = 18;
         picture.summary.packets.undecoded_messages = 1;
         picture.summary.notes.push("x".to_owned());
+        for (stage, count) in [("reassembly", 3), ("reassembly", 1_000), ("export", 2), ("ring", 9)] {
+            picture.summary.dropped.push(Loss { stage: stage.to_owned(), count, ..Loss::default() });
+        }
         let (text, tone) = not_seen(&picture, signs);
         assert_eq!(
             text,
-            "! Not seen: 5 lost packets (0.5 %), 18 undecoded packets, 1 undecoded message, 1 unreadable part of the input."
+            "! Not seen: 5 lost packets (0.5 %), 1,003 lost in reassembly, 18 undecoded packets, 1 undecoded message, \
+             1 unreadable part of the input, 2 records not written."
         );
         assert_eq!(tone, Tone::Critical);
     }

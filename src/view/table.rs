@@ -433,15 +433,16 @@ fn losses(page: &mut Page, accounts: &Accounts) {
             page.labelled("", LABEL, &more, Tone::Warning);
         }
     }
-    let mut lost: Vec<Piece> = accounts
-        .dropped
-        .iter()
-        .filter(|(_, number)| **number > 0)
-        .map(|((interface, stage, reason), number)| {
-            let text = format!("{} {stage} {} ({interface})", thousands(*number), reason.replace('_', " "));
-            piece(text, Tone::Warning)
-        })
-        .collect();
+    let flows = Eviction::LOSSES.iter().filter_map(|reason| {
+        let number = *accounts.evictions.get(reason.as_str()).filter(|number| **number > 0)?;
+        Some(format!("{} ({})", count(number, "flow"), reason.as_str().replace('_', " ")))
+    });
+    let dropped = accounts.dropped.iter().filter(|(_, number)| **number > 0).map(
+        |((interface, stage, reason), number)| {
+            format!("{} {stage} {} ({interface})", thousands(*number), reason.replace('_', " "))
+        },
+    );
+    let mut lost: Vec<Piece> = flows.chain(dropped).map(|text| piece(text, Tone::Warning)).collect();
     if accounts.is_cut_short {
         lost.insert(0, piece("what was not read when the run was stopped", Tone::Warning));
     }

@@ -280,6 +280,15 @@ fn says_at_the_top_that_an_input_was_damaged() {
 }
 
 #[test]
+fn flows_that_there_was_no_room_for_are_lost() {
+    let evictions = [("memory_full", 501), ("table_full", 1), ("no_payload", 7)].into();
+    let text = draw(&[sample::tls12()], &Accounts { evictions, ..Accounts::default() }, at(120));
+    let lost = text.lines().find(|line| line.trim_start().starts_with("Lost")).unwrap();
+    assert!(lost.ends_with("1 flow (table full) · 501 flows (memory full)"), "{text}");
+    assert!(!text.contains("nothing that was noticed"), "{text}");
+}
+
+#[test]
 fn says_at_the_top_that_reading_was_stopped() {
     let text = draw(&[sample::tls12()], &Accounts { is_cut_short: true, ..Accounts::default() }, at(120));
     let top: String = text.lines().take(2).collect::<Vec<_>>().join(" ");
