@@ -2,9 +2,10 @@
 //!
 //! An account id is any run of exactly twelve digits that is no part of a longer number or of a hexadecimal word (of 16 signs
 //! at least, with other digits beside the run, as hashes and ids of resources have them), and any three groups of four as
-//! consoles write them (`1234-5678-9012`) that are no part of a longer number or of a UUID. Bytes that a URL, a name or a
-//! certificate escapes before it hide none, nor does the hexadecimal form of a value in a certificate. Fingerprints, addresses, ports and times
-//! are no text a stranger writes freely and stay. A file or interface name keeps twelve digits that read as a date
+//! consoles write them (`1234-5678-9012`) that are no part of a longer number or of a UUID. It is looked for in the text as it
+//! stands and as it is without what URLs, names and certificates escape, and with the values that a certificate's name has in
+//! hexadecimal form. Where a text is cut, a number that the cut may have made shorter is left out. Fingerprints, addresses,
+//! ports and times are no text a stranger writes freely and stay. A file or interface name keeps twelve digits that read as a date
 //! and time (`202611231000`), unless they were met as an account id: captures are named so.
 
 mod id;
@@ -19,7 +20,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 pub(crate) use self::id::may_stand_for;
-use self::id::{Found, find_id, has_id, is_date, may_have_run};
+use self::id::{Found, Search, has_id, is_date, may_have_run};
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
@@ -340,7 +341,8 @@ impl Redactor {
     fn replace<'a>(&mut self, text: &'a str, keeps_dates: bool) -> Cow<'a, str> {
         let mut out = String::new();
         let (mut copied, mut from) = (0, 0);
-        while let Some(Found { place: Range { start, end }, digits }) = find_id(text, from) {
+        let search = Search::of(text);
+        while let Some(Found { place: Range { start, end }, digits }) = search.next(from) {
             let before = text.get(copied..start).unwrap_or_default();
             let id = &*digits;
             from = end;
@@ -447,6 +449,8 @@ mod tests {
             "1234-5678-901",
             "\\x000123456789012",
             "\\y00123456789012",
+            "OU=a\\0912345-6789-0123 %20550e8400-1234-4678-9012-44665544000a",
+            "#31323334352D363738392D30313233",
         ] {
             assert_eq!(redacted(text), text);
         }
@@ -489,6 +493,13 @@ mod tests {
             ("20261127-1234-5678-9012", "20261127-account-1"),
             ("CN=#0c313233343536373839303132+O=#313233343536373839303132", "CN=#0caccount-1+O=#account-1"),
             ("x_123456789012.", "x_account-1."),
+            // Whatever stands in front of it is escaped, and in whatever form it is written itself.
+            ("OU=a\\091234-5678-9012", "OU=a\\09account-1"),
+            ("a%203234-5678-9012 \\x001234-5678-9012a", "a%20account-1 \\x00account-2a"),
+            ("O=#0c0e313233342D353637382D39303132", "O=#0c0eaccount-1"),
+            ("O=#253230313233343536373839303132", "O=#253230account-1"),
+            ("%31%32%33%34%35%36%37%38%39%30%31%32", "account-1"),
+            ("%123456789012 #123456789012 \\123456789012", "%account-1 #account-1 \\account-1"),
             ("1234567890123 987654321098", "1234567890123 account-1"),
         ] {
             assert_eq!(redacted(text), expected, "{text}");
@@ -664,7 +675,7 @@ mod tests {
                     && (*start == 0 || !bytes[start - 1].is_ascii_alphanumeric())
                     && (end == bytes.len() || !bytes[end].is_ascii_alphanumeric())
             });
-            prop_assert_eq!(find_run(&text, 0), plain);
+            prop_assert_eq!(find_run(text.as_bytes(), 0), plain);
         }
 
         #[test]
@@ -673,7 +684,7 @@ mod tests {
             let is_id = |word: &&str| word.trim_end_matches('a').len() == 12 && !word.trim_end_matches('a').contains('a');
             let expected = text.split(['.', ' ']).filter(is_id).count();
             let (mut found, mut from) = (0, 0);
-            while let Some(start) = find_run(&text, from) {
+            while let Some(start) = find_run(text.as_bytes(), from) {
                 found += 1;
                 from = start + 12;
             }
