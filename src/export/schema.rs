@@ -149,7 +149,8 @@ keys! {
     ProxyKind Text "proxy.kind" "What TLS ran inside: http_connect, socks5, proxy_protocol." "\"http_connect\"";
     ProxyTarget Text "proxy.target" "Host and port asked for, or the real destination." "\"dynamodb.eu-central-1.amazonaws.com:443\"";
     Service Text "aws.service" "dynamodb, dynamodb-streams, dynamodb-search, dax; absent for other flows." "\"dynamodb\"";
-    EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known." "\"regional\"";
+    ServiceConfidence Text "aws.service.confidence" "possible, where the names that the flow is known by are of several services; else absent." "\"possible\"";
+    EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known, or several names leave it open." "\"regional\"";
     EndpointFips Flag "aws.endpoint.fips" "True where the name is one of a FIPS endpoint." "true";
     EndpointDualStack Flag "aws.endpoint.dual_stack" "True where the name is one of a dual-stack endpoint." "true";
     EndpointHost Text "aws.endpoint.host" "The name the finding rests on, where it rests on one." "\"dynamodb.eu-central-1.amazonaws.com\"";

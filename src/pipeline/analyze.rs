@@ -31,6 +31,9 @@ const ACCOUNTS_BYTES: usize = 8 << 10;
 /// What a record takes besides what is counted of its handshake: names, addresses, findings.
 const RECORD_BYTES: usize = size_of::<(Record, Identity)>() + 1_024;
 
+/// Each thread keeps names, certificates, sessions and what comes again for itself, and the buffers of its file.
+const MIB_OF_A_THREAD: usize = 64;
+
 /// Frames between two reports of progress, at least.
 const PROGRESS_FRAMES: u64 = 4_096;
 
@@ -61,6 +64,7 @@ impl Job<'_> {
             jobs => jobs,
         }
         .min(series)
+        .min(self.config.limits.memory_mib / MIB_OF_A_THREAD)
         .max(1)
     }
 
@@ -88,6 +92,8 @@ enum Given<'a> {
     Records(Complete<'a>),
     /// All flows have ended; what comes now is of another capture.
     Ended(Box<Accounts>),
+    /// So many bytes are held of flows that have not ended.
+    Holding(usize),
 }
 
 enum Message {
@@ -102,7 +108,11 @@ impl Message {
         match self {
             Self::Records(records) => records
                 .iter()
-                .map(|(record, _)| RECORD_BYTES + record.tls.as_ref().map_or(0, |tls| tls.held_bytes()))
+                .map(|(record, _)| {
+                    let violations = record.policy.iter().flat_map(|policy| &policy.violations);
+                    let said = violations.map(|violation| size_of_val(violation) + violation.message.len());
+                    RECORD_BYTES + record.tls.as_ref().map_or(0, |tls| tls.held_bytes()) + said.sum::<usize>()
+                })
                 .sum(),
             Self::Ended(_) | Self::Failed(_) => ACCOUNTS_BYTES,
         }
@@ -110,7 +120,8 @@ impl Message {
 }
 
 /// What was read of inputs and waits for its turn: those who read stop where it would become too much, however many small
-/// inputs are behind a large one.
+/// inputs are behind a large one. So does who holds too much of flows before its turn: what it would have to give up
+/// for others is what a record depends on, and no record shall depend on how many files are read at once.
 struct Waiting {
     most_bytes: usize,
     state: Mutex<Line>,
@@ -124,6 +135,8 @@ struct Line {
     /// What waits of all inputs, and of each.
     bytes: usize,
     of_inputs: Vec<usize>,
+    /// What is held of the flows of each that are open.
+    held: Vec<usize>,
     /// Nobody takes anything any more.
     is_over: bool,
 }
@@ -134,6 +147,13 @@ impl Line {
     fn has_room(&self, input: usize, bytes: usize, most_bytes: usize) -> bool {
         self.bytes + bytes <= most_bytes
             || input == self.turn && self.of_inputs.get(input).is_none_or(|waiting| *waiting == 0)
+    }
+
+    /// True of an input that holds nothing, where it is its turn, or where all that wait for theirs hold no more than that.
+    fn may_hold(&self, input: usize, most_bytes: usize) -> bool {
+        let early = self.held.iter().enumerate().filter(|(other, _)| *other != self.turn);
+        let is_needed = input == self.turn || self.held.get(input).is_none_or(|bytes| *bytes == 0);
+        is_needed || early.fold(0_usize, |sum, (_, bytes)| sum.saturating_add(*bytes)) <= most_bytes
     }
 
     fn add(&mut self, input: usize, bytes: usize) {
@@ -153,7 +173,7 @@ impl Line {
 
 impl Waiting {
     fn new(inputs: usize, most_bytes: usize) -> Self {
-        let line = Line { of_inputs: vec![0; inputs], ..Line::default() };
+        let line = Line { of_inputs: vec![0; inputs], held: vec![0; inputs], ..Line::default() };
         Self { most_bytes, state: Mutex::new(line), changed: Condvar::new() }
     }
 
@@ -173,6 +193,18 @@ impl Waiting {
         line.add(input, bytes);
         drop(line);
         sender.send(message).is_ok()
+    }
+
+    /// So much is held of the flows of an input: waits for its turn where that is too much. False where nobody takes
+    /// anything any more.
+    fn hold(&self, input: usize, bytes: usize) -> bool {
+        let mut line = self.line();
+        let is_less = line.held.get_mut(input).is_some_and(|held| std::mem::replace(held, bytes) > bytes);
+        if is_less {
+            self.changed.notify_all();
+        }
+        let is_full = |line: &mut Line| !line.is_over && !line.may_hold(input, self.most_bytes);
+        !self.changed.wait_while(line, is_full).unwrap_or_else(PoisonError::into_inner).is_over
     }
 
     /// A message of an input was received.
@@ -237,16 +269,16 @@ pub fn analyze(
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
                     let send = |message| waiting.send(index, &sender, message);
-                    let mut give = |given: Given<'_>| {
-                        send(match given {
-                            Given::Records(records) => Message::Records(records.collect()),
-                            Given::Ended(accounts) => Message::Ended(accounts),
-                        })
+                    let mut give = |given: Given<'_>| match given {
+                        Given::Records(records) => send(Message::Records(records.collect())),
+                        Given::Ended(accounts) => send(Message::Ended(accounts)),
+                        Given::Holding(bytes) => waiting.hold(index, bytes),
                     };
-                    let is_taken = match read(parts, job, threads, hasher, &mut give) {
+                    let is_taken = match read(parts, job, hasher, &mut give) {
                         Ok(is_taken) => is_taken,
                         Err(error) => send(Message::Failed(Box::new(error))),
                     };
+                    waiting.hold(index, 0);
                     if !is_taken {
                         break;
                     }
@@ -260,7 +292,8 @@ pub fn analyze(
     })
 }
 
-/// What may wait of inputs that are read before their turn, of the half of the memory that is not the flow table's.
+/// What may wait of inputs that are read before their turn, and what may be held of their flows, of the half of the memory
+/// that is not the flow table's.
 const fn waiting_bytes(config: &Resolved) -> usize {
     config.limits.memory_mib.saturating_mul(1 << 20) / 8
 }
@@ -297,10 +330,11 @@ fn analyze_in_turn(
     let mut collector = Collector::new();
     for parts in plan {
         let mut failure = None;
-        read(parts, job, 1, hasher, &mut |given| {
+        read(parts, job, hasher, &mut |given| {
             match given {
                 Given::Records(records) => failure = collector.take(records, sink).err(),
                 Given::Ended(accounts) => collector.end_input(*accounts),
+                Given::Holding(_) => {}
             }
             failure.is_none()
         })?;
@@ -352,7 +386,6 @@ impl Collector {
 fn read(
     parts: &[Part<'_>],
     job: &Job<'_>,
-    threads: usize,
     hasher: &RandomState,
     give: &mut dyn FnMut(Given<'_>) -> bool,
 ) -> Result<bool, AnalyzeError> {
@@ -384,8 +417,7 @@ fn read(
             }
             None => {
                 let config = Arc::clone(&job.config);
-                let engine =
-                    Engine::new(config, job.all_services, name, hasher.clone()).sharing_memory(threads);
+                let engine = Engine::new(config, job.all_services, name, hasher.clone());
                 Capture { engine, accounts: Accounts::default() }
             }
         });
@@ -435,6 +467,9 @@ impl Capture {
             }
             if frames >= PROGRESS_FRAMES {
                 frames = 0;
+                if !give(Given::Holding(engine.held_bytes())) {
+                    return Ok(false);
+                }
                 if let Some(progress) = job.progress {
                     let position = source.position();
                     progress.advance(position.saturating_sub(reported));
@@ -605,8 +640,19 @@ mod tests {
             }
         });
         assert_eq!(waiting.line().bytes, 0);
+        // Who holds too much waits for its turn, and for nobody's end.
+        assert!(waiting.hold(INPUTS - 1, usize::MAX));
+        std::thread::scope(|scope| {
+            let early = scope.spawn(|| waiting.hold(INPUTS - 2, 4 * ACCOUNTS_BYTES));
+            waiting.turn_to(INPUTS - 2);
+            assert!(early.join().unwrap());
+            let late = scope.spawn(|| waiting.hold(3, 2 * ACCOUNTS_BYTES));
+            assert!(waiting.hold(INPUTS - 1, 0));
+            assert!(late.join().unwrap());
+        });
         // Nor for those who take no more.
         drop(Taking(&waiting));
+        assert!(!waiting.hold(0, 4 * ACCOUNTS_BYTES));
         let (sender, _receiver) = sync_channel(1);
         assert!(!waiting.send(0, &sender, accounts()));
     }

@@ -72,14 +72,6 @@ impl Engine {
         }
     }
 
-    /// An engine that runs beside others in one process: the memory is shared by `engines` in all.
-    #[must_use]
-    pub fn sharing_memory(mut self, engines: usize) -> Self {
-        let bytes = table_memory_bytes(self.streams.flows.config()) / engines.max(1);
-        self.streams.table.limit_memory(bytes);
-        self
-    }
-
     /// An engine whose packets come from interfaces of this host, not from a file.
     #[must_use]
     pub fn of_interfaces(mut self) -> Self {
@@ -240,6 +232,12 @@ impl Engine {
     /// Records that are complete, each with the identity of its flow.
     pub fn take_records(&mut self) -> impl Iterator<Item = (Record, Identity)> + '_ {
         self.streams.flows.records.drain(..)
+    }
+
+    /// Bytes held of flows that are open.
+    #[must_use]
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.streams.table.held_bytes()
     }
 
     /// How many records wait to be taken.

@@ -153,6 +153,14 @@ mod tests {
     }
 
     #[test]
+    fn says_that_metrics_found_no_room() {
+        let page =
+            |series_folded| rendered(&Picture::default(), &Watching { series_folded, ..Watching::default() });
+        assert!(!page(0).contains("max_series"));
+        assert!(page(1_234).contains("The metrics count 1,234 observations under <code>other</code>"));
+    }
+
+    #[test]
     fn allows_only_its_own_style_and_script() {
         let page = rendered(&Picture::default(), &Watching::default());
         let between = |open: &str, close: &str| {

@@ -50,6 +50,8 @@ pub struct Watching {
     pub restarts: u64,
     /// Sockets of this host that flows were looked up among.
     pub sockets: Sockets,
+    /// Observations that the metrics count under `other`, because series or regions found no room.
+    pub series_folded: u64,
 }
 
 impl Watching {

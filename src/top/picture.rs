@@ -269,6 +269,8 @@ pub struct Flows {
 #[serde(default)]
 pub struct Verdicts {
     pub pass: u64,
+    /// Of these, only under an exception.
+    pub pass_by_exception: u64,
     pub violation: u64,
     pub not_assessable: u64,
 }

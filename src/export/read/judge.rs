@@ -401,6 +401,30 @@ mod tests {
         assert_eq!(judged_again(&compressed, &info, &default).verdict, Verdict::Violation);
     }
 
+    /// What several names have in common is told without one of them.
+    #[test]
+    fn several_names_of_one_kind_are_judged_as_before() {
+        use crate::model::EndpointEvidence::{Dns, Prefix};
+        let mut record = crate::export::sample::tls12();
+        record.endpoint.host = None;
+        record.endpoint.evidence = vec![Dns, Prefix];
+        record.endpoint.has_many_services = true;
+        let fips = with(Rule::FipsEndpointRequired, Some(Severity::Critical));
+        let direct = policy::evaluate(&record, &fips);
+        assert_eq!(direct.verdict, Verdict::Violation);
+        assert_eq!(judged_again(&record, &fips, &fips), direct);
+        assert_eq!(judged_again(&record, &Options::default(), &fips), direct);
+        // Which service it is remains open.
+        let streams = Match { service: vec![crate::model::Service::DynamodbStreams], ..Match::default() };
+        let strict = |settings: &mut policy::Settings| {
+            settings.minimum_version = crate::model::registry::TlsVersion::TLS13;
+        };
+        let options = overridden(streams, strict, Options::default());
+        let direct = policy::evaluate(&record, &options);
+        assert_eq!(direct.not_assessed, ["tls_version_too_low"]);
+        assert_eq!(judged_again(&record, &Options::default(), &options), direct);
+    }
+
     #[test]
     fn a_place_that_was_not_told_then_leaves_its_rule_open() {
         let mut record = crate::export::sample::tls12();

@@ -177,6 +177,8 @@ fn says_that_all_is_well_only_where_it_is() {
     assert!(text.contains("keep the profile aws-dynamodb, 1 of them only under an exception."), "{text}");
     let text = said(&[sample::mirrored(), sample::excused()]);
     assert!(text.contains("none is seen to break it but for 1 flow under an exception."), "{text}");
+    let text = said(&[sample::old_version(), sample::excused()]);
+    assert!(text.contains("breaks the profile aws-dynamodb. 1 more breaks it under an exception."), "{text}");
 }
 
 #[test]
