@@ -24,7 +24,7 @@ use super::{EndpointOptions, HostRule, Listed, SniAlias};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
-    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private,
+    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private, without_begun_number,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -407,10 +407,14 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
 
 /// A name as a sentence may repeat it, however long or strange it is.
 fn shown(host: &str) -> String {
-    canonical(host).map_or_else(
-        || host.chars().take(grammar::MAX_NAME_BYTES).collect::<String>().to_ascii_lowercase(),
-        |host| host.to_string(),
-    )
+    let cut = || {
+        let mut kept: String = host.chars().take(grammar::MAX_NAME_BYTES).collect();
+        if kept.len() < host.len() {
+            kept.truncate(without_begun_number(kept.as_bytes()));
+        }
+        kept.to_ascii_lowercase()
+    };
+    canonical(host).map_or_else(cut, |host| host.to_string())
 }
 
 /// Whose a request in clear is, by nothing but what it says itself.

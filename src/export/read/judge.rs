@@ -194,7 +194,6 @@ mod tests {
         );
     }
 
-    /// Drafts are offered by numbers that a record does not hold.
     /// Of a resumed session the record does not hold the certificate that was shown before.
     #[test]
     fn a_certificate_that_is_not_in_the_record_stays_expired() {
@@ -214,6 +213,7 @@ mod tests {
         assert!(facts.violations.iter().any(|found| found.rule == "certificate_expired"), "{facts:?}");
     }
 
+    /// Drafts are offered by numbers that a record does not hold.
     #[test]
     fn a_draft_that_was_offered_is_judged_as_before() {
         let mut record = crate::export::sample::tls13();
