@@ -93,6 +93,12 @@ pub fn may_begin(said: &[u8]) -> bool {
 }
 
 impl Deframer {
+    /// Bytes held.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.held.capacity()
+    }
+
     /// Takes the next bytes of the stream and adds the TLS bytes in them to `inner`.
     pub fn push(&mut self, mut bytes: &[u8], inner: &mut Vec<u8>) {
         while let Some(hmac_bytes) = self.hmac_bytes

@@ -563,7 +563,8 @@ impl TlsStage {
     /// Bytes held.
     fn held_bytes(&self) -> usize {
         let pending = self.pending.as_ref().map_or(0, |of| of.iter().map(Unaligned::held_bytes).sum());
-        size_of::<Self>() + self.session.held_bytes() + pending
+        let framed = self.openvpn.as_ref().map_or(0, |of| of.iter().map(openvpn::Deframer::held_bytes).sum());
+        size_of::<Self>() + self.session.held_bytes() + pending + framed
     }
 
     fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {

@@ -16,7 +16,7 @@ use super::message::Messages;
 use super::numbers::{content, handshake, is_tls13};
 use super::order::{Order, Seen};
 use super::record::{Layer, Opening, Piece, Records};
-use super::{downgrade, forward_secrecy, session_id};
+use super::{agreement, downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
 use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
 use finish::Begun;
@@ -40,6 +40,8 @@ struct Direction {
     /// Application data that can hold the Finished of TLS 1.3.
     has_finished_size: bool,
     alerts: Alerts,
+    /// Bytes of it are missing.
+    has_gap: bool,
 }
 
 impl Direction {
@@ -55,6 +57,7 @@ impl Direction {
             application_data_at: None,
             has_finished_size: false,
             alerts: Alerts::default(),
+            has_gap: false,
         }
     }
 
@@ -71,14 +74,14 @@ impl Direction {
 /// The observer of one connection's handshake.
 ///
 /// Bytes of each direction are given in order, as they come; what is missing is told by the `gap`
-/// calls. Nothing is held but messages that are cut and the leaf certificate.
+/// calls. Held are what both said, the leaf certificate, and messages that are cut; [`Session::held_bytes`] counts them.
 #[derive(Debug)]
 pub struct Session {
     client: Direction,
     server: Direction,
     facts: Box<TlsFacts>,
     leaf: Option<Arc<[u8]>>,
-    /// Bytes of facts that no other connection shares.
+    /// Bytes of hellos and certificate that no other connection counts.
     own_bytes: usize,
     errors: TlsErrors,
     /// The server's clear flight is over: ServerHelloDone, ChangeCipherSpec, or TLS 1.3.
@@ -97,6 +100,11 @@ pub struct Session {
     is_ssl2_session_hit: bool,
     /// What the client said before the first hello seen of it is missing.
     lacks_beginning: bool,
+    /// The second ClientHello has another session id than the first.
+    has_other_id: bool,
+    has_client_key_exchange: bool,
+    /// The client changed its cipher without it, and nothing is missing in front of that.
+    lacks_key_exchange: bool,
 }
 
 impl Default for Session {
@@ -132,6 +140,9 @@ impl Session {
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
             lacks_beginning: false,
+            has_other_id: false,
+            has_client_key_exchange: false,
+            lacks_key_exchange: false,
         }
     }
 
@@ -207,7 +218,7 @@ impl Session {
             || self.client.records.has_ended() && self.server.records.has_ended()
     }
 
-    /// Bytes held on the heap.
+    /// Bytes held on the heap. What is shared counts for the connection that brought it first.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         size_of::<TlsFacts>() + self.own_bytes + self.client.held_bytes() + self.server.held_bytes()
@@ -283,6 +294,9 @@ impl Session {
     #[must_use]
     pub fn into_facts(mut self) -> Box<TlsFacts> {
         self.close();
+        // In a full handshake it is always sent [RFC 5246 section 7.4.7].
+        let lacks_key_exchange =
+            self.lacks_key_exchange && self.is_tls12_or_older() && self.facts.resumed == Some(false);
         let mut facts = self.facts;
         if facts.client_hello.is_none() {
             facts.client_hello_at = None;
@@ -291,6 +305,7 @@ impl Session {
             // No key was sent: what was read for one is ciphertext.
             facts.ssl2_cipher_kind = None;
         }
+        facts.is_contradicted |= agreement::is_broken(&facts, self.has_other_id, self.lacks_beginning);
         if let Some(hello) = &facts.server_hello
             && facts.hello_retry_request.is_none()
             && !hello.is_truncated
@@ -315,7 +330,7 @@ impl Session {
         };
         (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, flight);
         facts.downgrade = downgrade::judge(&facts);
-        facts.is_contradicted |= session_id::is_of_another(&facts);
+        facts.is_contradicted |= session_id::is_of_another(&facts) || lacks_key_exchange;
         facts
     }
 
@@ -378,6 +393,7 @@ impl Session {
         self.cut(sender);
         self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
         let direction = self.direction(sender);
+        direction.has_gap = true;
         direction.records.gap();
         direction.alerts.gap();
         // Before its hello a server ends no handshake well, whatever is missing of the client.
@@ -458,6 +474,10 @@ impl Session {
     fn change_cipher_spec(&mut self, sender: Sender) {
         match sender {
             Sender::Client => {
+                self.lacks_key_exchange |= !self.client.has_changed_cipher
+                    && !self.has_client_key_exchange
+                    && !self.client.has_gap
+                    && !self.client.messages.is_foreign();
                 self.client.has_changed_cipher = true;
                 if self.facts.client_hello.is_none() {
                     // It is never the first: what comes behind it answers a HelloRetryRequest.

@@ -42,6 +42,7 @@ fn reads_everything_a_modern_client_says() {
                 .to_vec(),
             server_name: Some("dynamodb.eu-central-1.amazonaws.com".to_owned()),
             has_two_names: false,
+            repeats_extension: false,
             supported_versions: [0x4a4a, 0x0304, 0x0303].map(TlsVersion).to_vec(),
             supported_groups: [0x2a2a, 0x11ec, 29, 23].map(NamedGroup).to_vec(),
             ec_point_formats: vec![0],
