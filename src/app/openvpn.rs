@@ -235,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn counts_what_waits_for_its_end() {
+        let stream = stream(0);
+        let [mut deframer, _] = detect(&stream, hello_at(&stream)).unwrap();
+        let before = deframer.held_bytes();
+        deframer.push(&packet(P_CONTROL_V1, 0, 0, 1, &[0x17; 16_000])[..15_000], &mut Vec::new());
+        assert!(deframer.held_bytes() - before >= 15_000);
+    }
+
+    #[test]
     fn gives_the_same_for_every_split() {
         let stream = stream(20);
         let [deframer, _] = detect(&stream, hello_at(&stream)).unwrap();

@@ -82,7 +82,8 @@ impl TlsKind {
         } = facts;
         let first = client_hello.as_ref().map(|hello| &*hello.kind);
         let is_too_large = |hello: &ClientHello| hello.size_bytes() > MAX_HELLO_BYTES;
-        let mut answers = [server_hello.as_ref().map(kind), hello_retry_request.as_ref()].into_iter().flatten();
+        let mut answers =
+            [server_hello.as_ref().map(kind), hello_retry_request.as_ref()].into_iter().flatten();
         if answers.any(|hello| hello.size_bytes() > MAX_HELLO_BYTES) {
             return None;
         }

@@ -419,8 +419,8 @@ pub struct TlsFacts {
     /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
     /// the handshake.
     pub is_end_hidden: bool,
-    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake. Of a record that
-    /// was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
+    /// Hellos that no two peers come to terms by, as two different ServerHellos, or one that answers another ClientHello: this
+    /// is no one handshake. Of a record that was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
     pub is_contradicted: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
@@ -447,7 +447,8 @@ impl TlsFacts {
     pub fn held_bytes(&self) -> usize {
         let first = self.client_hello.as_ref().map(|hello| hello.kind.size_bytes());
         let second = self.second_client_hello.as_ref().map(|hello| hello.size_bytes());
-        let answers = [self.server_hello.as_ref().map(|hello| &hello.kind), self.hello_retry_request.as_ref()];
+        let answers =
+            [self.server_hello.as_ref().map(|hello| &hello.kind), self.hello_retry_request.as_ref()];
         let certificates = [&self.certificate, &self.session_certificate].into_iter().flatten();
         size_of::<Self>()
             + [first, second].into_iter().flatten().sum::<usize>()

@@ -34,7 +34,8 @@ pub fn is_broken(facts: &TlsFacts, has_other_id: bool, may_lack_retry: bool) -> 
     if is_draft {
         return false;
     }
-    let is_answered = answers(client, second, server) && retry.is_none_or(|retry| answers(client, second, retry));
+    let is_answered =
+        answers(client, second, server) && retry.is_none_or(|retry| answers(client, second, retry));
     !is_answered
         || match (retry, second) {
             (Some(retry), second) => {

@@ -442,6 +442,12 @@ fn losses(page: &mut Page, accounts: &Accounts) {
             piece(text, Tone::Warning)
         })
         .collect();
+    let evicted = |reason: &Eviction| accounts.evictions.get(reason.as_str());
+    let without_room: u64 = Eviction::LOSSES.iter().filter_map(evicted).sum();
+    if without_room > 0 {
+        let text = format!("{} left out for want of room", count(without_room, "flow"));
+        lost.insert(0, piece(text, Tone::Warning));
+    }
     if accounts.is_cut_short {
         lost.insert(0, piece("what was not read when the run was stopped", Tone::Warning));
     }

@@ -285,3 +285,13 @@ fn says_at_the_top_that_reading_was_stopped() {
     assert!(text.contains("what was not read when the run was stopped"), "{text}");
     assert!(!text.contains("nothing that was noticed"), "{text}");
 }
+
+#[test]
+fn tells_flows_without_room_as_lost() {
+    for (reason, is_loss) in [("memory_full", true), ("table_full", true), ("not_tls", false)] {
+        let accounts = Accounts { evictions: [(reason, 501)].into(), ..Accounts::default() };
+        let text = draw(&[sample::tls12()], &accounts, at(120));
+        assert_eq!(text.contains("501 flows left out for want of room"), is_loss, "{text}");
+        assert_eq!(text.contains("nothing that was noticed"), !is_loss, "{text}");
+    }
+}
