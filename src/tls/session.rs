@@ -178,23 +178,13 @@ impl Session {
         self.push(Sender::Server, bytes, seen, hellos);
     }
 
-    /// Learns that bytes of the client are missing here, nobody knows how many.
-    pub fn client_gap(&mut self) {
-        self.client_gap_until(None);
-    }
-
-    /// The same, up to this sequence number.
-    pub fn client_gap_until(&mut self, until: Option<u32>) {
+    /// Learns that bytes of the client are missing here, up to the sequence number `until`; without one nobody knows how many.
+    pub fn client_gap(&mut self, until: Option<u32>) {
         self.gap(Sender::Client, until);
     }
 
-    /// Learns that bytes of the server are missing here, nobody knows how many.
-    pub fn server_gap(&mut self) {
-        self.server_gap_until(None);
-    }
-
-    /// The same, up to this sequence number.
-    pub fn server_gap_until(&mut self, until: Option<u32>) {
+    /// Learns the same of the server.
+    pub fn server_gap(&mut self, until: Option<u32>) {
         self.gap(Sender::Server, until);
     }
 

@@ -106,11 +106,11 @@ impl TlsStage {
             self.pending.get_or_insert_default()[side.index()].gap();
         }
         if side == self.client {
-            self.session.client_gap_until(until);
+            self.session.client_gap(until);
             // In front of a hello that was cut here nothing is missing.
             self.has_gap |= !self.session.has_client_hello();
         } else {
-            self.session.server_gap_until(until);
+            self.session.server_gap(until);
         }
         self.note_hellos();
     }

@@ -196,7 +196,7 @@ fn takes_no_second_hello_unasked() {
         assert_eq!(facts.second_client_hello, None);
         let mut session = Session::new();
         session.client(&hello13(&[]), at(1));
-        session.server_gap();
+        session.server_gap(None);
         session.server(&answer13(29, &[]), at(2));
         session.client(other, at(3));
         assert!(session.finish().is_choice_offered(), "the retry may have been in what is missing");
@@ -224,7 +224,7 @@ fn takes_no_empty_record_for_a_finished() {
     let mut session = Session::new();
     session.client(&client, at(1));
     session.server(&server, at(2));
-    session.client_gap();
+    session.client_gap(None);
     session.client(&[CCS.to_vec(), finished()].concat(), at(3));
     assert!(session.finish().is_choice_offered());
 }
