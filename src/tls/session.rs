@@ -40,8 +40,6 @@ struct Direction {
     /// Application data that can hold the Finished of TLS 1.3.
     has_finished_size: bool,
     alerts: Alerts,
-    /// Bytes of it are missing.
-    has_gap: bool,
 }
 
 impl Direction {
@@ -57,7 +55,6 @@ impl Direction {
             application_data_at: None,
             has_finished_size: false,
             alerts: Alerts::default(),
-            has_gap: false,
         }
     }
 
@@ -102,8 +99,9 @@ pub struct Session {
     lacks_beginning: bool,
     /// The second ClientHello has another session id than the first.
     has_other_id: bool,
-    has_client_key_exchange: bool,
-    /// The client changed its cipher without it, and nothing is missing in front of that.
+    /// A ClientKeyExchange was seen, or may have been in what is missing.
+    may_have_key_exchange: bool,
+    /// The client changed its cipher without one.
     lacks_key_exchange: bool,
 }
 
@@ -141,7 +139,7 @@ impl Session {
             is_ssl2_session_hit: false,
             lacks_beginning: false,
             has_other_id: false,
-            has_client_key_exchange: false,
+            may_have_key_exchange: false,
             lacks_key_exchange: false,
         }
     }
@@ -382,8 +380,8 @@ impl Session {
         }
         self.cut(sender);
         self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
+        self.may_have_key_exchange |= sender == Sender::Client;
         let direction = self.direction(sender);
-        direction.has_gap = true;
         direction.records.gap();
         direction.alerts.gap();
         // Before its hello a server ends no handshake well, whatever is missing of the client.
@@ -465,8 +463,7 @@ impl Session {
         match sender {
             Sender::Client => {
                 self.lacks_key_exchange |= !self.client.has_changed_cipher
-                    && !self.has_client_key_exchange
-                    && !self.client.has_gap
+                    && !self.may_have_key_exchange
                     && !self.client.messages.is_foreign();
                 self.client.has_changed_cipher = true;
                 if self.facts.client_hello.is_none() {

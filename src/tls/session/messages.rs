@@ -55,7 +55,7 @@ impl Session {
                     }
                 }
             }
-            (handshake::CLIENT_KEY_EXCHANGE, _) => self.has_client_key_exchange = true,
+            (handshake::CLIENT_KEY_EXCHANGE, _) => self.may_have_key_exchange = true,
             _ => {}
         }
     }
