@@ -134,7 +134,7 @@ keys! {
     Alert Text "tls.alert" "Last fatal alert seen in clear." "\"protocol_version\"";
     AlertFrom Text "tls.alert.from" "Who sent it: client or server." "\"server\"";
     Downgrade Text "tls.downgrade" "Sign that both sides could do better: sentinel_tls12, sentinel_tls11, fallback_scsv." "\"sentinel_tls12\"";
-    Contradicted Flag "tls.contradicted" "True where the server's answer is one that no client takes, as to another hello: together the two prove nothing." "true";
+    Contradicted Flag "tls.contradicted" "True where client and server say what no two come to terms by, as an answer to another hello, or an extension twice: together it proves nothing." "true";
     Outcome Text "handshake.outcome" "completed, refused_by_server, refused_by_client, reset, closed, timed_out, not_seen, plaintext." "\"completed\"";
     HandshakeDuration Seconds "handshake.duration_seconds" "From the first byte of the ClientHello to the end of the handshake." "0.0421";
     TcpRtt Seconds "tcp.rtt_seconds" "From SYN to the ACK that answers SYN-ACK, as the observer saw them." "0.0123";

@@ -3,17 +3,20 @@
 //! `Sniffing` → `Tls`, `Http`, `Requests`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
+mod stage;
+
 use std::borrow::Cow;
 
 use arrayvec::ArrayVec;
 
 use super::dialogue::{Dialogue, MIN_PROBED_BYTES, Said, is_surely_request};
-use super::unaligned::{Search, Unaligned};
+use super::unaligned::Unaligned;
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::classify::{self, EndpointOptions};
 use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
 use crate::tls::{self, Hellos, Probe};
+pub use stage::TlsStage;
 
 /// How often requests of one connection may end in a tunnel, or in the wish for one: as often as a client asks again.
 const MAX_TUNNELS: u8 = 16;
@@ -67,28 +70,6 @@ pub struct Tools<'a> {
     pub endpoints: &'a EndpointOptions,
     /// Room for bytes to be put together in.
     pub scratch: &'a mut Vec<u8>,
-}
-
-/// A TLS connection under way.
-pub struct TlsStage {
-    pub session: tls::Session,
-    pub client: Side,
-    pub proxy: Option<ProxyFacts>,
-    pub client_hello_frame: Option<u64>,
-    pub server_hello_frame: Option<u64>,
-    /// The frame of the newest bytes of this side.
-    newest_frame: [u64; 2],
-    /// The server sent anything at all.
-    pub has_server_bytes: bool,
-    /// Bytes of the client are missing in front of its hello.
-    has_gap: bool,
-    /// In front of it the client said something that is not understood.
-    has_preamble: bool,
-    /// The stream of this side is known to be at a record boundary.
-    is_aligned: [bool; 2],
-    /// What a side said that is not at a record boundary yet.
-    pending: Option<Box<[Unaligned; 2]>>,
-    openvpn: Option<Box<[openvpn::Deframer; 2]>>,
 }
 
 /// What was found of a flow.
@@ -582,93 +563,6 @@ impl Inspection {
             }
         }
         self.stage = Stage::Tls(stage);
-    }
-}
-
-impl TlsStage {
-    /// Bytes held.
-    fn held_bytes(&self) -> usize {
-        let pending = self.pending.as_ref().map_or(0, |of| of.iter().map(Unaligned::held_bytes).sum());
-        size_of::<Self>() + self.session.held_bytes() + pending
-    }
-
-    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
-        self.has_server_bytes |= side != self.client;
-        if let Some(deframers) = &mut self.openvpn {
-            let mut inner = Vec::new();
-            deframers[side.index()].push(bytes, &mut inner);
-            if !inner.is_empty() {
-                // These are counted otherwise than those of the stream.
-                self.feed_tls(side, &inner, &Moment { end: None, ..*moment }, hellos);
-            }
-            return;
-        }
-        if self.is_aligned[side.index()] {
-            return self.feed_tls(side, bytes, moment, hellos);
-        }
-        let pending = &mut self.pending.get_or_insert_default()[side.index()];
-        let found = pending.push(bytes, side == self.client);
-        if found == Search::GoesOn {
-            return;
-        }
-        self.is_aligned[side.index()] = true;
-        let pending = std::mem::take(pending);
-        let Search::Found(at) = found else {
-            self.has_preamble |= side == self.client && self.proxy.is_none();
-            return self.gap(side, None);
-        };
-        let at = at - tls::change_of_cipher_before(pending.bytes().get(..at).unwrap_or_default());
-        if side == self.client && self.proxy.is_none() {
-            self.proxy = pending.proxy_before(at);
-            self.has_preamble |= at > 0 && self.proxy.is_none();
-        }
-        self.feed_tls(side, pending.bytes().get(at..).unwrap_or_default(), moment, hellos);
-    }
-
-    #[inline]
-    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
-        self.newest_frame[side.index()] = moment.frame;
-        let seen = tls::Seen { at: moment.at, acknowledgment: moment.acknowledgment, end: moment.end };
-        if side == self.client {
-            self.session.client_with(bytes, seen, hellos);
-        } else {
-            self.session.server_with(bytes, seen, hellos);
-        }
-        self.note_hellos();
-    }
-
-    /// Notes which frames completed the hellos, or had the last that was seen of them.
-    #[inline]
-    fn note_hellos(&mut self) {
-        if self.client_hello_frame.is_none() && self.session.has_client_hello() {
-            self.client_hello_frame = Some(self.newest_frame[self.client.index()]);
-        }
-        if self.server_hello_frame.is_none() && self.session.has_server_hello() {
-            self.server_hello_frame = Some(self.newest_frame[self.client.other().index()]);
-        }
-    }
-
-    /// Takes note that no more bytes will come.
-    pub fn close(&mut self) {
-        self.session.close();
-        self.note_hellos();
-    }
-
-    fn gap(&mut self, side: Side, until: Option<u32>) {
-        if let Some(deframers) = &mut self.openvpn {
-            deframers[side.index()] = openvpn::Deframer::default();
-        }
-        if !self.is_aligned[side.index()] {
-            self.pending.get_or_insert_default()[side.index()].gap();
-        }
-        if side == self.client {
-            self.session.client_gap_until(until);
-            // In front of a hello that was cut here nothing is missing.
-            self.has_gap |= !self.session.has_client_hello();
-        } else {
-            self.session.server_gap_until(until);
-        }
-        self.note_hellos();
     }
 }
 
