@@ -153,8 +153,9 @@ def board():
         ),
         table(
             "Folded series",
-            "What was counted under `other` in this range because a cap was reached. Raise `[metrics] max_series` "
-            "where a metric stands here.",
+            "What was counted under `other` in this range because there was no room for more series or "
+            "regions. Rules, severities, verdicts and versions keep their counts. Raise `[metrics] max_series` where a "
+            "metric stands here and the regions are real.",
             [q(f"round({total('metric', in_range(of('series_folded_total')))}) > 0", "series", table=True)],
             [column("metric", "Metric"), column("Value", "Times", unit="short", decimals=0, width=60)],
             ["metric", "Value"], "Value", width=4, height=8, empty="nothing was folded",

@@ -19,7 +19,7 @@ use std::net::Ipv6Addr;
 
 use memchr::{memchr, memchr_iter};
 
-pub use answer::{AnswerHeads, looks_like_answer};
+pub use answer::{AnswerHeads, MAX_ANSWERS, looks_like_answer};
 pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS, is_connect};
 pub use unfinished::Unfinished;
 
@@ -38,6 +38,9 @@ const WHOLE_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "P
 
 /// The longest host name in text form [RFC 1035 section 2.3.4].
 const MAX_HOST_BYTES: usize = 253;
+
+/// The method that asks a proxy for a tunnel; no registered one ends with it, either.
+const CONNECT: &[u8] = b"CONNECT";
 
 /// The method of the preface of HTTP/2, and of nothing else.
 const PREFACE_METHOD: &[u8] = b"PRI";
@@ -62,6 +65,14 @@ pub struct Request {
 pub fn looks_like_request(bytes: &[u8]) -> bool {
     let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
     RequestLine::read(skip_empty_lines(line)).is_some()
+}
+
+/// True for bytes that are a request wherever they were taken from: of any stream some three bytes look like a method and
+/// a target, so that here it takes a known method, or the name of the protocol behind them.
+#[must_use]
+pub fn is_surely_request(bytes: &[u8]) -> bool {
+    let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
+    RequestLine::read(skip_empty_lines(line)).is_some_and(|line| line.is_known || line.has_known_method())
 }
 
 /// Reads a whole request head.
@@ -93,13 +104,22 @@ pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
 }
 
 /// What is known of a request that was read behind missing bytes: it may have begun in them, and others may have been
-/// there. A method that is cut, and so not known to be another than a preflight's, leaves open whether a signature was due.
+/// there.
 #[must_use]
-pub fn behind_loss(mut facts: HttpFacts) -> HttpFacts {
+pub fn behind_loss(facts: HttpFacts) -> HttpFacts {
+    let mut facts = of_unknown_beginning(facts);
     facts.is_truncated = true;
     facts.later.is_incomplete = true;
+    facts
+}
+
+/// What is known of a request that may have begun before the bytes it was read from. A method that is cut, and so not known
+/// to be another than a preflight's, leaves open whether a signature was due.
+#[must_use]
+pub fn of_unknown_beginning(mut facts: HttpFacts) -> HttpFacts {
     if !facts.method.as_deref().is_some_and(|method| WHOLE_METHODS.contains(&method)) {
         facts.method = None;
+        facts.is_truncated = true;
         facts.signature = facts.signature.filter(|signature| *signature != Signature::None);
     }
     facts
@@ -147,6 +167,10 @@ struct RequestLine<'a> {
 }
 
 impl<'a> RequestLine<'a> {
+    fn has_known_method(&self) -> bool {
+        self.method == CONNECT || WHOLE_METHODS.iter().any(|known| known.as_bytes() == self.method)
+    }
+
     /// `None` where these bytes do not begin a request.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (line, is_whole) = match memchr(b'\n', bytes) {
@@ -165,7 +189,7 @@ impl<'a> RequestLine<'a> {
         }
         let target_end = memchr(b' ', rest);
         let target = rest.get(..target_end.unwrap_or(rest.len()))?;
-        let has_form = has_form(target) || method == b"CONNECT" && memchr(b':', target).is_some();
+        let has_form = has_form(target) || method == CONNECT && memchr(b':', target).is_some();
         // Target bytes are visible ASCII; more is let through, as servers do.
         if !has_form || target.iter().any(|byte| byte.is_ascii_control()) {
             return None;
@@ -206,7 +230,7 @@ impl<'a> RequestLine<'a> {
         let is_request = is_version
             && line.starts_with(method)
             && method.iter().all(|byte| is_token_byte(*byte))
-            && !matches!(method, b"CONNECT" | PREFACE_METHOD)
+            && !matches!(method, CONNECT | PREFACE_METHOD)
             && has_form(target)
             && !target.iter().any(u8::is_ascii_control);
         is_request.then_some(Self { method, target, is_known: true })
@@ -268,7 +292,7 @@ fn may_become_request(bytes: &[u8]) -> bool {
             let (method, target) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
             let target = target.get(1..).unwrap_or_default();
             is_plain_method(method)
-                && (method == b"CONNECT"
+                && (method == CONNECT
                     || ["http://", "https://"].iter().any(|scheme| scheme.as_bytes().starts_with(target)))
         }
     }
@@ -304,7 +328,8 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
     let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
     let facts = &mut request.facts;
-    let method = std::str::from_utf8(line.method).ok().filter(|_| is_plain_method(line.method));
+    let method = std::str::from_utf8(line.method).ok();
+    let method = method.filter(|_| is_plain_method(line.method) && !is_preface);
     facts.method = method.map(ToOwned::to_owned);
     let Some(end) = memchr(b'\n', start) else { return (request, false) };
     at += end + 1;
@@ -385,8 +410,12 @@ impl Head {
         } else if is("X-Amz-Security-Token") {
             self.signing.has_token |= !value.is_empty();
         } else if is("X-Amz-Target") {
-            facts.target = aws::target(value);
-            facts.has_other_target = aws::is_of_other_api(value);
+            // Which of several a server takes is not known: no other hides an operation of DynamoDB's.
+            if facts.target.is_none() {
+                facts.target = aws::target(value);
+                facts.has_other_target |= aws::is_of_other_api(value);
+                facts.has_other_target &= facts.target.is_none();
+            }
         } else if is("Transfer-Encoding") {
             // It outranks Content-Length, and what is no list of chunks at the end cannot be followed.
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();

@@ -93,6 +93,12 @@ pub fn may_begin(said: &[u8]) -> bool {
 }
 
 impl Deframer {
+    /// Bytes held.
+    #[must_use]
+    pub const fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.held.capacity()
+    }
+
     /// Takes the next bytes of the stream and adds the TLS bytes in them to `inner`.
     pub fn push(&mut self, mut bytes: &[u8], inner: &mut Vec<u8>) {
         while let Some(hmac_bytes) = self.hmac_bytes
@@ -226,6 +232,15 @@ mod tests {
             deframer.push(&stream, &mut inner);
             assert_eq!(inner, [HELLO, b"more"].concat(), "{hmac_bytes}");
         }
+    }
+
+    #[test]
+    fn counts_what_waits_for_its_end() {
+        let stream = stream(0);
+        let [mut deframer, _] = detect(&stream, hello_at(&stream)).unwrap();
+        let before = deframer.held_bytes();
+        deframer.push(&packet(P_CONTROL_V1, 0, 0, 1, &[0x17; 16_000])[..15_000], &mut Vec::new());
+        assert!(deframer.held_bytes() - before >= 15_000);
     }
 
     #[test]

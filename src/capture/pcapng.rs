@@ -9,7 +9,7 @@ use super::error::{CaptureError, DamageKind, DamageLog};
 use super::frame::Interface;
 use super::link_type::LinkType;
 use super::pcap::{Located, word_at};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, without_begun_number};
 
 const SECTION_HEADER: u32 = pcap_parser::SHB_MAGIC;
 const INTERFACE_DESCRIPTION: u32 = pcap_parser::IDB_MAGIC;
@@ -618,12 +618,15 @@ fn long(value: &[u8], is_big_endian: bool) -> Option<u64> {
 /// The name of an interface, safe to be shown: no control characters, and not too long.
 fn name(value: &[u8]) -> Option<Arc<str>> {
     let text = String::from_utf8_lossy(value);
-    let name: String = text
-        .trim_end_matches('\0')
+    let whole = text.trim_end_matches('\0');
+    let mut name: String = whole
         .chars()
         .take(MAX_NAME_CHARACTERS)
         .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
         .collect();
+    if whole.chars().nth(MAX_NAME_CHARACTERS).is_some() {
+        name.truncate(without_begun_number(name.as_bytes()));
+    }
     (!name.is_empty()).then(|| Arc::from(name))
 }
 

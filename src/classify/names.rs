@@ -1,11 +1,12 @@
 //! DNS answers a client got → the names it knows a server by, while their time to live runs.
 
+use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
 
 use super::endpoint::is_recognised;
@@ -30,6 +31,16 @@ const MAX_ALIASES_PER_PAIR: usize = 16;
 /// [RFC 1035 section 3.2.1], and what caches have left of DynamoDB's 5 seconds is told in whole ones.
 const MIN_GOOD: Duration = Duration::from_secs(1);
 
+/// Nor for longer than this, whatever an answer says, as resolvers keep none [RFC 8767 section 4]: what is told in minutes
+/// must not count for years.
+const MAX_GOOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Aliases taken of one message, for all of its addresses together: eight of an ordinary answer have one to three each.
+const MAX_ALIASES_PER_MESSAGE: usize = 256;
+
+/// Parts of the clients for which it is told apart until when a forgotten alias was good.
+const FORGOTTEN_PARTS: usize = 1_024;
+
 /// Learned addresses that wait to be taken; they are taken every few hundred packets.
 const MAX_LEARNED: usize = 128;
 
@@ -42,10 +53,36 @@ pub struct NameCache {
     young: Generation,
     old: Generation,
     evictions: u64,
-    /// Until when an alias was good that was forgotten together with its pair.
-    forgotten_until: Timestamp,
+    forgotten: Forgotten,
     /// Addresses that were told and not yet handed on, where somebody wants them.
     learned: Option<Vec<IpAddr>>,
+}
+
+/// Until when aliases were good that were forgotten together with their pair, by parts of the clients: what one was told
+/// leaves little open of others.
+#[derive(Default)]
+struct Forgotten {
+    /// None where nothing was.
+    until: Vec<Timestamp>,
+}
+
+impl Forgotten {
+    /// The part of a client is the same in every run, as is all that is said of one capture.
+    fn part(client: IpAddr) -> usize {
+        (FixedState::default().hash_one(client) % FORGOTTEN_PARTS as u64) as usize
+    }
+
+    fn note(&mut self, client: IpAddr, until: Timestamp) {
+        self.until.resize(FORGOTTEN_PARTS, Timestamp::default());
+        if let Some(known) = self.until.get_mut(Self::part(client)) {
+            *known = until.max(*known);
+        }
+    }
+
+    /// True where an alias that `client` was told may have been forgotten and was good at `at`.
+    fn may_have(&self, client: IpAddr, at: Timestamp) -> bool {
+        !self.until.is_empty() && self.until.get(Self::part(client)).is_some_and(|until| at < *until)
+    }
 }
 
 /// The configured names in lower case: as they are, and of those for any first label what is behind it.
@@ -157,10 +194,14 @@ impl Generation {
         self.pairs.values().map(|server| server.known.len() as u64).sum()
     }
 
-    /// Until when all of the aliases are good.
-    fn aliases_until(&self) -> Timestamp {
-        let known = self.pairs.values().flat_map(|server| &server.known);
-        known.filter(|known| known.alias.is_some()).map(|known| known.until).max().unwrap_or_default()
+    /// Until when each alias is good, and whom it was told.
+    fn aliases(&self) -> impl Iterator<Item = (IpAddr, Timestamp)> {
+        let of_pair = |((client, _), server): (&Pair, &'_ Server)| {
+            let until =
+                server.known.iter().filter(|known| known.alias.is_some()).map(|known| known.until).max()?;
+            Some((*client, until))
+        };
+        self.pairs.iter().filter_map(of_pair)
     }
 }
 
@@ -206,11 +247,19 @@ impl NameCache {
         at: Timestamp,
     ) {
         let client = client.to_canonical();
+        let mut room = MAX_ALIASES_PER_MESSAGE;
         for resolution in resolutions {
             let address = resolution.address.to_canonical();
-            let aliases = resolution.aliases.iter().map(|alias| (Some(&alias.name), alias.ttl_seconds));
+            let is_of_other_family = client.is_ipv4() != address.is_ipv4();
+            let pairs = std::iter::once((client, address))
+                .chain(is_of_other_family.then(|| (any_client(client.is_ipv4()), address)));
+            let taken = resolution.aliases.len().min(room);
+            room -= taken;
+            let aliases = resolution.aliases.iter().take(taken);
+            let aliases = aliases.map(|alias| (Some(&alias.name), alias.ttl_seconds));
             for (alias, most_seconds) in std::iter::once((None, u32::MAX)).chain(aliases) {
-                let ttl = Duration::from_secs(resolution.ttl_seconds.min(most_seconds).into()).max(MIN_GOOD);
+                let ttl = Duration::from_secs(resolution.ttl_seconds.min(most_seconds).into());
+                let ttl = ttl.clamp(MIN_GOOD, MAX_GOOD);
                 let known = || Known {
                     name: Arc::clone(&resolution.name),
                     alias: alias.cloned(),
@@ -218,9 +267,14 @@ impl NameCache {
                     from: at,
                     until: at.after(ttl),
                 };
-                self.insert((client, address), known());
-                if client.is_ipv4() != address.is_ipv4() {
-                    self.insert((any_client(client.is_ipv4()), address), known());
+                pairs.clone().for_each(|pair| self.insert(pair, known()));
+            }
+            if taken < resolution.aliases.len() {
+                for pair in pairs {
+                    self.evictions += (resolution.aliases.len() - taken) as u64;
+                    if let Some(server) = self.young.pairs.get_mut(&pair) {
+                        server.has_forgotten = true;
+                    }
                 }
             }
             if let Some(learned) = &mut self.learned
@@ -269,7 +323,8 @@ impl NameCache {
         let is_alias = |known: &&Known| known.alias.as_deref().is_some_and(is_said);
         let is_name = |known: &&Known| known.alias.is_none();
         let may_be_forgotten = || {
-            said.is_some() && (servers.iter().any(|server| server.has_forgotten) || at < self.forgotten_until)
+            said.is_some()
+                && (servers.iter().any(|server| server.has_forgotten) || self.forgotten.may_have(key.0, at))
         };
         let sni = if good().any(|known| is_name(&known) && is_said(&known.name)) {
             SniAlias::No
@@ -319,7 +374,7 @@ impl NameCache {
             // What was not asked for or refreshed in a whole generation goes first.
             let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.evictions += forgotten.count();
-            self.forgotten_until = self.forgotten_until.max(forgotten.aliases_until());
+            forgotten.aliases().for_each(|(client, until)| self.forgotten.note(client, until));
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
         if let Some(Server { known, has_forgotten }) = carried {
@@ -364,271 +419,4 @@ fn any_client(is_ipv4: bool) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app::dns::{Alias, Resolution};
-    use crate::classify::HostRule;
-    use crate::model::Service;
-
-    const NAME: &str = "dynamodb.us-east-1.amazonaws.com";
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_seconds(seconds)
-    }
-
-    fn answer(name: &str, address: &str, ttl_seconds: u32) -> Resolutions {
-        vec![Resolution { name: name.into(), aliases: Arc::default(), address: ip(address), ttl_seconds }]
-    }
-
-    fn names(cache: &NameCache, client: &str, seconds: u64) -> Vec<String> {
-        cache.names(ip(client), ip("52.94.5.1"), &[], at(seconds)).iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn knows_a_name_while_its_time_to_live_runs() {
-        let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert_eq!(names(&cache, "10.0.0.1", 99), [""; 0]);
-        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
-        assert_eq!(names(&cache, "10.0.0.1", 104), [NAME]);
-        assert_eq!(names(&cache, "10.0.0.1", 105), [""; 0]);
-        assert_eq!(names(&cache, "10.0.0.2", 101), [""; 0], "another client was told nothing");
-    }
-
-    const VPCE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.us-east-1.vpce.amazonaws.com";
-
-    /// `name` at 52.94.5.1 for a minute, and what stands for it for some seconds.
-    fn behind(aliases: &[(&str, u32)], name: &str) -> Resolutions {
-        let alias = |&(name, ttl_seconds): &(&str, u32)| Alias { name: name.into(), ttl_seconds };
-        let aliases = aliases.iter().map(alias).collect();
-        vec![Resolution { name: name.into(), aliases, address: ip("52.94.5.1"), ttl_seconds: 60 }]
-    }
-
-    fn told(cache: &NameCache, client: &str, seconds: u64, sni: &str) -> (SniAlias, Vec<String>) {
-        let told = cache.told(ip(client), ip("52.94.5.1"), &[], at(seconds), Sni::Name(sni));
-        (told.sni, told.names.iter().map(ToString::to_string).collect())
-    }
-
-    #[test]
-    fn tells_what_the_name_that_a_client_says_stands_for() {
-        use SniAlias::{No, Possible, Yes};
-        const CLIENT: &str = "10.0.0.1";
-        let mut cache = NameCache::default();
-        cache.observe(ip(CLIENT), None, &answer(NAME, "52.94.5.1", 60), at(100));
-        cache.observe(
-            ip(CLIENT),
-            None,
-            &behind(&[("g.corp.example", 30), ("db.corp.example", 5)], VPCE),
-            at(100),
-        );
-        cache.observe(ip(CLIENT), None, &behind(&[(NAME, 60)], VPCE), at(100));
-        for (sni, seconds, names, alias) in [
-            ("db.corp.example", 101, &[VPCE][..], Yes),
-            ("DB.corp.example.", 104, &[VPCE], Yes),
-            ("g.corp.example", 129, &[VPCE], Yes),
-            ("www.corp.example", 101, &[NAME, VPCE], No),
-            // It is one of those that matter itself.
-            (NAME, 101, &[NAME, VPCE], No),
-            // The alias holds shorter than the address; and the client may have remembered it for longer.
-            ("db.corp.example", 105, &[NAME, VPCE], Possible),
-            ("g.corp.example", 130, &[NAME, VPCE], Possible),
-            ("g.corp.example", 160, &[], Possible),
-        ] {
-            assert_eq!(
-                told(&cache, CLIENT, seconds, sni),
-                (alias, names.iter().map(ToString::to_string).collect()),
-                "{sni} {seconds}"
-            );
-        }
-        assert_eq!(names(&cache, CLIENT, 101), [NAME, VPCE]);
-        assert_eq!(told(&cache, "10.0.0.2", 101, "db.corp.example"), (No, vec![]));
-        // What was told to a host of the other family need not have been told to this one.
-        cache.observe(ip("2001:db8::3"), None, &behind(&[("db.corp.example", 5)], VPCE), at(100));
-        let server = ip("52.94.5.1");
-        let other =
-            |sni| cache.told_to_other_family(ip("10.0.0.2"), server, &[], at(101), Sni::Name(sni)).sni;
-        assert_eq!((other("db.corp.example"), other("www.corp.example")), (Possible, No));
-    }
-
-    #[test]
-    fn knows_that_it_forgot_an_alias() {
-        const CLIENT: &str = "10.0.0.1";
-        let alias = |number: usize| format!("{number}.corp.example");
-        let mut cache = NameCache::default();
-        for number in 0..MAX_ALIASES_PER_PAIR {
-            cache.observe(ip(CLIENT), None, &behind(&[(&alias(number), 60)], NAME), at(100));
-        }
-        for number in 0..MAX_ALIASES_PER_PAIR {
-            assert_eq!(told(&cache, CLIENT, 101, &alias(number)).0, SniAlias::Yes, "{number}");
-        }
-        assert_eq!(told(&cache, CLIENT, 101, "www.corp.example").0, SniAlias::No);
-        let held = cache.young.bytes;
-        for number in MAX_ALIASES_PER_PAIR..1_000 {
-            cache.observe(ip(CLIENT), None, &behind(&[(&alias(number), 60)], NAME), at(100));
-        }
-        assert_eq!(cache.evictions() as usize, 1_000 - MAX_ALIASES_PER_PAIR);
-        assert_eq!(told(&cache, CLIENT, 101, &alias(999)).0, SniAlias::Yes);
-        assert_eq!(told(&cache, CLIENT, 101, &alias(0)), (SniAlias::Possible, vec![NAME.to_owned()]));
-        assert_eq!(told(&cache, CLIENT, 101, "www.corp.example").0, SniAlias::Possible);
-        let of_no_name = cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(101), Sni::NotSent);
-        assert_eq!((of_no_name.sni, of_no_name.names.len()), (SniAlias::No, 1), "names keep their own room");
-        assert!(cache.young.pairs.values().all(|server| server.known.len() == 1 + MAX_ALIASES_PER_PAIR));
-        assert!(cache.young.bytes > held);
-        // Forgotten with the client itself: as long as it would have been good.
-        for number in 0..100_000_u32 {
-            let client = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number));
-            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        }
-        assert_eq!(told(&cache, CLIENT, 159, &alias(999)), (SniAlias::Possible, vec![]));
-        assert_eq!(told(&cache, CLIENT, 160, &alias(999)), (SniAlias::No, vec![]));
-    }
-
-    #[test]
-    fn knows_a_name_for_the_connection_it_was_asked_for() {
-        let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 0), at(100));
-        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
-        assert_eq!(names(&cache, "10.0.0.1", 101), [""; 0]);
-    }
-
-    #[test]
-    fn keeps_the_beginning_of_a_name_that_is_asked_for_again() {
-        let mut cache = NameCache::default();
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(103));
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(200));
-        assert_eq!(names(&cache, "10.0.0.1", 100), [NAME]);
-        assert_eq!(names(&cache, "10.0.0.1", 107), [NAME]);
-        assert_eq!(names(&cache, "10.0.0.1", 150), [""; 0]);
-        assert_eq!(names(&cache, "10.0.0.1", 204), [NAME]);
-    }
-
-    #[test]
-    fn knows_what_the_other_address_family_was_told() {
-        let mut cache = NameCache::default();
-        let (host, server) = (ip("2001:db8::3"), ip("2a05:d018:5::10"));
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "2a05:d018:5::10", 5), at(100));
-        assert!(cache.names(host, server, &[], at(101)).is_empty());
-        let of_other = |cache: &NameCache, client, server, seconds| {
-            cache.told_to_other_family(client, server, &[], at(seconds), Sni::NotSent).names
-        };
-        assert_eq!(of_other(&cache, host, server, 101), [Arc::from(NAME)]);
-        assert!(of_other(&cache, host, server, 105).is_empty());
-        assert!(of_other(&cache, host, ip("2a05:d018:5::11"), 101).is_empty());
-        // An answer over the same family is another host's.
-        cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert!(of_other(&cache, ip("10.0.0.2"), ip("52.94.5.1"), 101).is_empty());
-        cache.observe(host, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        assert_eq!(of_other(&cache, ip("10.0.0.2"), ip("52.94.5.1"), 101).len(), 1);
-    }
-
-    #[test]
-    fn an_address_in_another_network_is_another_host() {
-        let (client, server) = (ip("10.0.0.1"), ip("52.94.5.1"));
-        for tenant in [Tenant::GatewayEndpoint as fn(u64) -> Tenant, |vni| Tenant::Vni(vni as u32)] {
-            let mut cache = NameCache::default();
-            let (one, other) = (tenant(0xa), tenant(0xb));
-            cache.observe(client, Some(one), &answer(NAME, "52.94.5.1", 5), at(100));
-            for (seen_in, names) in [(&[one][..], 1), (&[other], 0), (&[other, one], 1), (&[], 1)] {
-                assert_eq!(cache.names(client, server, seen_in, at(101)).len(), names, "{seen_in:?}");
-            }
-            // What came outside of all may be of each.
-            cache.observe(client, None, &answer(NAME, "52.94.5.2", 5), at(100));
-            assert_eq!(cache.names(client, ip("52.94.5.2"), &[other], at(101)).len(), 1);
-            cache.observe(client, Some(other), &answer(NAME, "52.94.5.1", 5), at(103));
-            assert_eq!(cache.names(client, server, &[one], at(106)).len(), 0);
-            assert_eq!(cache.names(client, server, &[other], at(106)).len(), 1);
-        }
-    }
-
-    #[test]
-    fn wants_only_names_that_matter() {
-        let options = EndpointOptions {
-            hosts: ["*.DB.example", "One.example"]
-                .map(|name| HostRule { name: name.into(), service: Service::Dynamodb, region: None })
-                .to_vec(),
-            ..EndpointOptions::default()
-        };
-        let cache = NameCache::new(&options);
-        for (name, is_wanted) in [
-            ("www.example.com", false),
-            ("s3.us-east-1.amazonaws.com", false),
-            ("eu.db.example", true),
-            ("a.eu.db.example", false),
-            ("db.example", false),
-            ("one.example", true),
-            ("of.one.example", false),
-            (NAME, true),
-        ] {
-            assert_eq!(cache.is_wanted(name), is_wanted, "{name}");
-        }
-    }
-
-    #[test]
-    fn forgets_the_oldest_when_full_and_counts_it() {
-        let mut cache = NameCache::default();
-        for number in 0..200_000_u32 {
-            let client = IpAddr::V4(std::net::Ipv4Addr::from(number));
-            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        }
-        assert!(cache.young.pairs.len() + cache.old.pairs.len() <= MAX_PAIRS);
-        assert_eq!(cache.evictions() as usize, 200_000 - cache.young.pairs.len() - cache.old.pairs.len());
-        let last = IpAddr::V4(std::net::Ipv4Addr::from(199_999));
-        assert_eq!(cache.names(last, ip("52.94.5.1"), &[], at(100)).len(), 1);
-        for number in 0..50 {
-            cache.observe(ip("10.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(1_000 + 10 * number));
-        }
-        assert_eq!(cache.names(ip("10.0.0.1"), ip("52.94.5.1"), &[], at(1_490)).len(), 1);
-    }
-
-    /// What a generation holds, counted anew, without what tables and allocators keep in reserve.
-    fn held_bytes(generation: &Generation) -> usize {
-        let pairs = generation.pairs.values();
-        let pairs = pairs.map(|server| {
-            size_of::<Pair>() + size_of_val(server) + server.known.capacity() * size_of::<Known>()
-        });
-        pairs.sum::<usize>() + generation.names.iter().map(|name| name.len()).sum::<usize>()
-    }
-
-    #[test]
-    fn forgets_the_oldest_when_names_are_long_and_counts_it() {
-        let mut cache = NameCache::default();
-        for number in 0..40_000_u32 {
-            let client = IpAddr::V4(Ipv4Addr::from(number));
-            let names = (0..8).map(|name| format!("{number:0>60}.{name:0>60}.{NAME}"));
-            let told = names.map(|name| Resolution {
-                name: name.into(),
-                aliases: Arc::default(),
-                address: ip("52.94.5.1"),
-                ttl_seconds: 60,
-            });
-            cache.observe(client, None, &told.collect(), at(100));
-        }
-        let held = held_bytes(&cache.young) + held_bytes(&cache.old);
-        assert!((MAX_BYTES / 3..MAX_BYTES).contains(&held), "{held}");
-        assert!(cache.young.bytes >= held_bytes(&cache.young));
-        assert_eq!(cache.evictions(), 8 * 40_000 - cache.young.count() - cache.old.count());
-        assert_eq!(names(&cache, "0.0.156.63", 101).len(), 8, "the last one");
-    }
-
-    #[test]
-    fn holds_a_name_once_however_many_clients_know_it() {
-        let mut cache = NameCache::default();
-        for number in 0..100 {
-            let client = IpAddr::V4(Ipv4Addr::from(number));
-            cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
-        }
-        let known = cache.young.pairs.values().flat_map(|server| &server.known);
-        assert_eq!(known.map(|known| Arc::as_ptr(&known.name).addr()).collect::<HashSet<_>>().len(), 1);
-        // Nor does a pair that is told again and again take more and more.
-        let held = cache.young.bytes;
-        for number in 1..1_000 {
-            cache.observe(ip("0.0.0.1"), None, &answer(NAME, "52.94.5.1", 1), at(100 + 10 * number));
-        }
-        assert!(cache.young.bytes <= held + MAX_NAMES_PER_PAIR * size_of::<Known>());
-    }
-}
+mod tests;

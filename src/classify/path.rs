@@ -115,7 +115,9 @@ impl Finding {
             None => finding.enter(input, options),
             // What the rule says of many flows is not so of this one.
             Some(entry) if is_disproved(entry, input) => finding.entry = None,
-            Some(Entry::GatewayEndpoint) if is_elsewhere(input, &options.site) => {
+            Some(Entry::GatewayEndpoint)
+                if is_elsewhere(input, &options.site) || input.endpoint.has_many_services =>
+            {
                 finding.entry = Some((Entry::GatewayEndpoint, Confidence::Possible));
             }
             Some(_) => {}
@@ -248,7 +250,8 @@ fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
 /// sources told apart, since those of a VPC are public ones.
 fn is_beside_gateway(input: &PathInput<'_>) -> bool {
     let endpoint = input.endpoint;
-    let is_other_service = matches!(endpoint.service, Some(Service::DynamodbStreams | Service::Dax));
+    let is_other_service = !endpoint.has_many_services
+        && matches!(endpoint.service, Some(Service::DynamodbStreams | Service::Dax));
     // Of the isolated partitions no prefix is known.
     let has_prefixes = endpoint.partition_has_prefixes || endpoint.partition.is_none();
     let is_outside = has_prefixes

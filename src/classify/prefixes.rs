@@ -102,7 +102,7 @@ pub enum PrefixListError {
     Region { list: &'static str, row: usize, value: String },
     #[error("it has {bytes} bytes; at most {MAX_JSON_BYTES} are read")]
     TooLarge { bytes: usize },
-    #[error("it has more than {MAX_PREFIXES} prefixes of the service {SERVICE}")]
+    #[error("it has more than {MAX_PREFIXES} prefixes of the service {SERVICE}, or of others within those")]
     TooMany,
 }
 
@@ -339,9 +339,11 @@ impl Prefixes {
             if service != SERVICE
                 && service != ALL_SERVICES
                 && let Some(net) = parse(value)
-                && self.len_of_others() < MAX_PREFIXES
             {
                 self.insert_other(net);
+                if self.len_of_others() > MAX_PREFIXES {
+                    return Err(PrefixListError::TooMany);
+                }
             }
         }
         Ok(())
@@ -544,5 +546,14 @@ mod tests {
     #[test]
     fn refuses_a_list_of_absurd_size() {
         assert_eq!(reason(&vec![b' '; MAX_JSON_BYTES + 1]), "too_large");
+        // Rows of other services take something away from DynamoDB's: none of them is left out in silence.
+        let ours = r#"{"ip_prefix":"10.0.0.0/8","region":"eu-west-1","service":"DYNAMODB"}"#.to_owned();
+        let other = |number: usize| {
+            let address = std::net::Ipv4Addr::from(0x0a00_0000 + number as u32);
+            format!(r#"{{"ip_prefix":"{address}/32","region":"eu-west-1","service":"S3"}}"#)
+        };
+        let rows: Vec<String> = std::iter::once(ours).chain((0..=MAX_PREFIXES).map(other)).collect();
+        assert_eq!(reason(&json(&rows.join(","), "")), "too_many_prefixes");
+        assert!(PrefixList::from_ip_ranges_json(&json(&rows[..=MAX_PREFIXES].join(","), "")).is_ok());
     }
 }

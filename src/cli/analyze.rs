@@ -1,5 +1,6 @@
 //! `ddbwatch analyze`: captures in, findings out.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::output::{self, Output};
 use super::partition::Partitioned;
 use super::{Failure, Finished, evidence};
 use crate::capture::{self, Expanded, Input};
+use crate::classify::PrefixList;
 use crate::config::{self, CommandLine, Resolved};
 use crate::export::{
     Csv, Jsonl, Metrics, MetricsOptions, MetricsSink, Parquet, Redaction, Redactor, Report as Evidence, Sink,
@@ -180,10 +182,19 @@ pub(super) fn metrics_options(config: &Resolved) -> MetricsOptions {
         rules,
         decode_errors: pipeline::known_errors(),
         max_series: config.metrics.max_series as usize,
+        regions: known_regions(config),
         offenders: config.metrics.offenders as usize,
         prefix_list_published: Some(config.endpoint.prefixes.created()),
         is_daemon: false,
     }
+}
+
+/// Regions that nobody on the wire made up: those of the address lists and of the configuration.
+fn known_regions(config: &Resolved) -> BTreeSet<String> {
+    let compiled_in = PrefixList::compiled_in();
+    let hosts = config.endpoint.hosts.iter().filter_map(|host| host.region.as_deref());
+    let listed = config.endpoint.prefixes.regions().chain(compiled_in.regions());
+    listed.chain(hosts).chain(config.site.region.as_deref()).map(str::to_owned).collect()
 }
 
 /// What becomes of account ids.

@@ -17,7 +17,7 @@ use crate::capture;
 use crate::config::CommandLine;
 use crate::export::read::{Reader, judge_anew};
 use crate::export::report::{Content, InputFact, Origin, ReadingCounts, Report};
-use crate::export::{Csv, Jsonl, Parquet, Redactor, ReportOptions, Sink};
+use crate::export::{Csv, Jsonl, Parquet, Redaction, Redactor, ReportOptions, Sink};
 use crate::model::{Record, Severity};
 use crate::telemetry::Accounts;
 
@@ -67,7 +67,8 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
     let mut worst: Option<Severity> = None;
     let mut total = ReadingCounts::default();
     let mut inputs = Vec::new();
-    let mut accounts = Accountholders::default();
+    let is_numbering = redaction(&config) == Redaction::Numbered;
+    let mut accounts = Accountholders { is_numbering, ..Accountholders::default() };
     for Given { path, is_named } in files.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
         let mut fact = if is_standard_input(path) {
             InputFact { name: "standard input".to_owned(), content: Content::Stream }
@@ -97,11 +98,15 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         add(&mut total, counts);
         inputs.push(fact);
     }
-    if accounts.may_be_confused() {
-        note(&format!("{MAY_BE_CONFUSED}; to compare accounts, record with [privacy] key_file"));
+    if let Some(why) = accounts.may_be_confused() {
+        note(&format!("{why}; to compare accounts, record with [privacy] key_file"));
         if let Writer::Html(report) = &mut writer {
-            report.fact(&format!("Account ids: {MAY_BE_CONFUSED}."));
+            report.fact(&format!("Account ids: {why}."));
         }
+    } else if accounts.has_numbers
+        && let Writer::Html(report) = &mut writer
+    {
+        report.fact(ONE_RUN);
     }
     if is_judged_anew {
         total.judged_anew = total.records;
@@ -134,8 +139,17 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
 }
 
 /// Said where words of several inputs look the same.
-const MAY_BE_CONFUSED: &str = "several inputs have account ids, and some number them, each for itself: account-1 of one \
+const SEVERAL_INPUTS: &str = "several inputs have account ids, and some number them, each for itself: account-1 of one \
      need not be account-1 of another";
+
+/// Said where ids are numbered now beside those that were numbered at the time.
+const NUMBERED_TWICE: &str = "some were numbered when they were recorded, and others are now: one account may have two \
+     numbers, and a number given before it was met in a record may stand for two accounts";
+
+/// Said of a single input. Nothing in records tells runs apart.
+const ONE_RUN: &str = "Account ids: they were numbered when they were recorded. `ddbwatch watch` goes on behind the numbers of \
+     the file that it writes to; where the output of several other runs was put into one file, a number may stand for \
+     several accounts.";
 
 /// Which inputs have account ids, and whether words stand for them that mean something in one input alone.
 #[derive(Default)]
@@ -143,6 +157,9 @@ struct Accountholders {
     inputs: u64,
     is_counted: bool,
     has_numbers: bool,
+    has_ids: bool,
+    /// Ids that are met are numbered.
+    is_numbering: bool,
 }
 
 impl Accountholders {
@@ -155,10 +172,15 @@ impl Accountholders {
         self.inputs += u64::from(!self.is_counted);
         self.is_counted = true;
         self.has_numbers |= id.starts_with("account-");
+        self.has_ids |= id.bytes().all(|byte| byte.is_ascii_digit());
     }
 
-    const fn may_be_confused(&self) -> bool {
-        self.inputs > 1 && self.has_numbers
+    const fn may_be_confused(&self) -> Option<&'static str> {
+        match self.has_numbers {
+            true if self.inputs > 1 => Some(SEVERAL_INPUTS),
+            true if self.has_ids && self.is_numbering => Some(NUMBERED_TWICE),
+            _ => None,
+        }
     }
 }
 

@@ -61,8 +61,9 @@ pub fn describe(resolved: &Resolved) -> String {
     page.changes(resolved, &policy.settings);
     page.0.push_str(&policy.settings.describe("  "));
     for (index, given) in policy.overrides.iter().enumerate() {
+        let condition = if index > 0 { " (only what no override before it takes)" } else { "" };
         page.title(&format!(
-            "override {}, for {}, profile {}",
+            "override {}, for {}{condition}, profile {}",
             index + 1,
             given.matching,
             given.settings.profile
@@ -94,7 +95,7 @@ pub fn describe(resolved: &Resolved) -> String {
     page.title("metrics");
     let metrics = &resolved.metrics;
     page.line("listen", metrics.listen);
-    page.line("most series of a metric", metrics.max_series);
+    page.line("most series of all metrics", metrics.max_series);
     page.line("offenders", metrics.offenders);
     page.title("privacy");
     let redaction = match (resolved.privacy.redact, resolved.privacy.key_file.is_some()) {

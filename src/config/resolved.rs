@@ -123,7 +123,7 @@ impl Default for Output {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metrics {
     pub listen: SocketAddr,
-    /// Most series of one metric; what is beyond is folded and counted.
+    /// Most series of all metrics together; what is beyond is folded and counted.
     pub max_series: u32,
     /// How many offenders get a series of their own; 0: none.
     pub offenders: u32,

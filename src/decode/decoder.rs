@@ -29,8 +29,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,024 packets, 16 MiB: room for 256 packets of the largest size at once. TCP avoids
-    /// fragments, so more is an attack or a broken tunnel.
+    /// 1,024 packets, 16 MiB: room for some 240 packets of the largest size at once, in pieces of 1,480
+    /// bytes. TCP avoids fragments, so more is an attack or a broken tunnel.
     fn default() -> Self {
         Self { datagrams: 1_024, fragment_bytes: 16 << 20 }
     }
@@ -84,51 +84,18 @@ impl Decoder {
 
     /// Decodes one frame of a link type (a LINKTYPE_ number of tcpdump.org), taken `at` this time,
     /// that was `wire_bytes` long before the capture cut it to `data`. The layers around the result
-    /// are added to `encapsulation`, outermost first.
+    /// are added to `encapsulation`, outermost first. It knows every header; plain packets are read sooner by
+    /// [`read_plain`](super::read_plain), which says the same.
     ///
-    /// # Errors
-    /// Where a header is damaged, cut or of an unsupported form.
-    #[inline]
-    pub fn decode<'a>(
-        &'a mut self,
-        link_type: u16,
-        at: Timestamp,
-        data: &'a [u8],
-        wire_bytes: u32,
-        encapsulation: &mut Encapsulation,
-    ) -> Result<Decoded<'a>, DecodeError> {
-        if encapsulation.is_empty()
-            && let Some(segment) = plain::read(link_type, data, encapsulation)
-        {
-            return Ok(Decoded::Tcp(segment));
-        }
-        self.decode_any(link_type, at, data, wire_bytes, encapsulation)
-    }
-
-    /// The same by the general way alone, which knows every header.
-    ///
-    /// # Errors
-    /// As [`Decoder::decode`].
-    pub fn decode_any<'a>(
-        &'a mut self,
-        link_type: u16,
-        at: Timestamp,
-        data: &'a [u8],
-        wire_bytes: u32,
-        encapsulation: &mut Encapsulation,
-    ) -> Result<Decoded<'a>, DecodeError> {
-        self.decode_linked(link_type, at, data, wire_bytes, encapsulation, &mut None)
-    }
-
-    /// The same, with the hardware addresses that the inner packet itself was sent between, in `link`: those of the
+    /// The hardware addresses that the inner packet itself was sent between go to `link`: those of the
     /// innermost Ethernet header, as in a mirrored frame. `None` where there is none around the inner packet but those of the
     /// tunnel it is in, which say where the tunnel goes, not the packet: a load balancer's, which takes it back, or a
     /// mirror's collector.
     ///
     /// # Errors
-    /// As [`Decoder::decode`].
+    /// Where a header is damaged, cut or of an unsupported form.
     #[inline(never)]
-    pub fn decode_linked<'a>(
+    pub fn decode<'a>(
         &'a mut self,
         link_type: u16,
         at: Timestamp,
@@ -226,11 +193,14 @@ pub fn fuzz_frame(bytes: &[u8]) {
     while let Some((length, after)) = rest.split_first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
         let (frame, after) = after.split_at(length);
-        let mut encapsulation = Encapsulation::default();
+        let [mut around, mut plainly_around] = [Encapsulation::default(), Encapsulation::default()];
         let at = Timestamp::from_seconds(seconds);
-        let decoded = decoder.decode(link_type, at, frame, length as u32, &mut encapsulation);
+        let decoded = decoder.decode(link_type, at, frame, length as u32, &mut around, &mut None);
         if let Ok(Decoded::Tcp(segment)) = decoded {
             debug_assert!(segment.payload.len() as u64 <= u64::from(segment.payload_wire_bytes));
+        }
+        if let Some(segment) = plain::read(link_type, frame, &mut plainly_around) {
+            debug_assert_eq!((decoded, around), (Ok(Decoded::Tcp(segment)), plainly_around));
         }
         rest = after;
         seconds += 1;

@@ -42,7 +42,7 @@ pub(super) fn read(link_type: u16, view: &mut View<'_>) -> Result<Next, DecodeEr
 pub type LinkAddresses = ([u8; 6], [u8; 6]);
 
 /// The MAC addresses that a frame begins with; `None` where its link type has no such pair or the frame is too short. Of
-/// what is in a tunnel they are not the packet's own ([`Decoder::decode_linked`](super::Decoder::decode_linked)).
+/// what is in a tunnel they are not the packet's own ([`Decoder::decode`](super::Decoder::decode)).
 #[inline]
 #[must_use]
 pub fn link_addresses(link_type: u16, data: &[u8]) -> Option<LinkAddresses> {

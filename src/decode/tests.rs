@@ -53,8 +53,9 @@ enum Outcome {
 
 fn decode_with(decoder: &mut Decoder, link_type: u16, data: &[u8], wire: usize) -> (Outcome, Vec<Layer>) {
     let mut encapsulation = Encapsulation::default();
-    let outcome = match decoder.decode(link_type, Timestamp::default(), data, wire as u32, &mut encapsulation)
-    {
+    let at = Timestamp::default();
+    let decoded = decoder.decode(link_type, at, data, wire as u32, &mut encapsulation, &mut None);
+    let outcome = match decoded {
         Ok(Decoded::Tcp(segment)) => {
             assert!(segment.payload.len() <= segment.payload_wire_bytes as usize);
             Outcome::Tcp {

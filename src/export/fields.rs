@@ -12,8 +12,8 @@ use crate::model::registry::{
     AlertDescription, CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion, is_grease,
 };
 use crate::model::{
-    CertificateFacts, ClientHello, Date, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer, Offered,
-    PathFacts, Record, Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
+    CertificateFacts, ClientHello, Confidence, Date, EndpointFacts, HttpFacts, KeyExchangeFacts, Layer,
+    Offered, PathFacts, Record, Shared, Sighting, Sni, Timestamp, TlsFacts, Violation,
 };
 
 /// One string value, not yet written out.
@@ -287,6 +287,9 @@ fn visit_http(http: &HttpFacts, fields: &mut impl Fields) {
 /// What is known of the endpoint.
 pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     word(fields, Key::Service, endpoint.service.map(|service| service.as_str()));
+    if endpoint.has_many_services {
+        fields.text(Key::ServiceConfidence, Text::Word(Confidence::Possible.as_str()));
+    }
     word(fields, Key::EndpointKind, endpoint.kind.map(|kind| kind.as_str()));
     if endpoint.fips {
         fields.flag(Key::EndpointFips, true);

@@ -3,9 +3,10 @@
 //! Names, help and labels are those of [`telemetry::metrics`](crate::telemetry::metrics). A label whose
 //! value does not apply says `none` (no service, no version chosen, no key exchange); one whose value
 //! is not known, or has no name in its registry, says `unknown`. Regions come from host names, which
-//! strangers choose: only well-formed ones of recognised names count, and at most [`MAX_REGIONS`] of them.
-//! Beyond the series cap the labels of a new series that are not from a small closed set say `other`;
-//! both are counted in `ddbwatch_series_folded_total`.
+//! strangers choose: those of the address list and of the configuration always count, and of other well-formed ones
+//! of recognised names at most [`MAX_OTHER_REGIONS`]. Where series find no room their labels say `other`, step by step
+//! in the order of [`Fold`](metrics::Fold); what alerts are about never does. Both are counted in
+//! `ddbwatch_series_folded_total`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -28,8 +29,8 @@ use crate::model::{
 use crate::telemetry::metrics::{self, Metric, NONE, OTHER, UNKNOWN};
 use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
 
-/// Different regions shown: AWS has fewer than 50 in all partitions together.
-pub const MAX_REGIONS: usize = 64;
+/// Regions shown that neither the address list nor the configuration names: AWS opens a few in a year.
+pub const MAX_OTHER_REGIONS: usize = 16;
 
 /// The most offenders that can be asked for; each is a series per rule it breaks.
 pub const MAX_OFFENDERS: usize = 1_000;
@@ -49,8 +50,11 @@ pub struct MetricsOptions {
     pub rules: Vec<(&'static str, Severity)>,
     /// Layer and reason of everything that can be unreadable: they start at 0.
     pub decode_errors: Vec<(&'static str, &'static str)>,
-    /// The most series over all metrics; a histogram counts one for each of its lines.
+    /// The most series over all metrics; a histogram counts one for each of its lines. Those that stand for what found
+    /// no room come on top, a few of each metric.
     pub max_series: usize,
+    /// Regions that always have a label of their own.
+    pub regions: BTreeSet<String>,
     /// How many of the worst clients are named; 0: none, and no address is shown.
     pub offenders: usize,
     /// When the address list in use was published.
@@ -66,6 +70,7 @@ impl Default for MetricsOptions {
             rules: Vec::new(),
             decode_errors: Vec::new(),
             max_series: 5_000,
+            regions: BTreeSet::new(),
             offenders: 0,
             prefix_list_published: None,
             is_daemon: false,
@@ -77,7 +82,7 @@ impl Default for MetricsOptions {
 pub struct Metrics {
     registry: Registry,
     budget: Budget,
-    regions: BTreeSet<String>,
+    regions: Regions,
     flows: Family<IntCounter>,
     handshakes: Family<IntCounter>,
     refused: Family<IntCounter>,
@@ -131,7 +136,7 @@ impl Metrics {
         registry.register(Box::new(violating_clients.clone()))?;
         let mut new = Self {
             budget: Budget { most: options.max_series, used: 0, folded },
-            regions: BTreeSet::new(),
+            regions: Regions { known: options.regions.clone(), others: BTreeSet::new() },
             flows: Family::counter(&registry, &metrics::FLOWS)?,
             handshakes: Family::counter(&registry, &metrics::HANDSHAKES)?,
             refused: Family::counter(&registry, &metrics::HANDSHAKES_REFUSED)?,
@@ -170,22 +175,22 @@ impl Metrics {
     fn start(&mut self, options: &MetricsOptions) {
         let budget = &mut self.budget;
         for completeness in Completeness::ALL {
-            self.coverage.child(&[completeness.as_str()], budget);
+            self.coverage.begin(&[completeness.as_str()], budget);
         }
         for reason in Eviction::ALL {
-            self.evictions.child(&[reason.as_str()], budget);
+            self.evictions.begin(&[reason.as_str()], budget);
         }
         for (layer, reason) in &self.known_errors {
-            self.decode_errors.child(&[layer, reason], budget);
+            self.decode_errors.begin(&[layer, reason], budget);
         }
         if let Some(profile) = &options.profile {
             for verdict in Verdict::ALL {
-                self.verdicts.child(&[verdict.as_str(), profile], budget);
+                self.verdicts.begin(&[verdict.as_str(), profile], budget);
             }
         }
         for (rule, severity) in &options.rules {
             let (access, entry) = (Access::Unknown.as_str(), Entry::Unknown.as_str());
-            self.violations.child(&[rule, severity.as_str(), NONE, access, entry], budget);
+            self.violations.begin(&[rule, severity.as_str(), NONE, access, entry], budget);
         }
     }
 
@@ -193,6 +198,7 @@ impl Metrics {
     /// are followed from when they are asked for.
     pub fn reconfigure(&mut self, options: &MetricsOptions) {
         self.budget.most = options.max_series;
+        self.regions.known.clone_from(&options.regions);
         match (&mut self.offenders, options.offenders.min(MAX_OFFENDERS)) {
             (Some(offenders), 0) => {
                 // It was registered when it was made.
@@ -224,7 +230,7 @@ impl Metrics {
 
     /// Counts one record.
     pub fn observe(&mut self, record: &Record) {
-        let region = region(&mut self.regions, record);
+        let region = self.regions.label(record);
         let (access, entry) = (record.path.access.as_str(), record.path.entry.as_str());
         let budget = &mut self.budget;
         let endpoint = &record.endpoint;
@@ -260,7 +266,9 @@ impl Metrics {
             let labels = [violation.rule, violation.severity.as_str(), region, access, entry];
             self.violations.count(&labels, budget);
             self.clients_by_rule.entry(violation.rule).or_default().now.insert(record.client.ip());
-            if let Some(offenders) = &mut self.offenders {
+            if let Some(offenders) = &mut self.offenders
+                && violation.severity >= Severity::Warning
+            {
                 offenders.tally.count((record.client.ip(), violation.rule));
                 *offenders.by_rule.entry(violation.rule).or_default() += 1;
             }
@@ -347,6 +355,13 @@ impl Metrics {
         }
     }
 
+    /// Observations that are counted under `other`, because they found no room.
+    #[must_use]
+    pub fn folded(&self) -> u64 {
+        let series = metrics::ALL.iter().filter(|metric| is_capped(metric));
+        series.map(|metric| self.budget.folded.with_label_values(&[metric.name]).get()).sum()
+    }
+
     /// Everything as text, in an order that depends on names and labels only.
     ///
     /// # Errors
@@ -407,7 +422,8 @@ impl<W: Write> Sink for MetricsSink<W> {
     }
 }
 
-/// The clients that broke most rules.
+/// The clients that broke most rules, at `warning` or `critical`: `info` changes no verdict, and nearly every flow has
+/// something of it.
 struct Offenders {
     shown: usize,
     tally: Tally<(IpAddr, &'static str)>,
@@ -497,22 +513,30 @@ fn gauge(registry: &Registry, metric: &Metric) -> Result<IntGauge, Error> {
     Ok(gauge)
 }
 
-/// The region label of a record: a recognised one, while there is room.
-fn region<'a>(regions: &mut BTreeSet<String>, record: &'a Record) -> &'a str {
-    let endpoint = &record.endpoint;
-    let Some(region) = endpoint.region.as_deref() else {
-        return if endpoint.service.is_some() { UNKNOWN } else { NONE };
-    };
-    if endpoint.kind == Some(EndpointKind::Unrecognised) || !is_region(region) {
-        return UNKNOWN;
-    }
-    if !regions.contains(region) {
-        if regions.len() >= MAX_REGIONS {
-            return OTHER;
+/// Regions that have a label of their own.
+struct Regions {
+    known: BTreeSet<String>,
+    others: BTreeSet<String>,
+}
+
+impl Regions {
+    /// The region label of a record: a recognised one, while there is room.
+    fn label<'a>(&mut self, record: &'a Record) -> &'a str {
+        let endpoint = &record.endpoint;
+        let Some(region) = endpoint.region.as_deref() else {
+            return if endpoint.service.is_some() { UNKNOWN } else { NONE };
+        };
+        if endpoint.kind == Some(EndpointKind::Unrecognised) || !is_region(region) {
+            return UNKNOWN;
         }
-        regions.insert(region.to_owned());
+        if !self.known.contains(region) && !self.others.contains(region) {
+            if self.others.len() >= MAX_OTHER_REGIONS {
+                return OTHER;
+            }
+            self.others.insert(region.to_owned());
+        }
+        region
     }
-    region
 }
 
 /// True for the form of a region's name, e.g. `eu-central-1` or `us-gov-west-1`.

@@ -269,6 +269,7 @@ pub(crate) fn mirrored() -> Record {
         unit: Some(Arc::from("orders.service")),
     }));
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
+    record.endpoint.has_many_services = true;
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });
     let group = Some(NamedGroup(256));

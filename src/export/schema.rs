@@ -134,7 +134,7 @@ keys! {
     Alert Text "tls.alert" "Last fatal alert seen in clear." "\"protocol_version\"";
     AlertFrom Text "tls.alert.from" "Who sent it: client or server." "\"server\"";
     Downgrade Text "tls.downgrade" "Sign that both sides could do better: sentinel_tls12, sentinel_tls11, fallback_scsv." "\"sentinel_tls12\"";
-    Contradicted Flag "tls.contradicted" "True where the server's answer is one that no client takes, as to another hello: together the two prove nothing." "true";
+    Contradicted Flag "tls.contradicted" "True where client and server say what no two come to terms by, as an answer to another hello, or an extension twice: together it proves nothing." "true";
     Outcome Text "handshake.outcome" "completed, refused_by_server, refused_by_client, reset, closed, timed_out, not_seen, plaintext." "\"completed\"";
     HandshakeDuration Seconds "handshake.duration_seconds" "From the first byte of the ClientHello to the end of the handshake." "0.0421";
     TcpRtt Seconds "tcp.rtt_seconds" "From SYN to the ACK that answers SYN-ACK, as the observer saw them." "0.0123";
@@ -149,7 +149,8 @@ keys! {
     ProxyKind Text "proxy.kind" "What TLS ran inside: http_connect, socks5, proxy_protocol." "\"http_connect\"";
     ProxyTarget Text "proxy.target" "Host and port asked for, or the real destination." "\"dynamodb.eu-central-1.amazonaws.com:443\"";
     Service Text "aws.service" "dynamodb, dynamodb-streams, dynamodb-search, dax; absent for other flows." "\"dynamodb\"";
-    EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known." "\"regional\"";
+    ServiceConfidence Text "aws.service.confidence" "possible, where the names that the flow is known by are of several services; else absent." "\"possible\"";
+    EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known, or several names leave it open." "\"regional\"";
     EndpointFips Flag "aws.endpoint.fips" "True where the name is one of a FIPS endpoint." "true";
     EndpointDualStack Flag "aws.endpoint.dual_stack" "True where the name is one of a dual-stack endpoint." "true";
     EndpointHost Text "aws.endpoint.host" "The name the finding rests on, where it rests on one." "\"dynamodb.eu-central-1.amazonaws.com\"";

@@ -91,6 +91,13 @@ pub struct FlowView {
     pub left: Option<Ending>,
 }
 
+impl FlowView {
+    /// Takes note that there are more contexts than are remembered; true for the first time.
+    pub(super) fn note_more_contexts(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_more_contexts, true)
+    }
+}
+
 /// What stands for a flow outside its table: equal in tables with the same hasher.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {

@@ -45,9 +45,9 @@ pub enum Delivery<'a> {
     Gap(u32),
 }
 
-/// The farthest ahead of the expected byte that a segment may lie to belong to the stream: the
-/// largest receive window there is [RFC 7323 section 2.3: 2^30], and far less than half the
-/// sequence space.
+/// The farthest from the expected byte that a segment may lie to belong to the stream. More than hosts let be on its way
+/// during a handshake, though windows may be larger [RFC 7323 section 2.3: 2^30]; and so small a part of the sequence space
+/// that another connection's numbers rarely lie there.
 pub const WINDOW: u32 = 1 << 24;
 
 /// How many segments are held without knowing where the stream begins. More than a flight of a

@@ -12,7 +12,6 @@ mod delivery;
 mod ending;
 mod slot;
 
-use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -72,6 +71,8 @@ pub enum Taken {
     Decided,
     /// No flow is known for it and it can open none (no SYN, no payload).
     NoFlow,
+    /// It begins a flow, and as many go on with these addresses and ports as are followed.
+    NoRoom,
     /// It lies too far from what its flow expects.
     OutOfWindow,
 }
@@ -86,8 +87,10 @@ pub struct TableCounts {
     pub segments_refused: u64,
     /// Segments of flows that have ended which disagreed with others about the same bytes.
     pub segments_disagreeing: u64,
-    /// Contexts not remembered because a flow had [`MAX_CONTEXTS`](super::consumer::MAX_CONTEXTS) already.
+    /// Flows seen in more contexts than the [`MAX_CONTEXTS`](super::consumer::MAX_CONTEXTS) that are remembered.
     pub contexts_refused: u64,
+    /// Segments that began a connection where as many with the same addresses and ports go on as are followed.
+    pub beginnings_refused: u64,
 }
 
 /// Where the flow of a segment is to be looked for, and perhaps was found already.
@@ -109,8 +112,6 @@ pub struct Table<C: Consumer> {
     slots: Vec<Slot<C::State>>,
     free: Vec<u32>,
     wheel: Wheel,
-    /// Taken from the wheel, not looked at yet.
-    due: VecDeque<(u32, u32)>,
     /// What [`Table::finish_some`] has still to end, the first at the end.
     finishing: Option<Vec<u32>>,
     /// How long a flow that is over waits for the other interfaces, where there are any.
@@ -141,7 +142,6 @@ impl<C: Consumer> Table<C> {
             slots: Vec::new(),
             free: Vec::new(),
             wheel: Wheel::default(),
-            due: VecDeque::new(),
             finishing: None,
             linger: None,
             lingered: 0,
@@ -185,12 +185,6 @@ impl<C: Consumer> Table<C> {
         self.linger = Some(linger);
     }
 
-    /// Takes a segment.
-    pub fn push(&mut self, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) -> Taken {
-        let place = self.place(segment);
-        self.push_at(&place, segment, moment, consumer)
-    }
-
     /// Tells where the flow of a segment is to be looked for.
     #[inline(always)]
     pub fn place(&self, segment: &Segment<'_>) -> Place {
@@ -216,14 +210,18 @@ impl<C: Consumer> Table<C> {
     #[must_use]
     pub fn is_decided(&self, place: &Place) -> bool {
         self.find(&place.key, place.hash).is_some_and(|head| {
-            self.chain(head).all(|index| {
-                self.slots.get(index as usize).is_some_and(|slot| match (slot.translated, &slot.active) {
-                    (Some(there), _) => self.open_there(there).is_none(),
-                    (None, Some(active)) => active.lingering.is_some(),
-                    (None, None) => matches!(slot.phase, Phase::Decided | Phase::Closed),
-                })
-            })
+            self.chain(head)
+                .all(|index| self.slots.get(index as usize).is_some_and(|slot| self.is_over(slot)))
         })
+    }
+
+    /// True where nothing more is learned of the flow of a slot, there or under other addresses.
+    fn is_over(&self, slot: &Slot<C::State>) -> bool {
+        match (slot.translated, &slot.active) {
+            (Some(there), _) => self.open_there(there).is_none(),
+            (None, Some(active)) => active.lingering.is_some(),
+            (None, None) => matches!(slot.phase, Phase::Decided | Phase::Closed),
+        }
     }
 
     #[inline]
@@ -312,7 +310,7 @@ impl<C: Consumer> Table<C> {
     /// Whether [`Table::advance`] left something overdue, because it does a bounded amount at a time.
     #[must_use]
     pub fn has_overdue(&self) -> bool {
-        self.before_leap.is_none() && (self.wheel.is_due(self.now) || !self.due.is_empty())
+        self.before_leap.is_none() && self.wheel.is_due(self.now)
     }
 
     #[inline(never)]
@@ -345,6 +343,10 @@ impl<C: Consumer> Table<C> {
                 let twin = self.part(head, side, segment, moment);
                 let is_doubted = twin.is_none() && self.goes_on(head, moment.context);
                 self.supersede(head, None, is_doubted, moment, consumer);
+                if !self.make_room_beside(head, consumer) {
+                    self.counts.beginnings_refused += 1;
+                    return Taken::NoRoom;
+                }
                 let index = self.open(place, segment, moment, consumer);
                 if let Some(slot) = self.slots.get_mut(index as usize) {
                     slot.is_doubted = is_doubted;
@@ -424,8 +426,7 @@ impl<C: Consumer> Table<C> {
                 slots.get(index as usize).map_or(0, |slot| slot.key.hash_with(hasher))
             });
         }
-        let generation = self.slots.get(index as usize).map_or(0, |slot| slot.generation);
-        self.wheel.schedule(index, generation, self.now.after(HANDSHAKE_IDLE), self.now);
+        self.wheel.schedule(index, self.now.after(HANDSHAKE_IDLE), self.now);
         self.live += 1;
         self.counts.opened += 1;
         self.counts.peak = self.counts.peak.max(self.live as u64);
@@ -476,8 +477,7 @@ impl<C: Consumer> Table<C> {
         if !active.view.contexts.contains(&moment.context)
             && active.view.contexts.try_push(moment.context).is_err()
         {
-            active.view.has_more_contexts = true;
-            self.counts.contexts_refused += 1;
+            self.counts.contexts_refused += u64::from(active.view.note_more_contexts());
         }
         let is_elsewhere = slot.interface != moment.interface;
         if !active.interfaces.contains(&moment.interface) {
@@ -650,7 +650,7 @@ impl<C: Consumer> Table<C> {
             ending = Some(Ending::Decided);
         } else if is_newly_reset {
             // What the other side has sent by now is still on its way, and so may be what came late.
-            self.wheel.schedule(index, slot.generation, now.after(CLOSING_LINGER), now);
+            self.wheel.schedule(index, now.after(CLOSING_LINGER), now);
         } else if !flags.has(TcpFlags::RST) && active.streams.iter().all(Stream::is_finished) {
             ending = active.closing;
         }

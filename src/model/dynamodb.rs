@@ -137,6 +137,12 @@ closed_set! {
 }
 
 impl PublicNames {
+    /// Of several names, by what is so of each.
+    #[must_use]
+    pub fn of(names: impl Iterator<Item = Self>) -> Self {
+        names.reduce(|all, one| if all == one { all } else { Self::Some }).unwrap_or(Self::None)
+    }
+
     /// Of one name.
     #[must_use]
     pub const fn of_kind(kind: Option<EndpointKind>, service: Service, is_aws_name: bool) -> Self {
@@ -159,8 +165,10 @@ pub struct EndpointFacts {
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
     pub is_aws_name: bool,
-    /// Of several names of different kinds, which have no kind in common.
+    /// Of several names that have no kind in common, or none that is known to be the flow's.
     pub names_of_many_kinds: Option<PublicNames>,
+    /// Of several names of different services: the one told is no more than possible.
+    pub has_many_services: bool,
     /// In the order of [`EndpointEvidence::ALL`].
     pub evidence: Vec<EndpointEvidence>,
     pub confidence: Option<Confidence>,
@@ -168,7 +176,8 @@ pub struct EndpointFacts {
     pub conflict: Vec<String>,
     /// A public name at an address outside of all prefixes, but the client said something first that is not
     /// understood and may have asked a proxy for the name; or at an address of DynamoDB's that was translated into a private
-    /// one; or a server name that is none of DynamoDB's, but may stand for one: neither a contradiction nor a proof.
+    /// one; or a server name that is none of DynamoDB's, but may stand for one; or one that need not be the one that was
+    /// meant, beside one of elsewhere: neither a contradiction nor a proof.
     pub is_address_unproven: bool,
     /// A DynamoDB prefix holds the server's address, or that of the server behind address translation.
     pub is_in_prefix: bool,

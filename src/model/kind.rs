@@ -8,7 +8,7 @@ use super::{
     AlertFrom, ClientHello, Downgrade, ForwardSecrecy, Hello, KeyExchangeFacts, Resumption, Shared, TlsFacts,
 };
 
-/// The largest ClientHello that has a kind. Whoever keeps something by kind keeps its hellos with it, so strangers must
+/// The largest hello that has a kind. Whoever keeps something by kind keeps its hellos with it, so strangers must
 /// not choose how large they are; those of usual clients take some 1,000 bytes.
 const MAX_HELLO_BYTES: usize = 4_096;
 
@@ -82,6 +82,11 @@ impl TlsKind {
         } = facts;
         let first = client_hello.as_ref().map(|hello| &*hello.kind);
         let is_too_large = |hello: &ClientHello| hello.size_bytes() > MAX_HELLO_BYTES;
+        let mut answers =
+            [server_hello.as_ref().map(kind), hello_retry_request.as_ref()].into_iter().flatten();
+        if answers.any(|hello| hello.size_bytes() > MAX_HELLO_BYTES) {
+            return None;
+        }
         if first.is_some_and(is_too_large) || second_client_hello.as_deref().is_some_and(is_too_large) {
             return None;
         }

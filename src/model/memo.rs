@@ -1,7 +1,6 @@
 //! Results of pure functions, kept for the inputs that come again.
 //!
-//! Clients of one kind send the same hello but for its random, and servers the same certificate: what
-//! was computed once need not be computed for each of a million connections.
+//! What was computed once need not be computed for each of a million connections that ask the same.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -12,42 +11,23 @@ pub struct Memo<V> {
     results: HashMap<Box<[u8]>, V, RandomState>,
     max_results: usize,
     max_input_bytes: usize,
-    max_bytes: usize,
-    /// Of all inputs kept.
-    bytes: usize,
 }
 
 impl<V> Memo<V> {
     /// Keeps at most `max_results`, and none of an input longer than `max_input_bytes`.
     #[must_use]
     pub fn new(max_results: usize, max_input_bytes: usize) -> Self {
-        Self { results: HashMap::default(), max_results, max_input_bytes, max_bytes: usize::MAX, bytes: 0 }
-    }
-
-    /// Keeps inputs of at most `max_bytes` in all.
-    #[must_use]
-    pub const fn limited_to(mut self, max_bytes: usize) -> Self {
-        self.max_bytes = max_bytes;
-        self
-    }
-
-    /// The result for `input`, where it is known.
-    #[must_use]
-    pub fn get(&self, input: &[u8]) -> Option<&V> {
-        self.results.get(input)
+        Self { results: HashMap::default(), max_results, max_input_bytes }
     }
 
     /// Keeps the result for `input`, unless that is too long.
-    pub fn insert(&mut self, input: &[u8], result: V) {
+    fn insert(&mut self, input: &[u8], result: V) {
         if input.len() <= self.max_input_bytes {
-            if self.results.len() >= self.max_results || self.bytes + input.len() > self.max_bytes {
+            if self.results.len() >= self.max_results {
                 // Begins anew: to keep an order of use would cost more than what is lost.
                 self.results.clear();
-                self.bytes = 0;
             }
-            if self.results.insert(Box::from(input), result).is_none() {
-                self.bytes += input.len();
-            }
+            self.results.insert(Box::from(input), result);
         }
     }
 }
@@ -86,12 +66,5 @@ mod tests {
         }
         memo.get_or_make(b"long", || 1);
         assert_eq!(memo.get_or_make(b"long", || 2), 2);
-
-        let mut memo = Memo::new(100, 8).limited_to(20);
-        for number in 0..100_u8 {
-            memo.get_or_make(&[number; 8], || number);
-            memo.get_or_make(&[number; 8], || number);
-            assert!(memo.results.len() <= 2 && memo.bytes <= 20);
-        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Input: nothing. Output: plain types. It opens no file, reads no clock, keeps no state.
 
+mod account;
 mod address;
 mod date;
 mod dynamodb;
@@ -17,6 +18,7 @@ mod time;
 mod tls;
 mod verdict;
 
+pub use account::{ACCOUNT_DIGITS, GROUP_DIGITS, Unescaped, without_begun_number};
 pub use address::{Side, embedded, is_private};
 pub use date::Date;
 pub use dynamodb::{

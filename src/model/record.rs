@@ -255,6 +255,18 @@ impl Record {
         })
     }
 
+    /// True where the service is none that a name which is proved, or a request, tells: the addresses of DynamoDB are those
+    /// of several services.
+    #[must_use]
+    pub fn is_service_open(&self) -> bool {
+        use EndpointEvidence::{Prefix, ProxyTarget};
+        let is_greeting = self.http.as_ref().is_some_and(|http| http.is_dax);
+        // A proxy may have been asked for an address.
+        let is_by_address = self.endpoint.evidence == [Prefix, ProxyTarget];
+        self.endpoint.service.is_some()
+            && (self.endpoint.has_many_services || is_by_address || !is_greeting && !self.is_name_proved())
+    }
+
     /// The region of the endpoint, where it is told by a name that is proved, or by nothing but the address.
     #[must_use]
     pub fn known_region(&self) -> Option<&str> {

@@ -76,6 +76,8 @@ pub struct ClientHello {
     pub server_name: Option<String>,
     /// It was sent twice, which no hello may [RFC 8446 section 4.2, RFC 6066 section 3]: nobody knows which one counts.
     pub has_two_names: bool,
+    /// Any other number of an extension came twice, which is none of GREASE: the same holds for what it says.
+    pub repeats_extension: bool,
     /// supported_versions, empty where not sent.
     pub supported_versions: Vec<TlsVersion>,
     pub supported_groups: Vec<NamedGroup>,
@@ -214,6 +216,8 @@ pub struct ServerHello {
     pub cipher_suite: CipherSuite,
     pub compression_method: CompressionMethod,
     pub extensions: Vec<ExtensionId>,
+    /// One number came twice [RFC 8446 section 4.2].
+    pub repeats_extension: bool,
     /// supported_versions (one value).
     pub selected_version: Option<TlsVersion>,
     /// key_share: the group chosen.
@@ -225,6 +229,12 @@ pub struct ServerHello {
 }
 
 impl ServerHello {
+    /// Bytes of memory that it takes with its lists.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>() + list_bytes(&self.extensions) + self.alpn.as_ref().map_or(0, list_bytes)
+    }
+
     /// The negotiated version: supported_versions if present, else legacy_version
     /// [RFC 8446 section 4.2.1]; never the record layer's.
     #[must_use]
@@ -409,8 +419,8 @@ pub struct TlsFacts {
     /// Bytes are missing with which the handshake may have ended, be it well: how the connection ended tells nothing of
     /// the handshake.
     pub is_end_hidden: bool,
-    /// Two different ServerHellos, or one that answers another ClientHello: this is no one handshake. Of a record that
-    /// was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
+    /// Hellos that no two peers come to terms by, as two different ServerHellos, or one that answers another ClientHello: this
+    /// is no one handshake. Of a record that was read back also whatever else [`TlsFacts::is_choice_offered`] had found.
     pub is_contradicted: bool,
     pub forward_secrecy: Option<ForwardSecrecy>,
     pub forward_secrecy_reason: Option<&'static str>,
@@ -437,9 +447,12 @@ impl TlsFacts {
     pub fn held_bytes(&self) -> usize {
         let first = self.client_hello.as_ref().map(|hello| hello.kind.size_bytes());
         let second = self.second_client_hello.as_ref().map(|hello| hello.size_bytes());
+        let answers =
+            [self.server_hello.as_ref().map(|hello| &hello.kind), self.hello_retry_request.as_ref()];
         let certificates = [&self.certificate, &self.session_certificate].into_iter().flatten();
         size_of::<Self>()
             + [first, second].into_iter().flatten().sum::<usize>()
+            + answers.into_iter().flatten().map(|hello| hello.size_bytes()).sum::<usize>()
             + certificates.map(|certificate| certificate.held_bytes()).sum::<usize>()
     }
 

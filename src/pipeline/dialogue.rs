@@ -23,10 +23,6 @@ pub(super) const MIN_PROBED_BYTES: usize = 64;
 /// there, and what belongs to it in front.
 const KEPT_BYTES: usize = 32;
 
-/// Responses of which the heads are read, per side: ahead of the one that tells there may be interim ones and a proxy's
-/// own.
-const MAX_ANSWERS: u8 = 8;
-
 /// A clear-text dialogue, per side.
 #[derive(Default)]
 pub(super) struct Dialogue {
@@ -202,7 +198,7 @@ impl Said {
     /// Forgets what was said where another response begins with what comes `next`: how long the one before is cannot be
     /// known without its request [RFC 9112 section 6.3].
     pub fn note_next_answer(&mut self, next: &[u8]) {
-        if !self.is_empty() && self.answers < MAX_ANSWERS && http1::looks_like_answer(next) {
+        if !self.is_empty() && self.answers < http1::MAX_ANSWERS && http1::looks_like_answer(next) {
             *self = Self { answers: self.answers + 1, ..self.emptied() };
         }
     }
@@ -242,7 +238,7 @@ impl Said {
     /// a proxy.
     pub fn is_rest_before_request(&mut self, next: &[u8]) -> bool {
         !self.is_empty()
-            && http1::looks_like_request(next)
+            && http1::is_surely_request(next)
             && (self.is_end_alone
                 || !self.has_unfinished_head()
                     && !self.may_ask_proxy()
@@ -298,6 +294,11 @@ impl Said {
 /// True for what begins like a request that is none to a proxy.
 pub(super) fn is_request(bytes: &[u8]) -> bool {
     http1::looks_like_request(bytes) && !http1::is_connect(bytes)
+}
+
+/// The same of bytes that need not be the first: nothing but what they say themselves tells that they begin something.
+pub(super) fn is_surely_request(bytes: &[u8]) -> bool {
+    http1::is_surely_request(bytes) && !http1::is_connect(bytes)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Engine {
         }
         let Some(encapsulation) = self.encapsulations.get_mut(number) else { return Ok(Ok(())) };
         let mut link = None;
-        let decoded = self.decoder.decode_linked(
+        let decoded = self.decoder.decode(
             link_type.0,
             frame.timestamp,
             frame.data,
@@ -285,6 +285,7 @@ impl Engine {
             ("fragment_timeout", fragments.fragment_timeout),
             ("fragment_unfinished", fragments.waiting),
             ("no_room_for_context", counts.contexts_refused + flows.contexts.refused()),
+            ("no_room_for_flow", counts.beginnings_refused),
             ("no_room_for_name", flows.forgotten_names()),
             ("no_room_for_segment", counts.segments_refused),
         ] {
@@ -384,7 +385,8 @@ impl Streams {
             end: None,
         };
         match self.table.push_at(place, segment, &moment, &mut self.flows) {
-            Taken::Inspected => Ok(()),
+            // Looked into in vain, where there was no room; that is counted as a loss.
+            Taken::Inspected | Taken::NoRoom => Ok(()),
             Taken::Decided => {
                 // Told by addresses and ports, which another connection may have at the same time, behind another tunnel.
                 if let Some(settled) = &mut self.settled

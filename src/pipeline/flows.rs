@@ -467,5 +467,5 @@ impl Consumer for Flows {
     }
 }
 
-/// Whether the classification can use what a name in DNS said: exported for the assembler.
+/// All that is known of a flow's other end, for the classification.
 pub(super) type EndpointInput<'a> = classify::EndpointInput<'a>;

@@ -3,17 +3,20 @@
 //! `Sniffing` → `Tls`, `Http`, `Requests`, `Dns` or `Opaque`. TLS may begin after a clear-text dialogue: a proxy's
 //! preamble, STARTTLS and its like, OpenVPN's framing.
 
+mod stage;
+
 use std::borrow::Cow;
 
 use arrayvec::ArrayVec;
 
-use super::dialogue::{Dialogue, MIN_PROBED_BYTES, Said, is_request};
-use super::unaligned::{Search, Unaligned};
+use super::dialogue::{Dialogue, MIN_PROBED_BYTES, Said, is_surely_request};
+use super::unaligned::Unaligned;
 use crate::app::{self, Parse, dns, http1, openvpn, proxy};
 use crate::classify::{self, EndpointOptions};
 use crate::flow::{FlowView, MAX_CONTEXTS, Moment};
 use crate::model::{HttpFacts, ProxyFacts, Side};
 use crate::tls::{self, Hellos, Probe};
+pub use stage::TlsStage;
 
 /// How often requests of one connection may end in a tunnel, or in the wish for one: as often as a client asks again.
 const MAX_TUNNELS: u8 = 16;
@@ -29,6 +32,8 @@ pub struct Inspection {
     dialogue: Option<Box<Dialogue>>,
     /// Bytes of this side are missing from it.
     has_gap: [bool; 2],
+    /// The connection was not seen to open, so that its first bytes may be any of it.
+    is_opening_unseen: bool,
     /// Before TLS the client said something that is not understood.
     has_preamble: bool,
     /// Times that requests were followed, which may end in a tunnel each.
@@ -67,28 +72,6 @@ pub struct Tools<'a> {
     pub scratch: &'a mut Vec<u8>,
 }
 
-/// A TLS connection under way.
-pub struct TlsStage {
-    pub session: tls::Session,
-    pub client: Side,
-    pub proxy: Option<ProxyFacts>,
-    pub client_hello_frame: Option<u64>,
-    pub server_hello_frame: Option<u64>,
-    /// The frame of the newest bytes of this side.
-    newest_frame: [u64; 2],
-    /// The server sent anything at all.
-    pub has_server_bytes: bool,
-    /// Bytes of the client are missing in front of its hello.
-    has_gap: bool,
-    /// In front of it the client said something that is not understood.
-    has_preamble: bool,
-    /// The stream of this side is known to be at a record boundary.
-    is_aligned: [bool; 2],
-    /// What a side said that is not at a record boundary yet.
-    pending: Option<Box<[Unaligned; 2]>>,
-    openvpn: Option<Box<[openvpn::Deframer; 2]>>,
-}
-
 /// What was found of a flow.
 pub enum Finding {
     Tls(Box<TlsStage>),
@@ -111,12 +94,13 @@ pub enum Finding {
 }
 
 impl Inspection {
-    /// True for the first bytes of a direction that this state machine has a use for.
+    /// True for the first bytes of a direction that this state machine has a use for, and that begin it whatever was seen
+    /// before them.
     #[must_use]
     pub fn starts_stream(bytes: &[u8]) -> bool {
         match bytes.first() {
             // A request begins with a method, or with the empty lines that may stand before it.
-            Some(b'\r' | b'\n' | b'!'..=b'~') => http1::looks_like_request(bytes),
+            Some(b'\r' | b'\n' | b'!'..=b'~') => http1::is_surely_request(bytes),
             _ => matches!(tls::probe(bytes), Probe::ClientHello | Probe::ServerHello),
         }
     }
@@ -212,9 +196,35 @@ impl Inspection {
         view.originator.is_none() || self.has_gap != [false; 2]
     }
 
+    /// True where what a side said in clear begins where a segment does, for want of anything that tells more.
+    const fn is_beginning_guessed(&self, side: Side) -> bool {
+        self.has_gap[side.index()] || self.is_opening_unseen || self.has_preamble
+    }
+
     /// The request of a side, as far as what is missing in front leaves it known.
     fn known(&self, facts: HttpFacts, side: Side) -> HttpFacts {
-        if self.has_gap[side.index()] { http1::behind_loss(facts) } else { facts }
+        if self.has_gap[side.index()] {
+            http1::behind_loss(facts)
+        } else if self.is_beginning_guessed(side) {
+            http1::of_unknown_beginning(facts)
+        } else {
+            facts
+        }
+    }
+
+    /// What can be said of the request that a side has begun and not ended, and the proxy it went through.
+    fn cut_request(&mut self, side: Side) -> Option<(HttpFacts, Option<ProxyFacts>)> {
+        // No server answers a request with a record.
+        if self.has_records[side.other().index()] {
+            return None;
+        }
+        let is_guessed = self.is_beginning_guessed(side);
+        let (request, proxy) = self.dialogue.as_deref_mut()?.of_mut(side).request()?;
+        if is_guessed && !is_surely_request(request) {
+            return None;
+        }
+        let (facts, proxy) = (http1::parse_truncated(request), proxy.cloned());
+        Some((self.known(facts, side), proxy))
     }
 
     /// Learns that bytes of `side` are missing, up to the sequence number `until`.
@@ -222,10 +232,8 @@ impl Inspection {
         match &mut self.stage {
             Stage::Sniffing => {
                 // Of a request whose head is cut, what was read of it counts, and others may follow.
-                if let Some((facts, proxy)) =
-                    self.dialogue.as_deref_mut().and_then(|all| cut_request(all, side))
-                {
-                    let (facts, may_tunnel) = (self.known(facts, side), self.may_tunnel());
+                if let Some((facts, proxy)) = self.cut_request(side) {
+                    let may_tunnel = self.may_tunnel();
                     let following = http1::Following::after_loss(facts, may_tunnel, &whose(endpoints));
                     self.stage = Stage::Requests(Box::new((following, proxy, side)));
                     self.dialogue = None;
@@ -266,11 +274,11 @@ impl Inspection {
             Stage::Opaque => without_hello,
             Stage::Sniffing => {
                 // A request head that never ended is still a request.
-                let Some(dialogue) = self.dialogue.as_deref_mut() else { return without_hello };
                 for side in [view.originator.unwrap_or(Side::A), view.originator.unwrap_or(Side::A).other()] {
-                    if let Some((facts, proxy)) = cut_request(dialogue, side) {
-                        return Finding::Http(Box::new(self.known(facts, side)), proxy, side);
+                    if let Some((facts, proxy)) = self.cut_request(side) {
+                        return Finding::Http(Box::new(facts), proxy, side);
                     }
+                    let Some(dialogue) = self.dialogue.as_deref_mut() else { break };
                     let is_answered = !dialogue.of(side.other()).is_empty();
                     if let (rest, Some(facts)) = dialogue.of_mut(side).behind_proxies() {
                         let is_check = facts.is_unannounced() && rest.is_empty() && !is_answered;
@@ -303,6 +311,7 @@ impl Inspection {
             self.stage = Stage::Dns(messages);
             return;
         }
+        self.is_opening_unseen = view.originator.is_none();
         let is_joined = self.is_joined(view);
         let said = self.dialogue.get_or_insert_default().of_mut(side);
         // What was joined in the middle may have been the rest of a request: the next one begins with a segment.
@@ -324,7 +333,7 @@ impl Inspection {
         // Behind something said to a proxy that is not understood.
         if is_behind_something
             && matches!(self.stage, Stage::Sniffing)
-            && is_request(bytes)
+            && is_surely_request(bytes)
             && let Some(dialogue) = &mut self.dialogue
             && let said = dialogue.of_mut(side)
             && !said.has_unfinished_head()
@@ -335,14 +344,12 @@ impl Inspection {
             self.search(view, side, moment, tools);
         }
         if matches!(self.stage, Stage::Sniffing)
-            && let Some(mut dialogue) = self.dialogue.take_if(|all| all.is_too_long())
+            && self.dialogue.as_deref_mut().is_some_and(Dialogue::is_too_long)
         {
-            let cut = [Side::A, Side::B]
-                .into_iter()
-                .find_map(|side| Some((cut_request(&mut dialogue, side)?, side)));
+            let cut = [Side::A, Side::B].into_iter().find_map(|side| Some((self.cut_request(side)?, side)));
+            self.dialogue = None;
             self.stage = match cut {
-                Some(((facts, proxy), side)) => {
-                    let mut facts = self.known(facts, side);
+                Some(((mut facts, proxy), side)) => {
                     facts.later.meet_limit();
                     Stage::Http(Box::new((facts, proxy, side)))
                 }
@@ -559,102 +566,9 @@ impl Inspection {
     }
 }
 
-impl TlsStage {
-    /// Bytes held.
-    fn held_bytes(&self) -> usize {
-        let pending = self.pending.as_ref().map_or(0, |of| of.iter().map(Unaligned::held_bytes).sum());
-        size_of::<Self>() + self.session.held_bytes() + pending
-    }
-
-    fn feed(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
-        self.has_server_bytes |= side != self.client;
-        if let Some(deframers) = &mut self.openvpn {
-            let mut inner = Vec::new();
-            deframers[side.index()].push(bytes, &mut inner);
-            if !inner.is_empty() {
-                // These are counted otherwise than those of the stream.
-                self.feed_tls(side, &inner, &Moment { end: None, ..*moment }, hellos);
-            }
-            return;
-        }
-        if self.is_aligned[side.index()] {
-            return self.feed_tls(side, bytes, moment, hellos);
-        }
-        let pending = &mut self.pending.get_or_insert_default()[side.index()];
-        let found = pending.push(bytes, side == self.client);
-        if found == Search::GoesOn {
-            return;
-        }
-        self.is_aligned[side.index()] = true;
-        let pending = std::mem::take(pending);
-        let Search::Found(at) = found else {
-            self.has_preamble |= side == self.client && self.proxy.is_none();
-            return self.gap(side, None);
-        };
-        let at = at - tls::change_of_cipher_before(pending.bytes().get(..at).unwrap_or_default());
-        if side == self.client && self.proxy.is_none() {
-            self.proxy = pending.proxy_before(at);
-            self.has_preamble |= at > 0 && self.proxy.is_none();
-        }
-        self.feed_tls(side, pending.bytes().get(at..).unwrap_or_default(), moment, hellos);
-    }
-
-    #[inline]
-    fn feed_tls(&mut self, side: Side, bytes: &[u8], moment: &Moment, hellos: &mut Hellos) {
-        self.newest_frame[side.index()] = moment.frame;
-        let seen = tls::Seen { at: moment.at, acknowledgment: moment.acknowledgment, end: moment.end };
-        if side == self.client {
-            self.session.client_with(bytes, seen, hellos);
-        } else {
-            self.session.server_with(bytes, seen, hellos);
-        }
-        self.note_hellos();
-    }
-
-    /// Notes which frames completed the hellos, or had the last that was seen of them.
-    #[inline]
-    fn note_hellos(&mut self) {
-        if self.client_hello_frame.is_none() && self.session.has_client_hello() {
-            self.client_hello_frame = Some(self.newest_frame[self.client.index()]);
-        }
-        if self.server_hello_frame.is_none() && self.session.has_server_hello() {
-            self.server_hello_frame = Some(self.newest_frame[self.client.other().index()]);
-        }
-    }
-
-    /// Takes note that no more bytes will come.
-    pub fn close(&mut self) {
-        self.session.close();
-        self.note_hellos();
-    }
-
-    fn gap(&mut self, side: Side, until: Option<u32>) {
-        if let Some(deframers) = &mut self.openvpn {
-            deframers[side.index()] = openvpn::Deframer::default();
-        }
-        if !self.is_aligned[side.index()] {
-            self.pending.get_or_insert_default()[side.index()].gap();
-        }
-        if side == self.client {
-            self.session.client_gap_until(until);
-            // In front of a hello that was cut here nothing is missing.
-            self.has_gap |= !self.session.has_client_hello();
-        } else {
-            self.session.server_gap_until(until);
-        }
-        self.note_hellos();
-    }
-}
-
 /// Tells whose a request in clear is.
 fn whose(endpoints: &EndpointOptions) -> impl Fn(&HttpFacts) -> http1::Addressee {
     |facts| classify::addressee(facts, endpoints)
-}
-
-/// What can be said of the request that a side has begun, and the proxy it went through.
-fn cut_request(dialogue: &mut Dialogue, side: Side) -> Option<(HttpFacts, Option<ProxyFacts>)> {
-    let (request, proxy) = dialogue.of_mut(side).request()?;
-    Some((http1::parse_truncated(request), proxy.cloned()))
 }
 
 /// What `side` said in clear, from the beginning on.

@@ -1,8 +1,8 @@
 //! Captures that recorders cut into files, by size or by time (`tcpdump -C`, `-G`, `dumpcap -b`), are read as one:
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
-//! Files may be of one series where their names differ in numbers alone, in the same folder, and each begins later than
-//! the one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
+//! Files may be of one series where their names count or tell the time, in the same folder, and each begins later than the
+//! one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
 //! on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
 
 use std::path::Path;
@@ -65,23 +65,45 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     series
 }
 
-/// True of files in the same folder whose names differ in numbers alone, and in whether they are compressed by now. A pipe
-/// is no file: its bytes can be read but once.
+/// Digits of a name, at least, that tells when its file was begun.
+const MIN_DIGITS_OF_TIME: usize = 6;
+
+/// True of files in the same folder whose names differ in numbers alone, and in whether they are compressed by now: in the
+/// time they were begun, or in a number of which the second one's is the next. A pipe is no file: its bytes can be read
+/// but once.
 fn is_alike(one: &Input, other: &Input) -> bool {
     let (Input::File(one), Input::File(other)) = (one, other) else { return false };
     is_named_alike(one, other) && one.is_file() && other.is_file()
 }
 
 fn is_named_alike(one: &Path, other: &Path) -> bool {
-    let stem_of_one = stem(one);
-    one.parent() == other.parent() && one != other && stem_of_one.is_some() && stem_of_one == stem(other)
+    let (Some(before), Some(next)) = (name(one), name(other)) else { return false };
+    if one.parent() != other.parent() || one == other {
+        return false;
+    }
+    let without_digits = |name: &str| -> String { name.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    let is_dated = |name: &str| name.chars().filter(char::is_ascii_digit).count() >= MIN_DIGITS_OF_TIME;
+    if is_dated(before) && is_dated(next) {
+        return without_digits(before) == without_digits(next);
+    }
+    // Behind the extension, as in `cap.pcap1`, or in front of it.
+    let extension = next.rfind('.').filter(|_| !next.ends_with(|c: char| c.is_ascii_digit()));
+    let ending = extension.map_or("", |at| next.split_at(at).1);
+    let number = |name| -> Option<(&str, u32)> {
+        let stem = str::strip_suffix(name, ending)?;
+        let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+        Some((bare, stem.strip_prefix(bare)?.parse().unwrap_or(0)))
+    };
+    match (number(before), number(next)) {
+        (Some((bare, before)), Some((bare_of_next, next))) => bare == bare_of_next && next == before + 1,
+        _ => false,
+    }
 }
 
-/// The name of a file without its numbers.
-fn stem(path: &Path) -> Option<String> {
+/// The name of a file before it was compressed.
+fn name(path: &Path) -> Option<&str> {
     let name = path.file_name()?.to_str()?;
-    let name = [".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-    Some(name.chars().filter(|c| !c.is_ascii_digit()).collect())
+    Some([".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name))
 }
 
 #[cfg(test)]
@@ -93,7 +115,10 @@ mod tests {
         for (one, other) in [
             ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng"),
             ("a/cap.pcap", "a/cap.pcap1"),
+            ("a/cap.pcap9", "a/cap.pcap10"),
             ("cap.pcap09.gz", "cap.pcap10"),
+            ("part-1.pcapng", "part-2.pcapng"),
+            ("cap-1761955620.pcap", "cap-1761959220.pcap"),
             ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst"),
         ] {
             assert!(is_named_alike(Path::new(one), Path::new(other)), "{one} {other}");
@@ -103,6 +128,9 @@ mod tests {
             ("inside1.pcap", "outside1.pcap"),
             ("cap1.pcap", "cap1.pcap"),
             ("cap1.pcap", "cap2.pcapng"),
+            ("snaplen-96.pcap", "snaplen-400.pcap"),
+            ("tls12-x.pcap", "tls13-x.pcap"),
+            ("cap2.pcap", "cap1.pcap"),
         ] {
             assert!(!is_named_alike(Path::new(one), Path::new(other)), "{one} {other}");
         }

@@ -84,7 +84,8 @@ impl Certificates {
     }
 }
 
-/// The sessions seen begin, the oldest forgotten first.
+/// The sessions seen begin; forgotten first are those whose name is known for longest, which may have been given to a newer
+/// session since.
 #[derive(Default)]
 pub struct Sessions {
     known: HashMap<u64, Session, RandomState>,

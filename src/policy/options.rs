@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::profile;
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
-use crate::model::{Access, EndpointEvidence, EndpointKind, Entry, Record, Service, Severity, Timestamp};
+use crate::model::{Access, EndpointKind, Entry, Record, Service, Severity, Timestamp};
 
 /// Options of the evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,15 +283,16 @@ impl Match {
         };
         let is_service = is_one_of(&self.service, endpoint.service.as_ref());
         // The addresses of DynamoDB may be those of its other services, too.
-        let is_service_open = endpoint.evidence == [EndpointEvidence::Prefix]
-            && self.service.iter().any(|service| *service != Service::Dax);
+        let is_service_told = is_service && !endpoint.has_many_services;
+        let is_service_open =
+            record.is_service_open() && self.service.iter().any(|service| *service != Service::Dax);
         let is_region = |region: &str| self.region.iter().any(|wanted| wanted == region);
         let region = if self.region.is_empty() { Some(true) } else { record.known_region().map(is_region) };
         let kind = endpoint.kind.as_ref().filter(|_| record.is_name_proved());
         let answers = [
             Some(is_in(&self.source, &|ends| ends.0)),
             Some(is_in(&self.destination, &|ends| ends.1)),
-            (is_service || !is_service_open).then_some(is_service),
+            (is_service_told || !is_service_open).then_some(is_service),
             path_name,
             region.or((!is_dynamodb).then_some(false)),
             is_one_of_known(&self.endpoint, kind).or((!is_dynamodb).then_some(false)),

@@ -100,10 +100,13 @@ mod tests {
     use crate::telemetry::Accounts;
 
     fn rendered(picture: &Picture, watching: &Watching) -> String {
+        rendered_with(picture, watching, &Accounts::default())
+    }
+
+    fn rendered_with(picture: &Picture, watching: &Watching, accounts: &Accounts) -> String {
         let configuration = Configuration::default();
-        let accounts = Accounts::default();
         let times = (Timestamp::default(), Timestamp::from_seconds(9));
-        let summary = Summary::new(picture, &accounts, watching, &configuration, times, 20);
+        let summary = Summary::new(picture, accounts, watching, &configuration, times, 20);
         Page::new().unwrap().render(&summary).unwrap()
     }
 
@@ -141,6 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn says_that_flows_were_lost_for_want_of_room() {
+        const NOTHING: &str = "No packet and no record, at any stage.";
+        let of = |evictions: &[(&'static str, u64)]| {
+            let accounts = Accounts { evictions: evictions.iter().copied().collect(), ..Accounts::default() };
+            rendered_with(&Picture::default(), &Watching::default(), &accounts)
+        };
+        assert!(of(&[("no_payload", 9)]).contains(NOTHING));
+        let page = of(&[("no_payload", 9), ("memory_full", 1_000), ("table_full", 2)]);
+        assert!(page.contains("1,002 flows left the table without a record for want of room."), "{page}");
+        assert!(!page.contains(NOTHING));
+    }
+
+    #[test]
     fn says_which_flows_pass_only_under_an_exception() {
         let mut picture = Picture::default();
         picture.take(&sample::tls12());
@@ -150,6 +166,14 @@ mod tests {
             rendered(&picture, &Watching::default())
                 .contains("everything was seen, 1 only under an exception")
         );
+    }
+
+    #[test]
+    fn says_that_metrics_found_no_room() {
+        let page =
+            |series_folded| rendered(&Picture::default(), &Watching { series_folded, ..Watching::default() });
+        assert!(!page(0).contains("max_series"));
+        assert!(page(1_234).contains("The metrics count 1,234 observations under <code>other</code>"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::offenders::Offender;
 use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
 use crate::export::Redactor;
-use crate::model::{Access, Completeness, Entry, Severity, Timestamp, Verdict};
+use crate::model::{Access, Completeness, Entry, Eviction, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts, Undecoded};
 
 /// Clients named for each broken rule.
@@ -50,6 +50,8 @@ pub struct Watching {
     pub restarts: u64,
     /// Sockets of this host that flows were looked up among.
     pub sockets: Sockets,
+    /// Observations that the metrics count under `other`, because series or regions found no room.
+    pub series_folded: u64,
 }
 
 impl Watching {
@@ -165,6 +167,8 @@ pub struct Flows {
     pub opened: u64,
     pub reported: u64,
     pub evicted: u64,
+    /// Of these, those that there was no room for.
+    pub lost: u64,
     pub open: u64,
     pub limit: u64,
     /// opened = reported + evicted + open
@@ -288,6 +292,7 @@ impl<'a> Summary<'a> {
                 opened: accounts.flows_opened,
                 reported: accounts.records,
                 evicted,
+                lost: Eviction::LOSSES.iter().filter_map(|why| accounts.evictions.get(why.as_str())).sum(),
                 open: accounts.flows_open,
                 limit: accounts.flow_table_limit,
                 adds_up: accounts.flows_opened == accounts.records + evicted + accounts.flows_open,

@@ -2,7 +2,7 @@
 //!
 //! Exporters, the documentation and the dashboards take names from here and nowhere else. Label
 //! values come from closed sets, so that nobody on the wire can make series; the few that cannot
-//! be closed are capped.
+//! be closed are capped, and every label says how early it folds where series find no room.
 
 use crate::model::{Access, Completeness, EndpointKind, Entry, Outcome, Service, Severity, Verdict};
 
@@ -44,11 +44,33 @@ pub enum Values {
     Described(&'static str),
 }
 
+/// When a label gives up its value for `other`, because a series of its own finds no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fold {
+    /// Whoever sends packets or makes interfaces chooses the values: they go first.
+    First,
+    /// Sets of registries, which are closed but long.
+    Second,
+    /// Details that nothing is judged by.
+    Third,
+    /// How traffic goes: few values at one place, many combinations with all else.
+    Last,
+    /// What alerts are about: there is always a series for each value.
+    Never,
+}
+
 /// One label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label {
     pub name: &'static str,
     pub values: Values,
+    pub fold: Fold,
+}
+
+impl Label {
+    const fn folds(self, fold: Fold) -> Self {
+        Self { fold, ..self }
+    }
 }
 
 /// One metric.
@@ -68,7 +90,7 @@ pub struct Metric {
 pub const NONE: &str = "none";
 /// What a label says where there is a value that is not known or has no name.
 pub const UNKNOWN: &str = "unknown";
-/// What every label says of a series beyond the cap.
+/// What labels that fold say of a series that found no room.
 pub const OTHER: &str = "other";
 
 /// Upper bounds of the handshake histogram, in seconds: from a VPC's own network to a bad satellite link.
@@ -103,23 +125,27 @@ const VERSIONS: &[&str] = &["2", "3", "1.0", "1.1", "1.2", "1.3", UNKNOWN, NONE]
 pub const KEY_EXCHANGES: &[&str] = &["post_quantum", "classical", NONE, UNKNOWN];
 
 const fn words(name: &'static str, sets: &'static [&'static [&'static str]]) -> Label {
-    Label { name, values: Values::Words(sets) }
+    Label { name, values: Values::Words(sets), fold: Fold::Never }
 }
 
 const fn described(name: &'static str, text: &'static str) -> Label {
-    Label { name, values: Values::Described(text) }
+    Label { name, values: Values::Described(text), fold: Fold::Never }
 }
 
-const REGION: Label =
-    described("region", "AWS regions that were recognised, at most 64; `other` beyond, `unknown`, `none`");
-const ACCESS: Label = words("access", &[ACCESSES]);
-const ENTRY: Label = words("entry", &[ENTRIES]);
+const REGION: Label = described(
+    "region",
+    "AWS regions of the address list and of the configuration, at most 16 others; `other` beyond, `unknown`, `none`",
+)
+.folds(Fold::First);
+const ACCESS: Label = words("access", &[ACCESSES]).folds(Fold::Last);
+const ENTRY: Label = words("entry", &[ENTRIES]).folds(Fold::Last);
 const RULE: Label = described("rule", "rule ids");
 const INTERFACE: Label = described(
     "interface",
     "interfaces captured from, else base names of the files; `replay` for all files where several are replayed, and, with \
          `live`, for records that were lost; `other` beyond the cap",
-);
+)
+.folds(Fold::First);
 
 const fn metric(
     name: &'static str,
@@ -149,7 +175,7 @@ pub const FLOWS: Metric = metric(
     &[
         words("service", &[SERVICES, &[NONE]]),
         REGION,
-        words("endpoint", &[ENDPOINTS, &[UNKNOWN, NONE]]),
+        words("endpoint", &[ENDPOINTS, &[UNKNOWN, NONE]]).folds(Fold::Third),
         ACCESS,
         ENTRY,
         words("outcome", &[OUTCOMES]),
@@ -163,11 +189,11 @@ pub const HANDSHAKES: Metric = metric(
     &[
         REGION,
         words("version", &[VERSIONS]),
-        described("cipher", "IANA names; `unknown` for a number without a name, `none`"),
-        described("group", "IANA names; `unknown` for a group without a name, `none`"),
+        described("cipher", "IANA names; `unknown` for a number without a name, `none`").folds(Fold::Second),
+        described("group", "IANA names; `unknown` for a group without a name, `none`").folds(Fold::Second),
         ACCESS,
         ENTRY,
-        words("resumed", &[&["true", "false", UNKNOWN]]),
+        words("resumed", &[&["true", "false", UNKNOWN]]).folds(Fold::Third),
     ],
 );
 pub const HANDSHAKES_REFUSED: Metric = metric(
@@ -178,7 +204,8 @@ pub const HANDSHAKES_REFUSED: Metric = metric(
     &[
         REGION,
         words("offered", &[VERSIONS]),
-        described("reason", "names of TLS alerts, `unknown` for one without a name; `reset`, `closed`"),
+        described("reason", "names of TLS alerts, `unknown` for one without a name; `reset`, `closed`")
+            .folds(Fold::Second),
     ],
 );
 pub const VIOLATIONS: Metric = metric(
@@ -206,7 +233,7 @@ pub const OFFENDER_FLOWS: Metric = metric(
     "ddbwatch_offender_flows_total",
     Kind::Counter,
     "",
-    "Flows that broke the rule, of the worst clients. Off unless asked for.",
+    "Flows that broke the rule at warning or critical, of the worst clients. Off unless asked for.",
     &[
         described("client", "addresses of the worst clients, as many as configured; `other` for the rest"),
         RULE,
@@ -287,7 +314,7 @@ pub const SERIES_FOLDED: Metric = metric(
     "ddbwatch_series_folded_total",
     Kind::Counter,
     "",
-    "Observations counted under `other` because the series or region cap was reached.",
+    "Observations counted under `other` in a label, because the cap of series or of regions was reached.",
     &[described("metric", "names of this list")],
 );
 pub const LOG_EVENTS_FOLDED: Metric = daemon(
@@ -416,6 +443,26 @@ mod tests {
             assert_eq!(!metric.unit.is_empty(), stem.ends_with("_seconds") || stem.ends_with("_bytes"));
             assert!(!["_count", "_sum", "_bucket"].iter().any(|end| metric.name.ends_with(end)));
             assert!(metric.help.ends_with('.'), "{}", metric.help);
+        }
+    }
+
+    /// What alerts select and name must be there whatever strangers send.
+    #[test]
+    fn never_folds_what_alerts_are_about() {
+        for (metric, label) in [
+            (&VIOLATIONS, "rule"),
+            (&VIOLATIONS, "severity"),
+            (&VERDICTS_BY_PROFILE, "verdict"),
+            (&VERDICTS_BY_PROFILE, "profile"),
+            (&FLOWS, "service"),
+            (&HANDSHAKES, "version"),
+            (&HANDSHAKES_REFUSED, "offered"),
+            (&KEY_EXCHANGE, "kind"),
+            (&COVERAGE, "completeness"),
+            (&DROPPED, "stage"),
+        ] {
+            let fold = metric.labels.iter().find(|other| other.name == label).map(|label| label.fold);
+            assert_eq!(fold, Some(Fold::Never), "{}{{{label}}}", metric.name);
         }
     }
 

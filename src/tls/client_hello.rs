@@ -4,11 +4,11 @@ use arrayvec::ArrayVec;
 use tls_parser::parse_tls_handshake_client_hello;
 
 use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
-use super::extensions::{self, Extension};
+use super::extensions::{self, Extension, Numbers};
 use super::numbers::extension as id;
 use super::reader::{Reader, u16_list};
 use crate::model::registry::{
-    CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion,
+    CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion, is_grease,
 };
 use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest};
 
@@ -31,7 +31,12 @@ pub fn read(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> Option<Hello
     let mut is_malformed = hello.is_truncated;
     if let Some((block, is_block_whole)) = block {
         hello.extensions.reserve(USUAL_EXTENSIONS);
+        let mut numbers = Numbers::new();
         let is_list_whole = extensions::read(block, |extension| {
+            if !numbers.insert(extension.id) {
+                hello.has_two_names |= extension.id == id::SERVER_NAME;
+                hello.repeats_extension |= !is_grease(extension.id);
+            }
             if extension.id == id::SESSION_TICKET && extension.is_whole {
                 session_ticket = TicketDigest::of(extension.body);
             }
@@ -112,8 +117,7 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
     match extension.id {
         id::SERVER_NAME => {
             let (name, has_more) = server_name(body, errors);
-            let is_first = hello.extensions.iter().filter(|id| id.0 == id::SERVER_NAME).count() == 1;
-            hello.has_two_names |= has_more || !is_first;
+            hello.has_two_names |= has_more;
             hello.server_name = hello.server_name.take().or(name);
         }
         id::SUPPORTED_GROUPS => {

@@ -26,9 +26,35 @@ pub fn read<'a>(block: &'a [u8], mut take: impl FnMut(Extension<'a>)) -> bool {
     true
 }
 
+/// Which numbers a list has: a bit for each there is, so that one more costs the same however long the list is.
+pub struct Numbers([u64; 1 << 10]);
+
+impl Numbers {
+    pub const fn new() -> Self {
+        Self([0; 1 << 10])
+    }
+
+    /// Adds one; false where it was there already.
+    pub fn insert(&mut self, number: u16) -> bool {
+        let bit = 1 << (number % 64);
+        self.0.get_mut(usize::from(number / 64)).is_some_and(|word| {
+            let is_new = *word & bit == 0;
+            *word |= bit;
+            is_new
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_numbers_apart() {
+        let mut numbers = Numbers::new();
+        assert!((0..=u16::MAX).all(|number| numbers.insert(number)));
+        assert!(!(0..=u16::MAX).any(|number| numbers.insert(number)));
+    }
 
     #[test]
     fn gives_the_last_extension_as_far_as_it_goes() {

@@ -1,6 +1,10 @@
-//! Which encrypted records can hold the Finished of TLS 1.3, by their length alone.
+//! Which encrypted records can hold a Finished, by their length alone.
 
 use crate::model::registry::CipherSuite;
+
+/// The shortest record that can hold the Finished of TLS 1.2 or an older version, whatever its cipher adds to it: header and
+/// verify data [RFC 5246 section 7.4.9].
+pub const MIN_BYTES: usize = HEADER_BYTES + 12;
 
 /// Type and length of a handshake message [RFC 8446 section 4].
 const HEADER_BYTES: usize = 4;

@@ -18,9 +18,9 @@ pub fn fuzz_tls(bytes: &[u8]) -> TlsFacts {
         let piece = reader.take_at_most(usize::from(length));
         match (order & 1, order & 2) {
             (0, 0) => session.client(piece, at),
-            (0, _) => session.client_gap(),
+            (0, _) => session.client_gap(None),
             (_, 0) => session.server(piece, at),
-            (_, _) => session.server_gap(),
+            (_, _) => session.server_gap(None),
         }
     }
     session.close();

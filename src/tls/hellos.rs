@@ -4,6 +4,8 @@
 //! in a form that cannot be mistaken for another: without random, session id, ticket and key material.
 //! Hellos with equal keys are read to equal facts, so the facts of the first serve for all.
 
+mod kept;
+
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
@@ -14,24 +16,22 @@ use super::numbers::extension as id;
 use super::reader::Reader;
 use super::server_hello::RETRY_RANDOM;
 use super::{client_hello, fingerprint, server_hello};
-use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, Memo, ServerHello, Shared, TicketDigest};
+use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, ServerHello, Shared, TicketDigest};
+pub use kept::Keep;
+use kept::{Kept, Limits};
 
-/// Kinds of hellos that are kept: a site has a few dozen, clients that shuffle their extensions as many
-/// as they like. Some 3 MB when full of usual ones.
-const MAX_KEPT: usize = 2_048;
+/// Kinds of hellos that are kept: a site has a few dozen, clients that shuffle their extensions as many as they like. A
+/// usual one is known by some 250 bytes and takes some 1,500; 16 KB are for those of a client that sends a long one each
+/// time, which must not be read each time.
+const HELLOS: Limits = Limits { values: 2_048, key_bytes: 16_384, bytes: 8 << 20 };
 
-/// The longest key of a hello that is kept: usual ones have some 250 bytes, but a client that must read a hello of
-/// many thousands once must read it for every connection. [`MAX_KEYS_BYTES`] limits all together.
-const MAX_KEY_BYTES: usize = 16_384;
+/// Certificates that are kept: far more than the endpoints of one site show at a time; those of AWS have 1,200 to 2,000
+/// bytes.
+const CERTIFICATES: Limits = Limits { values: 1_024, key_bytes: 4_096, bytes: 8 << 20 };
 
-/// Bytes of all keys. Facts take at most twenty times as much, where a hello is full of the shortest names.
-const MAX_KEYS_BYTES: usize = 1 << 20;
-
-/// Certificates kept: far more than the endpoints of one site show at a time. Some 4 MB when full.
-const MAX_CERTIFICATES: usize = 1_024;
-
-/// The longest certificate that is kept; those of AWS have 1,200 to 2,000 bytes.
-const MAX_CERTIFICATE_BYTES: usize = 4_096;
+/// For tests.
+#[cfg(test)]
+const NOTHING: Limits = Limits { values: 0, key_bytes: 0, bytes: 0 };
 
 /// What is known of one kind of ClientHello.
 #[derive(Clone, Debug)]
@@ -48,25 +48,59 @@ pub struct ServerKind {
     pub ja3s: Option<Arc<str>>,
 }
 
-/// Whether nobody else shares the facts: they take memory of their own.
+impl Keep for ClientKind {
+    fn held_bytes(&self) -> usize {
+        self.hello.size_bytes() + text_bytes(&self.ja3) + text_bytes(&self.ja4)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.hello.is_shared()
+    }
+}
+
+impl Keep for ServerKind {
+    fn held_bytes(&self) -> usize {
+        self.hello.size_bytes() + text_bytes(&self.ja3s)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.hello.is_shared()
+    }
+}
+
+impl Keep for Arc<[u8]> {
+    fn held_bytes(&self) -> usize {
+        self.len()
+    }
+
+    fn is_shared(&self) -> bool {
+        Self::strong_count(self) > 1
+    }
+}
+
+fn text_bytes(text: &Option<Arc<str>>) -> usize {
+    text.as_ref().map_or(0, |text| text.len())
+}
+
+/// Whether it was read anew: it is for who brings it to count the memory that it takes, though others may share it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsNew(pub bool);
 
 /// What connections have in common, kept from one to the next.
 #[derive(Debug)]
 pub struct Hellos {
-    clients: Memo<ClientKind>,
-    servers: Memo<ServerKind>,
-    certificates: Memo<Arc<[u8]>>,
+    clients: Kept<ClientKind>,
+    servers: Kept<ServerKind>,
+    certificates: Kept<Arc<[u8]>>,
     key: Vec<u8>,
 }
 
 impl Default for Hellos {
     fn default() -> Self {
         Self {
-            clients: Memo::new(MAX_KEPT, MAX_KEY_BYTES).limited_to(MAX_KEYS_BYTES),
-            servers: Memo::new(MAX_KEPT, MAX_KEY_BYTES).limited_to(MAX_KEYS_BYTES),
-            certificates: Memo::new(MAX_CERTIFICATES, MAX_CERTIFICATE_BYTES),
+            clients: Kept::new(HELLOS),
+            servers: Kept::new(HELLOS),
+            certificates: Kept::new(CERTIFICATES),
             key: Vec::new(),
         }
     }
@@ -77,9 +111,9 @@ impl Hellos {
     #[cfg(test)]
     pub fn forgetful() -> Self {
         Self {
-            clients: Memo::new(0, 0),
-            servers: Memo::new(0, 0),
-            certificates: Memo::new(0, 0),
+            clients: Kept::new(NOTHING),
+            servers: Kept::new(NOTHING),
+            certificates: Kept::new(NOTHING),
             key: Vec::new(),
         }
     }
@@ -125,7 +159,7 @@ impl Hellos {
         let hello = client_hello::read(body, is_whole, &mut found)?;
         let kind = ClientKind::from(hello.kind.clone());
         if own.is_some() && found.is_empty() {
-            self.clients.insert(&self.key, kind.clone());
+            self.clients.insert(&self.key, &kind);
         }
         errors.add(found);
         Some((hello, kind, IsNew(true)))
@@ -154,15 +188,20 @@ impl Hellos {
         let hello = server_hello::read(body, is_whole, &mut found)?;
         let kind = ServerKind::from(hello.kind.clone());
         if own.is_some() && found.is_empty() {
-            self.servers.insert(&self.key, kind.clone());
+            self.servers.insert(&self.key, &kind);
         }
         errors.add(found);
         Some((hello, kind, IsNew(true)))
     }
 
     /// The bytes of a certificate: the same ones for all who show it, as long as they are kept.
-    pub(super) fn certificate(&mut self, leaf: &[u8]) -> Arc<[u8]> {
-        self.certificates.get_or_make(leaf, || Arc::from(leaf))
+    pub(super) fn certificate(&mut self, leaf: &[u8]) -> (Arc<[u8]>, IsNew) {
+        if let Some(known) = self.certificates.get(leaf) {
+            return (Arc::clone(known), IsNew(false));
+        }
+        let certificate = Arc::from(leaf);
+        self.certificates.insert(leaf, &certificate);
+        (certificate, IsNew(true))
     }
 }
 

@@ -6,11 +6,12 @@
 //! [`probe()`] says whether a stream begins as TLS does, [`Session`] takes both directions. Inside:
 //! `record` frames, `message` puts handshake messages together, `client_hello`, `server_hello`,
 //! `certificate`, `key_exchange`, `alert` and `ssl2` read them, `session` draws the conclusions, with
-//! `session_id`, `finished`, `answers`, `order`, `forward_secrecy`, `downgrade` and [`fingerprint`].
+//! `agreement`, `session_id`, `finished`, `answers`, `order`, `forward_secrecy`, `downgrade` and [`fingerprint`].
 //!
 //! It decrypts nothing, validates no certificate, reads no clock and opens nothing. Every length a stranger
 //! controls is checked against a limit of `error` before anything is kept.
 
+mod agreement;
 mod alert;
 mod answers;
 mod certificate;

@@ -22,6 +22,7 @@ pub mod handshake {
     pub const SERVER_KEY_EXCHANGE: u8 = 12;
     pub const CERTIFICATE_REQUEST: u8 = 13;
     pub const SERVER_HELLO_DONE: u8 = 14;
+    pub const CLIENT_KEY_EXCHANGE: u8 = 16;
 
     /// True for the types that IANA lists.
     pub const fn is_known(kind: u8) -> bool {
@@ -35,6 +36,8 @@ pub mod extension {
     pub const EC_POINT_FORMATS: u16 = 11;
     pub const SIGNATURE_ALGORITHMS: u16 = 13;
     pub const ALPN: u16 = 16;
+    pub const SIGNED_CERTIFICATE_TIMESTAMP: u16 = 18;
+    pub const PADDING: u16 = 21;
     pub const ENCRYPT_THEN_MAC: u16 = 22;
     pub const SESSION_TICKET: u16 = 35;
     /// key_share in drafts of TLS 1.3 up to 22.
@@ -42,14 +45,21 @@ pub mod extension {
     pub const PRE_SHARED_KEY: u16 = 41;
     pub const EARLY_DATA: u16 = 42;
     pub const SUPPORTED_VERSIONS: u16 = 43;
+    pub const COOKIE: u16 = 44;
     pub const PSK_KEY_EXCHANGE_MODES: u16 = 45;
     pub const KEY_SHARE: u16 = 51;
+    /// Of servers with the suites of CryptoPro (draft-chudov-cryptopro-cptls-04).
+    pub const CRYPTOPRO: u16 = 0xfde8;
+    pub const RENEGOTIATION_INFO: u16 = 0xff01;
 
     /// encrypted_client_hello [RFC 9849], its drafts, and the encrypted_server_name before it.
     pub const fn is_encrypted_hello(id: u16) -> bool {
         matches!(id, 0xfe08..=0xfe0d | 0xff02..=0xff03 | 0xffce)
     }
 }
+
+/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV [RFC 5746 section 3.3].
+pub const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
 
 /// TLS_FALLBACK_SCSV [RFC 7507].
 pub const FALLBACK_SCSV: u16 = 0x5600;

@@ -194,11 +194,7 @@ impl Records {
                         }
                     }
                 }
-                State::Lost => {
-                    *input = &[];
-                    return None;
-                }
-                State::Ended => {
+                State::Lost | State::Ended => {
                     *input = &[];
                     return None;
                 }

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use tls_parser::parse_tls_handshake_server_hello;
 
 use super::error::{TlsError, TlsErrors};
-use super::extensions::{self, Extension};
+use super::extensions::{self, Extension, Numbers};
 use super::numbers::{draft_of, extension as id, is_hello_version, is_tls13};
 use super::reader::Reader;
 use crate::model::registry::{CipherSuite, CompressionMethod, ExtensionId, NamedGroup, TlsVersion};
@@ -59,7 +59,12 @@ pub fn read_draft_retry(body: &[u8], is_whole: bool, errors: &mut TlsErrors) -> 
 /// False where the list of extensions ends within one.
 fn take_extensions(hello: &mut ServerHello, block: Option<(&[u8], bool)>) -> bool {
     let Some((block, is_block_whole)) = block else { return true };
-    extensions::read(block, |extension| take(hello, &extension)) && is_block_whole
+    let mut numbers = Numbers::new();
+    let is_list_whole = extensions::read(block, |extension| {
+        hello.repeats_extension |= !numbers.insert(extension.id);
+        take(hello, &extension);
+    });
+    is_list_whole && is_block_whole
 }
 
 fn conclude(

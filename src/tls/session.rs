@@ -16,7 +16,7 @@ use super::message::Messages;
 use super::numbers::{content, handshake, is_tls13};
 use super::order::{Order, Seen};
 use super::record::{Layer, Opening, Piece, Records};
-use super::{downgrade, forward_secrecy, session_id};
+use super::{agreement, downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
 use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
 use finish::Begun;
@@ -71,14 +71,14 @@ impl Direction {
 /// The observer of one connection's handshake.
 ///
 /// Bytes of each direction are given in order, as they come; what is missing is told by the `gap`
-/// calls. Nothing is held but messages that are cut and the leaf certificate.
+/// calls. Held are what both said, the leaf certificate, and messages that are cut; [`Session::held_bytes`] counts them.
 #[derive(Debug)]
 pub struct Session {
     client: Direction,
     server: Direction,
     facts: Box<TlsFacts>,
     leaf: Option<Arc<[u8]>>,
-    /// Bytes of facts that no other connection shares.
+    /// Bytes of hellos and certificate that no other connection counts.
     own_bytes: usize,
     errors: TlsErrors,
     /// The server's clear flight is over: ServerHelloDone, ChangeCipherSpec, or TLS 1.3.
@@ -97,6 +97,12 @@ pub struct Session {
     is_ssl2_session_hit: bool,
     /// What the client said before the first hello seen of it is missing.
     lacks_beginning: bool,
+    /// The second ClientHello has another session id than the first.
+    has_other_id: bool,
+    /// A ClientKeyExchange was seen, or may have been in what is missing.
+    may_have_key_exchange: bool,
+    /// The client changed its cipher without one.
+    lacks_key_exchange: bool,
 }
 
 impl Default for Session {
@@ -132,6 +138,9 @@ impl Session {
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
             lacks_beginning: false,
+            has_other_id: false,
+            may_have_key_exchange: false,
+            lacks_key_exchange: false,
         }
     }
 
@@ -167,23 +176,13 @@ impl Session {
         self.push(Sender::Server, bytes, seen, hellos);
     }
 
-    /// Learns that bytes of the client are missing here, nobody knows how many.
-    pub fn client_gap(&mut self) {
-        self.client_gap_until(None);
-    }
-
-    /// The same, up to this sequence number.
-    pub fn client_gap_until(&mut self, until: Option<u32>) {
+    /// Learns that bytes of the client are missing here, up to the sequence number `until`; without one nobody knows how many.
+    pub fn client_gap(&mut self, until: Option<u32>) {
         self.gap(Sender::Client, until);
     }
 
-    /// Learns that bytes of the server are missing here, nobody knows how many.
-    pub fn server_gap(&mut self) {
-        self.server_gap_until(None);
-    }
-
-    /// The same, up to this sequence number.
-    pub fn server_gap_until(&mut self, until: Option<u32>) {
+    /// Learns the same of the server.
+    pub fn server_gap(&mut self, until: Option<u32>) {
         self.gap(Sender::Server, until);
     }
 
@@ -207,7 +206,7 @@ impl Session {
             || self.client.records.has_ended() && self.server.records.has_ended()
     }
 
-    /// Bytes held on the heap.
+    /// Bytes held on the heap. What is shared counts for the connection that brought it first.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         size_of::<TlsFacts>() + self.own_bytes + self.client.held_bytes() + self.server.held_bytes()
@@ -283,6 +282,9 @@ impl Session {
     #[must_use]
     pub fn into_facts(mut self) -> Box<TlsFacts> {
         self.close();
+        // In a full handshake it is always sent [RFC 5246 section 7.4.7].
+        let lacks_key_exchange =
+            self.lacks_key_exchange && self.is_tls12_or_older() && self.facts.resumed == Some(false);
         let mut facts = self.facts;
         if facts.client_hello.is_none() {
             facts.client_hello_at = None;
@@ -291,6 +293,7 @@ impl Session {
             // No key was sent: what was read for one is ciphertext.
             facts.ssl2_cipher_kind = None;
         }
+        facts.is_contradicted |= agreement::is_broken(&facts, self.has_other_id, self.lacks_beginning);
         if let Some(hello) = &facts.server_hello
             && facts.hello_retry_request.is_none()
             && !hello.is_truncated
@@ -315,7 +318,7 @@ impl Session {
         };
         (facts.forward_secrecy, facts.forward_secrecy_reason) = forward_secrecy::judge(&facts, flight);
         facts.downgrade = downgrade::judge(&facts);
-        facts.is_contradicted |= session_id::is_of_another(&facts);
+        facts.is_contradicted |= session_id::is_of_another(&facts) || lacks_key_exchange;
         facts
     }
 
@@ -377,6 +380,7 @@ impl Session {
         }
         self.cut(sender);
         self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
+        self.may_have_key_exchange |= sender == Sender::Client;
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alerts.gap();
@@ -458,6 +462,9 @@ impl Session {
     fn change_cipher_spec(&mut self, sender: Sender) {
         match sender {
             Sender::Client => {
+                self.lacks_key_exchange |= !self.client.has_changed_cipher
+                    && !self.may_have_key_exchange
+                    && !self.client.messages.is_foreign();
                 self.client.has_changed_cipher = true;
                 if self.facts.client_hello.is_none() {
                     // It is never the first: what comes behind it answers a HelloRetryRequest.

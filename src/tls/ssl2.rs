@@ -14,7 +14,7 @@ const SERVER_HELLO: u8 = 4;
 pub const MAX_RECORD_BYTES: usize = 0x7fff;
 
 /// Reads CLIENT-HELLO; `None` where its lengths do not fit together. Of a body cut short there is
-/// what its fixed fields and the kinds before the cut say.
+/// what its fixed fields say, and what it offers where the list of that is whole: a part of an offer is none.
 pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     let mut reader = Reader::new(body);
     if reader.u8()? != CLIENT_HELLO {
@@ -36,8 +36,7 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     }
     let mut hello =
         ClientHello { is_ssl2_form: true, legacy_version: TlsVersion(version), ..ClientHello::default() };
-    let specs = reader.take_at_most(specs_length);
-    let mut kinds = Reader::new(specs);
+    let mut kinds = Reader::new(reader.take(specs_length).unwrap_or_default());
     while let Some(kind) = kinds.u24() {
         // A first byte of zero marks a TLS suite in two bytes.
         hello.offer(match u16::try_from(kind) {
@@ -135,11 +134,10 @@ mod tests {
         for length in 0..whole.len() {
             let prefix = &whole[..length];
             assert_eq!(client_hello(prefix, true), None, "{length}");
-            assert_eq!(
-                client_hello(prefix, false).is_some_and(|hello| hello.is_truncated),
-                length >= 9,
-                "{length}"
-            );
+            let hello = client_hello(prefix, false);
+            assert_eq!(hello.as_ref().is_some_and(|hello| hello.is_truncated), length >= 9, "{length}");
+            let offered = hello.map_or(0, |hello| hello.offered().count());
+            assert_eq!(offered, if length < 18 { 0 } else { 3 }, "a part of the offer is none: {length}");
         }
     }
 

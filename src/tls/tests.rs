@@ -1,7 +1,9 @@
 //! The duties of the stage as a whole, on hellos built here, on those of RFC 8448, and on chance.
 
+mod agreement;
 mod finishing;
 mod handshakes;
+mod memory;
 mod streams;
 
 use proptest::prelude::*;

@@ -188,10 +188,11 @@ impl Summary {
         others.map(|share| share.flows).sum()
     }
 
-    /// Records that were not written.
+    /// What was lost at a stage: records that were not written at `export`, what there was no room for, or no rest of, at
+    /// `reassembly`.
     #[must_use]
-    pub fn records_lost(&self) -> u64 {
-        self.dropped.iter().filter(|loss| loss.stage == "export").map(|loss| loss.count).sum()
+    pub fn lost_at(&self, stage: &str) -> u64 {
+        self.dropped.iter().filter(|loss| loss.stage == stage).map(|loss| loss.count).sum()
     }
 
     /// Flows that were given up for want of room.
@@ -269,6 +270,8 @@ pub struct Flows {
 #[serde(default)]
 pub struct Verdicts {
     pub pass: u64,
+    /// Of these, only under an exception.
+    pub pass_by_exception: u64,
     pub violation: u64,
     pub not_assessable: u64,
 }

@@ -3,7 +3,7 @@
 use super::picture::{Picture, Summary};
 use crate::view::Signs;
 pub use crate::view::Tone;
-use crate::view::text::{count, thousands};
+use crate::view::text::{count, only_excused, thousands};
 
 /// A text with its tone.
 pub type Piece = (String, Tone);
@@ -14,6 +14,11 @@ pub(super) fn judgement(summary: &Summary, signs: &Signs) -> Piece {
     let all = verdicts.pass + verdicts.violation + verdicts.not_assessable;
     let profile = &summary.configuration.profile;
     let unclear = verdicts.not_assessable;
+    let passes = match verdicts.pass_by_exception {
+        0 => String::new(),
+        1 => " 1 passes only under an exception.".to_owned(),
+        excused => format!(" {} pass only under an exception.", thousands(excused)),
+    };
     if all == 0 {
         let reported = summary.flows.reported;
         let text = if reported > 0 {
@@ -26,15 +31,17 @@ pub(super) fn judgement(summary: &Summary, signs: &Signs) -> Piece {
     if verdicts.violation > 0 {
         let verb = if verdicts.violation == 1 { "breaks" } else { "break" };
         let part = format!("{} of {}", thousands(verdicts.violation), count(all, "DynamoDB flow"));
-        return (format!("{} {part} {verb} the profile {profile}.", signs.critical), Tone::Critical);
+        return (format!("{} {part} {verb} the profile {profile}.{passes}", signs.critical), Tone::Critical);
     }
     if unclear > 0 {
         let part = format!("{} of {}", thousands(unclear), count(all, "DynamoDB flow"));
-        let text = format!("{part} cannot be assessed by the profile {profile}; none is seen to break it.");
+        let text =
+            format!("{part} cannot be assessed by the profile {profile}; none is seen to break it.{passes}");
         return (format!("{} {text}", signs.unclear), Tone::Warning);
     }
     let verb = if all == 1 { "keeps" } else { "keep" };
-    let text = format!("{} {verb} the profile {profile}.", count(all, "DynamoDB flow"));
+    let excused = only_excused(verdicts.pass_by_exception, all);
+    let text = format!("{} {verb} the profile {profile}{excused}.", count(all, "DynamoDB flow"));
     (format!("{} {text}", signs.good), Tone::Good)
 }
 
@@ -59,6 +66,10 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
         is_grave = true;
         parts.push(format!("{} without room", count(flows_lost, "flow")));
     }
+    let in_reassembly = summary.lost_at("reassembly");
+    if in_reassembly > 0 {
+        parts.push(format!("{} lost in reassembly", thousands(in_reassembly)));
+    }
     let refused = summary.watching.refused.len() as u64;
     if refused > 0 {
         is_grave = true;
@@ -78,7 +89,7 @@ pub(super) fn not_seen(picture: &Picture, signs: &Signs) -> Piece {
     if !summary.notes.is_empty() {
         parts.push(format!("{} of the input", count(summary.notes.len() as u64, "unreadable part")));
     }
-    let records = summary.records_lost();
+    let records = summary.lost_at("export");
     if records > 0 {
         parts.push(format!("{} not written", count(records, "record")));
     }
@@ -142,11 +153,11 @@ pub(super) fn subject(picture: &Picture) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::top::picture::Verdicts;
+    use crate::top::picture::{Loss, Verdicts};
 
     fn summary(pass: u64, violation: u64, not_assessable: u64) -> Summary {
-        let mut summary =
-            Summary { verdicts: Verdicts { pass, violation, not_assessable }, ..Summary::default() };
+        let verdicts = Verdicts { pass, violation, not_assessable, ..Verdicts::default() };
+        let mut summary = Summary { verdicts, ..Summary::default() };
         summary.configuration.profile = "p".to_owned();
         summary
     }
@@ -170,6 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn says_what_passes_only_under_an_exception() {
+        for ((pass, violation, unclear), text) in [
+            ((1, 0, 0), "✔ 1 DynamoDB flow keeps the profile p only under an exception."),
+            ((3, 0, 0), "✔ 3 DynamoDB flows keep the profile p, 1 of them only under an exception."),
+            ((3, 1, 0), "✖ 1 of 4 DynamoDB flows breaks the profile p. 1 passes only under an exception."),
+            (
+                (1, 0, 1),
+                "? 1 of 2 DynamoDB flows cannot be assessed by the profile p; none is seen to break it. \
+                 1 passes only under an exception.",
+            ),
+        ] {
+            let mut summary = summary(pass, violation, unclear);
+            summary.verdicts.pass_by_exception = 1;
+            assert_eq!(judgement(&summary, Signs::of(true)).0, text);
+        }
+    }
+
+    #[test]
     fn says_what_was_not_seen() {
         let signs = Signs::of(false);
         let mut picture = Picture::default();
@@ -181,10 +210,14 @@ mod tests {
         picture.summary.packets.decode_errors = 18;
         picture.summary.packets.undecoded_messages = 1;
         picture.summary.notes.push("x".to_owned());
+        for (stage, count) in [("reassembly", 3), ("reassembly", 1_000), ("export", 2), ("ring", 9)] {
+            picture.summary.dropped.push(Loss { stage: stage.to_owned(), count, ..Loss::default() });
+        }
         let (text, tone) = not_seen(&picture, signs);
         assert_eq!(
             text,
-            "! Not seen: 5 lost packets (0.5 %), 18 undecoded packets, 1 undecoded message, 1 unreadable part of the input."
+            "! Not seen: 5 lost packets (0.5 %), 1,003 lost in reassembly, 18 undecoded packets, 1 undecoded message, \
+             1 unreadable part of the input, 2 records not written."
         );
         assert_eq!(tone, Tone::Critical);
     }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use super::flow_rows;
 use super::page::{Page, Piece, Signs, Tone, piece};
 use super::summary::{Finding, Summary};
-use super::text::{bytes, count, thousands};
+use super::text::{bytes, count, only_excused, thousands};
 use crate::export::{Redactor, Sink};
 use crate::model::{Completeness, Eviction, Record, Service, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
@@ -182,8 +182,12 @@ fn judgement(signs: &Signs, summary: &Summary, flows: u64) -> (&'static str, Ton
     }
     if broken > 0 {
         let verb = if broken == 1 { "breaks" } else { "break" };
-        let rest =
+        let mut rest =
             if unclear > 0 { format!(" {} cannot be assessed.", thousands(unclear)) } else { String::new() };
+        if summary.excused > 0 {
+            let verb = if summary.excused == 1 { "breaks" } else { "break" };
+            rest.push_str(&format!(" {} more {verb} it under an exception.", thousands(summary.excused)));
+        }
         return (
             signs.critical,
             Tone::Critical,
@@ -202,11 +206,7 @@ fn judgement(signs: &Signs, summary: &Summary, flows: u64) -> (&'static str, Ton
         return (signs.unclear, Tone::Warning, text);
     }
     let verb = if all == 1 { "keeps" } else { "keep" };
-    let excused = match summary.excused {
-        0 => String::new(),
-        _ if all == 1 => " only under an exception".to_owned(),
-        excused => format!(", {} of them only under an exception", thousands(excused)),
-    };
+    let excused = only_excused(summary.excused, all);
     (
         signs.good,
         Tone::Good,
@@ -433,15 +433,16 @@ fn losses(page: &mut Page, accounts: &Accounts) {
             page.labelled("", LABEL, &more, Tone::Warning);
         }
     }
-    let mut lost: Vec<Piece> = accounts
-        .dropped
-        .iter()
-        .filter(|(_, number)| **number > 0)
-        .map(|((interface, stage, reason), number)| {
-            let text = format!("{} {stage} {} ({interface})", thousands(*number), reason.replace('_', " "));
-            piece(text, Tone::Warning)
-        })
-        .collect();
+    let flows = Eviction::LOSSES.iter().filter_map(|reason| {
+        let number = *accounts.evictions.get(reason.as_str()).filter(|number| **number > 0)?;
+        Some(format!("{} ({})", count(number, "flow"), reason.as_str().replace('_', " ")))
+    });
+    let dropped = accounts.dropped.iter().filter(|(_, number)| **number > 0).map(
+        |((interface, stage, reason), number)| {
+            format!("{} {stage} {} ({interface})", thousands(*number), reason.replace('_', " "))
+        },
+    );
+    let mut lost: Vec<Piece> = flows.chain(dropped).map(|text| piece(text, Tone::Warning)).collect();
     if accounts.is_cut_short {
         lost.insert(0, piece("what was not read when the run was stopped", Tone::Warning));
     }

@@ -12,6 +12,16 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
+/// What stands behind "keep the profile" where `excused` of `all` do so only under an exception.
+#[must_use]
+pub fn only_excused(excused: u64, all: u64) -> String {
+    match excused {
+        0 => String::new(),
+        _ if all == 1 => " only under an exception".to_owned(),
+        excused => format!(", {} of them only under an exception", thousands(excused)),
+    }
+}
+
 /// `text` in at most `columns`, ending in `ellipsis` where it was cut.
 #[must_use]
 pub fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {

@@ -105,6 +105,36 @@ fn account_ids_become_numbers_or_keyed_hashes() {
     assert_eq!(accounts(&ran), numbered);
 }
 
+/// A number that stands in the records is given to no other account, and where it cannot be helped that is said.
+#[test]
+fn numbers_of_several_runs_are_not_told_as_one() {
+    let folder = folder();
+    let recorded = |redact: &str| {
+        let ran = run(&["analyze", "--format", "jsonl", "--redact", redact, "endpoint-names.pcap"]);
+        ran.text().lines().filter(|line| line.contains("aws.account_id")).take(1).collect::<String>() + "\n"
+    };
+    let (numbered, clear) = (recorded("on"), recorded("off"));
+    assert!(numbered.contains("\"account-1\"") && clear.contains("\"123456789012\""));
+    let told = |name: &str, lines: &[&str]| {
+        let file = write(folder.path(), name, lines.concat());
+        let ran = run(&["report", "--format", "jsonl", &file]);
+        let accounts: Vec<String> =
+            ran.records().iter().map(|record| shown(&record["aws.account_id"])).collect();
+        (
+            accounts,
+            ran.stderr.contains("one account may have two numbers"),
+            run(&["report", &file]).text().to_owned(),
+        )
+    };
+    let (accounts, is_warned, html) = told("a.jsonl", &[&numbered, &clear]);
+    assert_eq!(accounts, ["account-1", "account-2"]);
+    assert!(is_warned && html.contains("one account may have two numbers"));
+    let (_, is_warned, html) = told("b.jsonl", &[&numbered]);
+    assert!(!is_warned && html.contains("a number may stand for several accounts"));
+    let (_, is_warned, html) = told("c.jsonl", &[&clear]);
+    assert!(!is_warned && !html.contains("a number may stand for several accounts"));
+}
+
 #[test]
 fn no_secret_of_a_request_is_written() {
     for format in formats() {

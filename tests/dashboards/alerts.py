@@ -56,6 +56,7 @@ def past(now):
     add("bad", "ddbwatch_dropped_total", lambda hours: 3600 * hours, interface="eth0", stage="ring", reason="full")
     add("bad", "ddbwatch_dropped_total", lambda hours: 3.0 if hours > HOURS - 0.1 else None,
         interface="eth0", stage="export", reason="disk_full")
+    add("bad", "ddbwatch_series_folded_total", lambda hours: 40.0 if hours > HOURS - 0.1 else 0.0, metric="ddbwatch_flows_total")
     add("bad", "ddbwatch_coverage_flows_total", lambda hours: 300 * min(hours, HOURS - 1.5), completeness="full")
     add("bad", "ddbwatch_coverage_flows_total", lambda hours: 300 * max(0, hours - HOURS + 1.5), completeness="server_only")
     add("bad", "ddbwatch_capture_last_packet_timestamp_seconds", lambda hours: min(begin + hours * 3600, now - 3600), interface="eth0")

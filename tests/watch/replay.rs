@@ -123,6 +123,36 @@ fn tells_of_damage_while_it_plays() {
     assert_eq!(lines.count(), damage.matches("damaged at byte").count());
 }
 
+/// A daemon that is started again goes on in the file of the one before: its numbers stand for other accounts.
+#[test]
+fn numbers_of_accounts_go_on_behind_those_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), all).unwrap();
+    let file = folder.path().join("flows.jsonl");
+    let config = format!("[output]\nrecords = \"{}\"\n", file.display());
+    let mut lines = 0;
+    for before in [0, 1] {
+        let mut daemon = Daemon::start(&["--replay", "endpoint-names.pcap", "--speed", "max"], &config);
+        daemon.wait_until_over();
+        assert_eq!(daemon.stop().code(), Some(0));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let records = crate::support::records(&text);
+        let mut numbers = records.iter().skip(lines).filter_map(|record| record.get("aws.account_id"));
+        let first = numbers.next().unwrap().as_str().unwrap().to_owned();
+        match before {
+            0 => assert_eq!(first, "account-1"),
+            _ => assert!(
+                records
+                    .iter()
+                    .take(lines)
+                    .all(|record| record.get("aws.account_id") != Some(&first.as_str().into()))
+            ),
+        }
+        lines = records.len();
+    }
+}
+
 #[test]
 fn no_account_id_in_the_name_of_a_file_is_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,8 +5,8 @@ use memchr::memchr;
 
 use super::{MAX_HEAD_BYTES, length_of, trim_line};
 
-/// Responses of which the heads are read: ahead of the one that tells there may be interim ones, and a proxy's own.
-const MAX_HEADS: u8 = 8;
+/// Responses of which the heads are read, of each side: ahead of the one that tells there may be interim ones, and a proxy's own.
+pub const MAX_ANSWERS: u8 = 8;
 
 /// The heads of responses that follow each other, read line by line as they come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +37,7 @@ impl AnswerHeads {
                 self.count += 1;
                 self.begin = self.read.saturating_add(self.body);
                 (self.read, self.body) = (self.begin, 0);
-                self.is_over = self.count == MAX_HEADS;
+                self.is_over = self.count == MAX_ANSWERS;
             } else if let Some((name, value)) = field(line) {
                 if is_of_api(name, value) {
                     self.is_over = true;

@@ -64,7 +64,9 @@ const MAX_SCOPE_BYTES: usize = 32;
 #[derive(Default)]
 pub(super) struct Signing {
     signature: Option<Signature>,
-    kind: Option<SigningCredential>,
+    /// A key that does not expire was named, and one that does.
+    has_long_term_key: bool,
+    has_temporary_key: bool,
     region: Option<String>,
     service: Option<String>,
     /// An X-Amz-Security-Token was sent, in the head or in the query.
@@ -123,23 +125,29 @@ impl Signing {
     pub fn finish(self, facts: &mut HttpFacts) {
         let absent = if facts.is_truncated { None } else { Some(Signature::None) };
         facts.signature = self.signature.or(absent);
-        facts.credential = if self.has_token { Some(SigningCredential::Temporary) } else { self.kind };
+        // A token is the temporary key's, or makes the only one that is named temporary.
+        let is_long_term = self.has_long_term_key && (self.has_temporary_key || !self.has_token);
+        facts.credential = if is_long_term {
+            Some(SigningCredential::LongTerm)
+        } else if self.has_temporary_key || self.has_token {
+            Some(SigningCredential::Temporary)
+        } else {
+            None
+        };
         facts.scope_region = self.region;
         facts.scope_service = self.service;
     }
 
     /// `<access key id>/<date>/<region>/<service>/aws4_request`, SigV4a without the region. The key id
-    /// gives its kind away by its first letters and is kept no longer than that.
+    /// gives its kind away by its first letters and is kept no longer than that. Of several credentials each counts for what
+    /// is graver, and the first names the scope.
     fn credential(&mut self, value: &[u8]) {
         let mut parts = value.split(|byte| *byte == b'/');
         let key_id = parts.next().unwrap_or_default();
-        self.kind = match key_id.get(..4) {
-            Some(b"AKIA") => Some(SigningCredential::LongTerm),
-            Some(b"ASIA") => Some(SigningCredential::Temporary),
-            _ => None,
-        };
+        self.has_long_term_key |= key_id.starts_with(b"AKIA");
+        self.has_temporary_key |= key_id.starts_with(b"ASIA");
         let is_date = |part: &[u8]| part.len() == 8 && part.iter().all(u8::is_ascii_digit);
-        if !parts.next().is_some_and(is_date) {
+        if self.service.is_some() || !parts.next().is_some_and(is_date) {
             return;
         }
         let scope: arrayvec::ArrayVec<&[u8], 4> = parts.take(4).collect();

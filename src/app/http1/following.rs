@@ -10,8 +10,8 @@ use std::mem;
 use memchr::memchr;
 
 use super::{
-    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, looks_like_answer, looks_like_request, parse_request,
-    parse_truncated, skip_empty_lines,
+    MAX_HEAD_BYTES, Request, Unfinished, behind_loss, is_surely_request, looks_like_answer,
+    looks_like_request, of_unknown_beginning, parse_request, parse_truncated, skip_empty_lines,
 };
 use crate::app::Parse;
 use crate::model::{HttpFacts, LaterRequest, Signature};
@@ -68,6 +68,8 @@ pub struct Following {
     may_tunnel: bool,
     /// Bytes are missing in front of what comes.
     has_gap: bool,
+    /// Where the request that is read begins is a guess: with a segment.
+    is_guessed: bool,
     /// No byte of the body was sent yet, and none need come.
     awaits_continue: bool,
 }
@@ -121,6 +123,7 @@ impl Following {
             seen_bytes: 0,
             may_tunnel,
             has_gap: false,
+            is_guessed: false,
             awaits_continue: false,
         }
     }
@@ -131,8 +134,9 @@ impl Following {
         let awaits_continue = mem::take(&mut self.awaits_continue);
         if bytes.is_empty() {
             self.awaits_continue = awaits_continue;
-        } else if (self.state == State::Lost || awaits_continue) && looks_like_request(bytes) {
+        } else if (self.state == State::Lost || awaits_continue) && is_surely_request(bytes) {
             self.state = State::Head;
+            self.is_guessed = true;
         } else if awaits_continue && parse_request(bytes) == Parse::NeedMore {
             // Too little to tell.
             self.miss();
@@ -301,13 +305,16 @@ impl Following {
 
     /// Goes on with a line of the chunked coding [RFC 9112 section 7.1]; returns what is behind it.
     fn line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Some(end) = memchr(b'\n', bytes) else {
-            let most = if self.state == State::Size { MAX_CHUNK_LINE_BYTES } else { MAX_HEAD_BYTES };
-            if self.pending.len() + bytes.len() > most {
-                self.lose();
-            } else {
-                self.pending.extend_from_slice(bytes);
-            }
+        let most = if self.state == State::Size { MAX_CHUNK_LINE_BYTES } else { MAX_HEAD_BYTES };
+        let end = memchr(b'\n', bytes);
+        // Whether the end is there yet changes nothing.
+        if self.pending.len() + end.unwrap_or(bytes.len()) > most {
+            self.facts.later.meet_limit();
+            self.lose();
+            return &[];
+        }
+        let Some(end) = end else {
+            self.pending.extend_from_slice(bytes);
             return &[];
         };
         let (line, rest) = (bytes.get(..end).unwrap_or_default(), bytes.get(end + 1..).unwrap_or_default());
@@ -349,7 +356,11 @@ impl Following {
 
     /// Adds what a request says to what is known of the connection.
     fn judge(&mut self, request: HttpFacts, whose: Whose<'_>) {
-        let mut request = if self.has_gap { behind_loss(request) } else { request };
+        let mut request = match (self.has_gap, mem::take(&mut self.is_guessed)) {
+            (true, _) => behind_loss(request),
+            (false, true) => of_unknown_beginning(request),
+            (false, false) => request,
+        };
         let addressee = whose(&request);
         let count = self.facts.later.count + 1;
         if addressee > self.addressee {

@@ -110,6 +110,23 @@ fn tells_how_a_request_is_signed() {
             "none",
             "long_term",
         ),
+        // Of several keys the one that does not expire counts, whichever the server takes; a token is the other's.
+        (
+            ["AKIA1", "ASIA1"]
+                .map(|key| format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, {signature}"))
+                .into(),
+            "sigv4",
+            "long_term",
+        ),
+        (
+            ["ASIA1", "AKIA1", "ASIA2"]
+                .map(|key| format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, {signature}"))
+                .into_iter()
+                .chain(["X-Amz-Security-Token: secret".to_owned()])
+                .collect(),
+            "sigv4",
+            "long_term",
+        ),
         (vec!["Authorization: Basic c2VjcmV0".to_owned()], "none", "?"),
         (vec!["Authorization: Bearer secret".to_owned()], "none", "?"),
         (vec![], "none", "?"),
@@ -204,6 +221,40 @@ fn keeps_only_targets_of_dynamodb() {
     }
     let long = format!("X-Amz-Target: DynamoDB_20120810.{}", "a".repeat(65));
     assert_eq!(facts(&head(&["POST / HTTP/1.1", &long])).target, None);
+}
+
+#[test]
+fn no_other_target_hides_one_of_dynamodb() {
+    const SCAN: &str = "DynamoDB_20120810.Scan";
+    for (values, target, has_other) in [
+        (&[SCAN, "Kinesis_20131202.PutRecord"][..], Some(SCAN), false),
+        (&["Kinesis_20131202.PutRecord", SCAN], Some(SCAN), false),
+        (&[SCAN, ""], Some(SCAN), false),
+        (&["", SCAN], Some(SCAN), false),
+        (&[SCAN, "DynamoDB_20120810.Query"], Some(SCAN), false),
+        (&["Kinesis_20131202.PutRecord", ""], None, true),
+    ] {
+        let fields: String = values.iter().map(|value| format!("\r\nX-Amz-Target: {value}")).collect();
+        let facts = facts(&head(&[&format!("POST / HTTP/1.1{fields}")]));
+        assert_eq!((facts.target.as_deref(), facts.has_other_target), (target, has_other), "{values:?}");
+    }
+}
+
+#[test]
+fn says_what_is_a_request_wherever_it_was_taken_from() {
+    for (line, is_sure) in [
+        ("GET /", true),
+        ("CONNECT db:443", true),
+        ("OST / HTTP/1.", true),
+        ("\r\nY / HTTP/1.1\r\n", true),
+        ("Y  / HTTP/1.1\r\n", true),
+        ("OST / HTTP/1", false),
+        ("OST /", false),
+        ("Y /", false),
+    ] {
+        assert_eq!(is_surely_request(line.as_bytes()), is_sure, "{line:?}");
+        assert!(looks_like_request(line.as_bytes()), "{line:?}");
+    }
 }
 
 #[test]
@@ -329,6 +380,8 @@ fn knows_http2_in_clear_by_its_preface_and_says_no_more_of_it() {
         let whole = end >= 18;
         assert_eq!(matches!(parse_request(&preface[..end]), Parse::Done(_)), whole, "{end}");
         assert!(parse_request(&preface[..end]) != Parse::No, "{end}");
+        let cut = parse_truncated(&preface[..end]);
+        assert_eq!(cut, HttpFacts { is_truncated: true, ..HttpFacts::default() }, "{end}");
     }
 }
 

@@ -11,6 +11,8 @@ use x509_parser::oid_registry::{
 };
 use x509_parser::x509::X509Name;
 
+use crate::model::without_begun_number;
+
 /// Bytes of a name kept as text. Real ones have about 100.
 const MAX_NAME_BYTES: usize = 1_024;
 
@@ -89,9 +91,14 @@ fn keyword(kind: &Oid<'_>) -> Option<&'static str> {
 fn push_value(text: &mut String, any: &Any<'_>) {
     let Some(value) = decode(any) else {
         // [RFC 4514 section 2.4]: what has no string form is written in hexadecimal.
+        let cut = any.data.get(..MAX_VALUE_BYTES).filter(|kept| kept.len() < any.data.len());
+        let kept = cut.map_or(any.data, |cut| cut.get(..without_begun_number(cut)).unwrap_or_default());
         text.push('#');
-        for byte in any.data.iter().take(MAX_VALUE_BYTES) {
+        for byte in kept {
             let _ = write!(text, "{byte:02X}");
+        }
+        if cut.is_some() {
+            text.push('…');
         }
         return;
     };
@@ -99,7 +106,7 @@ fn push_value(text: &mut String, any: &Any<'_>) {
     let last = value.chars().count().saturating_sub(1);
     for (at, character) in value.chars().enumerate() {
         if text.len() - start > MAX_VALUE_BYTES {
-            text.truncate(start + without_begun_number(text.get(start..).unwrap_or_default()).len());
+            text.truncate(start + without_begun_number(text.as_bytes().get(start..).unwrap_or_default()));
             text.push('…');
             return;
         }
@@ -118,21 +125,11 @@ fn push_value(text: &mut String, any: &Any<'_>) {
     }
 }
 
-/// Digits of an AWS account id.
-const ACCOUNT_DIGITS: usize = 12;
-
-/// `text`, which is cut at its end, without the number that ends there: of an account id that is cut, nobody could tell
-/// any more that it is one.
-fn without_begun_number(text: &str) -> &str {
-    let rest = text.trim_end_matches(|sign: char| sign.is_ascii_digit() || sign == '-');
-    let digits = text.bytes().skip(rest.len()).filter(u8::is_ascii_digit).count();
-    if digits < ACCOUNT_DIGITS { rest } else { text }
-}
-
 /// The string types of X.520; Teletex as Latin-1, as everybody does.
 fn decode<'a>(any: &'a Any<'_>) -> Option<Cow<'a, str>> {
-    // Longer ones are cut for the text anyway; BMP and Universal strings have 2 and 4 bytes a character.
-    let data = any.data.get(..4 * MAX_VALUE_BYTES).unwrap_or(any.data);
+    // Longer ones are cut for the text anyway, where there is one character more than it has room for; a character has
+    // 4 bytes at most, as all of Universal strings have.
+    let data = any.data.get(..4 * (MAX_VALUE_BYTES + 2)).unwrap_or(any.data);
     match any.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
             Some(String::from_utf8_lossy(data))
@@ -147,5 +144,29 @@ fn decode<'a>(any: &'a Any<'_>) -> Option<Cow<'a, str>> {
             Some(units.map(|unit| char::from_u32(unit).unwrap_or('\u{fffd}')).collect())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_no_begun_number_where_a_value_is_cut() {
+        let wide =
+            |text: &str| -> Vec<u8> { text.chars().flat_map(|sign| u32::from(sign).to_be_bytes()).collect() };
+        for (before, is_cut) in [(MAX_VALUE_BYTES - 8, true), (MAX_VALUE_BYTES - 13, false)] {
+            let text = format!("{}731973197319x", "x".repeat(before));
+            for (tag, value, end) in [
+                (Tag::Utf8String, text.clone().into_bytes(), ["x…", "x731973197319x"]),
+                (Tag::UniversalString, wide(&text), ["x…", "x731973197319x"]),
+                // What has no form as text.
+                (Tag::OctetString, text.clone().into_bytes(), ["78…", "7837333139373331393733313978"]),
+            ] {
+                let mut text = String::new();
+                push_value(&mut text, &Any::from_tag_and_data(tag, &value));
+                assert!(text.ends_with(end[usize::from(!is_cut)]), "{tag} {text}");
+            }
+        }
     }
 }

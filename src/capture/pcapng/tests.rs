@@ -322,6 +322,8 @@ fn makes_interface_names_safe_to_show() {
     assert_eq!(name(b"\0").as_deref(), None);
     assert_eq!(name(b"a\x1b[31m\xff").as_deref(), Some("a\u{fffd}[31m\u{fffd}"));
     assert_eq!(name(&[b'x'; 5_000]).unwrap().len(), MAX_NAME_CHARACTERS);
+    let with_account = ["x".repeat(MAX_NAME_CHARACTERS - 11), "123456789012".to_owned()].concat();
+    assert_eq!(name(with_account.as_bytes()).unwrap().len(), MAX_NAME_CHARACTERS - 11);
 }
 
 #[test]

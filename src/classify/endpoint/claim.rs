@@ -19,9 +19,11 @@ pub(super) struct Named {
     pub fips: bool,
     pub dual_stack: bool,
     pub is_aws_name: bool,
-    /// Of several names of different kinds.
+    /// Of several names that leave the kind open.
     many_kinds: Option<PublicNames>,
-    /// Only where several names make one claim.
+    /// Of several names that leave the service open.
+    has_many_services: bool,
+    /// Absent where several names make one claim.
     host: Option<String>,
 }
 
@@ -31,10 +33,13 @@ pub(super) struct Claim {
     /// Absent for a DAX greeting, for which there is no word.
     pub evidence: Option<EndpointEvidence>,
     pub strength: Confidence,
+    /// It need not be the name that was meant: beside an Encrypted Client Hello, or what may have been one, it may be an
+    /// outer one, and what DNS said to another host, or of a name that may stand for it, need not be of this one.
+    pub is_doubtful: bool,
     pub host: Option<String>,
     pub named: Named,
-    /// Further names of the same source, other than the one shown.
-    others: Vec<Named>,
+    /// All names, where there may be several: what they do not agree in is not in the one shown.
+    several: Vec<Named>,
 }
 
 impl From<Endpoint> for Named {
@@ -49,6 +54,7 @@ impl From<Endpoint> for Named {
             dual_stack: endpoint.dual_stack,
             is_aws_name: endpoint.is_aws_name,
             many_kinds: None,
+            has_many_services: false,
             host: None,
         }
     }
@@ -70,6 +76,7 @@ impl Named {
             dual_stack: false,
             is_aws_name: false,
             many_kinds: None,
+            has_many_services: false,
             host: None,
         }
     }
@@ -86,6 +93,7 @@ impl Named {
             host,
             is_aws_name: self.is_aws_name,
             names_of_many_kinds: self.many_kinds,
+            has_many_services: self.has_many_services,
             ..EndpointFacts::default()
         }
     }
@@ -113,16 +121,38 @@ impl Named {
         PublicNames::of_kind(self.kind, self.service, self.is_aws_name)
     }
 
+    /// It has a form that the grammar knows, or is configured.
+    pub fn is_known(&self) -> bool {
+        self.kind != Some(EndpointKind::Unrecognised)
+    }
+
+    /// What is left where none of `names` is the flow's for sure.
+    fn without_form(self, names: &[Self]) -> Self {
+        Self {
+            kind: None,
+            many_kinds: Some(PublicNames::of(names.iter().map(Self::public_names))),
+            account_id: None,
+            fips: false,
+            dual_stack: false,
+            host: None,
+            ..self
+        }
+    }
+
     fn is_elsewhere(&self, other: &Self) -> bool {
         matches!((&self.region, &other.region), (Some(mine), Some(theirs)) if mine != theirs)
     }
 }
 
 impl EndpointFacts {
-    /// Takes from an agreeing claim what the first one does not say: its name where the first has none
-    /// at all, its region where the first names none.
-    pub(super) fn complete(&mut self, claim: &Claim) {
-        if self.kind.is_none() && self.host.is_none() && !self.is_aws_name && claim.named.is_aws_name {
+    /// Takes from an agreeing claim what the first one does not say: its name where `first` has none
+    /// at all, its region where that names none.
+    pub(super) fn complete(&mut self, first: &Claim, claim: &Claim) {
+        if first.is_beside_answer(claim) {
+            return;
+        }
+        let is_nameless = first.named.host.is_none() && first.several.is_empty() && self.host.is_none();
+        if is_nameless && self.kind.is_none() && !self.is_aws_name && claim.named.is_aws_name {
             let from = claim.named.to_facts(claim.host.clone());
             self.kind = from.kind;
             self.account_id = from.account_id;
@@ -140,9 +170,17 @@ impl EndpointFacts {
 }
 
 impl Claim {
-    pub fn new(evidence: EndpointEvidence, strength: Confidence, host: &str, named: Named) -> Self {
-        let host = canonical(host).map(|host| host.to_string());
-        Self { evidence: Some(evidence), strength, host, named, others: Vec::new() }
+    /// A name that the client says; `is_doubtful` where it need not be the one that is meant.
+    pub fn spoken(evidence: EndpointEvidence, host: &str, named: Named, is_doubtful: bool) -> Self {
+        let is_sure = named.is_known() && !is_doubtful;
+        Self {
+            evidence: Some(evidence),
+            strength: if is_sure { Confidence::Certain } else { Confidence::Possible },
+            is_doubtful,
+            host: canonical(host).map(|host| host.to_string()),
+            named,
+            several: Vec::new(),
+        }
     }
 
     /// The protocol itself says which service it is.
@@ -150,10 +188,48 @@ impl Claim {
         Self {
             evidence,
             strength: Confidence::Certain,
+            is_doubtful: false,
             host: None,
             named: Named::of_service(service),
-            others: Vec::new(),
+            several: Vec::new(),
         }
+    }
+
+    /// Of all names that a source has for one address: what they do not agree in is left out.
+    pub fn of_names(evidence: EndpointEvidence, names: Vec<Named>) -> Option<Self> {
+        let named = common(&names)?;
+        let is_known = names.iter().any(Named::is_known);
+        Some(Self {
+            evidence: Some(evidence),
+            strength: if is_known { Confidence::Likely } else { Confidence::Possible },
+            is_doubtful: false,
+            host: named.host.clone(),
+            named,
+            several: names,
+        })
+    }
+
+    /// A doubtful name of the client's beside what DNS said of the address. Each may be the one that was meant, so that only
+    /// what they have in common is told; and where the answers are for other names, not even that tells the kind: neither
+    /// is the flow's for sure. The service shown remains that of the name in clear.
+    pub fn beside(self, told: &Self) -> Self {
+        if !self.named.is_known() {
+            return self;
+        }
+        let is_told = told.all().any(|named| named.host == self.named.host);
+        let mut several: Vec<Named> = told.all().cloned().collect();
+        several.push(self.named.clone());
+        let Some(mut named) = common(&several) else { return self };
+        if !is_told {
+            named = named.without_form(&several);
+        }
+        named.service = self.named.service;
+        Self { host: named.host.clone(), named, several, ..self }
+    }
+
+    /// True of a doubtful name of the client's, and of an answer of DNS that this was put beside.
+    pub fn is_beside_answer(&self, told: &Self) -> bool {
+        self.is_doubtful && self.is_spoken() && told.evidence == Some(EndpointEvidence::Dns)
     }
 
     /// True where one of this source's names is for the same service, and in no other region. What the client itself
@@ -161,7 +237,7 @@ impl Claim {
     pub fn agrees_with(&self, first: &Self) -> bool {
         let is_as_first = |named: &Named| {
             let is_same_endpoint = match self.evidence {
-                _ if !first.is_spoken() => true,
+                _ if !first.is_spoken() || first.is_beside_answer(self) => true,
                 _ if self.is_spoken() => named.is_same_endpoint(&first.named),
                 Some(EndpointEvidence::Dns) => {
                     !(named.is_aws_name && first.named.is_aws_name) || named.fips == first.named.fips
@@ -193,14 +269,14 @@ impl Claim {
     }
 
     fn all(&self) -> impl Iterator<Item = &Named> {
-        std::iter::once(&self.named).chain(&self.others)
+        std::iter::once(&self.named).filter(|_| self.several.is_empty()).chain(&self.several)
     }
 }
 
 /// What a host name says, by the grammar or by configuration.
 pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
     let found = recognise(host).endpoint.map(Named::from);
-    if found.as_ref().is_some_and(|named| named.kind != Some(EndpointKind::Unrecognised)) {
+    if found.as_ref().is_some_and(Named::is_known) {
         return found.map(|named| named.with_canonical_host(host));
     }
     // What the operator says of a name outranks the mere look of it.
@@ -212,8 +288,12 @@ pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
 /// domain that is configured as such.
 pub(super) fn named_by_certificate(name: &str, hosts: &[HostRule]) -> Option<Named> {
     let is_meant = |rule: &&HostRule| rule.name.eq_ignore_ascii_case(name) || matches_host(rule, name);
+    let found = recognise_certificate_name(name).map(Named::from);
     let configured = || hosts.iter().find(is_meant).map(Named::configured);
-    let named = recognise_certificate_name(name).map(Named::from).or_else(configured)?;
+    let named = match found {
+        Some(named) if named.is_known() => named,
+        found => configured().or(found)?,
+    };
     Some(named.with_host(name.to_ascii_lowercase()))
 }
 
@@ -242,49 +322,39 @@ impl Named {
     }
 }
 
-/// One claim of several names: what they do not agree in is left out.
-pub(super) fn merge(evidence: EndpointEvidence, mut names: Vec<Named>) -> Option<Claim> {
-    let is_known = |named: &Named| named.kind != Some(EndpointKind::Unrecognised);
-    if names.iter().any(is_known) {
-        names.retain(is_known);
+/// What several names have in common: what they do not agree in is left out. Names of one kind of which only some are FIPS
+/// ones have none in common.
+fn common(names: &[Named]) -> Option<Named> {
+    let first = names.first()?;
+    let all_agree = |is_same: fn(&Named, &Named) -> bool| names.iter().all(|other| is_same(first, other));
+    let mut shown = first.clone();
+    if !all_agree(|a, b| a.service == b.service) {
+        shown.has_many_services = true;
+        // The same addresses serve several APIs; most of it is the data plane.
+        if names.iter().any(|named| named.service == Service::Dynamodb) {
+            shown.service = Service::Dynamodb;
+        }
     }
-    let mut shown = names.first()?.clone();
-    if names.iter().any(|other| other.service == Service::Dynamodb) {
-        // The same addresses serve several APIs; the data plane is the one to be sure of.
-        shown.service = Service::Dynamodb;
+    if !all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)) {
+        shown.kind = None;
+        shown.many_kinds = Some(PublicNames::of(names.iter().map(Named::public_names)));
     }
-    let strength = if is_known(&shown) { Confidence::Likely } else { Confidence::Possible };
-    let has_many_kinds = names.iter().any(|other| other.kind != shown.kind);
-    if has_many_kinds {
-        let public = names.iter().filter(|named| named.public_names() == PublicNames::All).count();
-        shown.many_kinds = Some(match public {
-            0 => PublicNames::None,
-            all if all == names.len() => PublicNames::All,
-            _ => PublicNames::Some,
-        });
+    if !all_agree(|a, b| a.region == b.region) {
+        shown.region = None;
     }
-    for other in &names {
-        if other.kind != shown.kind {
-            shown.kind = None;
-        }
-        if other.region != shown.region {
-            shown.region = None;
-        }
-        if other.partition != shown.partition {
-            shown.partition = None;
-        }
-        if other.account_id != shown.account_id {
-            shown.account_id = None;
-        }
-        if other.host != shown.host {
-            shown.host = None;
-        }
-        shown.fips &= other.fips;
-        shown.dual_stack &= other.dual_stack;
-        shown.is_aws_name &= other.is_aws_name;
+    if !all_agree(|a, b| a.partition == b.partition) {
+        shown.partition = None;
     }
-    let host = shown.host.clone();
-    Some(Claim { evidence: Some(evidence), strength, host, named: shown, others: names })
+    if !all_agree(|a, b| a.account_id == b.account_id) {
+        shown.account_id = None;
+    }
+    if !all_agree(|a, b| a.host == b.host) {
+        shown.host = None;
+    }
+    shown.fips = names.iter().all(|named| named.fips);
+    shown.dual_stack = names.iter().all(|named| named.dual_stack);
+    shown.is_aws_name = names.iter().all(|named| named.is_aws_name);
+    Some(shown)
 }
 
 /// True where a configured name, which may begin with `*.` for exactly one label, is `host`.

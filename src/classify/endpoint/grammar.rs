@@ -144,19 +144,17 @@ pub(crate) fn is_recognised(name: &str) -> bool {
 }
 
 /// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC
-/// endpoint id. What is `unrecognised` counts as nothing here.
+/// endpoint id.
 #[must_use]
 pub(crate) fn recognise_certificate_name(name: &str) -> Option<Endpoint> {
-    let found =
-        |host: &str| recognise(host).endpoint.filter(|found| found.kind != EndpointKind::Unrecognised);
-    let Some(rest) = name.strip_prefix("*.") else { return found(name) };
+    let Some(rest) = name.strip_prefix("*.") else { return recognise(name).endpoint };
     // Any value of the right form will do; it is taken out of the answer again.
-    ["000000000000", "vpce-00000000-0000"].iter().find_map(|stand_in| {
-        let mut endpoint = found(&format!("{stand_in}.{rest}"))?;
-        endpoint.account_id = None;
-        endpoint.vpce_id = None;
-        Some(endpoint)
-    })
+    let found = ["000000000000", "vpce-00000000-0000"]
+        .map(|stand_in| recognise(&format!("{stand_in}.{rest}")).endpoint);
+    let is_known = |found: &&Endpoint| found.kind != EndpointKind::Unrecognised;
+    let all = || found.iter().flatten();
+    let endpoint = all().find(is_known).or(all().next())?.clone();
+    Some(Endpoint { account_id: None, vpce_id: None, ..endpoint })
 }
 
 /// A host name in lower case without its trailing dot; `None` for what is no host name.

@@ -1,7 +1,10 @@
 //! Names, addresses and what was said in clear → which endpoint of DynamoDB a flow goes to.
 //!
-//! Every source makes a claim of its own strength. The strongest wins, names before prefixes; those
-//! that agree with it are its evidence, those that do not are named as contradictions.
+//! Every source makes a claim of its own strength, and one is shown: what the client itself says, known or not; without
+//! such a name what DNS told it, else what the certificate is for, else the prefix. No source replaces the name of another,
+//! unless that stands for its own (CNAME). Several names of one source, and a name that need not be the one meant beside
+//! what DNS told, leave open what they do not agree in. Claims that agree with the one shown are its evidence, those that
+//! do not are named as contradictions where they cannot both be so.
 
 mod claim;
 mod grammar;
@@ -12,7 +15,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use self::claim::{Claim, may_cover_endpoint, merge, named, named_by_certificate};
+use self::claim::{Claim, Named, may_cover_endpoint, named, named_by_certificate};
 use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
@@ -21,7 +24,7 @@ use super::{EndpointOptions, HostRule, Listed, SniAlias};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
-    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private,
+    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private, without_begun_number,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -108,7 +111,7 @@ impl EndpointInput<'_> {
 /// SNI beside an ECH extension, a name the grammar does not know, and a DNS answer to an address of the
 /// other family, are `possible` alone. So is the SNI of a hello that was cut where it may have had that extension: what
 /// is missing never makes a name surer. In captures with a short snap length that holds for every name, and an address
-/// prefix or a DNS answer beside it makes it `likely` again.
+/// prefix or a DNS answer beside it makes it `likely` again; a DNS answer that is for another name leaves its kind open.
 ///
 /// The evidence `http_host` stands for the head of a plaintext request: its Host, or the operation it
 /// asks for where the Host does not say.
@@ -141,11 +144,18 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     });
     // What another address was told counts only where the client says nothing itself.
     let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
+    let mut is_outer_elsewhere = false;
     if !is_other && !input.is_proxied() && is_dns_heard {
         let names = input.dns_names.iter().filter_map(|name| named(name, options));
-        if let Some(mut claim) = merge(EndpointEvidence::Dns, names.collect()) {
+        if let Some(mut claim) = Claim::of_names(EndpointEvidence::Dns, names.collect()) {
             if input.is_dns_of_other_family || may_be_alias {
+                claim.is_doubtful = true;
                 claim.strength = Confidence::Possible;
+            }
+            // Only the SNI is doubtful of what is spoken, and it stands first.
+            if let Some(sni) = claims.pop_if(|first| first.is_beside_answer(&claim)) {
+                is_outer_elsewhere = claim.is_elsewhere(&sni);
+                claims.push(sni.beside(&claim));
             }
             claims.push(claim);
         }
@@ -157,7 +167,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
         addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
     let mut conflict = Conflicts::default();
-    let Some(first) = strongest(&claims) else {
+    let Some(first) = shown_of(&claims) else {
         return by_prefix(input, common(&listed)?, &strangers, options);
     };
     // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
@@ -168,14 +178,18 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     }
 
     let mut facts = first.named.to_facts(first.host.clone());
+    // What need not be the name contradicts nothing, and where it differs nothing is proved.
+    facts.is_address_unproven = may_be_alias || is_outer_elsewhere;
     let mut evidence = Vec::new();
     let mut strong = 0;
     for claim in &claims {
         if claim.agrees_with(first) {
             evidence.extend(claim.evidence);
             strong += u32::from(claim.strength >= Confidence::Likely);
-            facts.complete(claim);
-        } else {
+            facts.complete(first, claim);
+        } else if claim.is_spoken() && claim.is_doubtful {
+            facts.is_address_unproven = true;
+        } else if !first.is_beside_answer(claim) {
             conflict.between(first, claim);
         }
     }
@@ -225,7 +239,6 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     facts.prefix_region = common(&listed).and_then(Listed::region).map(ToOwned::to_owned);
     facts.partition_has_prefixes =
         facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
-    facts.is_address_unproven = may_be_alias;
     let public_names = public_names(&facts);
     if public_names != PublicNames::None && facts.partition_has_prefixes {
         let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
@@ -366,10 +379,8 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
             if evidence == EndpointEvidence::Sni { input.encrypted_hello } else { EncryptedHello::NotSent };
         match named(host, options) {
             Some(named) => {
-                let is_known =
-                    named.kind != Some(EndpointKind::Unrecognised) && ech == EncryptedHello::NotSent;
-                let strength = if is_known { Confidence::Certain } else { Confidence::Possible };
-                spoken.claims.push(Claim::new(evidence, strength, host, named));
+                let is_doubtful = ech != EncryptedHello::NotSent;
+                spoken.claims.push(Claim::spoken(evidence, host, named, is_doubtful));
             }
             None if ech == EncryptedHello::Sent => {}
             None => spoken.strangers.push(Stranger {
@@ -396,10 +407,14 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
 
 /// A name as a sentence may repeat it, however long or strange it is.
 fn shown(host: &str) -> String {
-    canonical(host).map_or_else(
-        || host.chars().take(grammar::MAX_NAME_BYTES).collect::<String>().to_ascii_lowercase(),
-        |host| host.to_string(),
-    )
+    let cut = || {
+        let mut kept: String = host.chars().take(grammar::MAX_NAME_BYTES).collect();
+        if kept.len() < host.len() {
+            kept.truncate(without_begun_number(kept.as_bytes()));
+        }
+        kept.to_ascii_lowercase()
+    };
+    canonical(host).map_or_else(cut, |host| host.to_string())
 }
 
 /// Whose a request in clear is, by nothing but what it says itself.
@@ -465,11 +480,13 @@ fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
     Some(claim)
 }
 
-/// What a certificate says, by the grammar and by those of the configured names that count.
+/// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
+/// DynamoDB's is no proof of it, but beside one that is known it may be the name that was meant.
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
     let found =
         certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, configured));
-    merge(EndpointEvidence::Certificate, found.collect())
+    let names: Vec<Named> = found.collect();
+    names.iter().any(Named::is_known).then(|| Claim::of_names(EndpointEvidence::Certificate, names))?
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
@@ -479,19 +496,12 @@ fn certificate_names(certificate: &CertificateFacts) -> &[String] {
     names.get(..MAX_CERTIFICATE_NAMES).unwrap_or(names)
 }
 
-/// The strongest claim, the earliest of equals. An SNI beside ECH wins over what agrees with it.
-fn strongest(claims: &[Claim]) -> Option<&Claim> {
-    let first = claims.first()?;
-    let mut best = first;
-    for claim in claims {
-        if claim.strength > best.strength {
-            best = claim;
-        }
-    }
-    let is_backed = first.evidence == Some(EndpointEvidence::Sni)
-        && best.strength <= Confidence::Likely
-        && best.agrees_with(first);
-    Some(if is_backed { first } else { best })
+/// The claim that is shown: the strongest that the client itself makes, the earliest of equals; without one what DNS told
+/// this client, then what the certificate says.
+fn shown_of(claims: &[Claim]) -> Option<&Claim> {
+    let spoken = claims.iter().filter(|claim| claim.is_spoken());
+    let best = spoken.reduce(|best, claim| if claim.strength > best.strength { claim } else { best });
+    best.or_else(|| claims.iter().find(|claim| !claim.is_doubtful)).or_else(|| claims.first())
 }
 
 /// The host of `host:port`, without the brackets of an IPv6 literal.

@@ -363,6 +363,12 @@ fn names_contradictions() {
     );
     assert_eq!(facts.prefix_region.as_deref(), Some("eu-west-1"));
     assert!(facts.partition_has_prefixes && facts.is_aws_name);
+    // A stranger's name is cut where it is too long, and no number in it: it may be that of an account.
+    let long = format!("{}.123456789012.example", "x".repeat(241));
+    let case =
+        Case { sni: sni(&long), certificate: certificate(&[REGIONAL]), server: IN_PREFIX, ..Case::default() };
+    let conflict = decide(&case).unwrap().conflict;
+    assert!(conflict.iter().any(|text| text.ends_with("x..")), "{conflict:?}");
 }
 
 #[test]

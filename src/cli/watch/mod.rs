@@ -76,6 +76,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
     let config = Arc::new(config);
     let mut log = log::start(form(args), level(args), has_color(), is_active);
     let names = Names::new(redaction(&config));
+    names.begin_behind(config.output.records.as_deref());
     tell_warnings(&config, &names);
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_run)?;
@@ -381,6 +382,9 @@ impl Daemon<'_> {
         };
         let destination =
             open_records(&config).map_err(|error| behind_the_walls(error, "folder for records"))?;
+        if config.output.records != self.config.output.records {
+            self.names.begin_behind(config.output.records.as_deref());
+        }
         let (reply, taken) = oneshot::channel();
         let reloaded = Box::new(Reloaded { config: Arc::clone(&config), destination });
         let question = Question::Reloaded(reloaded, reply);

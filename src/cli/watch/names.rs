@@ -1,8 +1,10 @@
 //! The words that stand for account ids, the same in all that the daemon says: records, metrics, pages and log.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::export::{Redaction, Redactor};
+use crate::export::{Redaction, Redactor, highest_number};
 
 /// One redactor for all threads. It is asked for each record and each line of the log, never for a packet.
 #[derive(Clone)]
@@ -26,6 +28,17 @@ impl Names {
 
     /// Forgets every word: from now on ids become others, or stay.
     pub(super) fn begin_anew(&self, redaction: Redaction) {
-        *self.lock() = Redactor::new(redaction);
+        let mut redactor = self.lock();
+        let highest = redactor.highest();
+        *redactor = Redactor::new(redaction);
+        redactor.begin_behind(highest);
+    }
+
+    /// Gives no number that stands for an account in the file of records already: a run before this one wrote there.
+    pub(super) fn begin_behind(&self, records: Option<&Path>) {
+        // Anything else, such as a pipe, is not read. What cannot be read now is told of when it is opened to be written.
+        let file = records.filter(|path| path.metadata().is_ok_and(|found| found.is_file()));
+        let highest = file.and_then(|path| highest_number(File::open(path).ok()?).ok());
+        self.lock().begin_behind(highest.unwrap_or_default());
     }
 }

@@ -341,6 +341,7 @@ impl Recorder {
             self.watching.interfaces = health.interfaces;
             self.watching.refused = health.refused.into_iter().chain(health.blind).collect();
         }
+        self.watching.series_folded = self.metrics.folded();
         self.watching.restarts = health.restarts.values().sum();
         if let Some(attribution) = &self.attribution {
             let counts = attribution.counts();

@@ -582,6 +582,19 @@ fn describes_what_it_resolved_to() {
     }
 }
 
+#[test]
+fn tells_that_a_later_override_takes_what_is_left() {
+    let text = "[[policy.override]]\nmatch = { source = \"10.0.0.0/8\" }\nminimum_version = \"1.3\"\n\
+                [[policy.override]]\nmatch = { region = \"us-east-1\" }\nallowed_groups = [\"x25519\"]";
+    let page = describe(&parsed(text));
+    for part in [
+        "override 1, for source 10.0.0.0/8, profile",
+        "override 2, for region us-east-1 (only what no override before it takes), profile",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+}
+
 /// Whoever reads it on a terminal need not have written the file.
 #[test]
 fn describes_no_name_as_more_than_a_name() {

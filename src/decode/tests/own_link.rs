@@ -36,14 +36,8 @@ fn the_innermost_ethernet_header_is_the_packets_own() {
         let (mut decoder, mut encapsulation) = (decoder(), Encapsulation::default());
         // What was found of the frame before does not stay.
         let mut link = Some(([9; 6], [9; 6]));
-        let decoded = decoder.decode_linked(
-            link_type,
-            Timestamp::default(),
-            &frame.bytes,
-            0,
-            &mut encapsulation,
-            &mut link,
-        );
+        let decoded =
+            decoder.decode(link_type, Timestamp::default(), &frame.bytes, 0, &mut encapsulation, &mut link);
         assert!(matches!(decoded, Ok(Decoded::Tcp(_))), "{name}: {decoded:?}");
         assert_eq!(link, expected, "{name}");
     }

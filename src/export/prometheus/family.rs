@@ -8,31 +8,59 @@ use ::prometheus::{
 use foldhash::fast::RandomState;
 
 use super::{counters, labels, opts, register};
-use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Metric, OTHER, Values};
+use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Fold, Metric, OTHER};
 
-/// Closed labels keep their value in folded series where there are at most so many combinations of
-/// them; this is what a metric may take beyond the cap.
-const MAX_FOLDED_SERIES: usize = 64;
+/// All series are shared out in so many parts.
+const PARTS: usize = 16;
 
-/// The part of all series that only what tells of the capture itself may take: whoever makes records, with names and
-/// suites of their own choice, must not take the place of losses and of interfaces that appear later.
-const FOR_CAPTURE: usize = 4;
+/// Parts that what tells of flows may fill. Whoever makes records, with names and suites of their own choice, must not
+/// take the place of violations, nor of losses and of interfaces that appear later.
+const PARTS_OF_FLOWS: usize = 10;
+
+/// Parts that violations and verdicts may fill, together with those; what is left only tells of the capture itself.
+const PARTS_OF_JUDGEMENTS: usize = 12;
+
+/// From all labels to the fewest: each step gives up what [`Fold`] says and may fill one part more than the one before.
+const STEPS: [Option<Fold>; 4] = [None, Some(Fold::First), Some(Fold::Second), Some(Fold::Third)];
 
 /// Series of an interface: packets and bytes seen, skipped and parsed, and the time of the newest packet.
 const OF_INTERFACE: usize = 7;
 
+/// What a metric tells of: which part of all series it may fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    Capture,
+    Flows,
+    Judgements,
+}
+
+impl Share {
+    fn of(metric: &Metric) -> Self {
+        let is_of = |list: &[Metric]| list.iter().any(|other| other.name == metric.name);
+        match () {
+            () if is_of(OF_CAPTURE) => Self::Capture,
+            () if is_of(OF_JUDGEMENTS) => Self::Judgements,
+            () => Self::Flows,
+        }
+    }
+}
+
 /// How many series there are and may be, and who did not get one.
 pub(super) struct Budget {
-    /// Series that may be there in all.
+    /// Series that may be there in all; on top come those that stand for what found no room, a few of each metric.
     pub most: usize,
     pub used: usize,
     pub folded: IntCounterVec,
 }
 
 impl Budget {
-    fn has_room(&self, series: usize, is_of_capture: bool) -> bool {
-        let most = if is_of_capture { self.most } else { self.most - self.most / FOR_CAPTURE };
-        self.used + series <= most
+    fn has_room(&self, series: usize, share: Share, step: usize) -> bool {
+        let parts = match share {
+            Share::Capture => PARTS,
+            Share::Judgements => PARTS_OF_JUDGEMENTS + 1 + step - STEPS.len(),
+            Share::Flows => PARTS_OF_FLOWS + 1 + step - STEPS.len(),
+        };
+        self.used + series <= self.most * parts / PARTS
     }
 }
 
@@ -43,7 +71,10 @@ const OF_CAPTURE: &[Metric] = &[
     metrics::DECODE_ERRORS,
     metrics::FLOW_EVICTIONS,
     metrics::LAST_PACKET,
+    metrics::CAPTURE_RESTARTS,
 ];
+
+const OF_JUDGEMENTS: &[Metric] = &[metrics::VIOLATIONS, metrics::VERDICTS_BY_PROFILE];
 
 type MakeChild<M> = Box<dyn Fn(&[&str]) -> Option<M> + Send + Sync>;
 type RemoveChild = Box<dyn Fn(&[&str]) + Send + Sync>;
@@ -62,10 +93,7 @@ pub(super) struct Family<M> {
     children: HashMap<String, Child<M>, RandomState>,
     /// Lines of text one series takes.
     weight: usize,
-    /// It is made from counts, not from records.
-    is_of_capture: bool,
-    /// Labels that keep their value where a series finds no room.
-    kept: Vec<bool>,
+    share: Share,
     /// Totals that wait to be published, by series (counters that mirror counts kept elsewhere).
     totals: HashMap<String, u64, RandomState>,
     /// The label values joined, for looking up without allocating.
@@ -74,23 +102,16 @@ pub(super) struct Family<M> {
 
 impl<M> Family<M> {
     fn new(metric: &'static Metric, weight: usize, make: MakeChild<M>, remove: RemoveChild) -> Self {
-        let closed = |label: &metrics::Label| match label.values {
-            Values::Words(sets) => Some(sets.iter().map(|set| set.len()).sum::<usize>()),
-            Values::Described(_) => None,
-        };
-        let combinations: usize = metric.labels.iter().filter_map(closed).product();
-        let is_small = combinations <= MAX_FOLDED_SERIES;
-        let kept = metric.labels.iter().map(|label| is_small && closed(label).is_some()).collect();
         let (children, totals) = (HashMap::default(), HashMap::default());
-        let is_of_capture = OF_CAPTURE.iter().any(|other| other.name == metric.name);
-        Self { metric, make, remove, children, weight, is_of_capture, kept, totals, key: String::new() }
+        let share = Share::of(metric);
+        Self { metric, make, remove, children, weight, share, totals, key: String::new() }
     }
 
     /// The name of an interface where all series of it are there or find room; else `other`, for all of them: seen
     /// under one name and skipped under another would not add up.
     pub fn name_of<'a>(&mut self, interface: &'a str, budget: &Budget) -> &'a str {
         join(&[interface, "seen"], &mut self.key);
-        if self.children.contains_key(&self.key) || budget.has_room(OF_INTERFACE, true) {
+        if self.children.contains_key(&self.key) || budget.has_room(OF_INTERFACE, Share::Capture, 0) {
             interface
         } else {
             OTHER
@@ -123,6 +144,11 @@ impl<M> Family<M> {
         Some(&self.children.get(&self.key)?.series)
     }
 
+    /// Makes the series of these labels, which nothing was observed of yet.
+    pub fn begin(&mut self, labels: &[&str], budget: &mut Budget) {
+        self.resolve(labels, budget);
+    }
+
     /// The same, and its key, for what mirrors a count kept elsewhere, at any time and as often as somebody asks:
     /// nothing is observed.
     pub fn mirror(&mut self, labels: &[&str], budget: &mut Budget) -> Option<(&str, &M)> {
@@ -133,27 +159,49 @@ impl<M> Family<M> {
     /// Leaves in `key` the series to use, which exists afterwards; false where it stands for others.
     fn resolve(&mut self, labels: &[&str], budget: &mut Budget) -> bool {
         join(labels, &mut self.key);
-        let is_known = self.children.contains_key(&self.key);
-        let has_room = is_known || budget.has_room(self.weight, self.is_of_capture);
-        if is_known {
+        if self.children.contains_key(&self.key) {
             return true;
         }
-        let folded: Vec<&str> =
-            labels.iter().zip(&self.kept).map(|(label, kept)| if *kept { *label } else { OTHER }).collect();
-        let labels = if has_room { labels } else { &folded };
-        if !has_room {
-            join(labels, &mut self.key);
-            if self.children.contains_key(&self.key) {
+        let mut folded = labels.to_vec();
+        for (step, fold) in STEPS.into_iter().enumerate() {
+            if self.fold(&mut folded, fold) && self.children.contains_key(&self.key) {
                 return false;
             }
+            if budget.has_room(self.weight, self.share, step) {
+                self.make(&folded, true, budget);
+                return folded == labels;
+            }
         }
+        // Its values are so few that it is always made.
+        self.fold(&mut folded, Some(Fold::Last));
+        if !self.children.contains_key(&self.key) {
+            self.make(&folded, false, budget);
+        }
+        folded == labels
+    }
+
+    /// Folds labels that do so up to here, and leaves in `key` what they are then; true where that is something new.
+    fn fold(&mut self, labels: &mut [&str], upto: Option<Fold>) -> bool {
+        let mut is_new = false;
+        for (label, value) in self.metric.labels.iter().zip(labels.iter_mut()) {
+            if Some(label.fold) <= upto && *value != OTHER {
+                *value = OTHER;
+                is_new = true;
+            }
+        }
+        if is_new {
+            join(labels, &mut self.key);
+        }
+        is_new
+    }
+
+    fn make(&mut self, labels: &[&str], is_counted: bool, budget: &mut Budget) {
         if let Some(series) = (self.make)(labels) {
-            if has_room {
+            if is_counted {
                 budget.used += self.weight;
             }
-            self.children.insert(self.key.clone(), Child { series, is_counted: has_room });
+            self.children.insert(self.key.clone(), Child { series, is_counted });
         }
-        has_room
     }
 }
 

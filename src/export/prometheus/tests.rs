@@ -12,6 +12,7 @@ fn options() -> MetricsOptions {
         profile: Some("aws-dynamodb".into()),
         rules: vec![("tls_version_too_low", Severity::Critical), ("sni_missing", Severity::Info)],
         decode_errors: vec![("ipv6", "truncated"), ("tls", "not_tls")],
+        regions: ["eu-central-1", "eu-west-1"].map(str::to_owned).into(),
         prefix_list_published: Some(Timestamp::from_seconds(1_795_341_600)),
         ..MetricsOptions::default()
     }
@@ -218,19 +219,93 @@ fn folds_what_finds_no_room() {
     assert!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_flows_total"}"#] > 900.0);
 }
 
+/// Regions that somebody made up take no place of those there are.
 #[test]
-fn shows_only_so_many_regions() {
+fn shows_all_known_regions_and_only_so_many_others() {
     let mut metrics = Metrics::new(options()).unwrap();
     let mut record = sample::tls12();
-    for number in 0..100 {
-        record.endpoint.region = Some(format!("xx-attack-{number}"));
+    let invented = (0..100).map(|number| format!("xx-attack-{number}"));
+    for region in invented.chain(["eu-west-1".to_owned()]) {
+        record.endpoint.region = Some(region);
         metrics.observe(&record);
     }
+    let opened = MetricsOptions { regions: ["eu-new-1".to_owned()].into(), ..options() };
+    metrics.reconfigure(&opened);
+    record.endpoint.region = Some("eu-new-1".to_owned());
+    metrics.observe(&record);
+    assert_eq!(metrics.folded(), 84 * 4, "of four metrics with regions");
     let text = encode(&mut metrics, &[]);
     let samples = samples(&text);
-    assert_eq!(samples.keys().filter(|series| series.starts_with("ddbwatch_key_exchange_total")).count(), 65);
-    assert_eq!(samples[r#"ddbwatch_key_exchange_total{kind="classical",region="other"}"#], 36.0);
-    assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 36.0);
+    let of_regions = samples.keys().filter(|series| series.starts_with("ddbwatch_key_exchange_total"));
+    assert_eq!(of_regions.count(), MAX_OTHER_REGIONS + 3);
+    for (region, flows) in [("eu-west-1", 1.0), ("eu-new-1", 1.0), ("other", 84.0)] {
+        let series = format!(r#"ddbwatch_key_exchange_total{{kind="classical",region="{region}"}}"#);
+        assert_eq!(samples[series.as_str()], flows);
+    }
+    assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 84.0);
+}
+
+/// Names and suites that strangers choose must not silence what alerts are about.
+#[test]
+fn a_flood_of_series_silences_no_violation() {
+    use crate::model::registry::CipherSuite;
+    let rules: Vec<_> =
+        crate::policy::Rule::ALL.iter().map(|rule| (rule.as_str(), Severity::Critical)).collect();
+    let all = MetricsOptions { rules: rules.clone(), ..options() };
+    for max_series in [100, 1_000, 5_000] {
+        let mut metrics = Metrics::new(MetricsOptions { max_series, ..all.clone() }).unwrap();
+        let mut flood = sample::tls12();
+        for number in 0..MAX_OTHER_REGIONS {
+            flood.endpoint.region = Some(format!("xx-attack-{number}"));
+            for kind in EndpointKind::ALL.iter().filter(|kind| **kind != EndpointKind::Unrecognised) {
+                flood.endpoint.kind = Some(*kind);
+                for outcome in Outcome::ALL {
+                    flood.outcome = *outcome;
+                    metrics.observe(&flood);
+                }
+            }
+            for suite in CipherSuite::all().take(300) {
+                flood.tls.as_mut().unwrap().server_hello.as_mut().unwrap().cipher_suite = suite;
+                metrics.observe(&flood);
+            }
+        }
+        let mut late = sample::old_version();
+        late.endpoint.region = Some("eu-west-1".to_owned());
+        let policy = late.policy.as_mut().unwrap();
+        let violation = policy.violations.pop().unwrap();
+        policy.violations.clear();
+        for &(rule, severity) in &rules {
+            policy.violations.push(Violation { rule, severity, ..violation.clone() });
+        }
+        metrics.observe(&late);
+        let text = encode(&mut metrics, &[]);
+        let samples = samples(&text);
+        let sum = |metric: &str, labels: &[(&str, &str)]| -> f64 {
+            let has =
+                |series: &str, (name, value): (&str, &str)| series.contains(&format!("{name}=\"{value}\""));
+            let of =
+                |series: &&str| series.starts_with(metric) && labels.iter().all(|label| has(series, *label));
+            samples.keys().filter(|series| of(series)).map(|series| samples[series]).sum()
+        };
+        for (rule, _) in rules.iter().copied() {
+            let labels = [("rule", rule), ("severity", "critical")];
+            assert_eq!(sum("ddbwatch_violations_total", &labels), 1.0, "{rule} of {max_series}");
+        }
+        assert_eq!(sum("ddbwatch_flow_verdicts_total", &[("verdict", "violation")]), 1.0);
+        let late = late.tls.as_ref().unwrap().version().unwrap();
+        assert!(sum("ddbwatch_handshakes_total", &[("version", version_label(Some(late)))]) >= 1.0);
+        for outcome in Outcome::ALL {
+            assert!(sum("ddbwatch_flows_total", &[("outcome", outcome.as_str())]) > 0.0, "{outcome:?}");
+        }
+        // There is room for violations in full, where there is for anything.
+        if max_series == 5_000 {
+            assert_eq!(sum("ddbwatch_violations_total", &[("region", "eu-west-1")]), rules.len() as f64);
+        }
+        assert!(metrics.folded() > 0);
+        let own = samples.keys().filter(|series| !series.starts_with("ddbwatch_series_folded"));
+        let own = own.filter(|series| !series.starts_with("ddbwatch_violating_clients")).count();
+        assert!(own < max_series + 200, "{own} series of {max_series}");
+    }
 }
 
 #[test]
@@ -305,7 +380,7 @@ fn takes_no_malformed_region_for_a_label() {
     }
     let mut record = sample::tls12();
     record.endpoint.kind = Some(EndpointKind::Unrecognised);
-    assert_eq!(region(&mut BTreeSet::new(), &record), UNKNOWN);
+    assert_eq!(Metrics::new(options()).unwrap().regions.label(&record), UNKNOWN);
 }
 
 #[test]
@@ -325,6 +400,25 @@ fn names_the_worst_clients_on_request_and_adds_up() {
         assert_eq!(samples.get(series.as_str()), Some(&value), "{text}");
     }
     assert!(!text.contains("10.0.0.3"));
+}
+
+/// Nearly every flow has something that only is worth knowing: it makes nobody an offender.
+#[test]
+fn names_nobody_for_what_changes_no_verdict() {
+    let mut metrics = Metrics::new(MetricsOptions { offenders: 1, ..options() }).unwrap();
+    let mut record = sample::old_version();
+    record.client.set_ip(Ipv4Addr::new(10, 0, 0, 2).into());
+    metrics.observe(&record);
+    record.client.set_ip(Ipv4Addr::new(10, 0, 0, 1).into());
+    for violation in &mut record.policy.as_mut().unwrap().violations {
+        violation.severity = Severity::Info;
+    }
+    for _ in 0..5 {
+        metrics.observe(&record);
+    }
+    let text = encode(&mut metrics, &[]);
+    assert!(text.contains(r#"client="10.0.0.2""#), "{text}");
+    assert!(!text.contains(r#"client="10.0.0.1""#) && !text.contains(r#"client="other""#), "{text}");
 }
 
 #[test]

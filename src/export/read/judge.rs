@@ -194,7 +194,6 @@ mod tests {
         );
     }
 
-    /// Drafts are offered by numbers that a record does not hold.
     /// Of a resumed session the record does not hold the certificate that was shown before.
     #[test]
     fn a_certificate_that_is_not_in_the_record_stays_expired() {
@@ -214,6 +213,7 @@ mod tests {
         assert!(facts.violations.iter().any(|found| found.rule == "certificate_expired"), "{facts:?}");
     }
 
+    /// Drafts are offered by numbers that a record does not hold.
     #[test]
     fn a_draft_that_was_offered_is_judged_as_before() {
         let mut record = crate::export::sample::tls13();
@@ -399,6 +399,30 @@ mod tests {
         // Found then as an info, it is taken over.
         let info = with(Rule::TlsCompression, Some(Severity::Info));
         assert_eq!(judged_again(&compressed, &info, &default).verdict, Verdict::Violation);
+    }
+
+    /// What several names have in common is told without one of them.
+    #[test]
+    fn several_names_of_one_kind_are_judged_as_before() {
+        use crate::model::EndpointEvidence::{Dns, Prefix};
+        let mut record = crate::export::sample::tls12();
+        record.endpoint.host = None;
+        record.endpoint.evidence = vec![Dns, Prefix];
+        record.endpoint.has_many_services = true;
+        let fips = with(Rule::FipsEndpointRequired, Some(Severity::Critical));
+        let direct = policy::evaluate(&record, &fips);
+        assert_eq!(direct.verdict, Verdict::Violation);
+        assert_eq!(judged_again(&record, &fips, &fips), direct);
+        assert_eq!(judged_again(&record, &Options::default(), &fips), direct);
+        // Which service it is remains open.
+        let streams = Match { service: vec![crate::model::Service::DynamodbStreams], ..Match::default() };
+        let strict = |settings: &mut policy::Settings| {
+            settings.minimum_version = crate::model::registry::TlsVersion::TLS13;
+        };
+        let options = overridden(streams, strict, Options::default());
+        let direct = policy::evaluate(&record, &options);
+        assert_eq!(direct.not_assessed, ["tls_version_too_low"]);
+        assert_eq!(judged_again(&record, &Options::default(), &options), direct);
     }
 
     #[test]

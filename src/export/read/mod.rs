@@ -145,6 +145,20 @@ mod tests {
     }
 
     #[test]
+    fn takes_a_null_for_what_is_absent() {
+        let before = text(&[sample::refused()]);
+        let mut value: serde_json::Value = serde_json::from_slice(&before).unwrap();
+        for key in ["tls.cipher", "tls.resumed", "path.name", "process.pid", "not.known"] {
+            assert!(value.get(key).is_none(), "{key}");
+            value[key] = serde_json::Value::Null;
+        }
+        let (record, unknown) = parse(value.to_string().as_bytes()).unwrap();
+        assert_eq!((text(&[record]), unknown), (before, 0));
+        value["timestamp"] = serde_json::Value::Null;
+        assert_eq!(parse(value.to_string().as_bytes()).err(), Some(Refusal::Missing("timestamp")));
+    }
+
+    #[test]
     fn gives_back_the_bytes_of_every_expected_record() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/expected");
         let (mut files, mut lines) = (0, 0);

@@ -40,9 +40,11 @@ pub enum Refusal {
 /// # Errors
 /// What is wrong with the line, the first fault only.
 pub fn parse(line: &[u8]) -> Result<(Record, u64), Refusal> {
-    let Ok(Value::Object(map)) = serde_json::from_slice::<Value>(line) else {
+    let Ok(Value::Object(mut map)) = serde_json::from_slice::<Value>(line) else {
         return Err(Refusal::NotAnObject);
     };
+    // Tools that know every column write a null where a key was absent.
+    map.retain(|_, value| !value.is_null());
     let mut object = Object { map };
     if object.map.remove(name(Key::Schema)).as_ref().and_then(Value::as_str) != Some(SCHEMA) {
         return Err(Refusal::OtherSchema);
@@ -444,16 +446,21 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         let is_under = |suffix: &&str| host.strip_suffix(*suffix).is_some_and(|front| front.ends_with('.'));
         AWS_SUFFIXES.iter().any(is_under)
     };
+    let kind = object.word(Key::EndpointKind, EndpointKind::parse)?;
+    // Only AWS's names have such a kind, also where there are several and none is told.
+    let has_kind_of_aws = kind.is_some_and(|kind| kind != EndpointKind::Local);
+    let service_confidence = object.word(Key::ServiceConfidence, Confidence::parse)?;
     let region = object.text(Key::Region)?;
     let evidence = object.list(Key::EndpointEvidence, EndpointEvidence::parse)?;
     Ok(EndpointFacts {
         service: object.word(Key::Service, Service::parse)?,
-        kind: object.word(Key::EndpointKind, EndpointKind::parse)?,
+        has_many_services: service_confidence == Some(Confidence::Possible),
+        kind,
         partition: object.text(Key::Partition)?,
         account_id: object.text(Key::AccountId)?,
         fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
-        is_aws_name: host.as_ref().is_some_and(is_aws),
+        is_aws_name: has_kind_of_aws || host.as_ref().is_some_and(is_aws),
         names_of_many_kinds: None,
         host,
         // It is evidence only where it is of the same region.

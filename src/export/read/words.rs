@@ -84,9 +84,9 @@ pub(super) fn alert(text: &str) -> Option<AlertDescription> {
     (0..=u8::MAX).map(AlertDescription).find(|alert| alert.name() == Some(text))
 }
 
-/// RFC 3339 in UTC.
+/// RFC 3339 in UTC, `Z` or written as an offset of nothing.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
-    if !text.ends_with('Z') {
+    if !text.ends_with('Z') && !text.ends_with("+00:00") {
         return None;
     }
     let moment: jiff::Timestamp = text.parse().ok()?;
@@ -159,6 +159,8 @@ mod tests {
         for text in ["1970-01-01T00:00:00.000000000Z", "2554-07-21T23:34:33.709551615Z"] {
             assert_eq!(time(text).map(|time| time.to_string()).as_deref(), Some(text));
         }
+        assert_eq!(time("2026-11-01T00:00:00+00:00"), time("2026-11-01T00:00:00Z"));
+        assert_eq!((time("2026-11-01T00:00:00+01:00"), time("2026-11-01T00:00:00")), (None, None));
         for text in ["0000-01-01T00:00:00Z", "1949-12-31T23:59:59Z", "9999-12-31T23:59:59Z"] {
             assert_eq!(date(text).map(|date| date.to_string()).as_deref(), Some(text));
         }

@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-/// Digits of an AWS account id.
-const ACCOUNT_DIGITS: usize = 12;
+use memchr::memchr3;
+
+use crate::model::{ACCOUNT_DIGITS, GROUP_DIGITS, Unescaped};
 
 /// True where a text has one.
 pub(super) fn has_id(text: &str) -> bool {
-    find_id(text, 0).is_some()
+    Search::of(text).next(0).is_some()
 }
 
-/// False where there are too few digits for an account id.
+/// False where there are too few digits for an account id, however it is written.
 pub(super) fn may_have_run(bytes: &[u8]) -> bool {
     bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= ACCOUNT_DIGITS
 }
@@ -23,33 +24,53 @@ pub(super) struct Found {
     pub digits: String,
 }
 
-/// The next account id.
-pub(super) fn find_id(text: &str, from: usize) -> Option<Found> {
-    let run = find_run(text, from).map(|start| start..start + ACCOUNT_DIGITS);
-    let grouped = find_groups(text, from).map(|start| start..start + GROUPED_DIGITS);
-    let encoded = find_encoded(text, from).map(|start| start..start + 2 * ACCOUNT_DIGITS);
-    let first = [run, grouped, encoded.clone()].into_iter().flatten().min_by_key(|place| place.start)?;
-    let written = text.get(first.clone()).unwrap_or_default();
-    let digits = if encoded.as_ref() == Some(&first) {
-        // Each digit is the second sign of its byte.
-        written.bytes().skip(1).step_by(2).map(char::from).collect()
-    } else {
-        written.replace('-', "")
-    };
-    Some(Found { place: first, digits })
+/// The search for account ids in a text: as it stands, and with what is escaped in it.
+pub(super) struct Search<'a> {
+    text: &'a [u8],
+    /// There only where it has anything escaped, and digits enough.
+    readings: Vec<Unescaped>,
+}
+
+impl<'a> Search<'a> {
+    pub fn of(text: &'a str) -> Self {
+        let text = text.as_bytes();
+        let is_escaped = memchr3(b'\\', b'%', b'#', text).is_some() && may_have_run(text);
+        Self { text, readings: if is_escaped { Unescaped::readings(text).collect() } else { Vec::new() } }
+    }
+
+    /// The first account id from a place on.
+    pub fn next(&self, from: usize) -> Option<Found> {
+        let plain = find(self.text, from).map(|place| Found { digits: digits_of(self.text, &place), place });
+        let read = self.readings.iter().filter_map(|reading| {
+            let place = find(reading.bytes(), reading.from(from))?;
+            Some(Found { digits: digits_of(reading.bytes(), &place), place: reading.place(place) })
+        });
+        plain.into_iter().chain(read).min_by_key(|found| found.place.start)
+    }
+}
+
+fn digits_of(bytes: &[u8], place: &Range<usize>) -> String {
+    let written = bytes.get(place.clone()).unwrap_or_default();
+    written.iter().filter(|byte| byte.is_ascii_digit()).copied().map(char::from).collect()
+}
+
+/// Where the first account id is from a place on, in bytes that mean themselves.
+fn find(bytes: &[u8], from: usize) -> Option<Range<usize>> {
+    let run = find_run(bytes, from).map(|start| start..start + ACCOUNT_DIGITS);
+    let grouped = find_groups(bytes, from).map(|start| start..start + GROUPED_DIGITS);
+    run.into_iter().chain(grouped).min_by_key(|place| place.start)
 }
 
 /// Digits and dashes of three groups of four.
 const GROUPED_DIGITS: usize = ACCOUNT_DIGITS + 2;
 
 /// Where three groups of four digits begin that are no part of a longer number or of a UUID.
-fn find_groups(text: &str, from: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn find_groups(bytes: &[u8], from: usize) -> Option<usize> {
     let is_digits = |group: &[u8]| group.iter().all(u8::is_ascii_digit);
-    let mut at = from + 4;
+    let mut at = from + GROUP_DIGITS;
     loop {
         at += bytes.get(at..)?.iter().position(|byte| *byte == b'-')?;
-        let start = at - 4;
+        let start = at - GROUP_DIGITS;
         if let Some([first @ .., b'-', b0, b1, b2, b3, b'-', c0, c1, c2, c3]) =
             bytes.get(start..start + GROUPED_DIGITS)
             && is_digits(first)
@@ -90,32 +111,8 @@ fn is_in_uuid(bytes: &[u8], start: usize) -> bool {
     })
 }
 
-/// Where twelve digits begin in what a distinguished name writes in hexadecimal, because it has no form as text
-/// (RFC 4514 section 2.4: `#` and two signs for each byte; a digit is 30 to 39).
-fn find_encoded(text: &str, from: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    loop {
-        at += memchr::memchr(b'#', bytes.get(at..)?)? + 1;
-        let written = bytes.get(at..)?;
-        let length = written.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let pairs = written.get(..length).unwrap_or_default().as_chunks::<2>().0;
-        let is_digit = |pair: &[u8; 2]| pair[0] == b'3' && pair[1].is_ascii_digit();
-        let mut first = 0;
-        while let Some(rest) = pairs.get(first..).filter(|rest| rest.len() >= ACCOUNT_DIGITS) {
-            let run = rest.iter().take_while(|pair| is_digit(pair)).count();
-            if run == ACCOUNT_DIGITS && at + 2 * first >= from {
-                return Some(at + 2 * first);
-            }
-            first += run + 1;
-        }
-        at += length;
-    }
-}
-
 /// Where the next run of exactly twelve digits begins that is no part of something longer.
-pub(super) fn find_run(text: &str, from: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
+pub(super) fn find_run(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     // Only every twelfth byte is looked at until one is a digit: a run cannot hide between.
     loop {
@@ -131,36 +128,16 @@ pub(super) fn find_run(text: &str, from: usize) -> Option<usize> {
         let start = before.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |last| last + 1);
         let length = bytes.get(start..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let end = start + length;
-        let escaped = length.checked_sub(ACCOUNT_DIGITS).filter(|digits| *digits <= 2);
-        if let Some(escaped) = escaped
-            && start >= from
-        {
+        if length == ACCOUNT_DIGITS && start >= from {
             let before = bytes.get(..start).unwrap_or_default();
             let after = bytes.get(end..).unwrap_or_default();
-            let is_behind_escape = is_behind_escape(before, escaped);
             let is_free =
-                is_behind_escape || escaped == 0 && !before.last().is_some_and(u8::is_ascii_alphabetic);
-            // The signs of an escaped byte are no part of the word behind it.
-            let head = if is_behind_escape { &[] } else { before };
-            if is_free && !after.first().is_some_and(u8::is_ascii_alphanumeric)
-                || (is_behind_escape || escaped == 0) && is_in_word(head, after, bytes.get(start))
-            {
-                return Some(start + escaped);
+                ![before.last(), after.first()].into_iter().flatten().any(u8::is_ascii_alphanumeric);
+            if is_free || is_in_word(before, after, bytes.get(start)) {
+                return Some(start);
             }
         }
         at = end;
-    }
-}
-
-/// True where what stands before a run of digits, and so many of these, end in an escaped byte, as names write it (`\x1b`),
-/// certificates (`\1B`) or URLs (`%20`).
-fn is_behind_escape(before: &[u8], escaped: usize) -> bool {
-    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
-    match (escaped, before) {
-        (0, [.., b'\\', b'x', high, low] | [.., b'\\' | b'%', high, low]) => is_hex(high) && is_hex(low),
-        (1, [.., b'\\', b'x', high] | [.., b'\\' | b'%', high]) => is_hex(high),
-        (2, [.., b'\\', b'x'] | [.., b'\\' | b'%']) => true,
-        _ => false,
     }
 }
 
@@ -194,7 +171,8 @@ fn is_in_word(before: &[u8], after: &[u8], first: Option<&u8>) -> bool {
 /// True where redaction may have made `shown` of `text`: an account id has become a word that stands for it.
 pub(crate) fn may_stand_for(shown: &str, text: &str) -> bool {
     let (mut rest, mut copied, mut is_hidden) = (shown, 0, false);
-    while let Some(Found { place: Range { start, end }, .. }) = find_id(text, copied) {
+    let search = Search::of(text);
+    while let Some(Found { place: Range { start, end }, .. }) = search.next(copied) {
         let before = text.get(copied..start).unwrap_or_default();
         let Some(after) = rest.strip_prefix(before).and_then(without_alias) else { return false };
         (rest, copied, is_hidden) = (after, end, true);

@@ -16,8 +16,8 @@ use crate::policy::clients::Programs;
 
 /// Different values of one kind: strangers choose some of them.
 const MAX_VALUES: usize = 512;
-/// Clients told apart, some 200 bytes each.
-const MAX_CLIENTS: usize = 16_384;
+/// Clients told apart, some 200 bytes each. Beyond, those that break no rule make room for those that do.
+pub(super) const MAX_CLIENTS: usize = 16_384;
 /// Clients told apart for each finding.
 const MAX_FINDING_CLIENTS: usize = 4_096;
 /// Pieces of evidence kept of one rule at one severity: what a person still reads, and prints. All are in
@@ -170,13 +170,19 @@ impl Collected {
         self.timeline.count(at, judgement);
         self.inventory.take(record);
 
-        let none = || "not seen".to_owned();
+        let none = || words::nothing(record).to_owned();
         self.versions.count(&words::version(record), judgement, at);
         self.ciphers.count(&words::cipher(record).unwrap_or_else(none), judgement, at);
-        let group = words::group(record).or_else(|| words::no_group(record).map(str::to_owned));
+        let group = words::group(record)
+            .or_else(|| words::no_group(record).map(str::to_owned))
+            .or_else(|| words::session_group(record));
         self.groups.count(&group.unwrap_or_else(none), judgement, at);
         let secrecy = record.tls.as_deref().and_then(|tls| tls.forward_secrecy);
-        self.forward_secrecy.count(secrecy.map_or("not seen", |answer| answer.as_str()), judgement, at);
+        self.forward_secrecy.count(
+            secrecy.map_or(words::nothing(record), |answer| answer.as_str()),
+            judgement,
+            at,
+        );
         self.paths.count(&words::path(record), judgement, at);
         self.endpoints.count(&words::endpoint(record), judgement, at);
         self.take_client(record, judgement);
@@ -198,9 +204,13 @@ impl Collected {
 
     fn take_client(&mut self, record: &Record, judgement: Judgement) {
         let (at, address) = (record.timestamp, record.client.ip());
+        let is_violating = matches!(judgement, Judgement::Warning | Judgement::Critical);
         if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&address) {
-            self.clients_beyond.add(judgement, 1);
-            return;
+            if !is_violating {
+                self.clients_beyond.add(judgement, 1);
+                return;
+            }
+            self.fold_clients();
         }
         let client = self.clients.entry(address).or_insert_with(|| Client {
             counts: Counts::default(),
@@ -224,12 +234,30 @@ impl Collected {
             ));
         }
         let [violating, others] = &mut client.programs;
-        let is_violating = matches!(judgement, Judgement::Warning | Judgement::Critical);
         if is_violating { violating } else { others }.add(record);
         let grave = record.policy.iter().flat_map(|policy| &policy.violations);
         client
             .rules
             .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
+    }
+
+    /// Keeps the half with most violations; of the others the flows are counted together.
+    fn fold_clients(&mut self) {
+        let dropped: Vec<IpAddr> = self
+            .top_clients(usize::MAX)
+            .split_off(MAX_CLIENTS / 2)
+            .into_iter()
+            .map(|(address, _)| address)
+            .collect();
+        for client in dropped.iter().filter_map(|address| self.clients.remove(address)) {
+            self.clients_beyond.merge(&client.counts);
+        }
+    }
+
+    /// How many addresses there were; a lower bound where flows are counted beyond those told apart.
+    pub(super) fn clients_number(&self) -> u64 {
+        let is_bound = self.clients_beyond.total() > 0;
+        self.clients.len().max(if is_bound { MAX_CLIENTS } else { 0 }) as u64
     }
 
     fn take_violation(&mut self, record: &Record, violation: &Violation) {

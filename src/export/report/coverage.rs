@@ -100,7 +100,8 @@ fn not_assessed(collected: &Collected) -> Lines {
     rules.truncate(MAX_LINES);
     Lines {
         title: "Rules that could not be judged",
-        meaning: "Required by the profile, and what they need was not seen of these flows. A flow may lack several.",
+        meaning: "Required by the profile, and what they need was not seen of these flows. A flow may lack several. \
+                  Flows that are not assessable are counted, not those that break another rule.",
         columns: vec!["rule", "flows", "share"],
         lines: rules
             .into_iter()

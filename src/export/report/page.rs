@@ -1,12 +1,13 @@
 //! The page: what was collected, as the template wants it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::collect::{Collected, Evidence, Finding};
+use super::collect::{Client, Collected, Evidence, Finding};
 use super::coverage::coverage;
 use super::sentences::{self, addresses};
 use super::shares::{Counts, Judgement, Shares};
@@ -172,6 +173,7 @@ impl Page<'_> {
         let mut environment = Environment::new();
         environment.add_template("report.html", TEMPLATE)?;
         let collected = self.collected;
+        let clients = collected.top_clients(SHOWN_CLIENTS + 1);
         let coverage = coverage(collected, self.accounts, self.origin);
         let (verdict, verdict_class) = sentences::verdict(collected, coverage.is_partial);
         let (chart, longest) = self.chart();
@@ -215,7 +217,8 @@ impl Page<'_> {
             shares => value(&self.shares()),
             outcomes => value(&outcomes(collected)),
             findings => value(&self.findings()),
-            clients => value(&self.clients()),
+            clients => value(&clients.iter().take(SHOWN_CLIENTS).map(client_view).collect::<Vec<_>>()),
+            more_violate => clients.get(SHOWN_CLIENTS).is_some_and(|(_, client)| client.counts.violations() > 0),
             more_clients => Some(collected.clients.len().saturating_sub(SHOWN_CLIENTS))
                 .filter(|more| *more > 0)
                 .map(|more| addresses(more as u64, false)),
@@ -324,40 +327,6 @@ impl Page<'_> {
             .collect()
     }
 
-    fn clients(&self) -> Vec<ClientView> {
-        self.collected
-            .top_clients(SHOWN_CLIENTS)
-            .into_iter()
-            .map(|(address, client)| ClientView {
-                address: address.to_string(),
-                software: client.software().unwrap_or_else(|| "not recognised".to_owned()),
-                class: if client.counts.of(Judgement::Critical) > 0 {
-                    "critical"
-                } else if client.counts.violations() > 0 {
-                    "warning"
-                } else if client.counts.of(Judgement::Pass) == client.counts.total() {
-                    "pass"
-                } else {
-                    "unclear"
-                },
-                flows: thousands(client.counts.total()),
-                violations: thousands(client.counts.violations()),
-                critical: thousands(client.counts.of(Judgement::Critical)),
-                offers: client.offers.map_or_else(
-                    || "not seen".to_owned(),
-                    |(lowest, highest)| {
-                        let (lowest, highest) = (version_words(lowest), version_words(highest));
-                        // Not all programs of a client are of one age.
-                        if lowest == highest { lowest } else { format!("{lowest} to {highest}") }
-                    },
-                ),
-                rules: client.rules.iter().copied().collect(),
-                first: time(client.first),
-                last: time(client.last),
-            })
-            .collect()
-    }
-
     /// Rule, match, owner, reason, last day, how often applied.
     fn exceptions(&self) -> Vec<Vec<String>> {
         let exceptions = self.options.policy.iter().flat_map(|policy| &policy.exceptions);
@@ -446,7 +415,11 @@ impl Page<'_> {
                     broken_today: thousands(case.broken_today),
                     unclear: thousands(case.unclear),
                     keeping: thousands(case.keeping),
-                    all_clients: thousands(case.clients.len() as u64),
+                    all_clients: format!(
+                        "{}{}",
+                        thousands(case.clients_number()),
+                        if case.beyond > 0 { "+" } else { "" }
+                    ),
                     more: if more > 0 || case.beyond > 0 {
                         format!("{}{beyond}", count(more, "more client"))
                     } else {
@@ -456,6 +429,36 @@ impl Page<'_> {
                 }
             })
             .collect()
+    }
+}
+
+fn client_view((address, client): &(IpAddr, &Client)) -> ClientView {
+    ClientView {
+        address: address.to_string(),
+        software: client.software().unwrap_or_else(|| "not recognised".to_owned()),
+        class: if client.counts.of(Judgement::Critical) > 0 {
+            "critical"
+        } else if client.counts.violations() > 0 {
+            "warning"
+        } else if client.counts.of(Judgement::Pass) == client.counts.total() {
+            "pass"
+        } else {
+            "unclear"
+        },
+        flows: thousands(client.counts.total()),
+        violations: thousands(client.counts.violations()),
+        critical: thousands(client.counts.of(Judgement::Critical)),
+        offers: client.offers.map_or_else(
+            || "not seen".to_owned(),
+            |(lowest, highest)| {
+                let (lowest, highest) = (version_words(lowest), version_words(highest));
+                // Not all programs of a client are of one age.
+                if lowest == highest { lowest } else { format!("{lowest} to {highest}") }
+            },
+        ),
+        rules: client.rules.iter().copied().collect(),
+        first: time(client.first),
+        last: time(client.last),
     }
 }
 
@@ -620,7 +623,7 @@ fn lines_shown(text: &str) -> String {
     text.lines().map(|line| shown(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -638,17 +641,15 @@ fn file(file: &InputFact) -> FileView {
     FileView { name: shown(&file.name).into_owned(), bytes, hash }
 }
 
-/// Of the lines that `sha256sum` would print of all files, so that one number stands for all of them.
-fn files_hash(files: &[InputFact]) -> String {
-    let mut digest = Sha256::new();
+/// Of the lines that `sha256sum` would print of all files under the names shown, so that one number stands for all of
+/// them; none where one has no hash: the number would be the same whatever that one held.
+fn files_hash(files: &[InputFact]) -> Option<String> {
+    let mut lines = String::new();
     for file in files {
-        let hash = file.content.hash().unwrap_or("-");
-        digest.update(format!("{hash}  {}\n", file.name));
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "{}  {}", file.content.hash()?, file.name);
     }
-    digest.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Some(sha256(lines.as_bytes()))
 }
 
 /// `1 second`, `15 minutes`, `7 days`.

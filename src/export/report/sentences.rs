@@ -69,7 +69,7 @@ pub(super) fn who_must_act(collected: &Collected) -> String {
     let has_more = beyond.violations() > 0;
     let mut text = format!(
         "Of {}, {}{} {} a rule",
-        addresses(collected.clients.len() as u64, beyond.total() > 0),
+        addresses(collected.clients_number(), beyond.total() > 0),
         if violating == 0 && !has_more { "none".to_owned() } else { thousands(violating) },
         if has_more { " and more" } else { "" },
         if violating <= 1 && !has_more { "breaks" } else { "break" },

@@ -1,6 +1,7 @@
 //! What the report promises.
 
 use super::*;
+use crate::export::plain::thousands;
 use crate::export::{Redaction, sample};
 use crate::model::registry::TlsVersion;
 use crate::model::{Eviction, Severity, Timestamp, Verdict, Violation};
@@ -89,6 +90,53 @@ fn counts_what_it_does_not_list() {
     let html = report(&vec![record; 1_000]);
     assert!(html.contains("and 800 more flows"), "200 of 1000 are listed");
     assert!(html.contains("1,000 of 1,000 flows (100.0 %)"));
+}
+
+/// However many clients came before, who breaks a rule is named.
+#[test]
+fn names_who_breaks_a_rule_however_many_came_before() {
+    let mut report = Report::new(options(), Vec::new());
+    let number = u32::try_from(collect::MAX_CLIENTS).unwrap();
+    let mut record = sample::tls12();
+    for client in 0..=number {
+        record.client.set_ip(std::net::Ipv4Addr::from(0x0a00_0000 + client).into());
+        report.record(&record).unwrap();
+    }
+    let mut bad = sample::old_version();
+    bad.client.set_ip(std::net::Ipv4Addr::new(10, 99, 99, 99).into());
+    for _ in 0..3 {
+        report.record(&bad).unwrap();
+    }
+    report.finish(&Accounts::default()).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    assert!(html.contains("Of 16,384 and more client addresses, 1 breaks a rule."));
+    assert!(html.contains("<li>10.99.99.99, "));
+    assert!(html.contains("client addresses more, which break no rule"));
+    // The flows of all are counted, of whatever clients.
+    let beyond = collect::MAX_CLIENTS / 2 + 1;
+    assert!(
+        html.contains(&format!("{} flows of the others are counted in the totals", thousands(beyond as u64))),
+        "{beyond}"
+    );
+    // With "what if", too: every client has one flow that would break the strictest.
+    assert!(html.contains("<td class=\"number\">4,096+</td>"));
+}
+
+#[test]
+fn gives_no_hash_of_what_has_none() {
+    let with = |content| {
+        let mut report = Report::new(options(), Vec::new());
+        let known = InputFact { name: "a".into(), content: Content::Stored(7, "ab".repeat(32)) };
+        report.inputs(Origin::Captures, vec![known, InputFact { name: "b".into(), content }]);
+        report.finish(&Accounts::default()).unwrap();
+        String::from_utf8(report.into_inner()).unwrap()
+    };
+    let all = with(Content::Stored(7, "cd".repeat(32)));
+    let lines = format!("{}  a\n{}  b\n", "ab".repeat(32), "cd".repeat(32));
+    assert!(all.contains(&page::sha256(lines.as_bytes())), "as sha256sum prints them");
+    for none in [Content::Stream, Content::Unread] {
+        assert!(with(none).contains("<dd>no hash: not every file has one</dd>"));
+    }
 }
 
 #[test]

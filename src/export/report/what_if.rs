@@ -36,7 +36,7 @@ pub(super) struct Breaking {
 pub(super) struct Case {
     pub profile: Profile,
     options: Options,
-    /// Flows that keep today's rules and would break this profile's.
+    /// Flows that would break a rule of this profile that they keep today.
     pub breaking: u64,
     /// Flows that break today's rules, and no further one of this profile.
     pub broken_today: u64,
@@ -155,8 +155,7 @@ impl Case {
         let offer = offer(record, &self.options.settings);
         let client = record.client.ip();
         if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&client) {
-            self.beyond += 1;
-            return;
+            self.fold();
         }
         let found = self.clients.entry(client).or_insert_with(|| Breaking {
             flows: 0,
@@ -168,6 +167,20 @@ impl Case {
         if offer > found.offer {
             found.offer = offer;
         }
+    }
+
+    /// Keeps the half with most flows.
+    fn fold(&mut self) {
+        let dropped: Vec<IpAddr> =
+            self.top(usize::MAX).split_off(MAX_CLIENTS / 2).into_iter().map(|(client, _)| client).collect();
+        for breaking in dropped.iter().filter_map(|client| self.clients.remove(client)) {
+            self.beyond += breaking.flows;
+        }
+    }
+
+    /// How many there are; a lower bound where flows are counted beyond those told apart.
+    pub(super) fn clients_number(&self) -> u64 {
+        self.clients.len().max(if self.beyond > 0 { MAX_CLIENTS } else { 0 }) as u64
     }
 
     /// Those with most flows first.

@@ -40,9 +40,7 @@ pub(super) fn version_words(version: TlsVersion) -> String {
 
 /// The negotiated version, or why there is none.
 pub(super) fn version(record: &Record) -> String {
-    let Some(tls) = record.tls.as_deref() else {
-        return if record.http.is_some() { "no TLS (plaintext)" } else { "not seen" }.to_owned();
-    };
+    let Some(tls) = record.tls.as_deref() else { return nothing(record).to_owned() };
     match (tls.version(), tls.client_hello.as_ref().and_then(|hello| hello.max_version())) {
         (Some(version), _) => version_words(version),
         (None, Some(offered)) if is_refused(record) => {
@@ -72,10 +70,26 @@ pub(super) fn group(record: &Record) -> Option<String> {
     match tls.key_exchange? {
         KeyExchangeFacts::Dhe { bits, .. } => Some(format!("DH {bits} bits")),
         KeyExchangeFacts::ExplicitCurve { bits } => Some(format!("explicit curve {bits} bits")),
-        KeyExchangeFacts::ExportRsa { .. } => Some("export RSA".to_owned()),
-        KeyExchangeFacts::Curve(_) => None,
+        // Of the first it is named above, the second has none.
+        KeyExchangeFacts::Curve(_) | KeyExchangeFacts::ExportRsa { .. } => None,
     }
 }
+
+/// That of the full handshake that a resumed session continues.
+pub(super) fn session_group(record: &Record) -> Option<String> {
+    let group = match record.tls.as_deref()?.session_key_exchange? {
+        KeyExchangeFacts::Dhe { bits, group: None } => format!("DH {bits} bits"),
+        exchange => group_text(exchange.group()?).to_string(),
+    };
+    Some(format!("{group}, of the session resumed"))
+}
+
+/// Said where nothing was seen of a suite or group, or there was none.
+pub(super) fn nothing(record: &Record) -> &'static str {
+    if record.tls.is_none() && record.http.is_some() { NO_TLS } else { "not seen" }
+}
+
+const NO_TLS: &str = "no TLS (plaintext)";
 
 /// Why there is no group, where there is none to be seen: static keys, or a shared key alone.
 pub(super) fn no_group(record: &Record) -> Option<&'static str> {
@@ -188,6 +202,20 @@ mod tests {
         record.tls.as_mut().unwrap().forward_secrecy = Some(ForwardSecrecy::No);
         assert_eq!(no_group(&record), Some("none: static or shared keys"));
         assert_eq!(no_group(&sample::refused()), None);
+    }
+
+    #[test]
+    fn says_what_there_was_instead_of_a_group() {
+        let mut record = sample::tls12();
+        let tls = record.tls.as_mut().unwrap();
+        tls.key_exchange = Some(KeyExchangeFacts::ExportRsa { bits: 512 });
+        // A record of it does not hold how long the key was.
+        assert_eq!(group(&record), None);
+        let x25519 = crate::model::registry::NamedGroup::from_name("x25519").unwrap();
+        record.tls.as_mut().unwrap().session_key_exchange = Some(KeyExchangeFacts::Curve(x25519));
+        assert_eq!(session_group(&record).as_deref(), Some("x25519, of the session resumed"));
+        assert_eq!(nothing(&sample::plaintext()), version(&sample::plaintext()));
+        assert_eq!(nothing(&record), "not seen");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::flow::{Consumer, Ending, Key, Moment};
 use crate::model::Side;
 
 /// The most instances that share addresses and ports at once: each is looked at for each packet of one of them.
-const MAX_INSTANCES: usize = 32;
+pub(super) const MAX_INSTANCES: usize = 32;
 
 /// What a record of the handshake begins with [RFC 8446 section 5.1].
 const HANDSHAKE: u8 = 22;
@@ -41,7 +41,11 @@ fn is_unheard<S>(slot: &Slot<S>, side: Side) -> bool {
 fn proves<S>(active: &Active<S>, side: Side, segment: &Segment<'_>) -> bool {
     let flags = segment.flags;
     if flags.has(TcpFlags::RST) {
-        return false;
+        // Who refuses what was said has received all of it. Of a SYN alone a firewall may say so, too.
+        return flags.has(TcpFlags::ACK)
+            && !active.view.has_packets[side.index()]
+            && active.view.has_payload
+            && active.streams[side.other().index()].is_next(segment.acknowledgment);
     }
     if active.view.has_packets[side.index()] {
         let stream = &active.streams[side.index()];
@@ -326,13 +330,11 @@ impl<C: Consumer> Table<C> {
         consumer: &mut C,
     ) {
         let old: ArrayVec<u32, MAX_INSTANCES> = self.chain(head).take(MAX_INSTANCES).collect();
-        let is_full = new.is_none() && old.len() == MAX_INSTANCES;
-        for (position, index) in old.into_iter().enumerate().filter(|(_, index)| Some(*index) != new) {
+        for index in old.into_iter().filter(|index| Some(*index) != new) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let was_doubted = slot.is_doubted;
             let is_over = slot.active.as_ref().is_some_and(|active| {
                 (!is_doubted || was_doubted) && active.view.contexts.contains(&moment.context)
-                    || (is_full && position == 0)
             });
             if is_over {
                 self.give_up_gaps(index, consumer);
@@ -343,9 +345,23 @@ impl<C: Consumer> Table<C> {
                 }
             }
         }
-        if is_full {
-            self.remove(head);
+    }
+
+    /// Makes room for one more instance, in place of the oldest that is over, of a closed one first. False where all
+    /// there may be go on: each of them is worth as much as the new one.
+    pub(super) fn make_room_beside(&mut self, head: u32, consumer: &mut C) -> bool {
+        if self.chain(head).count() < MAX_INSTANCES {
+            return true;
         }
+        let over = self.chain(head).filter_map(|index| {
+            let slot = self.slots.get(index as usize).filter(|slot| self.is_over(slot))?;
+            Some((slot.phase != Phase::Closed, index))
+        });
+        let Some((_, index)) = over.min_by_key(|&(is_dearer, _)| is_dearer) else { return false };
+        // Only where it waited for what other interfaces show of it; then it ends as it did.
+        self.end(index, Ending::Superseded, consumer);
+        self.remove(index);
+        true
     }
 
     /// Remembers a client's first bytes, or recognises them as those of a flow under other addresses.
@@ -402,8 +418,7 @@ impl<C: Consumer> Table<C> {
                 }
                 let position = if is_first { 0 } else { view.contexts.len() };
                 if view.contexts.try_insert(position, moment.context).is_err() {
-                    view.has_more_contexts = true;
-                    self.counts.contexts_refused += 1;
+                    self.counts.contexts_refused += u64::from(view.note_more_contexts());
                 }
                 if let (Some(link), Some(sender)) = (moment.link, sender) {
                     consumer.linked(&mut active.state, sender, link, moment.context);

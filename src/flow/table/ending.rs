@@ -51,7 +51,6 @@ impl<C: Consumer> Table<C> {
         self.slots.clear();
         self.free.clear();
         self.views.clear();
-        self.due.clear();
         self.wheel = Wheel::default();
         false
     }
@@ -98,7 +97,7 @@ impl<C: Consumer> Table<C> {
         if active.lingering.is_none() {
             self.lingered += 1;
             active.lingering = Some((ending, now, self.lingered));
-            self.wheel.schedule(index, slot.generation, now.after(linger), now);
+            self.wheel.schedule(index, now.after(linger), now);
         }
     }
 
@@ -144,8 +143,8 @@ impl<C: Consumer> Table<C> {
         self.held_bytes = self.held_bytes.saturating_sub(active.held_bytes);
         self.live -= 1;
         self.counts.ended += 1;
-        let idle = if slot.phase == Phase::Closed { CLOSED_IDLE } else { DECIDED_IDLE };
-        self.wheel.schedule(index, slot.generation, now.after(idle), now);
+        // Soon enough for one that is closed by then; the look that is planned at an open flow comes sooner.
+        self.wheel.schedule_first(index, now.after(CLOSED_IDLE), now);
         let identity = Identity {
             flow: self.hasher.hash_one((slot.key, slot.has_base, slot.base, slot.head)),
             view: (slot.view_hash != 0).then_some(slot.view_hash),
@@ -183,22 +182,14 @@ impl<C: Consumer> Table<C> {
 
     pub(super) fn expire(&mut self, consumer: &mut C) {
         for _ in 0..DUE_PER_PACKET {
-            while self.due.is_empty() {
-                let Some(due) = self.wheel.take_due(self.now) else { return };
-                self.due.extend(due);
-            }
-            if let Some((index, generation)) = self.due.pop_front() {
-                self.look_at(index, generation, consumer);
-            }
+            let Some(index) = self.wheel.next_due(self.now) else { return };
+            self.look_at(index, consumer);
         }
     }
 
-    pub(super) fn look_at(&mut self, index: u32, generation: u32, consumer: &mut C) {
+    pub(super) fn look_at(&mut self, index: u32, consumer: &mut C) {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if slot.phase == Phase::Unused || slot.generation != generation {
-            return;
-        }
         // Later than now where the clock began anew since: silence counts from here.
         slot.last_seen = slot.last_seen.min(now);
         let idle = match &slot.active {
@@ -219,7 +210,7 @@ impl<C: Consumer> Table<C> {
             _ => slot.last_seen.after(idle),
         };
         if deadline > now {
-            self.wheel.schedule(index, generation, deadline, now);
+            self.wheel.schedule(index, deadline, now);
             return;
         }
         if matches!(slot.phase, Phase::Opened | Phase::Active) {
@@ -254,6 +245,7 @@ impl<C: Consumer> Table<C> {
             return;
         }
         slot.phase = Phase::Unused;
+        self.wheel.cancel(index);
         let (key, next, view_hash) = (slot.key, slot.next, slot.view_hash);
         slot.next = NONE;
         if view_hash != 0 && self.views.get(&view_hash) == Some(&index) {

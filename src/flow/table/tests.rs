@@ -1,6 +1,7 @@
 mod endings;
 mod opening;
 mod order;
+mod room;
 mod strangers;
 mod translated;
 
@@ -143,7 +144,8 @@ impl Wire {
             acknowledgment: (flags & TcpFlags::ACK != 0).then_some(acknowledgment),
             end: None,
         };
-        self.table.push(&segment, &moment, &mut self.script)
+        let place = self.table.place(&segment);
+        self.table.push_at(&place, &segment, &moment, &mut self.script)
     }
 
     fn open(&mut self, client_isn: u32, server_isn: u32) {

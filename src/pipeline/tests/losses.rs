@@ -136,6 +136,57 @@ fn a_connection_that_another_took_the_place_of_may_have_said_more() {
     }
 }
 
+/// Where the capture began within a request, wherever that was: no request, or one of which no more is told than was seen.
+#[test]
+fn tells_no_more_of_a_request_that_it_joined_than_it_saw() {
+    for whole in
+        [request("OPTIONS", "", false), request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", false)]
+    {
+        for cut in 0..whole.len() {
+            let found =
+                Wire::joined(DYNAMODB).client(&whole[cut..]).server(b"HTTP/1.1 200 OK\r\n\r\n").record();
+            let Some(http) = &found.http else { continue };
+            let told =
+                (found.completeness == Completeness::Full, http.method.is_some(), http.signature.is_some());
+            let is_whole = cut == 0;
+            assert_eq!(told, (is_whole, is_whole, is_whole), "{cut} {:?}", http.method);
+            assert_eq!(rules(&found).contains(&"unsigned_request"), is_whole && whole.starts_with(b"POST"));
+        }
+    }
+    // What is seen of it is enough to tell that it is one, and no more of it need come.
+    let cut = Wire::joined(DYNAMODB).client(b"PTIONS / HTTP/1.1\r\nHost: a").record();
+    assert_eq!((cut.completeness, cut.outcome), (Completeness::Truncated, Outcome::Plaintext));
+    assert_eq!(cut.http.unwrap().method, None);
+}
+
+/// Any three bytes of what is encrypted may look like the beginning of one.
+#[test]
+fn takes_no_part_of_tls_for_a_request() {
+    let records = record(23, &[7; 80]);
+    for likeness in [&b"Y /"[..], b"y /ab", b"OST / HT"] {
+        for snap in [40 + likeness.len(), usize::MAX] {
+            let wire = || Wire::joined(DYNAMODB).client(likeness);
+            for (wire, is_established) in [
+                (wire(), false),
+                (wire().server(&records), false),
+                (wire().server(&records).client(&records).server(&records), true),
+                (wire().lost(&[7; 20]).client(&records).server(&records), true),
+            ] {
+                let found = wire.records_cut(snap, false).remove(0);
+                assert_eq!(found.outcome, Outcome::NotSeen, "{likeness:?} {snap}");
+                assert_eq!(found.completeness, Completeness::MidStream, "{likeness:?} {snap}");
+                let is_seen = found.tls.is_some_and(|tls| tls.established);
+                assert!(is_seen == is_established || snap < usize::MAX, "{likeness:?}");
+            }
+        }
+    }
+    // The server's answer tells of a known method, too; and where the connection was seen to open, a little is enough.
+    let found = Wire::joined(DYNAMODB).client(b"GET /").server(&records).record();
+    assert_eq!(found.outcome, Outcome::NotSeen);
+    assert_eq!(Wire::joined(DYNAMODB).client(b"GET /").record().outcome, Outcome::Plaintext);
+    assert_eq!(Wire::opened(DYNAMODB).client(b"y /ab").record().outcome, Outcome::Plaintext);
+}
+
 /// What a browser asks beforehand is not signed, and is known by its method.
 #[test]
 fn calls_no_request_unsigned_of_which_the_method_is_cut() {

@@ -94,15 +94,15 @@ impl Case<'_> {
             _ if endpoint.fips => return Finding::Kept,
             None => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
-            // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
-            Some(EndpointKind::Regional)
-                if endpoint.is_aws_name
-                    && endpoint.service != Some(Service::Dax)
-                    && endpoint.partition.as_deref() == Some("aws-us-gov") =>
-            {
-                return Finding::Kept;
-            }
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
+            // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
+            Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {
+                // Of several names, one may be GovCloud's, or one that of DAX.
+                None => return Finding::Unknown,
+                Some("aws-us-gov") if endpoint.has_many_services => return Finding::Unknown,
+                Some("aws-us-gov") if endpoint.service != Some(Service::Dax) => return Finding::Kept,
+                Some(_) => EndpointKind::Regional,
+            },
             Some(kind) => kind,
         };
         let message = format!("{} uses {}, which is not a FIPS endpoint.", self.client(), self.server());
@@ -147,7 +147,10 @@ impl Case<'_> {
         let (Some(hop), Some(region)) = (self.site.egress_hop, self.site.region.as_deref()) else {
             return Finding::Kept;
         };
-        // Gateway endpoints serve DynamoDB itself, not Streams, and only clients inside the VPC.
+        // Gateway endpoints serve DynamoDB itself, not Streams, and only clients inside the VPC. Where no name was seen,
+        // the address is enough to go by; a name that may be that of Streams is not.
+        let is_other_service = record.endpoint.service != Some(Service::Dynamodb);
+        let may_be_other = record.endpoint.has_many_services || is_other_service && record.is_service_open();
         let (access, entry) = (record.path.access, record.path.entry);
         let is_elsewhere = matches!(
             access,
@@ -159,7 +162,7 @@ impl Case<'_> {
         let is_entered = matches!(entry, Entry::GatewayEndpoint | Entry::InterfaceEndpoint);
         if is_elsewhere && record.path.known_access().is_some()
             || is_entered && record.path.known_entry().is_some()
-            || record.endpoint.service != Some(Service::Dynamodb)
+            || is_other_service && !may_be_other
             || record.is_proxied()
             || !is_private(record.client.ip())
             || is_private(record.server.ip())
@@ -167,7 +170,7 @@ impl Case<'_> {
         {
             return Finding::Kept;
         }
-        if is_elsewhere || is_entered || !record.path.open_rules.is_empty() {
+        if is_elsewhere || is_entered || may_be_other || !record.path.open_rules.is_empty() {
             // It is possible, no more; or a rule that may be the flow's says so.
             return Finding::Unknown;
         }

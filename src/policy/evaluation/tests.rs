@@ -70,6 +70,7 @@ pub(in crate::policy) fn good() -> Record {
             service: Some(Service::Dynamodb),
             kind: Some(EndpointKind::Regional),
             region: Some("eu-central-1".to_owned()),
+            partition: Some("aws".to_owned()),
             host: Some(HOST.to_owned()),
             is_aws_name: true,
             evidence: vec![EndpointEvidence::Sni, EndpointEvidence::Prefix],

@@ -102,8 +102,9 @@ fn reads_each_kind_once() {
         let (second, _, is_new) = read(&other);
         assert_eq!((is_new, first.kind.address()), (IsNew(false), second.kind.address()));
     }
-    let leaf = hellos.certificate(b"certificate");
-    assert!(Arc::ptr_eq(&leaf, &hellos.certificate(b"certificate")));
+    let [(leaf, is_new), (again, is_new_again)] = [(); 2].map(|()| hellos.certificate(b"certificate"));
+    assert!(Arc::ptr_eq(&leaf, &again));
+    assert_eq!((is_new, is_new_again), (IsNew(true), IsNew(false)));
 }
 
 #[test]

@@ -38,7 +38,8 @@ impl Session {
                 let is_ciphertext = sender == Sender::Client
                     && self.client.has_changed_cipher
                     && self.client.messages.is_foreign();
-                self.direction(sender).has_finished |= is_ciphertext || self.is_encrypted(sender);
+                self.direction(sender).has_finished |=
+                    length >= finished::MIN_BYTES && (is_ciphertext || self.is_encrypted(sender));
             }
             Layer::Tls(content::APPLICATION_DATA) => self.application_data(sender, length, seen),
             Layer::Tls(_) | Layer::Ssl2 => {}

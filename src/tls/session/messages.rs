@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Sender, Session};
 use crate::model::registry::{ExtensionId, KeyExchange};
-use crate::model::{Hello, Resumption, ServerHello, TicketDigest};
+use crate::model::{ClientHello, Hello, Resumption, ServerHello, TicketDigest};
 use crate::tls::certificate::{self, Leaf};
 use crate::tls::error::TlsError;
-use crate::tls::hellos::{Hellos, IsNew};
+use crate::tls::hellos::{ClientKind, Hellos, IsNew, Keep, ServerKind};
 use crate::tls::message::{End, Message};
 use crate::tls::numbers::{handshake, is_tls13};
 use crate::tls::reader::Reader;
@@ -30,31 +30,45 @@ impl Session {
     pub(super) fn client_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
         match (message.kind, message.end) {
             (_, End::Foreign) => {}
+            (handshake::CLIENT_HELLO, end) if self.facts.second_client_hello.is_some() => {
+                // No server takes a third one, so that nobody need read it.
+                self.note_end(end);
+                self.facts.is_contradicted |= end == End::Whole;
+            }
             (handshake::CLIENT_HELLO, end) => {
                 self.note_end(end);
                 let hello = hellos.client(&message.body, end == End::Whole, &mut self.errors);
-                if let Some((hello, _, IsNew(true))) = &hello {
-                    self.own_bytes += hello.size_bytes();
-                }
-                if self.facts.client_hello.is_none() {
-                    self.facts.is_truncated |= hello.is_none();
-                    if let Some((hello, kind, _)) = hello {
-                        let has_cookie = hello.extensions.contains(&ExtensionId::COOKIE);
-                        self.facts.client_hello = Some(hello);
-                        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
-                        self.note_abbreviated_handshake();
-                        // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
-                        if self.client.has_changed_cipher || has_cookie {
-                            self.miss_first_hello();
+                match &self.facts.client_hello {
+                    None => {
+                        self.facts.is_truncated |= hello.is_none();
+                        if let Some(hello) = hello {
+                            self.take_client_hello(hello);
                         }
                     }
-                } else if self.facts.second_client_hello.is_none()
-                    && (self.facts.server_hello.is_none() || self.facts.hello_retry_request.is_some())
-                {
-                    self.facts.second_client_hello = hello.map(|(hello, ..)| hello.kind);
+                    Some(first) => {
+                        if let Some((hello, _, IsNew(is_new))) = hello {
+                            let is_whole = !first.is_truncated && !hello.is_truncated;
+                            self.has_other_id = is_whole && first.session_id != hello.session_id;
+                            self.own_bytes += if is_new { hello.size_bytes() } else { 0 };
+                            self.facts.second_client_hello = Some(hello.kind);
+                        }
+                    }
                 }
             }
+            (handshake::CLIENT_KEY_EXCHANGE, _) => self.may_have_key_exchange = true,
             _ => {}
+        }
+    }
+
+    fn take_client_hello(&mut self, (hello, kind, IsNew(is_new)): (Hello<ClientHello>, ClientKind, IsNew)) {
+        self.own_bytes += if is_new { kind.held_bytes() } else { 0 };
+        let has_cookie = hello.extensions.contains(&ExtensionId::COOKIE);
+        self.facts.client_hello = Some(hello);
+        (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
+        self.note_abbreviated_handshake();
+        // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
+        if self.client.has_changed_cipher || has_cookie {
+            self.miss_first_hello();
         }
     }
 
@@ -65,6 +79,10 @@ impl Session {
         self.errors.insert(TlsError::HandshakeGap);
         (self.facts.ja3, self.facts.ja4) = (None, None);
         if let Some(hello) = self.facts.client_hello.as_mut().filter(|hello| !hello.key_shares.is_empty()) {
+            if hello.kind.is_shared() {
+                // Who changes it gets one of its own.
+                self.own_bytes += hello.size_bytes();
+            }
             hello.key_shares.clear();
         }
     }
@@ -101,15 +119,16 @@ impl Session {
                             self.errors.insert(TlsError::MalformedHello);
                         }
                     }
-                    Some((hello, ..)) if hello.is_hello_retry_request => {
+                    Some((hello, _, IsNew(is_new))) if hello.is_hello_retry_request => {
                         if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
+                            self.own_bytes += if is_new { hello.size_bytes() } else { 0 };
                             self.facts.hello_retry_request = Some(hello.kind);
                         } else {
                             // No client takes a second one [RFC 8446 section 4.1.4].
                             self.facts.is_contradicted = true;
                         }
                     }
-                    Some((hello, kind, _)) => self.take_server_hello(hello, kind.ja3s),
+                    Some(hello) => self.take_server_hello(hello),
                 }
             }
             handshake::CERTIFICATE => {
@@ -117,8 +136,9 @@ impl Session {
                 if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
                     match certificate::leaf(&message.body, message.end) {
                         Ok(Leaf::Certificate(leaf)) => {
-                            self.leaf = Some(hellos.certificate(leaf));
-                            self.own_bytes += own_bytes(self.leaf.as_ref());
+                            let (leaf, IsNew(is_new)) = hellos.certificate(leaf);
+                            self.own_bytes += if is_new { leaf.len() } else { 0 };
+                            self.leaf = Some(leaf);
                         }
                         Ok(Leaf::RawPublicKey) => {
                             self.facts.certificate_error = Some(certificate::RAW_PUBLIC_KEY);
@@ -162,7 +182,7 @@ impl Session {
         }
     }
 
-    fn take_server_hello(&mut self, hello: Hello<ServerHello>, ja3s: Option<Arc<str>>) {
+    fn take_server_hello(&mut self, (hello, kind, IsNew(is_new)): (Hello<ServerHello>, ServerKind, IsNew)) {
         if let Some(first) = &self.facts.server_hello {
             self.facts.is_contradicted |= *first != hello;
             return;
@@ -172,8 +192,9 @@ impl Session {
             self.facts.resumed = (hello.selected_psk || !hello.is_truncated).then_some(hello.selected_psk);
             self.facts.resumption = hello.selected_psk.then_some(Resumption::Psk);
         }
+        self.own_bytes += if is_new { kind.held_bytes() } else { 0 };
         self.facts.server_hello = Some(hello);
-        self.facts.ja3s = ja3s;
+        self.facts.ja3s = kind.ja3s;
     }
 
     /// Certificate, ServerKeyExchange or ServerHelloDone: nothing was resumed.
@@ -215,6 +236,7 @@ impl Session {
         match sender {
             Sender::Client if self.facts.client_hello.is_none() => match ssl2::client_hello(body, is_whole) {
                 Some(hello) => {
+                    self.own_bytes += hello.size_bytes();
                     self.facts.client_hello = Some(hello);
                     self.note_abbreviated_handshake();
                 }
@@ -242,9 +264,4 @@ impl Session {
             Sender::Server => {}
         }
     }
-}
-
-/// Bytes of a certificate that nobody else keeps.
-fn own_bytes(leaf: Option<&Arc<[u8]>>) -> usize {
-    leaf.filter(|leaf| Arc::strong_count(leaf) == 1).map_or(0, |leaf| leaf.len())
 }

@@ -215,7 +215,7 @@ fn a_record_that_the_capture_cut_counts_where_all_of_it_was_sent() {
         [(Some(end), true), (Some(end + 900), true), (Some(end - 1), false), (None, false)]
     {
         let mut talk = begun();
-        talk.session.client_gap_until(until);
+        talk.session.client_gap(until);
         assert_eq!(talk.is_established(), is_established, "{until:?}");
         // The rest of it, where its end is.
         talk.said[0] = end - 1;
@@ -256,7 +256,7 @@ fn early_data_is_no_finished_where_the_hello_was_missed() {
     let (_, server) = full_tls13();
     for (early, is_established) in [(true, false), (false, true)] {
         let mut session = Session::new();
-        session.client_gap();
+        session.client_gap(None);
         let answer = |session: &mut Session| session.server(&server, at(5));
         // What waited behind the gap is given later than what the server said.
         answer(&mut session);

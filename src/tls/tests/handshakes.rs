@@ -42,6 +42,7 @@ fn reads_everything_a_modern_client_says() {
                 .to_vec(),
             server_name: Some("dynamodb.eu-central-1.amazonaws.com".to_owned()),
             has_two_names: false,
+            repeats_extension: false,
             supported_versions: [0x4a4a, 0x0304, 0x0303].map(TlsVersion).to_vec(),
             supported_groups: [0x2a2a, 0x11ec, 29, 23].map(NamedGroup).to_vec(),
             ec_point_formats: vec![0],
@@ -182,7 +183,7 @@ fn believes_no_suite_without_its_key_exchange() {
     let mut session = Session::new();
     session.client(&client, at(1));
     session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(2));
-    session.server_gap();
+    session.server_gap(None);
     session.server(&[record(22, &message(14, &[])), CCS.to_vec(), finished()].concat(), at(2));
     assert_eq!(session.finish().forward_secrecy, Some(ForwardSecrecy::Yes));
 }
@@ -221,7 +222,7 @@ fn misses_a_certificate_where_one_has_to_be() {
     assert_eq!(run(&old_client(&[2; 32], &[]), &server).certificate_error, None);
     let mut session = Session::new();
     session.server(&record(22, &old_server(&[1; 32], 0xc02f)), at(1));
-    session.server_gap();
+    session.server_gap(None);
     session.server(&record(22, &message(14, &[])), at(1));
     assert_eq!(session.finish().certificate_error, None);
 }
@@ -281,7 +282,7 @@ fn a_ticket_may_be_in_what_was_cut() {
         let mut session = Session::new();
         session.client(client.get(..length).unwrap(), at(1));
         if length < client.len() {
-            session.client_gap();
+            session.client_gap(None);
         }
         session.server(&server, at(2));
         let facts = session.finish();
@@ -330,13 +331,13 @@ fn a_retry_that_no_client_takes_proves_nothing() {
         lose(&mut session);
         session.server(before, at(2));
         session.client(second, at(3));
-        session.client_gap();
+        session.client_gap(None);
         session.server(&chosen(group), at(4));
         session.finish().is_choice_offered()
     };
-    assert!(answer(Session::server_gap, b"", b"", 23));
+    assert!(answer(|session| session.server_gap(None), b"", b"", 23));
     assert!(!answer(|_| {}, b"", b"", 23));
-    assert!(!answer(Session::server_gap, b"", b"", 24), "a group that it does not have");
+    assert!(!answer(|session| session.server_gap(None), b"", b"", 24), "a group that it does not have");
     assert!(answer(|_| {}, &retry(23), &client[..client.len() - 40], 23), "a part of the second");
 }
 
@@ -392,7 +393,7 @@ fn takes_the_second_hello_for_no_first_one() {
     let chosen = message(2, &server_body(0x0303, &[9; 32], &[3; 32], 0x1301, &extensions));
     let server = record(22, &[retry, chosen.clone()].concat());
     let cookie = [extension(44, &vector16(&[1; 8]))];
-    let lose: fn(&mut Session) = Session::client_gap;
+    let lose: fn(&mut Session) = |session| session.client_gap(None);
     for (name, begin, client, server, is_second) in [
         ("behind a change of cipher", lose, [CCS.to_vec(), hello(&[])].concat(), &server, true),
         ("behind what was lost", lose, hello(&[]), &server, true),

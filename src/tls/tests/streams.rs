@@ -61,7 +61,7 @@ fn names_what_a_gap_takes_away() {
     let mut session = Session::new();
     session.client(&client, at(1));
     session.server(&server[..hello_end], at(2));
-    session.server_gap();
+    session.server_gap(None);
     session.server(&server[hello_end + 30..flight_end], at(3));
     session.server(&server[flight_end..], at(3));
     assert!(session.is_decided());
@@ -72,15 +72,15 @@ fn names_what_a_gap_takes_away() {
     let mut session = Session::new();
     session.client(&client, at(1));
     session.server(&server[..flight_end + CCS.len()], at(2));
-    session.server_gap();
-    session.client_gap();
+    session.server_gap(None);
+    session.client_gap(None);
     let facts = session.finish();
     assert!(!facts.is_truncated);
     // Within the ClientHello: what is there is kept.
     let hello = record(22, &message(1, &modern_body()));
     let mut session = Session::new();
     session.client(&hello[..60], at(1));
-    session.client_gap();
+    session.client_gap(None);
     session.client(&hello[100..], at(1));
     assert!(session.has_client_hello());
     assert!(session.errors().contains(TlsError::HandshakeGap));
@@ -330,7 +330,7 @@ fn the_second_hello_tells_what_was_cut_of_the_first() {
         for (second, expected) in [(&[][..], NotSeen), (&hello, expected)] {
             let mut session = Session::new();
             session.client(&hello[..hello.len() - lost], at(1));
-            session.client_gap();
+            session.client_gap(None);
             session.server(&record(22, &message(2, &retry)), at(2));
             session.client(second, at(3));
             assert_eq!(session.finish().encrypted_hello(), expected);
@@ -383,4 +383,17 @@ proptest! {
         }
         fuzz_tls(&input);
     }
+}
+
+#[test]
+fn finds_an_alert_that_ends_a_stream() {
+    let alert = record(21, &[2, 40]);
+    assert_eq!(find_last_alert(&alert), Some(0));
+    assert_eq!(find_last_alert(&[b"in front", &alert[..]].concat()), Some(8));
+    for other in
+        [record(21, &[1, 0]), record(21, &[2; 26]), record(23, &[2, 40]), [&alert[..], &[0]].concat()]
+    {
+        assert_eq!(find_last_alert(&other), None, "{other:?}");
+    }
+    assert_eq!(find_last_alert(&alert[..6]), None);
 }

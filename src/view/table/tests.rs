@@ -177,6 +177,8 @@ fn says_that_all_is_well_only_where_it_is() {
     assert!(text.contains("keep the profile aws-dynamodb, 1 of them only under an exception."), "{text}");
     let text = said(&[sample::mirrored(), sample::excused()]);
     assert!(text.contains("none is seen to break it but for 1 flow under an exception."), "{text}");
+    let text = said(&[sample::old_version(), sample::excused()]);
+    assert!(text.contains("breaks the profile aws-dynamodb. 1 more breaks it under an exception."), "{text}");
 }
 
 #[test]
@@ -275,6 +277,15 @@ fn says_at_the_top_that_an_input_was_damaged() {
         text.lines().next().unwrap().ends_with("Part of the input was not readable: see the end."),
         "{text}"
     );
+}
+
+#[test]
+fn flows_that_there_was_no_room_for_are_lost() {
+    let evictions = [("memory_full", 501), ("table_full", 1), ("no_payload", 7)].into();
+    let text = draw(&[sample::tls12()], &Accounts { evictions, ..Accounts::default() }, at(120));
+    let lost = text.lines().find(|line| line.trim_start().starts_with("Lost")).unwrap();
+    assert!(lost.ends_with("1 flow (table full) · 501 flows (memory full)"), "{text}");
+    assert!(!text.contains("nothing that was noticed"), "{text}");
 }
 
 #[test]

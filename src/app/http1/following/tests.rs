@@ -160,6 +160,39 @@ fn ends_where_requests_end() {
 }
 
 #[test]
+fn a_line_is_too_long_wherever_it_is_cut() {
+    for (extension, is_too_long) in [(MAX_CHUNK_LINE_BYTES - 2, false), (MAX_CHUNK_LINE_BYTES - 1, true)] {
+        let chunk = format!("5;{}\nPOST \r\n0\r\n\r\n", "x".repeat(extension));
+        let first = String::from_utf8(chunked("PutItem")).unwrap();
+        let (head, _) = first.split_once("5\r\n").unwrap();
+        let stream = [head.as_bytes(), chunk.as_bytes(), &request(None, "Scan")].concat();
+        for size in [1, 7, 100, MAX_CHUNK_LINE_BYTES, stream.len()] {
+            let later = follow(&stream, size).finish(&whose).later;
+            assert_eq!(
+                (later.is_beyond_limit, later.unsigned.is_none()),
+                (is_too_long, is_too_long),
+                "{size}"
+            );
+        }
+    }
+}
+
+/// Where the end of a request cannot be told, the next one is taken to begin with a segment, and may have begun before.
+#[test]
+fn calls_no_request_unsigned_of_which_the_beginning_is_guessed_and_the_method_cut() {
+    let odd =
+        String::from_utf8(request(TEMPORARY, "GetItem")).unwrap().replacen("Length: 20", "Length: x", 1);
+    for (cut, is_known) in [(0, true), (2, false)] {
+        let mut following = follow(odd.as_bytes(), 10_000);
+        let later = request(None, "Scan");
+        let (before, after) = later.split_at(cut);
+        following.push(before, &whose);
+        following.push(after, &whose);
+        assert_eq!(following.finish(&whose).later.unsigned.is_some(), is_known, "{cut}");
+    }
+}
+
+#[test]
 fn survives_every_changed_byte() {
     let stream = [request(TEMPORARY, "GetItem"), chunked("PutItem"), request(None, "Scan")].concat();
     for at in 0..stream.len() {

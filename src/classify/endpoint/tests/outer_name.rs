@@ -36,3 +36,54 @@ fn a_cut_hello_claims_no_more_than_a_whole_one_whatever_was_in_it() {
         }
     }
 }
+
+const FIPS: &str = "dynamodb-fips.eu-west-1.amazonaws.com";
+const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
+const ACCOUNT: &str = "123456789012.ddb.eu-west-1.amazonaws.com";
+const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
+
+/// Neither is the one that was meant for sure: the name in clear may be an outer one, and the answer one for another
+/// connection.
+#[test]
+fn beside_a_doubtful_name_an_answer_for_another_leaves_the_kind_open() {
+    for (name, dns, server, expected) in [
+        (REGIONAL, vec![FIPS], IN_PREFIX, "dynamodb - eu-west-1 certain sni,dns,prefix 0"),
+        (FIPS, vec![REGIONAL], IN_PREFIX, "dynamodb - eu-west-1 certain sni,dns,prefix 0"),
+        (ACCOUNT, vec![FIPS], IN_PREFIX, "dynamodb - eu-west-1 certain sni,dns,prefix 0"),
+        (REGIONAL, vec![REGIONAL, FIPS], IN_PREFIX, "dynamodb - eu-west-1 certain sni,dns,prefix 0"),
+        (REGIONAL, vec![INTERFACE], PRIVATE, "dynamodb - eu-west-1 likely sni,dns 0"),
+        ("db.corp.example", vec![FIPS], IN_PREFIX, "dynamodb - eu-west-1 certain sni,dns,prefix 0"),
+        // Of one kind, but not of one service: that of the name in clear is shown, and is no more than possible.
+        (REGIONAL, vec![STREAMS], IN_PREFIX, "dynamodb - eu-west-1 likely sni,prefix 0"),
+        (STREAMS, vec![REGIONAL], IN_PREFIX, "dynamodb-streams - eu-west-1 likely sni,prefix 0"),
+        (
+            STREAMS,
+            vec![REGIONAL, STREAMS],
+            IN_PREFIX,
+            "dynamodb-streams regional eu-west-1 certain sni,dns,prefix 0",
+        ),
+        // Of elsewhere: where it goes to is told by the address alone.
+        (
+            "dynamodb.us-east-1.amazonaws.com",
+            vec![REGIONAL],
+            IN_PREFIX,
+            "dynamodb - eu-west-1 certain sni,dns,prefix 0",
+        ),
+        ("dynamodb.us-east-1.amazonaws.com", vec![REGIONAL], PRIVATE, "dynamodb - - likely sni,dns 0"),
+    ] {
+        for encrypted_hello in [EncryptedHello::Sent, EncryptedHello::NotSeen] {
+            let case = Case { sni: sni(name), encrypted_hello, dns: dns.clone(), server, ..Case::default() };
+            assert_eq!(summary(&case), expected, "{name} {dns:?}");
+            let facts = decide(&case).unwrap();
+            assert!(!facts.fips && facts.host.is_none(), "{name} {dns:?}");
+            let is_of_streams = |name: &str| name == STREAMS;
+            let has_many = dns.iter().any(|told| is_of_streams(told) != is_of_streams(name));
+            assert_eq!(facts.has_many_services, has_many, "{name} {dns:?}");
+            assert_eq!(facts.is_address_unproven, name.contains("us-east-1"), "{name} {dns:?}");
+        }
+    }
+    let proxy = proxy(ProxyKind::HttpConnect, Some(FIPS));
+    let case = Case { sni: sni(REGIONAL), encrypted_hello: EncryptedHello::Sent, proxy, ..Case::default() };
+    let facts = decide(&case).unwrap();
+    assert!(facts.conflict.is_empty() && facts.is_address_unproven, "{:?}", facts.conflict);
+}

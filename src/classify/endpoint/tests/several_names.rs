@@ -42,6 +42,83 @@ fn an_answer_about_another_host_is_no_evidence_for_a_fips_endpoint() {
     }
 }
 
+const UNKNOWN: &str = "global-dynamodb.eu-west-1.amazonaws.com";
+const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
+const INTERFACE_FIPS: &str = "vpce-0123456789abcdef0-abcdefgh.dynamodb-fips.eu-west-1.vpce.amazonaws.com";
+const STREAMS_ACCOUNT: &str = "123456789012.streams-ddb.eu-west-1.amazonaws.com";
+const STREAMS_ACCOUNT_FIPS: &str = "123456789012.streams-ddb-fips.eu-west-1.amazonaws.com";
+
+/// `service kind fips`, with a question mark behind a service that is only possible; and the conflicts.
+fn form(case: &Case<'_>) -> (String, Vec<String>) {
+    let facts = decide(case).unwrap();
+    let service = facts.service.map_or("-", Service::as_str);
+    let doubt = if facts.has_many_services { "?" } else { "" };
+    let kind = facts.kind.map_or("-", EndpointKind::as_str);
+    (format!("{service}{doubt} {kind} {}", facts.fips), facts.conflict)
+}
+
+/// A name of no known form is a name: what others are told for the address does not take its place.
+#[test]
+fn what_the_client_says_stays_whatever_dns_and_certificates_say_of_others() {
+    let connect = |target: &str| proxy(ProxyKind::HttpConnect, Some(target));
+    let unknown = || Case { sni: sni(UNKNOWN), server: IN_PREFIX, ..Case::default() };
+    for case in [
+        unknown(),
+        Case { dns: vec![FIPS], ..unknown() },
+        Case { dns: vec![FIPS, UNKNOWN], ..unknown() },
+        Case { dns: vec![STREAMS], ..unknown() },
+        Case { dns: vec![STREAMS, UNKNOWN], ..unknown() },
+        Case { dns: vec![INTERFACE_FIPS], server: PRIVATE, ..unknown() },
+        Case { certificate: certificate(&[UNKNOWN, STREAMS]), ..unknown() },
+        Case { certificate: certificate(&[UNKNOWN, FIPS]), ..unknown() },
+        Case { certificate: certificate(&[FIPS]), dns: vec![FIPS], ..unknown() },
+        Case { encrypted_hello: EncryptedHello::Sent, dns: vec![FIPS], ..unknown() },
+        Case { sni: Sni::NotSent, http: http(Some(UNKNOWN), None), dns: vec![FIPS], ..unknown() },
+        Case { sni: Sni::NotSent, proxy: connect(UNKNOWN), certificate: certificate(&[FIPS]), ..unknown() },
+    ] {
+        let found = (String::from("dynamodb unrecognised false"), vec![]);
+        assert_eq!(form(&case), found, "{:?} {:?}", case.dns, case.certificate);
+        assert_eq!(decide(&case).unwrap().host.as_deref(), Some(UNKNOWN));
+    }
+    // Told in DNS, it is the client's name as well.
+    let case = Case { dns: vec![UNKNOWN], certificate: certificate(&[FIPS]), ..Case::default() };
+    assert_eq!(form(&case).0, "dynamodb unrecognised false");
+    let case =
+        Case { sni_alias: SniAlias::Yes, sni: sni("data.corp.example"), dns: vec![FIPS], ..Case::default() };
+    assert_eq!(form(&case).0, "dynamodb fips true", "it stands for that one");
+}
+
+/// Whichever of them was meant, and in whatever order they come.
+#[test]
+fn what_several_names_do_not_agree_in_is_open() {
+    for (names, expected) in [
+        ([REGIONAL, FIPS], "dynamodb - false"),
+        ([UNKNOWN, FIPS], "dynamodb - false"),
+        ([INTERFACE, INTERFACE_FIPS], "dynamodb - false"),
+        ([STREAMS_ACCOUNT, STREAMS_ACCOUNT_FIPS], "dynamodb-streams - false"),
+        ([FIPS, INTERFACE_FIPS], "dynamodb - true"),
+        ([REGIONAL, STREAMS], "dynamodb? regional false"),
+        ([UNKNOWN, STREAMS], "dynamodb? - false"),
+        ([REGIONAL, ACCOUNT], "dynamodb - false"),
+        ([REGIONAL, "dynamodb.us-east-1.amazonaws.com"], "dynamodb regional false"),
+    ] {
+        for names in [names, [names[1], names[0]]] {
+            for case in [
+                Case { dns: names.to_vec(), ..Case::default() },
+                Case { certificate: certificate(&names), ..Case::default() },
+            ] {
+                assert_eq!(form(&case).0, expected, "{names:?} {}", case.dns.len());
+            }
+        }
+    }
+    let names = ["*.dynamodb.eu-west-1.vpce.amazonaws.com", "*.dynamodb-fips.eu-west-1.vpce.amazonaws.com"];
+    assert_eq!(form(&Case { certificate: certificate(&names), ..Case::default() }).0, "dynamodb - false");
+    // Nor does another source fill what the names of one leave open.
+    let dns = vec![FIPS, "db.corp.example"];
+    let case = Case { dns, certificate: certificate(&[FIPS]), ..Case::default() };
+    assert_eq!(form(&case).0, "dynamodb - false");
+}
+
 #[test]
 fn names_of_several_kinds_are_public_ones_if_all_are() {
     for (dns, names, is_conflict, is_unproven) in [

@@ -412,6 +412,40 @@ fn a_connection_that_is_answered_or_goes_on_takes_the_place_of_another() {
     }
 }
 
+/// An RST tells that, too, by what it acknowledges.
+#[test]
+fn a_connection_that_is_refused_is_told_though_its_opening_was_not_seen() {
+    const FAR: u32 = 1_600_000_000;
+    const RESET: u8 = TcpFlags::RST | TcpFlags::ACK;
+    let refused = |is_from_client: bool, flags: u8, sequence: u32, acknowledgment: u32| {
+        let mut wire = begun();
+        wire.script.decide_at = 120;
+        go_on(&mut wire);
+        wire.wait(70);
+        wire.send(true, TcpFlags::ACK, FAR, 2_000_000_000, &start(9));
+        wire.send(is_from_client, flags, sequence, acknowledgment, b"");
+        wire.finish()[1].ending
+    };
+    assert_eq!(refused(false, RESET, 2_000_000_000, FAR + 60), Ending::Reset(Side::A));
+    // What was not received is not refused, and nobody refuses what he says himself.
+    for (is_from_client, flags, sequence, acknowledgment) in [
+        (false, RESET, 2_000_000_000, FAR),
+        (false, RESET, 2_000_000_000, FAR + 61),
+        (false, RESET, 561, 161),
+        (false, TcpFlags::RST, 2_000_000_000, 0),
+        (true, RESET, FAR + 60, 2_000_000_000),
+    ] {
+        let ending = refused(is_from_client, flags, sequence, acknowledgment);
+        assert_eq!(ending, Ending::Stray, "{is_from_client} {flags} {sequence} {acknowledgment}");
+    }
+    // A SYN alone that is refused, as by a firewall, ends nothing.
+    let mut wire = begun();
+    wire.send(true, TcpFlags::SYN, FAR, 0, b"");
+    wire.send(false, RESET, 0, FAR + 1, b"");
+    go_on(&mut wire);
+    assert_eq!(wire.finish()[0].streams, [start(2), start(1)]);
+}
+
 /// Whoever receives it drops it [RFC 9293 section 3.10.7.4].
 #[test]
 fn what_acknowledges_bytes_that_were_never_sent_is_not_taken() {

@@ -62,6 +62,12 @@ fn asks_for_fips_endpoints() {
         (|record| record.endpoint.kind = None) as fn(&mut Record),
         |record| record.endpoint.is_aws_name = false,
         |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
+        // Of several names, one may be GovCloud's plain host, or another than that.
+        |record| record.endpoint.partition = None,
+        |record| {
+            record.endpoint.partition = Some("aws-us-gov".to_owned());
+            record.endpoint.has_many_services = true;
+        },
     ] {
         let mut record = good();
         change(&mut record);
@@ -115,6 +121,17 @@ fn finds_missing_gateway_endpoints_only_where_the_hop_is_known() {
     ] {
         check_with(&hop, good(), change, &[]);
     }
+    // Of several names, one may be that of Streams; or the name of Streams may be an outer one.
+    for service in [Service::Dynamodb, Service::DynamodbStreams] {
+        let mut record = good();
+        record.endpoint.service = Some(service);
+        record.endpoint.has_many_services = true;
+        assert_eq!(evaluate(&record, &hop).not_assessed, rule, "{service}");
+    }
+    let mut record = good();
+    record.endpoint.service = Some(Service::DynamodbStreams);
+    client_hello(&mut record).has_ech = true;
+    assert_eq!(evaluate(&record, &hop).not_assessed, rule);
     // A rule that may be the flow's may say that it comes from elsewhere.
     let mut record = good();
     record.path.open_rules.push("vpn".to_owned());
@@ -266,6 +283,32 @@ fn an_address_alone_may_be_that_of_another_service_of_dynamodb() {
     assert_eq!(holds(Service::Dynamodb), Some(true));
     assert_eq!(holds(Service::DynamodbStreams), None);
     assert_eq!(holds(Service::Dax), Some(false));
+    // So may it be where a proxy was asked for it.
+    record.endpoint.evidence.push(EndpointEvidence::ProxyTarget);
+    assert_eq!(Match { service: vec![Service::DynamodbStreams], ..Match::default() }.holds(&record), None);
+}
+
+#[test]
+fn a_service_that_several_names_leave_open_may_be_each() {
+    let mut record = good();
+    let holds = |record: &Record, service| Match { service: vec![service], ..Match::default() }.holds(record);
+    let told = [Service::Dynamodb, Service::DynamodbStreams];
+    assert_eq!(told.map(|service| holds(&record, service)), [Some(true), Some(false)]);
+    record.endpoint.has_many_services = true;
+    record.endpoint.evidence = vec![EndpointEvidence::Dns, EndpointEvidence::Prefix];
+    assert_eq!(told.map(|service| holds(&record, service)), [None, None]);
+    // More evidence does not turn what is not assessable into a pass.
+    let mut options = Options::default();
+    let mut settings = options.settings.clone();
+    settings.minimum_version = TlsVersion(0x0305);
+    let matching = Match { service: vec![Service::DynamodbStreams], ..Match::default() };
+    options.overrides.push(Override { matching, settings });
+    for evidence in [1, 0] {
+        let mut record = record.clone();
+        record.endpoint.evidence.drain(..evidence);
+        record.endpoint.has_many_services = evidence == 0;
+        assert_eq!(evaluate(&record, &options).not_assessed, ["tls_version_too_low"], "{evidence}");
+    }
 }
 
 /// A request that was not read may have been without a signature.
