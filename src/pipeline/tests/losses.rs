@@ -283,3 +283,15 @@ fn no_request_to_the_address_alone_hides() {
     let found = Wire::opened(ELSEWHERE).client(call).server(ok).client(same).server(ok).record();
     assert_eq!(found.policy.unwrap().not_assessed, ["unsigned_request", "long_term_credential"]);
 }
+
+/// A piece of a body may look like a request of a strange method.
+#[test]
+fn writes_no_word_of_a_body_for_a_method() {
+    let piece = b"wJalrXUtnFEMI / HTTP/1.1\"}}";
+    let strange = || Wire::opened(DYNAMODB).client(&[0x81; 100]);
+    for wire in [Wire::joined(DYNAMODB).client(piece), strange().client(piece)] {
+        let found = wire.server(b"HTTP/1.1 200 OK\r\n\r\n").record();
+        assert_eq!(found.http.unwrap().method, None);
+        assert_eq!(found.completeness, Completeness::Truncated);
+    }
+}
