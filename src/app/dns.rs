@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 
 use self::wire::{Answer, Answers, Data, Names};
+use super::Parse;
 
 /// Answers of one message that are looked at. A name of a large service has tens of addresses;
 /// 128 leaves room for its chain.
@@ -409,11 +410,25 @@ impl TcpMessages {
     }
 }
 
+/// Whether bytes begin a message behind its length: one that has room for what its header counts. No text does.
+#[must_use]
+pub fn begins_tcp_message(bytes: &[u8]) -> Parse<()> {
+    let Some((length, message)) = bytes.split_first_chunk::<2>() else { return Parse::NeedMore };
+    let Some(header) = message.first_chunk::<HEADER_BYTES>() else { return Parse::NeedMore };
+    let [_, _, _, _, q0, q1, a0, a1, n0, n1, r0, r1] = *header;
+    let [questions, records @ ..] =
+        [[q0, q1], [a0, a1], [n0, n1], [r0, r1]].map(|count| usize::from(u16::from_be_bytes(count)));
+    let least =
+        HEADER_BYTES + questions * MIN_QUESTION_BYTES + records.iter().sum::<usize>() * MIN_RECORD_BYTES;
+    if least <= usize::from(u16::from_be_bytes(*length)) { Parse::Done(()) } else { Parse::No }
+}
+
 /// The door for fuzzing: anything may come in, nothing may break.
 pub fn fuzz_dns(bytes: &[u8]) {
     let _ = parse_response(bytes, &|_| true);
     let _ = parse_cut_response(bytes, &|_| true);
     let _ = parse_response(bytes, &|_| false);
+    let _ = begins_tcp_message(bytes);
     let mut messages = TcpMessages::default();
     let middle = bytes.len() / 2;
     let (front, back) = bytes.split_at_checked(middle).unwrap_or((bytes, &[]));

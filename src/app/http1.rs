@@ -134,6 +134,7 @@ pub fn fuzz_http(bytes: &[u8]) {
         let rest = bytes.get(first.head_bytes..).unwrap_or_default();
         let whose = |facts: &HttpFacts| match facts.target {
             Some(_) => Addressee::Dynamodb,
+            None if facts.host.is_none() => Addressee::Open,
             None => Addressee::Other,
         };
         if let Some(mut following) = Following::after(&first, true, &whose) {

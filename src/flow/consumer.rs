@@ -83,6 +83,8 @@ pub struct FlowView {
     pub lost_bytes: bool,
     /// Two segments said different things about bytes that the receiver may have taken from either.
     pub has_disagreement: bool,
+    /// It was given up for its silence, and this side had not ended.
+    pub is_left_open: [bool; 2],
     /// It ended by an RST that its receiver may not have believed.
     pub is_end_doubtful: bool,
     /// Who closed it first had received all that was seen of the other side by then.

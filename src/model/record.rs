@@ -1,7 +1,7 @@
 //! The record of one flow: what is exported.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +117,10 @@ pub struct LaterRequests {
     pub unsigned: Option<LaterRequest>,
     /// The first that was signed with a long-term access key.
     pub long_term: Option<LaterRequest>,
+    /// One was signed with a key of which the kind is not known.
+    pub has_unknown_key: bool,
+    /// The same of those that do not say themselves whose they are, until the server's address tells.
+    pub unnamed: Option<Box<LaterRequests>>,
     /// There may have been others that were not read.
     pub is_incomplete: bool,
     /// Of these, because of a limit on what is read.
@@ -129,9 +133,57 @@ pub struct LaterRequest {
     /// It may be another one than that of the first: a proxy's connection carries requests to many.
     pub host: Option<String>,
     pub target: Option<String>,
+    /// It came before the first.
+    pub is_earlier: bool,
 }
 
 impl LaterRequests {
+    /// Takes note of what a request does worse than it should.
+    pub fn note(&mut self, request: &HttpFacts) {
+        let said =
+            || LaterRequest { host: request.host.clone(), target: request.target.clone(), is_earlier: false };
+        if self.long_term.is_none() && request.has_long_term_signature() {
+            self.long_term = Some(said());
+        }
+        if self.unsigned.is_none() && request.signature == Some(Signature::None) {
+            self.unsigned = Some(said());
+        }
+        self.has_unknown_key |= request.has_unknown_key();
+        // What is missing of it may have been a signature, or not.
+        self.is_incomplete |= request.signature.is_none();
+    }
+
+    /// True where something was noted.
+    #[must_use]
+    pub const fn has_any(&self) -> bool {
+        self.unsigned.is_some() || self.long_term.is_some() || self.has_unknown_key
+    }
+
+    /// Learns whether the server's address is one of DynamoDB's, so that requests that do not say whose they are were to it:
+    /// those to `host`, which the record names, or to none. What others there were to is not known; nor is it elsewhere of
+    /// those to `host`, where another service may be, too.
+    pub fn settle(&mut self, host: Option<&str>, is_at_dynamodb: bool) {
+        let Some(unnamed) = self.unnamed.take() else { return };
+        if !is_at_dynamodb {
+            let mut found = [&unnamed.unsigned, &unnamed.long_term].into_iter().flatten();
+            self.is_incomplete |= found.any(|found| found.host.as_deref() == host);
+            return;
+        }
+        self.has_unknown_key |= unnamed.has_unknown_key;
+        self.is_incomplete |= unnamed.is_incomplete;
+        for (known, found) in
+            [(&mut self.unsigned, unnamed.unsigned), (&mut self.long_term, unnamed.long_term)]
+        {
+            let Some(found) = found else { continue };
+            let named = found.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err());
+            if named.is_none() || named == host {
+                known.get_or_insert(found);
+            } else {
+                self.is_incomplete = true;
+            }
+        }
+    }
+
     /// Further ones may come, which are not read.
     pub const fn meet_limit(&mut self) {
         self.is_incomplete = true;
@@ -150,8 +202,17 @@ impl HttpFacts {
     /// Signed with a key that does not expire. What only names such a key is not signed with it.
     #[must_use]
     pub fn has_long_term_signature(&self) -> bool {
-        self.credential == Some(SigningCredential::LongTerm)
-            && self.signature.is_some_and(|signature| signature != Signature::None)
+        self.credential == Some(SigningCredential::LongTerm) && self.is_signed()
+    }
+
+    /// Signed with a key of which the kind is not known.
+    #[must_use]
+    pub fn has_unknown_key(&self) -> bool {
+        self.credential.is_none() && self.is_signed()
+    }
+
+    fn is_signed(&self) -> bool {
+        self.signature.is_some_and(|signature| signature != Signature::None)
     }
 }
 

@@ -11,8 +11,8 @@ use super::inspect::{Finding, Inspection, Link, TlsStage};
 use crate::classify::{self, path::Way};
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts, ProxyFacts, Record,
-    Shared, Side, Sni, Timestamp, TlsFacts,
+    AlertFrom, Completeness, EndpointEvidence, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts,
+    ProxyFacts, Record, Shared, Side, Sni, Timestamp, TlsFacts,
 };
 use crate::tls::{TlsError, TlsErrors};
 
@@ -129,6 +129,12 @@ pub(super) fn record(
             sightings.push(sighting);
         }
     }
+    if let Some(http) = &mut parts.http {
+        let is_by_address = |evidence| matches!(evidence, &EndpointEvidence::Prefix | &EndpointEvidence::Dns);
+        let is_at_dynamodb = endpoint.service.is_some() && endpoint.evidence.iter().any(is_by_address);
+        let HttpFacts { host, later, .. } = &mut **http;
+        later.settle(host.as_deref(), is_at_dynamodb);
+    }
     Ok(parts.into_record(flows, view, ending, (client, server), client_side, endpoint, path, sightings))
 }
 
@@ -202,9 +208,11 @@ impl Parts {
         ending: Ending,
     ) {
         // What a connection is used for after it was silent for long is not looked at, nor where another one took its
-        // place that no end of it was seen of.
-        facts.later.is_incomplete |=
-            matches!(ending, Ending::TimedOut | Ending::Superseded) || view.lost_bytes;
+        // place that no end of it was seen of. Of what segments disagree about one alone was read.
+        facts.later.is_incomplete |= ending == Ending::Superseded
+            || self.client.is_none_or(|client| view.is_left_open[client.index()])
+            || view.lost_bytes
+            || view.has_disagreement;
         self.http = Some(facts);
         self.proxy = proxy;
         self.outcome = Some(Outcome::Plaintext);
@@ -228,7 +236,7 @@ impl Parts {
         }
         match &self.http {
             Some(_) if self.is_answer_alone => Completeness::ServerOnly,
-            Some(facts) if facts.is_truncated => Completeness::Truncated,
+            Some(facts) if facts.is_truncated || view.has_disagreement => Completeness::Truncated,
             Some(_) if !view.has_packets.iter().all(|has| *has) => Completeness::ClientOnly,
             Some(_) => Completeness::Full,
             None => Completeness::MidStream,

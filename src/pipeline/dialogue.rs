@@ -1,6 +1,8 @@
 //! What is said in clear before TLS or a request, as far as anything can become of it.
 
-use crate::app::{Parse, http1, openvpn, proxy};
+use std::borrow::Cow;
+
+use crate::app::{Parse, dns, http1, openvpn, proxy};
 use crate::model::{ProxyFacts, Side};
 use crate::tls::{self, Probe};
 
@@ -68,6 +70,24 @@ impl Dialogue {
 
     pub fn of_mut(&mut self, side: Side) -> &mut Said {
         &mut self.said[side.index()]
+    }
+
+    /// What `side` said in clear, from the beginning on, where anything was said.
+    pub fn said(dialogue: Option<&Self>, side: Side) -> &[u8] {
+        dialogue.map_or(&[], |dialogue| dialogue.of(side).beginning())
+    }
+
+    /// On a port of DNS: true once what `side` has said so far, with `next` behind it, begins a message of it, or nothing
+    /// else that is known: as it may where the capture began within one.
+    pub fn is_dns(dialogue: Option<&Self>, side: Side, next: &[u8]) -> bool {
+        let (mine, theirs) = (Self::said(dialogue, side), Self::said(dialogue, side.other()));
+        let mine = if mine.is_empty() { Cow::Borrowed(next) } else { Cow::Owned([mine, next].concat()) };
+        tls::probe(&mine) == Probe::No
+            && match dns::begins_tcp_message(&mine) {
+                Parse::Done(()) => true,
+                Parse::NeedMore => ![&mine, theirs].into_iter().any(may_ask_otherwise),
+                Parse::No => ![&mine, theirs].into_iter().any(asks_otherwise),
+            }
     }
 
     /// Bytes held.
@@ -289,6 +309,21 @@ impl Said {
         self.mark_searched();
         None
     }
+}
+
+/// True for what may become a request, or a word to a proxy.
+fn may_ask_otherwise(said: &[u8]) -> bool {
+    !said.is_empty()
+        && (http1::parse_request(said) != Parse::No
+            || proxy::client(said, proxy::Start::Connection) != Parse::No)
+}
+
+/// True for what is no part of DNS: a request, a word to a proxy, or what TLS begins in.
+fn asks_otherwise(said: &[u8]) -> bool {
+    !said.is_empty()
+        && (http1::is_surely_request(said)
+            || proxy::client(said, proxy::Start::Connection) != Parse::No
+            || tls::find_hidden(said).hello.is_some())
 }
 
 /// True for what begins like a request that is none to a proxy.

@@ -203,13 +203,16 @@ impl Inspection {
 
     /// The request of a side, as far as what is missing in front leaves it known.
     fn known(&self, facts: HttpFacts, side: Side) -> HttpFacts {
-        if self.has_gap[side.index()] {
+        let mut facts = if self.has_gap[side.index()] {
             http1::behind_loss(facts)
         } else if self.is_beginning_guessed(side) {
             http1::of_unknown_beginning(facts)
         } else {
             facts
-        }
+        };
+        // Others may have come before.
+        facts.later.is_incomplete |= self.is_opening_unseen;
+        facts
     }
 
     /// What can be said of the request that a side has begun and not ended, and the proxy it went through.
@@ -301,11 +304,11 @@ impl Inspection {
                 Probe::NeedMore | Probe::No => {}
             }
         }
-        if is_port(view, 53) && !self.may_become_hello(side, bytes) {
+        if is_port(view, 53) && Dialogue::is_dns(self.dialogue.as_deref(), side, bytes) {
             let dialogue = self.dialogue.take();
             let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
             for of in [side.other(), side] {
-                messages[of.index()].push(said(dialogue.as_deref(), of), tools.answers);
+                messages[of.index()].push(Dialogue::said(dialogue.as_deref(), of), tools.answers);
             }
             messages[side.index()].push(bytes, tools.answers);
             self.stage = Stage::Dns(messages);
@@ -394,13 +397,6 @@ impl Inspection {
     const fn may_tunnel(&mut self) -> bool {
         self.tunnels = self.tunnels.saturating_add(1);
         self.tunnels < MAX_TUNNELS
-    }
-
-    /// True where what `side` has said so far, with `next` behind it, is a hello or the beginning of one.
-    fn may_become_hello(&self, side: Side, next: &[u8]) -> bool {
-        let before = said(self.dialogue.as_deref(), side);
-        let probe = if before.is_empty() { tls::probe(next) } else { tls::probe(&[before, next].concat()) };
-        probe != Probe::No
     }
 
     /// Looks for what the dialogue of `side` has become.
@@ -569,11 +565,6 @@ impl Inspection {
 /// Tells whose a request in clear is.
 fn whose(endpoints: &EndpointOptions) -> impl Fn(&HttpFacts) -> http1::Addressee {
     |facts| classify::addressee(facts, endpoints)
-}
-
-/// What `side` said in clear, from the beginning on.
-fn said(dialogue: Option<&Dialogue>, side: Side) -> &[u8] {
-    dialogue.map_or(&[], |dialogue| dialogue.of(side).beginning())
 }
 
 fn is_port(view: &FlowView, port: u16) -> bool {

@@ -13,7 +13,8 @@ use crate::config::{CommandLine, Resolved};
 use crate::export::{Jsonl, Redaction, Redactor, Sink};
 use crate::model::Confidence::{Certain, Likely, Possible};
 use crate::model::{
-    Access, AlertFrom, Completeness, EndpointEvidence, Entry, Outcome, ProxyKind, Record, Sni, Timestamp,
+    Access, AlertFrom, Completeness, EndpointEvidence, Entry, Eviction, Outcome, ProxyKind, Record, Sni,
+    Timestamp,
 };
 use crate::telemetry::Accounts;
 
@@ -138,6 +139,19 @@ fn records_of(
         let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
         let wire_bytes = data.len() as u32;
         engine.frame(&Frame { number, timestamp, interface: 0, wire_bytes, data: &data }, &interfaces);
+    }
+    engine.finish();
+    engine.take_records().map(|(record, _)| record).collect()
+}
+
+/// The same of raw IPv4 packets, each so many seconds after the beginning.
+fn records_at<'a>(packets: impl IntoIterator<Item = (u64, &'a Vec<u8>)>) -> Vec<Record> {
+    let mut engine = Engine::new(Arc::default(), false, Arc::from("test"), RandomState::default());
+    let interfaces = [Interface { link_type: LinkType(101), name: None, kind: None }];
+    for ((seconds, data), number) in packets.into_iter().zip(1..) {
+        let nanos = 1_793_491_200_000_000_000 + seconds * 1_000_000_000 + number * 1_000_000;
+        let (timestamp, wire_bytes) = (Timestamp::from_nanos(nanos), data.len() as u32);
+        engine.frame(&Frame { number, timestamp, interface: 0, wire_bytes, data }, &interfaces);
     }
     engine.finish();
     engine.take_records().map(|(record, _)| record).collect()

@@ -385,6 +385,25 @@ fn cuts_a_stream_into_the_same_messages_however_it_is_split() {
 }
 
 #[test]
+fn tells_a_message_behind_its_length_from_what_has_no_room_for_its_counts() {
+    let stream = framed();
+    for end in 0..=stream.len() {
+        let expected = if end < 2 + HEADER_BYTES { Parse::NeedMore } else { Parse::Done(()) };
+        assert_eq!(begins_tcp_message(&stream[..end]), expected, "{end}");
+    }
+    for other in [
+        &b"GET / HTTP/1.1\r\n"[..],
+        b"CONNECT a:443 HTTP/1.1\r\n",
+        b"zzzzzzzz\n\n\n\n\n\n\n\n",
+        b"\x05\x01\x00\x05\x01\x00\x03\x08db.local\x01\xbb",
+        &[0, 16, 7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        &[0; 14],
+    ] {
+        assert_eq!(begins_tcp_message(other), Parse::No, "{other:?}");
+    }
+}
+
+#[test]
 fn passes_over_messages_that_are_too_long() {
     let mut stream = vec![0xff, 0xff];
     stream.resize(2 + 0xffff, 0);

@@ -51,6 +51,9 @@ const SDK_PRODUCTS: &[&str] = &[
     "pynamodb",
 ];
 
+/// What is said of a version before its release.
+const STAGES: &[&str] = &["a", "alpha", "b", "beta", "dev", "preview", "rc", "snapshot"];
+
 /// The most SDK tokens kept, e.g. `aws-cli/2.25.0` and `botocore/2.4.5`.
 const MAX_SDK_TOKENS: usize = 3;
 
@@ -195,12 +198,26 @@ fn sdk_token(token: &[u8]) -> Option<&str> {
     let token = std::str::from_utf8(token).ok()?;
     let (product, version) = token.split_once('/')?;
     let is_known = SDK_PRODUCTS.iter().any(|known| product.eq_ignore_ascii_case(known));
-    let is_version = version.starts_with(|first: char| first.is_ascii_digit())
-        && version.len() <= MAX_VERSION_BYTES
-        && version
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_'));
-    (is_known && is_version).then_some(token)
+    if !is_known || version.len() > MAX_VERSION_BYTES {
+        return None;
+    }
+    let kept = version_bytes(version)?;
+    token.get(..product.len() + 1 + kept)
+}
+
+/// How much of a text is a version: numbers, and a stage before the release behind them. What else is there may be anything.
+fn version_bytes(text: &str) -> Option<usize> {
+    let is_digit = |byte: char| byte.is_ascii_digit();
+    let rest = text.trim_start_matches(|byte| is_digit(byte) || byte == '.');
+    let numbers = text.get(..text.len() - rest.len())?;
+    if !numbers.starts_with(is_digit) {
+        return None;
+    }
+    let stage = rest.trim_end_matches(is_digit).trim_matches(['.', '-']);
+    if STAGES.iter().any(|known| stage.eq_ignore_ascii_case(known)) {
+        return Some(text.len());
+    }
+    Some(numbers.trim_end_matches('.').len())
 }
 
 fn algorithm(value: &[u8]) -> Option<Signature> {

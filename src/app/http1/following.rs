@@ -14,7 +14,7 @@ use super::{
     looks_like_request, of_unknown_beginning, parse_request, parse_truncated, skip_empty_lines,
 };
 use crate::app::Parse;
-use crate::model::{HttpFacts, LaterRequest, Signature};
+use crate::model::{HttpFacts, Signature};
 
 /// Requests that are read of one connection. A client that signs does so from its first request on; what
 /// mixes the two, such as a health check beside an application, does it within a few.
@@ -45,6 +45,8 @@ pub enum Body {
 pub enum Addressee {
     /// Nothing says DynamoDB.
     Other,
+    /// It does not say itself: the server's address may tell.
+    Open,
     /// The name only looks like one of DynamoDB's.
     LookAlike,
     Dynamodb,
@@ -222,7 +224,7 @@ impl Following {
             State::Lost => true,
             _ => false,
         };
-        is_between && self.addressee == Addressee::Other
+        is_between && self.addressee <= Addressee::Open
     }
 
     /// True once nothing more can be learned.
@@ -263,12 +265,12 @@ impl Following {
         if is_connect(&self.pending) {
             // It is no request of the API. A record is of one thing: what was seen of DynamoDB in clear stands.
             match (self.addressee, self.may_tunnel) {
-                (Addressee::Other, true) => {
+                (Addressee::Other | Addressee::Open, true) => {
                     self.state = State::Tunnel;
                     self.pending.extend_from_slice(bytes.get(taken.len()..).unwrap_or_default());
                     return &[];
                 }
-                (Addressee::Other, false) => self.facts.later.meet_limit(),
+                (Addressee::Other | Addressee::Open, false) => self.facts.later.meet_limit(),
                 (Addressee::LookAlike | Addressee::Dynamodb, _) => self.miss(),
             }
             self.stop();
@@ -356,36 +358,24 @@ impl Following {
 
     /// Adds what a request says to what is known of the connection.
     fn judge(&mut self, request: HttpFacts, whose: Whose<'_>) {
-        let mut request = match (self.has_gap, mem::take(&mut self.is_guessed)) {
+        let request = match (self.has_gap, mem::take(&mut self.is_guessed)) {
             (true, _) => behind_loss(request),
             (false, true) => of_unknown_beginning(request),
             (false, false) => request,
         };
         let addressee = whose(&request);
         let count = self.facts.later.count + 1;
-        if addressee > self.addressee {
-            // What came before was to others, or may have been: this is the first that matters.
-            request.later.is_incomplete |= self.facts.later.is_incomplete;
-            request.later.is_beyond_limit |= self.facts.later.is_beyond_limit;
-            // The head of one that may have mattered was not whole.
-            request.is_truncated |= self.facts.is_truncated;
-            (*self.facts, self.addressee) = (request, addressee);
+        if addressee > self.addressee.max(Addressee::Open) {
+            self.name_instead(request, addressee);
+        } else if addressee == Addressee::Open {
+            self.facts.later.unnamed.get_or_insert_default().note(&request);
         } else if addressee != Addressee::Other {
-            let is_unsigned = request.signature == Some(Signature::None);
-            let is_long_term = request.has_long_term_signature();
             // Of a name that only looks like DynamoDB's no more is said than it says itself.
             let is_certain = addressee == Addressee::Dynamodb
                 || addressee == self.addressee && request.host == self.facts.host;
             if is_certain {
-                let later = &mut self.facts.later;
-                let request = LaterRequest { host: request.host, target: request.target };
-                if is_long_term && later.long_term.is_none() {
-                    later.long_term = Some(request.clone());
-                }
-                if is_unsigned && later.unsigned.is_none() {
-                    later.unsigned = Some(request);
-                }
-            } else if is_unsigned || is_long_term {
+                self.facts.later.note(&request);
+            } else if is_worse(&request) {
                 self.miss();
             }
         }
@@ -402,10 +392,39 @@ impl Following {
         }
     }
 
+    /// This is the first request that matters: what came before was to others, or may have been.
+    fn name_instead(&mut self, request: HttpFacts, addressee: Addressee) {
+        let mut earlier = mem::replace(&mut *self.facts, request);
+        let before = mem::replace(&mut self.addressee, addressee);
+        // The head of one that may have mattered was not whole.
+        self.facts.is_truncated |= earlier.is_truncated;
+        let later = &mut self.facts.later;
+        later.is_incomplete |= earlier.later.is_incomplete;
+        later.is_beyond_limit |= earlier.later.is_beyond_limit;
+        if before == Addressee::LookAlike {
+            later.is_incomplete |= earlier.later.has_any() || is_worse(&earlier);
+        }
+        let mut unnamed = earlier.later.unnamed.take();
+        if before == Addressee::Open {
+            unnamed.get_or_insert_default().note(&earlier);
+        }
+        for request in unnamed.iter_mut().flat_map(|all| [&mut all.unsigned, &mut all.long_term]).flatten() {
+            request.is_earlier = true;
+        }
+        later.unnamed = unnamed;
+    }
+
     fn stop(&mut self) {
         self.state = State::Done;
         self.pending = Vec::new();
     }
+}
+
+/// True for what none of a connection may hide.
+fn is_worse(request: &HttpFacts) -> bool {
+    request.signature == Some(Signature::None)
+        || request.has_long_term_signature()
+        || request.has_unknown_key()
 }
 
 /// True for the head of a request to become a tunnel [RFC 9110 section 9.3.6], behind empty lines, too.

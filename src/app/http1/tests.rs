@@ -188,6 +188,26 @@ fn reads_a_signature_in_the_query_however_it_is_encoded_and_whatever_is_in_front
 }
 
 #[test]
+fn keeps_of_a_version_what_is_one() {
+    for (told, kept) in [
+        ("aws-cli/2.25.0", Some("aws-cli/2.25.0")),
+        ("aws-cli/2.1-SECRETUSER", Some("aws-cli/2.1")),
+        ("aws-cli/2.SECRETUSER", Some("aws-cli/2")),
+        ("aws-cli/2secretuser.1", Some("aws-cli/2")),
+        ("aws-cli/2.1-rc.secret", Some("aws-cli/2.1")),
+        ("aws-cli/2.0.0dev123", Some("aws-cli/2.0.0dev123")),
+        ("aws-sdk-java/2.31.0-SNAPSHOT", Some("aws-sdk-java/2.31.0-SNAPSHOT")),
+        ("aws-sdk-js/3.0.0-rc.1", Some("aws-sdk-js/3.0.0-rc.1")),
+        ("aws-cli/.1", None),
+        ("aws-cli/", None),
+        ("aws-cli/1.2222222222222222222222222", None),
+    ] {
+        let line = format!("User-Agent: {told}");
+        assert_eq!(facts(&head(&["GET / HTTP/1.1", &line])).sdk.as_deref(), kept, "{told}");
+    }
+}
+
+#[test]
 fn keeps_no_secret() {
     let query = head(&[
         "GET http://user:password@db.example/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE/AKIA/x/y&X-Amz-Security-Token=secret&X-Amz-Signature=5d672d79 HTTP/1.1",

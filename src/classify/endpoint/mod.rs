@@ -435,7 +435,9 @@ pub fn addressee(http: &HttpFacts, options: &EndpointOptions) -> Addressee {
         // Behind a name of the operator's own there may be a host of many services.
         Some(named) if is_other_call && !named.is_aws_name => Addressee::Other,
         Some(_) => Addressee::Dynamodb,
-        None => called.map_or(Addressee::Other, |_| Addressee::Dynamodb),
+        None if called.is_some() => Addressee::Dynamodb,
+        None if is_other_call => Addressee::Other,
+        None => Addressee::Open,
     }
 }
 

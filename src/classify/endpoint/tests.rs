@@ -595,7 +595,7 @@ fn what_may_have_been_said_before_leaves_a_strange_address_unproven() {
 
 #[test]
 fn tells_whose_a_request_is_by_what_it_says_itself() {
-    use Addressee::{Dynamodb, LookAlike, Other};
+    use Addressee::{Dynamodb, LookAlike, Open, Other};
     let scan = Some("DynamoDB_20120810.Scan");
     let of = |host, target, scope: Option<&str>, has_other_target| HttpFacts {
         scope_service: scope.map(ToOwned::to_owned),
@@ -606,16 +606,19 @@ fn tells_whose_a_request_is_by_what_it_says_itself() {
         (of(Some(REGIONAL), None, None, false), Dynamodb),
         (of(Some("123456789012.ddb.eu-west-1.amazonaws.com"), None, None, false), Dynamodb),
         // Other services, with DynamoDB's name in theirs.
-        (of(Some("company-dynamodb-exports.s3.amazonaws.com"), None, None, false), Other),
+        (of(Some("company-dynamodb-exports.s3.amazonaws.com"), None, None, false), Open),
         (of(Some("company-dynamodb-exports.s3.amazonaws.com"), None, Some("s3"), false), Other),
-        (of(Some("ddb.elsewhere.example"), None, None, false), Other),
+        (of(Some("ddb.elsewhere.example"), None, None, false), Open),
         // An emulator, of one service or of many.
         (of(Some("localhost"), scan, None, false), Dynamodb),
         (of(Some("10.0.0.1"), None, Some("dynamodb"), false), Dynamodb),
         (of(None, scan, None, false), Dynamodb),
         (of(Some("localhost"), None, Some("s3"), false), Other),
         (of(Some("localhost"), None, None, true), Other),
-        (of(Some("localhost"), None, None, false), Other),
+        (of(Some("localhost"), None, None, false), Open),
+        (of(Some("52.94.5.10"), None, None, false), Open),
+        (of(None, None, None, false), Open),
+        (of(None, None, Some("s3"), false), Other),
         // Names of the configuration.
         (of(Some("db.corp.example"), None, None, false), Dynamodb),
         (of(Some("db.corp.example"), None, Some("dynamodb"), false), Dynamodb),

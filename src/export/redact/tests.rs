@@ -237,7 +237,7 @@ fn fill(record: &mut Record, text: &str) {
         for field in all.into_iter().chain([&mut http.scope_service, &mut http.sdk]) {
             *field = Some(text.into());
         }
-        let later = LaterRequest { host: Some(text.into()), target: Some(text.into()) };
+        let later = LaterRequest { host: Some(text.into()), target: Some(text.into()), is_earlier: false };
         (http.later.unsigned, http.later.long_term) = (Some(later.clone()), Some(later));
     }
     if let Some(proxy) = &mut record.proxy {

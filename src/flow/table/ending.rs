@@ -222,6 +222,14 @@ impl<C: Consumer> Table<C> {
                 .is_some_and(|active| consumer.is_decided(&active.state));
             let ending =
                 if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
+            if let Some(active) =
+                self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
+                && !active.is_reset
+                && active.lingering.is_none()
+            {
+                active.view.is_left_open =
+                    active.streams.each_ref().map(|stream| stream.sure_fin().is_none());
+            }
             let is_blank = self.slots.get(index as usize).is_none_or(|slot| {
                 slot.is_doubted
                     || ending == Ending::TimedOut

@@ -120,6 +120,7 @@ impl<S: Default> Active<S> {
                 round_trip: None,
                 lost_bytes: false,
                 has_disagreement: false,
+                is_left_open: [false; 2],
                 is_end_doubtful: false,
                 is_closed_knowingly: false,
                 left: None,

@@ -419,3 +419,35 @@ fn a_connection_to_dax_that_was_joined_later_is_one() {
     let wire = Wire::opened(CLUSTER).client(authorization).server(b"\x80\x80");
     assert!(wire.records_cut(usize::MAX, true).is_empty());
 }
+
+/// Ports are agreements, and the bytes tell otherwise.
+#[test]
+fn what_is_no_dns_is_read_on_its_port_too() {
+    let unsigned = b"POST / HTTP/1.1\r\nHost: dynamodb.eu-west-1.amazonaws.com\r\n\r\n";
+    let ok = b"HTTP/1.1 200 OK\r\n\r\n";
+    let connect = b"CONNECT dynamodb.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n\r\n";
+    for size in [1, 2, 5, 13, 14, 60, 1_000] {
+        let said = |wire: Wire, bytes: &[u8]| bytes.chunks(size).fold(wire, Wire::client);
+        let found = said(Wire::opened((DYNAMODB.0, 53)), unsigned).server(ok).record();
+        assert_eq!(found.outcome, Outcome::Plaintext, "{size}");
+        let proxied = said(Wire::opened((PROXY.0, 53)), connect).server(ok);
+        let found = said(proxied, &client_hello()).server(&server_hello(1)).record();
+        assert_eq!(found.proxy.unwrap().kind, ProxyKind::HttpConnect, "{size}");
+        let greeted = said(Wire::opened((PROXY.0, 53)), b"\x05\x01\x00").server(b"\x05\x00");
+        let asked = said(greeted, b"\x05\x01\x00\x01\x0a\x01\x01\x01\x01\xbb");
+        let answered = asked.server(b"\x05\x00\x00\x01\x0a\x01\x01\x01\x01\xbb");
+        let found = said(answered, &client_hello()).server(&server_hello(1)).record();
+        assert_eq!(found.proxy.unwrap().kind, ProxyKind::Socks5, "{size}");
+        // And what is DNS stays DNS, however it is cut.
+        let question =
+            [&[0, 19, 7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], b"\x01a\x00\x00\x01\x00\x01"].concat();
+        let (records, accounts) = said(Wire::opened((PROXY.0, 53)), &question).server(&question).run(
+            Arc::default(),
+            usize::MAX,
+            true,
+        );
+        let is_dns =
+            accounts.evictions.iter().any(|(reason, count)| *reason == Eviction::Dns.as_str() && *count == 1);
+        assert!(records.is_empty() && is_dns, "{size}");
+    }
+}

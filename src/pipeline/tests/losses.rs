@@ -151,6 +151,8 @@ fn tells_no_more_of_a_request_that_it_joined_than_it_saw() {
             let is_whole = cut == 0;
             assert_eq!(told, (is_whole, is_whole, is_whole), "{cut} {:?}", http.method);
             assert_eq!(rules(&found).contains(&"unsigned_request"), is_whole && whole.starts_with(b"POST"));
+            // Another may have come before.
+            assert!(found.policy.unwrap().not_assessed.contains(&"long_term_credential"), "{cut}");
         }
     }
     // What is seen of it is enough to tell that it is one, and no more of it need come.
@@ -201,5 +203,95 @@ fn calls_no_request_unsigned_of_which_the_method_is_cut() {
             assert!(found.policy.unwrap().not_assessed.contains(&"unsigned_request"), "{cut}");
             assert_ne!(found.http.unwrap().signature, Some(Signature::None));
         }
+    }
+}
+
+#[test]
+fn what_came_before_the_capture_is_not_known() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let open = |wire: Wire| {
+        let found = wire.client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n").record();
+        found.policy.unwrap().not_assessed
+    };
+    assert_eq!(open(Wire::joined(DYNAMODB)), ["unsigned_request", "long_term_credential"]);
+    assert!(open(Wire::opened(DYNAMODB)).is_empty());
+}
+
+#[test]
+fn two_segments_that_disagree_leave_open_what_was_asked() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let mut unsigned = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", false);
+    let padding = signed.len() - unsigned.len() - "X: \r\n".len();
+    unsigned.truncate(unsigned.len() - 2);
+    unsigned.extend(format!("X: {}\r\n\r\n", "a".repeat(padding)).bytes());
+    for (second, completeness, open) in
+        [(&unsigned, Completeness::Truncated, 2), (&signed, Completeness::Full, 0)]
+    {
+        let mut wire = Wire::opened(DYNAMODB).client(&signed);
+        wire.sequence[0] -= signed.len() as u32;
+        let found = wire.client(second).server(b"HTTP/1.1 200 OK\r\n\r\n").record();
+        assert_eq!((found.completeness, found.policy.unwrap().not_assessed.len()), (completeness, open));
+    }
+}
+
+/// A client may use a connection again that its server has closed, after whatever time.
+#[test]
+fn a_client_that_has_not_closed_may_have_said_more() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let asked = || Wire::opened(DYNAMODB).client(&signed).server(b"HTTP/1.1 200 OK\r\n\r\n");
+    for (name, wire, is_open) in [
+        ("open", asked(), true),
+        ("closed by the server", asked().flag(1, FIN), true),
+        ("closed by the client", asked().flag(0, FIN), false),
+        ("closed", asked().flag(1, FIN).flag(0, FIN), false),
+        ("reset", asked().flag(1, RST), false),
+    ] {
+        // What is seen of another connection makes the time pass, or the capture ends.
+        for waits in [true, false] {
+            let mut other = Wire::opened(ELSEWHERE).packets;
+            other.truncate(if waits { 2 } else { 0 });
+            let frames =
+                wire.packets.iter().map(|packet| (0, packet)).chain(other.iter().map(|packet| (100, packet)));
+            let found = records_at(frames).remove(0);
+            assert_eq!(!found.policy.unwrap().not_assessed.is_empty(), is_open && waits, "{name} {waits}");
+        }
+    }
+}
+
+/// What does not say whose it is goes where the connection goes.
+#[test]
+fn no_request_to_the_address_alone_hides() {
+    let signed = request("POST", "X-Amz-Target: DynamoDB_20120810.Scan\r\n", true);
+    let ok = b"HTTP/1.1 200 OK\r\n\r\n";
+    for bare in [&b"POST / HTTP/1.1\r\nHost: 52.94.5.10\r\n\r\n"[..], b"POST / HTTP/1.0\r\n\r\n"] {
+        for pair in [[&signed[..], bare], [bare, &signed]] {
+            let said =
+                |server| pair.iter().fold(Wire::opened(server), |wire, said| wire.client(said).server(ok));
+            let found = said(DYNAMODB).record();
+            assert_eq!(found.http.as_ref().unwrap().signature, Some(Signature::Sigv4));
+            assert!(rules(&found).contains(&"unsigned_request"));
+            // Elsewhere it may be to anybody.
+            let found = said(ELSEWHERE).record();
+            assert!(!rules(&found).contains(&"unsigned_request"));
+            assert!(found.policy.unwrap().not_assessed.is_empty());
+        }
+    }
+    // A host that was called may be that of others, too.
+    let call = b"POST / HTTP/1.1\r\nHost: db.example\r\nX-Amz-Target: DynamoDB_20120810.Scan\r\n\
+        Authorization: AWS4-HMAC-SHA256 Credential=ASIAX, Signature=00\r\n\r\n";
+    let same = b"GET / HTTP/1.1\r\nHost: db.example\r\n\r\n";
+    let found = Wire::opened(ELSEWHERE).client(call).server(ok).client(same).server(ok).record();
+    assert_eq!(found.policy.unwrap().not_assessed, ["unsigned_request", "long_term_credential"]);
+}
+
+/// A piece of a body may look like a request of a strange method.
+#[test]
+fn writes_no_word_of_a_body_for_a_method() {
+    let piece = b"wJalrXUtnFEMI / HTTP/1.1\"}}";
+    let strange = || Wire::opened(DYNAMODB).client(&[0x81; 100]);
+    for wire in [Wire::joined(DYNAMODB).client(piece), strange().client(piece)] {
+        let found = wire.server(b"HTTP/1.1 200 OK\r\n\r\n").record();
+        assert_eq!(found.http.unwrap().method, None);
+        assert_eq!(found.completeness, Completeness::Truncated);
     }
 }

@@ -34,9 +34,10 @@ impl Case<'_> {
             Some(Signature::None) if !http.is_preflight() => {
                 self.unsigned("sent", http.target.as_deref(), &self.server())
             }
-            // What comes later on the connection counts as much as what comes first.
+            // What else comes on the connection counts as much as what the record names.
             _ if let Some(request) = &http.later.unsigned => {
-                self.unsigned("later sent", request.target.as_deref(), &self.server_of(request))
+                let sent = if request.is_earlier { "earlier sent" } else { "later sent" };
+                self.unsigned(sent, request.target.as_deref(), &self.server_of(request))
             }
             Some(_) if !http.later.is_incomplete => Finding::Kept,
             Some(_) | None => Finding::Unknown,
@@ -72,7 +73,7 @@ impl Case<'_> {
         }
         match (http.signature, http.credential) {
             // Others may have been signed otherwise.
-            _ if http.later.is_incomplete => Finding::Unknown,
+            _ if http.later.is_incomplete || http.later.has_unknown_key => Finding::Unknown,
             _ if http.is_dax => Finding::Kept,
             // A key that is named is none that was signed with.
             (Some(Signature::None), _) | (_, Some(SigningCredential::Temporary)) => Finding::Kept,

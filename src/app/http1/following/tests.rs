@@ -1,7 +1,7 @@
 //! Connections in, what their later requests add out.
 
 use super::*;
-use crate::model::LaterRequests;
+use crate::model::{LaterRequest, LaterRequests};
 
 const HOST: &str = "dynamodb.us-east-1.amazonaws.com";
 
@@ -31,7 +31,9 @@ fn chunked(operation: &str) -> Vec<u8> {
 /// A stand-in for the stage that knows the names.
 fn whose(facts: &HttpFacts) -> Addressee {
     let host = facts.host.as_deref().unwrap_or_default();
-    if facts.target.is_some() || host.starts_with("dynamodb.") || host.contains(".ddb.") {
+    if host.starts_with("192.0.2.") && facts.target.is_none() {
+        Addressee::Open
+    } else if facts.target.is_some() || host.starts_with("dynamodb.") || host.contains(".ddb.") {
         Addressee::Dynamodb
     } else if host.starts_with("dynamodb-") {
         Addressee::LookAlike
@@ -42,7 +44,7 @@ fn whose(facts: &HttpFacts) -> Addressee {
 
 fn later(host: &str, operation: Option<&str>) -> Option<LaterRequest> {
     let target = operation.map(|operation| format!("DynamoDB_20120810.{operation}"));
-    Some(LaterRequest { host: Some(host.to_owned()), target })
+    Some(LaterRequest { host: Some(host.to_owned()), target, is_earlier: false })
 }
 
 /// Follows a connection that is given in pieces of `size` bytes after the first request.
@@ -346,6 +348,63 @@ fn what_is_read_of_a_head_before_a_loss_counts() {
     following.push(&whole, &whose);
     let facts = following.finish(&whose);
     assert_eq!((facts.target.as_deref(), facts.is_truncated), (Some("DynamoDB_20120810.Scan"), true));
+}
+
+/// What they are to is known once the flow is over.
+#[test]
+fn keeps_apart_what_does_not_say_whose_it_is() {
+    const ADDRESS: &str = "192.0.2.5";
+    let open = |key: Option<&str>, host: &str| {
+        let signature = key
+            .map(|key| format!("Authorization: AWS4-HMAC-SHA256 Credential={key}, Signature=0\r\n"))
+            .unwrap_or_default();
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\n{signature}\r\n").into_bytes()
+    };
+    let signed = || request(TEMPORARY, "GetItem");
+    let at = |is_earlier| Some(LaterRequest { is_earlier, ..later(ADDRESS, None).unwrap() });
+    for (stream, unsigned, long_term, has_unknown_key) in [
+        ([signed(), open(None, ADDRESS)], at(false), None, false),
+        ([open(None, ADDRESS), signed()], at(true), None, false),
+        ([open(None, ADDRESS), open(None, ADDRESS)], at(false), None, false),
+        ([signed(), open(LONG_TERM, ADDRESS)], None, at(false), false),
+        ([open(LONG_TERM, ADDRESS), signed()], None, at(true), false),
+        ([open(Some("ABIAEXAMPLE"), ADDRESS), signed()], None, None, true),
+    ] {
+        let stream = stream.concat();
+        for size in [1, 50, stream.len()] {
+            let facts = follow(&stream, size).finish(&whose);
+            assert!(!facts.later.has_any() && !facts.later.is_incomplete, "{:?}", facts.later);
+            let settled = |is_at_dynamodb| {
+                let mut later = facts.later.clone();
+                later.settle(facts.host.as_deref(), is_at_dynamodb);
+                later
+            };
+            let (unsigned, long_term) = (unsigned.clone(), long_term.clone());
+            let found =
+                LaterRequests { count: 1, unsigned, long_term, has_unknown_key, ..Default::default() };
+            assert_eq!(settled(true), found);
+            // Elsewhere they may be anybody's, unless they are to where a call went.
+            let is_incomplete = facts.host.as_deref() == Some(ADDRESS);
+            assert_eq!(settled(false), LaterRequests { count: 1, is_incomplete, ..Default::default() });
+        }
+    }
+    // Of what goes to another host there it is not known.
+    let mut facts = follow(&[signed(), open(None, "192.0.2.example")].concat(), 50).finish(&whose);
+    facts.later.settle(facts.host.as_deref(), true);
+    assert!(facts.later.is_incomplete && !facts.later.has_any());
+}
+
+#[test]
+fn a_key_of_unknown_kind_leaves_open_what_was_signed_with_it() {
+    let unknown = || request(Some("ABIAEXAMPLE"), "Query");
+    let stream = [request(TEMPORARY, "GetItem"), unknown()].concat();
+    let later = follow(&stream, 50).finish(&whose).later;
+    assert_eq!((later.has_unknown_key, later.is_incomplete), (true, false));
+    // Nor does it go where a better name takes the place of one that only looks like DynamoDB's.
+    let look_alike = String::from_utf8(unknown()).unwrap().replace("dynamodb.us", "dynamodb-new.us");
+    let look_alike = look_alike.replace("X-Amz-Target", "X").replace("/dynamodb/", "/x/");
+    let facts = follow(&[look_alike.into_bytes(), request(TEMPORARY, "GetItem")].concat(), 50).finish(&whose);
+    assert_eq!((facts.host.as_deref(), facts.later.is_incomplete), (Some(HOST), true));
 }
 
 #[test]

@@ -320,27 +320,33 @@ fn requests_that_were_not_read_may_be_worse() {
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, open);
     record.http.as_mut().unwrap().later.long_term = Some(LaterRequest::default());
     assert_eq!(evaluate(&record, &Options::default()).not_assessed, open[..1]);
+    // A signature is there, by whatever key.
+    let mut record = plaintext();
+    record.http.as_mut().unwrap().later.has_unknown_key = true;
+    assert_eq!(evaluate(&record, &Options::default()).not_assessed, open[1..]);
 }
 
 /// One connection of a proxy leads to many hosts.
 #[test]
 fn says_which_host_a_later_request_is_to() {
-    let said = |host: Option<&str>| {
+    let said = |host: Option<&str>, is_earlier: bool| {
         let mut record = plaintext();
         let host = host.map(ToOwned::to_owned);
         let target = Some("DynamoDB_20120810.Scan".to_owned());
         let later = &mut record.http.as_mut().unwrap().later;
-        later.long_term = Some(LaterRequest { host: host.clone(), target: target.clone() });
-        later.unsigned = Some(LaterRequest { host, target });
+        let named = LaterRequest { host, target, is_earlier };
+        (later.long_term, later.unsigned) = (Some(named.clone()), Some(named));
         let violations = evaluate(&record, &Options::default()).violations;
         let messages = violations.iter().filter(|found| found.rule != "plaintext_http");
         messages.map(|found| found.message.clone()).collect::<Vec<String>>().join(" ")
     };
     let other = "123456789012.ddb.eu-central-1.amazonaws.com";
     for (named, expected) in [(Some(other), other), (None, HOST)] {
-        let messages = said(named);
-        for told in ["later sent DynamoDB_20120810.Scan to", "signed a request to"] {
-            assert!(messages.contains(&format!("{told} {expected} in clear")), "{messages}");
+        for (sent, is_earlier) in [("later sent", false), ("earlier sent", true)] {
+            let messages = said(named, is_earlier);
+            for told in [&format!("{sent} DynamoDB_20120810.Scan to"), "signed a request to"] {
+                assert!(messages.contains(&format!("{told} {expected} in clear")), "{messages}");
+            }
         }
     }
 }
