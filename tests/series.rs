@@ -21,7 +21,8 @@ fn write_parts(folder: &Path, frames: &[Frame], most: usize) -> Vec<PathBuf> {
         parts.last_mut().unwrap().push(frame.clone());
     }
     let write = |(number, frames): (usize, &Vec<Frame>)| {
-        let path = folder.join(format!("cut_{number:05}_20261127120000.pcap"));
+        let begun = frames.first().map_or(0, |frame| frame.time_micros / 1_000_000);
+        let path = folder.join(format!("cut_{number:05}_{begun}.pcap"));
         fs::write(&path, pcap(frames)).unwrap();
         path
     };
@@ -72,7 +73,7 @@ fn a_record_names_the_file_in_which_its_flow_began() {
         .map(|frame| whole[&format!("capture.frame.{frame}")].as_u64().unwrap());
     assert!(first < client && client < server);
     let folder = tempfile::tempdir().unwrap();
-    let silent = folder.path().join("cut_00000_20261127110000.pcap");
+    let silent = folder.path().join("cut_00000_1.pcap");
     fs::write(&silent, pcap(&[])).unwrap();
     let parts = write_parts(folder.path(), &base.frames, client as usize);
     assert!(parts.len() > 2);
@@ -80,7 +81,7 @@ fn a_record_names_the_file_in_which_its_flow_began() {
     files.extend(parts);
     let records = analyze(&files, &[]);
     let [record] = records.as_slice() else { panic!("{records:#?}") };
-    assert_eq!(record["capture.source"], "cut_00000_20261127120000.pcap");
+    assert_eq!(record["capture.source"], files[1].file_name().unwrap().to_str().unwrap());
     assert_eq!(record["capture.frame.first"], first);
     assert_eq!(record["capture.frame.client_hello"], client);
     assert_eq!(record.get("capture.frame.server_hello"), None);
@@ -130,6 +131,19 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
     assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
+    assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", tail)]), 2);
+    // What begins later than where the one before was full is of another place, unless its name tells the time.
+    let later: Vec<Frame> = tail
+        .iter()
+        .map(|frame| Frame { time_micros: frame.time_micros + 20_000_000, data: frame.data.clone() })
+        .collect();
+    assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
+    assert_eq!(records(&[("a20261101-1.pcap", head), ("a20261101-2.pcap", &later)]), 1);
+    // Queues of an interface are written in turn.
+    let mut swapped = base.frames.clone();
+    swapped.swap(middle - 1, middle);
+    let (head, tail) = swapped.split_at(middle);
+    assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcapng", tail)]), 2);
     assert_eq!(records(&[("a2.pcap", tail), ("a1.pcap", head)]), 2);
     // One goes on while the other begins: two taps, not two parts.

@@ -34,6 +34,9 @@ const RECORD_BYTES: usize = size_of::<(Record, Identity)>() + 1_024;
 /// Each thread keeps names, certificates, sessions and what comes again for itself, and the buffers of its file.
 const MIB_OF_A_THREAD: usize = 64;
 
+/// What is held of flows is told once it has changed by so much.
+const TOLD_BYTES: usize = 1 << 20;
+
 /// Frames between two reports of progress, at least.
 const PROGRESS_FRAMES: u64 = 4_096;
 
@@ -449,7 +452,7 @@ impl Capture {
         give: &mut dyn FnMut(Given<'_>) -> bool,
     ) -> Result<bool, CaptureError> {
         let Self { engine, accounts } = self;
-        let (mut frames, mut reported) = (0_u64, 0_u64);
+        let (mut frames, mut reported, mut told) = (0_u64, 0_u64, 0);
         loop {
             let together = match source.next_frames() {
                 Ok(Some(together)) => together,
@@ -462,14 +465,17 @@ impl Capture {
             };
             engine.frames(together.iter(), together.interfaces());
             frames += together.count();
+            if engine.held_bytes().abs_diff(told) >= TOLD_BYTES {
+                told = engine.held_bytes();
+                if !give(Given::Holding(told)) {
+                    return Ok(false);
+                }
+            }
             if engine.waiting_records() >= BATCH_RECORDS && !hand_over(engine, give) {
                 return Ok(false);
             }
             if frames >= PROGRESS_FRAMES {
                 frames = 0;
-                if !give(Given::Holding(engine.held_bytes())) {
-                    return Ok(false);
-                }
                 if let Some(progress) = job.progress {
                     let position = source.position();
                     progress.advance(position.saturating_sub(reported));

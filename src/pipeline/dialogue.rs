@@ -78,16 +78,19 @@ impl Dialogue {
     }
 
     /// On a port of DNS: true once what `side` has said so far, with `next` behind it, begins a message of it, or nothing
-    /// else that is known: as it may where the capture began within one.
-    pub fn is_dns(dialogue: Option<&Self>, side: Side, next: &[u8]) -> bool {
+    /// else that is known: as it may where the capture began within one. False once it is something else; `None` as long as
+    /// that is open, which few bytes leave.
+    pub fn is_dns(dialogue: Option<&Self>, side: Side, next: &[u8]) -> Option<bool> {
         let (mine, theirs) = (Self::said(dialogue, side), Self::said(dialogue, side.other()));
         let mine = if mine.is_empty() { Cow::Borrowed(next) } else { Cow::Owned([mine, next].concat()) };
-        tls::probe(&mine) == Probe::No
-            && match dns::begins_tcp_message(&mine) {
-                Parse::Done(()) => true,
-                Parse::NeedMore => ![&mine, theirs].into_iter().any(may_ask_otherwise),
-                Parse::No => ![&mine, theirs].into_iter().any(asks_otherwise),
-            }
+        if tls::probe(&mine) != Probe::No {
+            return None;
+        }
+        match dns::begins_tcp_message(&mine) {
+            Parse::Done(()) => Some(true),
+            Parse::NeedMore => (![&mine, theirs].into_iter().any(may_ask_otherwise)).then_some(true),
+            Parse::No => Some(![&mine, theirs].into_iter().any(asks_otherwise)),
+        }
     }
 
     /// Bytes held.

@@ -22,6 +22,9 @@ use crate::telemetry::Accounts;
 /// several interfaces write what each gives in turn, every quarter of a second or so.
 const OTHER_INTERFACES: Duration = Duration::from_secs(2);
 
+/// The same of one interface, whose queues are read by several processors.
+const OTHER_QUEUES: Duration = Duration::from_millis(100);
+
 /// Settled flows remembered between two [`Engine::take_settled`]; what is beyond is told by its next packet.
 const MAX_SETTLED: usize = 4_096;
 
@@ -301,12 +304,15 @@ impl Engine {
     /// these.
     #[must_use]
     pub(super) fn may_go_on(&self, goes_on: &GoesOn) -> bool {
-        let GoesOn::With(beginning) = goes_on else { return true };
+        let GoesOn::With(beginning, within) = goes_on else { return true };
         let mut known = self.streams.flows.interfaces().enumerate();
         let are_same =
             known.all(|(number, known)| known.is_some() && known == beginning.interfaces.get(number));
-        let tolerance = if self.counts.interfaces() > 1 { OTHER_INTERFACES } else { Duration::ZERO };
-        are_same && self.counts.last_packet().is_none_or(|last| last <= beginning.first.after(tolerance))
+        let tolerance = if self.counts.interfaces() > 1 { OTHER_INTERFACES } else { OTHER_QUEUES };
+        let Some(last) = self.counts.last_packet() else { return are_same };
+        are_same
+            && last <= beginning.first.after(tolerance)
+            && within.is_none_or(|within| beginning.first <= last.after(within))
     }
 
     /// The next frames are of the file `source`, whose packets follow those before. Gives what was counted of the frames

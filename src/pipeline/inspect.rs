@@ -34,6 +34,8 @@ pub struct Inspection {
     has_gap: [bool; 2],
     /// The connection was not seen to open, so that its first bytes may be any of it.
     is_opening_unseen: bool,
+    /// On a port of DNS something else is said.
+    is_no_dns: bool,
     /// Before TLS the client said something that is not understood.
     has_preamble: bool,
     /// Times that requests were followed, which may end in a tunnel each.
@@ -304,7 +306,11 @@ impl Inspection {
                 Probe::NeedMore | Probe::No => {}
             }
         }
-        if is_port(view, 53) && Dialogue::is_dns(self.dialogue.as_deref(), side, bytes) {
+        let is_dns = (is_port(view, 53) && !self.is_no_dns)
+            .then(|| Dialogue::is_dns(self.dialogue.as_deref(), side, bytes))
+            .flatten();
+        self.is_no_dns |= is_dns == Some(false);
+        if is_dns == Some(true) {
             let dialogue = self.dialogue.take();
             let mut messages = Box::new([dns::TcpMessages::default(), dns::TcpMessages::default()]);
             for of in [side.other(), side] {

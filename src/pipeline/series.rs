@@ -1,14 +1,15 @@
 //! Captures that recorders cut into files, by size or by time (`tcpdump -C`, `-G`, `dumpcap -b`), are read as one:
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
-//! Files may be of one series where their names count or tell the time, in the same folder, and each begins later than the
-//! one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
+//! Files may be of one series where their names count, or tell the time at which they begin, in the same folder, and each
+//! begins later than the one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
 //! on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::capture::{self, Beginning, Input};
+use crate::model::Timestamp;
 
 /// An input, and how it begins where it may go on with the one before.
 pub(super) struct Part<'a> {
@@ -19,18 +20,23 @@ pub(super) struct Part<'a> {
 
 /// How an input begins that may go on with the one before.
 pub(super) enum GoesOn {
-    /// With this.
-    With(Beginning),
+    /// With this, and no later behind the one before where names alone do not tell enough.
+    With(Beginning, Option<Duration>),
     /// Nothing is in it: the interval was silent.
     Empty,
 }
+
+/// Files that count, and do not tell the time, may be those of one place after another. Of a recorder each begins where the
+/// one before was full.
+const NEXT_FILE: Duration = Duration::from_secs(10);
 
 impl GoesOn {
     /// As it is where all packets come later by `shift`.
     pub fn after(&self, shift: Duration) -> Self {
         match self {
-            Self::With(Beginning { first, interfaces }) => {
-                Self::With(Beginning { first: first.after(shift), interfaces: interfaces.clone() })
+            Self::With(Beginning { first, interfaces }, within) => {
+                let interfaces = interfaces.clone();
+                Self::With(Beginning { first: first.after(shift), interfaces }, *within)
             }
             Self::Empty => Self::Empty,
         }
@@ -40,23 +46,27 @@ impl GoesOn {
 /// The inputs in their order, those together that may be of one series.
 pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     let mut series: Vec<Vec<Part<'_>>> = Vec::new();
-    // How the newest input of the series begins that has packets.
+    // When the newest input of the series begins that has packets.
     let mut newest = None;
     for input in inputs {
         if let Some(parts) = series.last_mut()
-            && parts.last().is_some_and(|before| is_alike(before.input, input))
+            && let Some(names) = parts.last().and_then(|before| names(before.input, input))
             && let Ok(this) = capture::beginning(input)
         {
             if let [first] = parts.as_slice() {
-                newest = capture::beginning(first.input).ok().flatten();
+                newest = capture::beginning(first.input).ok().flatten().map(|beginning| beginning.first);
             }
-            let goes_on = match &this {
-                None => true,
-                Some(this) => newest.as_ref().is_none_or(|newest| newest.first < this.first),
+            let goes_on = match this {
+                None => Some(GoesOn::Empty),
+                Some(this) if newest.is_some_and(|newest| newest >= this.first) => None,
+                Some(this) if is_of_time(input, this.first) => Some(GoesOn::With(this, None)),
+                Some(this) => (names == Names::Count).then_some(GoesOn::With(this, Some(NEXT_FILE))),
             };
-            if goes_on {
-                newest = this.clone().or(newest);
-                parts.push(Part { input, goes_on: Some(this.map_or(GoesOn::Empty, GoesOn::With)) });
+            if let Some(goes_on) = goes_on {
+                if let GoesOn::With(this, _) = &goes_on {
+                    newest = Some(this.first);
+                }
+                parts.push(Part { input, goes_on: Some(goes_on) });
                 continue;
             }
         }
@@ -65,26 +75,26 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     series
 }
 
-/// Digits of a name, at least, that tells when its file was begun.
-const MIN_DIGITS_OF_TIME: usize = 6;
-
-/// True of files in the same folder whose names differ in numbers alone, and in whether they are compressed by now: in the
-/// time they were begun, or in a number of which the second one's is the next. A pipe is no file: its bytes can be read
-/// but once.
-fn is_alike(one: &Input, other: &Input) -> bool {
-    let (Input::File(one), Input::File(other)) = (one, other) else { return false };
-    is_named_alike(one, other) && one.is_file() && other.is_file()
+/// How two names of files follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// The second one's number is the next.
+    Count,
+    /// They differ in digits, which may tell when the files were begun.
+    Differ,
 }
 
-fn is_named_alike(one: &Path, other: &Path) -> bool {
-    let (Some(before), Some(next)) = (name(one), name(other)) else { return false };
-    if one.parent() != other.parent() || one == other {
-        return false;
-    }
-    let without_digits = |name: &str| -> String { name.chars().filter(|c| !c.is_ascii_digit()).collect() };
-    let is_dated = |name: &str| name.chars().filter(char::is_ascii_digit).count() >= MIN_DIGITS_OF_TIME;
-    if is_dated(before) && is_dated(next) {
-        return without_digits(before) == without_digits(next);
+/// How names in the same folder follow each other, whether or not the files are compressed by now. A pipe is no file: its
+/// bytes can be read but once.
+fn names(one: &Input, other: &Input) -> Option<Names> {
+    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+    follow(one, other).filter(|_| one.is_file() && other.is_file())
+}
+
+fn follow(one: &Path, other: &Path) -> Option<Names> {
+    let (before, next) = (name(one)?, name(other)?);
+    if one.parent() != other.parent() || before == next {
+        return None;
     }
     // Behind the extension, as in `cap.pcap1`, or in front of it.
     let extension = next.rfind('.').filter(|_| !next.ends_with(|c: char| c.is_ascii_digit()));
@@ -94,11 +104,31 @@ fn is_named_alike(one: &Path, other: &Path) -> bool {
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
         Some((bare, stem.strip_prefix(bare)?.parse().unwrap_or(0)))
     };
-    match (number(before), number(next)) {
-        (Some((bare, before)), Some((bare_of_next, next))) => bare == bare_of_next && next == before + 1,
-        _ => false,
+    if let (Some((bare, before)), Some((bare_of_next, next))) = (number(before), number(next))
+        && bare == bare_of_next
+        && before.checked_add(1) == Some(next)
+    {
+        return Some(Names::Count);
     }
+    let without_digits = |name: &str| -> String { name.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    (without_digits(before) == without_digits(next)).then_some(Names::Differ)
 }
+
+/// True where the digits of a name tell that its file began about then: the date, in whatever time zone, or the seconds
+/// since the Unix epoch.
+fn is_of_time(input: &Input, first: Timestamp) -> bool {
+    let Input::File(path) = input else { return false };
+    let digits: String = name(path).unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    let at = |seconds: i64| Timestamp::from_seconds(first.as_seconds().saturating_add_signed(seconds));
+    // It may have been begun before anything came, and clocks of another zone show the day before or after.
+    let hours = |at: Timestamp| at.as_seconds().to_string().get(..6).map(str::to_owned);
+    let day = |at: Timestamp| at.to_string().get(2..10).map(|date| date.replace('-', ""));
+    let texts = [hours(at(-3_600)), hours(first), day(at(-DAY)), day(first), day(at(DAY))];
+    first.is_date() && texts.into_iter().flatten().any(|text| digits.contains(&text))
+}
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// The name of a file before it was compressed.
 fn name(path: &Path) -> Option<&str> {
@@ -111,28 +141,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_recorders_give_are_alike() {
-        for (one, other) in [
-            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng"),
-            ("a/cap.pcap", "a/cap.pcap1"),
-            ("a/cap.pcap9", "a/cap.pcap10"),
-            ("cap.pcap09.gz", "cap.pcap10"),
-            ("part-1.pcapng", "part-2.pcapng"),
-            ("cap-1761955620.pcap", "cap-1761959220.pcap"),
-            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst"),
+    fn names_follow_each_other_as_recorders_give_them() {
+        for (one, other, names) in [
+            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng", Some(Names::Differ)),
+            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst", Some(Names::Differ)),
+            ("cap-1761955620.pcap", "cap-1761959220.pcap", Some(Names::Differ)),
+            ("a/cap.pcap", "a/cap.pcap1", Some(Names::Count)),
+            ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Count)),
+            ("cap.pcap09.gz", "cap.pcap10", Some(Names::Count)),
+            ("part-1.pcapng", "part-2.pcapng", Some(Names::Count)),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Count)),
+            ("snaplen-96.pcap", "snaplen-400.pcap", Some(Names::Differ)),
+            ("cap2.pcap", "cap1.pcap", Some(Names::Differ)),
+            ("a4294967295.pcap", "a0.pcap", Some(Names::Differ)),
+            ("a/cap1.pcap", "b/cap2.pcap", None),
+            ("inside1.pcap", "outside1.pcap", None),
+            ("cap1.pcap", "cap1.pcap", None),
+            ("cap1.pcap", "cap2.pcapng", None),
         ] {
-            assert!(is_named_alike(Path::new(one), Path::new(other)), "{one} {other}");
+            assert_eq!(follow(Path::new(one), Path::new(other)), names, "{one} {other}");
         }
-        for (one, other) in [
-            ("a/cap1.pcap", "b/cap2.pcap"),
-            ("inside1.pcap", "outside1.pcap"),
-            ("cap1.pcap", "cap1.pcap"),
-            ("cap1.pcap", "cap2.pcapng"),
-            ("snaplen-96.pcap", "snaplen-400.pcap"),
-            ("tls12-x.pcap", "tls13-x.pcap"),
-            ("cap2.pcap", "cap1.pcap"),
+    }
+
+    #[test]
+    fn a_name_tells_the_time_where_it_is_that_of_the_file() {
+        // 2026-11-27T09:12:30Z
+        let first = Timestamp::from_seconds(1_795_770_750);
+        for (name, is_told) in [
+            ("cap_00001_20261127091230.pcap", true),
+            ("2026-11-27T09:00:00.pcap", true),
+            ("261126.pcap", true),
+            ("cap-2026_11_28.pcap", true),
+            ("cap-1795770000.pcap", true),
+            ("cap-1795769000.pcap", true),
+            ("cap_00001_20261124091230.pcap", false),
+            ("vpc-111111111111.pcap", false),
+            ("fw-10.0.0.11.pcap", false),
+            ("cap.pcap1", false),
         ] {
-            assert!(!is_named_alike(Path::new(one), Path::new(other)), "{one} {other}");
+            assert_eq!(is_of_time(&Input::File(name.into()), first), is_told, "{name}");
         }
     }
 }
