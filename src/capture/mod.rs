@@ -42,6 +42,12 @@ pub mod unwanted;
 #[cfg(test)]
 mod writer;
 
+/// Gives free memory back to the operating system, where its allocator keeps it for each thread.
+pub fn give_back_memory() {
+    #[cfg(target_os = "linux")]
+    sys::heap::give_back();
+}
+
 pub use content::Content;
 pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
 pub use file::{

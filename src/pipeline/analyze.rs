@@ -34,6 +34,9 @@ const RECORD_BYTES: usize = size_of::<(Record, Identity)>() + 1_024;
 /// Each thread keeps names, certificates, sessions and what comes again for itself, and the buffers of its file.
 const MIB_OF_A_THREAD: usize = 64;
 
+/// Where so much was held of flows, it is given back to the system before another thread needs as much.
+const GIVEN_BACK_BYTES: usize = 16 << 20;
+
 /// What is held of flows is told once it has changed by so much.
 const TOLD_BYTES: usize = 1 << 20;
 
@@ -272,15 +275,22 @@ pub fn analyze(
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
                     let send = |message| waiting.send(index, &sender, message);
+                    let mut most_held = 0;
                     let mut give = |given: Given<'_>| match given {
                         Given::Records(records) => send(Message::Records(records.collect())),
                         Given::Ended(accounts) => send(Message::Ended(accounts)),
-                        Given::Holding(bytes) => waiting.hold(index, bytes),
+                        Given::Holding(bytes) => {
+                            most_held = bytes.max(most_held);
+                            waiting.hold(index, bytes)
+                        }
                     };
                     let is_taken = match read(parts, job, hasher, &mut give) {
                         Ok(is_taken) => is_taken,
                         Err(error) => send(Message::Failed(Box::new(error))),
                     };
+                    if most_held >= GIVEN_BACK_BYTES {
+                        capture::give_back_memory();
+                    }
                     waiting.hold(index, 0);
                     if !is_taken {
                         break;

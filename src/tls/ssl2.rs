@@ -36,7 +36,11 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     }
     let mut hello =
         ClientHello { is_ssl2_form: true, legacy_version: TlsVersion(version), ..ClientHello::default() };
-    let mut kinds = Reader::new(reader.take(specs_length).unwrap_or_default());
+    // Each part begins where the one before ends, if that is there.
+    let specs = reader.take(specs_length);
+    let session_id = specs.and_then(|_| reader.take(session_length));
+    let challenge = session_id.and_then(|_| reader.take(challenge_length));
+    let mut kinds = Reader::new(specs.unwrap_or_default());
     while let Some(kind) = kinds.u24() {
         // A first byte of zero marks a TLS suite in two bytes.
         hello.offer(match u16::try_from(kind) {
@@ -44,8 +48,6 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
             Err(_) => Offered::Kind(Ssl2CipherKind(kind)),
         });
     }
-    let session_id = reader.take(session_length);
-    let challenge = session_id.and_then(|_| reader.take(challenge_length));
     match (session_id, challenge) {
         (Some(_), Some(_)) => {}
         _ if is_whole => return None,
@@ -130,14 +132,21 @@ mod tests {
 
     #[test]
     fn reads_every_prefix_as_truncated_or_nothing() {
-        let whole = hello();
-        for length in 0..whole.len() {
-            let prefix = &whole[..length];
-            assert_eq!(client_hello(prefix, true), None, "{length}");
-            let hello = client_hello(prefix, false);
-            assert_eq!(hello.as_ref().is_some_and(|hello| hello.is_truncated), length >= 9, "{length}");
-            let offered = hello.map_or(0, |hello| hello.offered().count());
-            assert_eq!(offered, if length < 18 { 0 } else { 3 }, "a part of the offer is none: {length}");
+        // Of the second what is there of the list would be enough for what follows it.
+        let offers: Vec<u8> = (0..20).flat_map(|suite| [0, 0, suite]).collect();
+        let long = [&[1, 3, 1, 0, 60, 0, 4, 0, 16][..], &offers, &[8; 4], &[9; 16]].concat();
+        for (whole, offers) in [(hello(), 3), (long, 20)] {
+            let list_end = 9 + 3 * offers;
+            for length in 0..whole.len() {
+                let prefix = &whole[..length];
+                assert_eq!(client_hello(prefix, true), None, "{length}");
+                let hello = client_hello(prefix, false);
+                assert_eq!(hello.as_ref().is_some_and(|hello| hello.is_truncated), length >= 9, "{length}");
+                assert!(hello.as_ref().is_none_or(|hello| hello.session_id.is_empty()), "{length}");
+                let offered = hello.map_or(0, |hello| hello.offered().count());
+                let expected = if length < list_end { 0 } else { offers };
+                assert_eq!(offered, expected, "a part of the offer is none: {length}");
+            }
         }
     }
 

@@ -9,5 +9,6 @@
 pub mod attached;
 pub mod clock;
 pub mod ethtool;
+pub mod heap;
 pub mod packet_socket;
 pub mod readiness;
