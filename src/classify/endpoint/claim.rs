@@ -19,7 +19,7 @@ pub(super) struct Named {
     pub fips: bool,
     pub dual_stack: bool,
     pub is_aws_name: bool,
-    /// Of several names that leave the kind open.
+    /// Of several names that leave the kind or the service open.
     many_kinds: Option<PublicNames>,
     /// Of several names that leave the service open.
     has_many_services: bool,
@@ -328,15 +328,20 @@ fn common(names: &[Named]) -> Option<Named> {
     let first = names.first()?;
     let all_agree = |is_same: fn(&Named, &Named) -> bool| names.iter().all(|other| is_same(first, other));
     let mut shown = first.clone();
-    if !all_agree(|a, b| a.service == b.service) {
+    let (is_one_service, is_one_kind) =
+        (all_agree(|a, b| a.service == b.service), all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)));
+    if !is_one_service {
         shown.has_many_services = true;
         // The same addresses serve several APIs; most of it is the data plane.
         if names.iter().any(|named| named.service == Service::Dynamodb) {
             shown.service = Service::Dynamodb;
         }
     }
-    if !all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)) {
+    if !is_one_kind {
         shown.kind = None;
+    }
+    // Those of DAX have the same kinds.
+    if !is_one_service || !is_one_kind {
         shown.many_kinds = Some(PublicNames::of(names.iter().map(Named::public_names)));
     }
     if !all_agree(|a, b| a.region == b.region) {
