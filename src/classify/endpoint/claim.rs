@@ -235,6 +235,11 @@ impl Claim {
     /// True where one of this source's names is for the same service, and in no other region. What the client itself
     /// says has to be the same endpoint; and a client that was told of a host in DNS was not told of its FIPS endpoint.
     pub fn agrees_with(&self, first: &Self) -> bool {
+        self.is_evidence_of(first, None)
+    }
+
+    /// The same, once the region is known that is told: several names may have left it open.
+    pub fn is_evidence_of(&self, first: &Self, region: Option<&str>) -> bool {
         let is_as_first = |named: &Named| {
             let is_same_endpoint = match self.evidence {
                 _ if !first.is_spoken() || first.is_beside_answer(self) => true,
@@ -246,7 +251,11 @@ impl Claim {
             };
             is_same_endpoint && named.agrees_with(&first.named)
         };
-        std::ptr::eq(self, first) || self.all().any(is_as_first)
+        let is_there = |named: &&Named| match (region, &named.region) {
+            (Some(region), Some(named)) => region == named,
+            _ => true,
+        };
+        self.telling().filter(is_there).any(|named| std::ptr::eq(self, first) || is_as_first(named))
     }
 
     /// The client itself said it.
@@ -254,9 +263,18 @@ impl Claim {
         !matches!(self.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate))
     }
 
-    /// True where every name of this source is in another region.
+    /// True where every name of this source is in another region, and none is the very one that `first` says.
     pub fn is_elsewhere(&self, first: &Self) -> bool {
-        self.all().all(|named| named.is_elsewhere(&first.named))
+        let is_same = |named: &Named| named.host.is_some() && named.host == first.named.host;
+        self.telling().all(|named| named.is_elsewhere(&first.named)) && !self.all().any(is_same)
+    }
+
+    /// The names that count for what this source says itself, and not for what is left open: of one that was put beside what
+    /// DNS told, its own, which is the last; and of a certificate, those that do not only look like names of DynamoDB.
+    fn telling(&self) -> impl Iterator<Item = &Named> {
+        let others = if self.is_spoken() { self.several.len().saturating_sub(1) } else { 0 };
+        let is_of_certificate = self.evidence == Some(EndpointEvidence::Certificate);
+        self.all().skip(others).filter(move |named| !is_of_certificate || named.is_known())
     }
 
     /// For sentences: the host, else the service and region.
