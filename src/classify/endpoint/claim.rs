@@ -279,10 +279,13 @@ impl Claim {
 
     /// For sentences: the host, else the service and region.
     pub fn phrase(&self) -> String {
-        match (&self.host, &self.named.region) {
+        let telling: Vec<Named> = self.telling().cloned().collect();
+        let told = common(&telling);
+        let told = told.as_ref().unwrap_or(&self.named);
+        match (self.host.as_ref().or(told.host.as_ref()), &told.region) {
             (Some(host), _) => host.clone(),
-            (None, Some(region)) => format!("{} in {region}", self.named.service),
-            (None, None) => self.named.service.to_string(),
+            (None, Some(region)) => format!("{} in {region}", told.service),
+            (None, None) => told.service.to_string(),
         }
     }
 

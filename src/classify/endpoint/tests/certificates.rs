@@ -161,6 +161,11 @@ fn a_look_alike_in_a_certificate_agrees_with_nothing() {
         let case = Case { sni: sni(name), certificate: certificate(names), ..Case::default() };
         assert_eq!(summary(&case), expected, "{name} {names:?}");
     }
+    // What is said to contradict is the name that does.
+    let names = certificate(&[ELSEWHERE, ALIKE]);
+    let facts = decide(&Case { sni: sni(REGIONAL), certificate: names, ..Case::default() }).unwrap();
+    let sentence = format!("The SNI says {REGIONAL}, but the certificate says {ELSEWHERE}.");
+    assert_eq!(facts.conflict, [sentence]);
     // Nor does it make a name surer that is doubtful itself.
     for (names, expected) in [
         (&["dynamodb.us-east-1.amazonaws.com", ALIKE][..], "dynamodb regional eu-west-1 possible sni 1"),
