@@ -165,7 +165,7 @@ pub struct EndpointFacts {
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
     pub is_aws_name: bool,
-    /// Of several names that have no kind in common, or none that is known to be the flow's.
+    /// Of several names that have no kind in common, or not the service, or of which none is known to be the flow's.
     pub names_of_many_kinds: Option<PublicNames>,
     /// Of several names of different services: the one told is no more than possible.
     pub has_many_services: bool,
@@ -215,7 +215,7 @@ impl EndpointFacts {
     #[must_use]
     pub fn public_names(&self) -> PublicNames {
         match (self.names_of_many_kinds, self.service) {
-            (Some(names), _) if self.kind.is_none() => names,
+            (Some(names), _) => names,
             (_, Some(service)) => PublicNames::of_kind(self.kind, service, self.is_aws_name),
             (_, None) => PublicNames::None,
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::dynamodb::closed_set;
 use super::{
     AlertFrom, EncryptedHello, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts,
-    Shared, Timestamp, TlsFacts, is_private,
+    Shared, Timestamp, TlsFacts, embedded, is_private,
 };
 
 closed_set! {
@@ -159,14 +159,22 @@ impl LaterRequests {
         self.unsigned.is_some() || self.long_term.is_some() || self.has_unknown_key
     }
 
-    /// Learns whether the server's address is one of DynamoDB's, so that requests that do not say whose they are were to it:
-    /// those to `host`, which the record names, or to none. What others there were to is not known; nor is it elsewhere of
-    /// those to `host`, where another service may be, too.
-    pub fn settle(&mut self, host: Option<&str>, is_at_dynamodb: bool) {
+    /// Learns whether the server is one of DynamoDB's, so that requests that do not say whose they are were to it: those to
+    /// `host`, which the record names, to one of its `addresses`, or to none. What others there were to is not known; nor is
+    /// it elsewhere of those, where another service may be, too.
+    pub fn settle(&mut self, host: Option<&str>, is_at_dynamodb: bool, addresses: &[IpAddr]) {
         let Some(unnamed) = self.unnamed.take() else { return };
+        let is_to_server = |found: &LaterRequest| match found.host.as_deref() {
+            None => true,
+            Some(named) if Some(named) == host => true,
+            // Another address is like another name.
+            Some(named) => named.parse().is_ok_and(|named: IpAddr| {
+                addresses.iter().any(|address| embedded(*address) == embedded(named))
+            }),
+        };
         if !is_at_dynamodb {
             let mut found = [&unnamed.unsigned, &unnamed.long_term].into_iter().flatten();
-            self.is_incomplete |= found.any(|found| found.host.as_deref() == host);
+            self.is_incomplete |= found.any(is_to_server);
             return;
         }
         self.has_unknown_key |= unnamed.has_unknown_key;
@@ -175,8 +183,7 @@ impl LaterRequests {
             [(&mut self.unsigned, unnamed.unsigned), (&mut self.long_term, unnamed.long_term)]
         {
             let Some(found) = found else { continue };
-            let named = found.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err());
-            if named.is_none() || named == host {
+            if is_to_server(&found) {
                 known.get_or_insert(found);
             } else {
                 self.is_incomplete = true;

@@ -11,8 +11,8 @@ use super::inspect::{Finding, Inspection, Link, TlsStage};
 use crate::classify::{self, path::Way};
 use crate::flow::{Ending, FlowView};
 use crate::model::{
-    AlertFrom, Completeness, EndpointEvidence, EndpointFacts, Eviction, HttpFacts, Outcome, PathFacts,
-    ProxyFacts, Record, Shared, Side, Sni, Timestamp, TlsFacts,
+    AlertFrom, Completeness, EndpointEvidence, EndpointFacts, EndpointKind, Eviction, HttpFacts, Outcome,
+    PathFacts, ProxyFacts, Record, Shared, Side, Sni, Timestamp, TlsFacts,
 };
 use crate::tls::{TlsError, TlsErrors};
 
@@ -130,10 +130,13 @@ pub(super) fn record(
         }
     }
     if let Some(http) = &mut parts.http {
-        let is_by_address = |evidence| matches!(evidence, &EndpointEvidence::Prefix | &EndpointEvidence::Dns);
-        let is_at_dynamodb = endpoint.service.is_some() && endpoint.evidence.iter().any(is_by_address);
-        let HttpFacts { host, later, .. } = &mut **http;
-        later.settle(host.as_deref(), is_at_dynamodb);
+        // Whether or not the address is where the name says; and at that of an interface endpoint there is nothing else.
+        let is_there = endpoint.is_in_prefix
+            || endpoint.kind == Some(EndpointKind::Interface)
+            || endpoint.evidence.contains(&EndpointEvidence::Dns);
+        let HttpFacts { host, later, is_absolute_form, .. } = &mut **http;
+        let is_at_dynamodb = endpoint.service.is_some() && is_there && !*is_absolute_form;
+        later.settle(host.as_deref(), is_at_dynamodb, &addresses);
     }
     Ok(parts.into_record(flows, view, ending, (client, server), client_side, endpoint, path, sightings))
 }

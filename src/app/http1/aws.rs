@@ -67,13 +67,24 @@ const MAX_SCOPE_BYTES: usize = 32;
 #[derive(Default)]
 pub(super) struct Signing {
     signature: Option<Signature>,
+    /// What the signatures come with.
+    signed: Credentials,
+    /// What is named without a signature: it counts only where nothing else signs.
+    named: Credentials,
+    /// An X-Amz-Security-Token was sent in the head.
+    pub has_token: bool,
+}
+
+/// What is said of the keys beside a signature, or where one is missing.
+#[derive(Default)]
+struct Credentials {
     /// A key that does not expire was named, and one that does.
     has_long_term_key: bool,
     has_temporary_key: bool,
     region: Option<String>,
     service: Option<String>,
-    /// An X-Amz-Security-Token was sent, in the head or in the query.
-    pub has_token: bool,
+    /// An X-Amz-Security-Token was sent.
+    has_token: bool,
 }
 
 impl Signing {
@@ -85,6 +96,7 @@ impl Signing {
         else {
             return signing;
         };
+        let mut credentials = Credentials::default();
         let (mut has_algorithm, mut has_signature) = (false, false);
         // As many as there is room for in a head: one that is not looked at may be the signature.
         for parameter in query.split(|byte| *byte == b'&') {
@@ -97,14 +109,12 @@ impl Signing {
             } else if is("X-Amz-Signature") {
                 has_signature = !value.is_empty();
             } else if is("X-Amz-Credential") {
-                signing.credential(&value);
+                credentials.name(&value);
             } else if is("X-Amz-Security-Token") {
-                signing.has_token |= !value.is_empty();
+                credentials.has_token |= !value.is_empty();
             }
         }
-        if has_algorithm && has_signature {
-            signing.signature = Some(Signature::Presigned);
-        }
+        signing.add((has_algorithm && has_signature).then_some(Signature::Presigned), credentials);
         signing
     }
 
@@ -113,38 +123,61 @@ impl Signing {
         let at = value.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(value.len());
         let Some((scheme, parameters)) = value.split_at_checked(at) else { return };
         let Some(signature) = algorithm(scheme) else { return };
+        let (mut has_signature, mut credentials) = (false, Credentials::default());
         for parameter in parameters.split(|byte| *byte == b',') {
             let parameter = parameter.trim_ascii();
             if let Some(credential) = parameter.strip_prefix(b"Credential=") {
-                self.credential(credential);
+                credentials.name(credential);
             } else if parameter.strip_prefix(b"Signature=").is_some_and(|value| !value.is_empty()) {
                 // Only a request that carries a signature is a signed one.
-                self.signature = Some(signature);
+                has_signature = true;
             }
         }
+        self.add(has_signature.then_some(signature), credentials);
+    }
+
+    fn add(&mut self, signature: Option<Signature>, credentials: Credentials) {
+        let known = if signature.is_some() { &mut self.signed } else { &mut self.named };
+        known.add(credentials);
+        self.signature = signature.or(self.signature);
     }
 
     /// Writes down what was found; the absence of a signature only where the whole head was seen.
     pub fn finish(self, facts: &mut HttpFacts) {
         let absent = if facts.is_truncated { None } else { Some(Signature::None) };
         facts.signature = self.signature.or(absent);
+        // A key that is only named, beside one that signs, signs nothing.
+        let credentials = if self.signature.is_some() { self.signed } else { self.named };
+        let has_token = self.has_token || credentials.has_token;
         // A token is the temporary key's, or makes the only one that is named temporary.
-        let is_long_term = self.has_long_term_key && (self.has_temporary_key || !self.has_token);
+        let is_long_term = credentials.has_long_term_key && (credentials.has_temporary_key || !has_token);
         facts.credential = if is_long_term {
             Some(SigningCredential::LongTerm)
-        } else if self.has_temporary_key || self.has_token {
+        } else if credentials.has_temporary_key || has_token {
             Some(SigningCredential::Temporary)
         } else {
             None
         };
-        facts.scope_region = self.region;
-        facts.scope_service = self.service;
+        facts.scope_region = credentials.region;
+        facts.scope_service = credentials.service;
+    }
+}
+
+impl Credentials {
+    /// Of several credentials each counts for what is graver, and the first names the scope.
+    fn add(&mut self, other: Self) {
+        self.has_long_term_key |= other.has_long_term_key;
+        self.has_temporary_key |= other.has_temporary_key;
+        self.has_token |= other.has_token;
+        if self.service.is_none() {
+            self.region = other.region;
+            self.service = other.service;
+        }
     }
 
     /// `<access key id>/<date>/<region>/<service>/aws4_request`, SigV4a without the region. The key id
-    /// gives its kind away by its first letters and is kept no longer than that. Of several credentials each counts for what
-    /// is graver, and the first names the scope.
-    fn credential(&mut self, value: &[u8]) {
+    /// gives its kind away by its first letters and is kept no longer than that.
+    fn name(&mut self, value: &[u8]) {
         let mut parts = value.split(|byte| *byte == b'/');
         let key_id = parts.next().unwrap_or_default();
         self.has_long_term_key |= key_id.starts_with(b"AKIA");

@@ -154,6 +154,56 @@ fn reads_a_signature_in_the_query() {
     assert_eq!(facts.host.as_deref(), Some("::1"));
 }
 
+/// Nor do its token and its scope count.
+#[test]
+fn a_key_that_is_only_named_beside_one_that_signs_signs_nothing() {
+    let of = |key: &str, region: &str| format!("{key}EXAMPLE/20260102/{region}/dynamodb/aws4_request");
+    let header = |key: &str, signature: &str| {
+        format!("Authorization: AWS4-HMAC-SHA256 Credential={}, Signature={signature}", of(key, "us-east-1"))
+    };
+    let query = |key: &str, rest: &str| format!("X-Amz-Credential={}{rest}", of(key, "eu-west-1"));
+    let signed = "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00";
+    let token = "X-Amz-Security-Token: secret".to_owned();
+    for (query, headers, signature, kind, region) in [
+        // Whatever is missing in the query.
+        (query("AKIA", ""), vec![header("ASIA", "00"), token.clone()], "sigv4", "temporary", "us-east-1"),
+        (query("AKIA", "&X-Amz-Signature=00"), vec![header("ASIA", "00")], "sigv4", "temporary", "us-east-1"),
+        (
+            query("AKIA", "&X-Amz-Algorithm=AWS4-HMAC-SHA256"),
+            vec![header("ASIA", "00")],
+            "sigv4",
+            "temporary",
+            "us-east-1",
+        ),
+        (
+            query("ASIA", "&X-Amz-Security-Token=secret"),
+            vec![header("AKIA", "00")],
+            "sigv4",
+            "long_term",
+            "us-east-1",
+        ),
+        // In the head it is the same, and in either order.
+        (query("ASIA", signed), vec![header("AKIA", "")], "presigned", "temporary", "eu-west-1"),
+        (String::new(), vec![header("AKIA", ""), header("ASIA", "00")], "sigv4", "temporary", "us-east-1"),
+        (String::new(), vec![header("ASIA", "00"), header("AKIA", "")], "sigv4", "temporary", "us-east-1"),
+        // Both sign, or neither.
+        (query("AKIA", signed), vec![header("ASIA", "00")], "sigv4", "long_term", "eu-west-1"),
+        (query("AKIA", ""), vec![], "none", "long_term", "eu-west-1"),
+        (query("AKIA", ""), vec![header("ASIA", "")], "none", "long_term", "eu-west-1"),
+    ] {
+        let mut lines = vec![format!("POST /?{query} HTTP/1.1"), "Host: db".to_owned()];
+        lines.extend(headers);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let facts = facts(&head(&lines));
+        let found = (
+            facts.signature.unwrap().as_str(),
+            facts.credential.unwrap().as_str(),
+            facts.scope_region.as_deref().unwrap(),
+        );
+        assert_eq!(found, (signature, kind, region), "{lines:?}");
+    }
+}
+
 #[test]
 fn reads_a_signature_in_the_query_however_it_is_encoded_and_whatever_is_in_front() {
     let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260102%2Feu-west-1%2Fdynamodb%2Faws4_request&X-Amz-Signature=00";

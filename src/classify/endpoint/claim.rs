@@ -19,7 +19,7 @@ pub(super) struct Named {
     pub fips: bool,
     pub dual_stack: bool,
     pub is_aws_name: bool,
-    /// Of several names that leave the kind open.
+    /// Of several names that leave the kind or the service open.
     many_kinds: Option<PublicNames>,
     /// Of several names that leave the service open.
     has_many_services: bool,
@@ -235,6 +235,11 @@ impl Claim {
     /// True where one of this source's names is for the same service, and in no other region. What the client itself
     /// says has to be the same endpoint; and a client that was told of a host in DNS was not told of its FIPS endpoint.
     pub fn agrees_with(&self, first: &Self) -> bool {
+        self.is_evidence_of(first, None)
+    }
+
+    /// The same, once the region is known that is told: several names may have left it open.
+    pub fn is_evidence_of(&self, first: &Self, region: Option<&str>) -> bool {
         let is_as_first = |named: &Named| {
             let is_same_endpoint = match self.evidence {
                 _ if !first.is_spoken() || first.is_beside_answer(self) => true,
@@ -246,7 +251,11 @@ impl Claim {
             };
             is_same_endpoint && named.agrees_with(&first.named)
         };
-        std::ptr::eq(self, first) || self.all().any(is_as_first)
+        let is_there = |named: &&Named| match (region, &named.region) {
+            (Some(region), Some(named)) => region == named,
+            _ => true,
+        };
+        self.telling().filter(is_there).any(|named| std::ptr::eq(self, first) || is_as_first(named))
     }
 
     /// The client itself said it.
@@ -254,17 +263,29 @@ impl Claim {
         !matches!(self.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate))
     }
 
-    /// True where every name of this source is in another region.
+    /// True where every name of this source is in another region, and none is the very one that `first` says.
     pub fn is_elsewhere(&self, first: &Self) -> bool {
-        self.all().all(|named| named.is_elsewhere(&first.named))
+        let is_same = |named: &Named| named.host.is_some() && named.host == first.named.host;
+        self.telling().all(|named| named.is_elsewhere(&first.named)) && !self.all().any(is_same)
+    }
+
+    /// The names that count for what this source says itself, and not for what is left open: of one that was put beside what
+    /// DNS told, its own, which is the last; and of a certificate, those that do not only look like names of DynamoDB.
+    fn telling(&self) -> impl Iterator<Item = &Named> {
+        let others = if self.is_spoken() { self.several.len().saturating_sub(1) } else { 0 };
+        let is_of_certificate = self.evidence == Some(EndpointEvidence::Certificate);
+        self.all().skip(others).filter(move |named| !is_of_certificate || named.is_known())
     }
 
     /// For sentences: the host, else the service and region.
     pub fn phrase(&self) -> String {
-        match (&self.host, &self.named.region) {
+        let telling: Vec<Named> = self.telling().cloned().collect();
+        let told = common(&telling);
+        let told = told.as_ref().unwrap_or(&self.named);
+        match (self.host.as_ref().or(told.host.as_ref()), &told.region) {
             (Some(host), _) => host.clone(),
-            (None, Some(region)) => format!("{} in {region}", self.named.service),
-            (None, None) => self.named.service.to_string(),
+            (None, Some(region)) => format!("{} in {region}", told.service),
+            (None, None) => told.service.to_string(),
         }
     }
 
@@ -328,15 +349,20 @@ fn common(names: &[Named]) -> Option<Named> {
     let first = names.first()?;
     let all_agree = |is_same: fn(&Named, &Named) -> bool| names.iter().all(|other| is_same(first, other));
     let mut shown = first.clone();
-    if !all_agree(|a, b| a.service == b.service) {
+    let (is_one_service, is_one_kind) =
+        (all_agree(|a, b| a.service == b.service), all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)));
+    if !is_one_service {
         shown.has_many_services = true;
         // The same addresses serve several APIs; most of it is the data plane.
         if names.iter().any(|named| named.service == Service::Dynamodb) {
             shown.service = Service::Dynamodb;
         }
     }
-    if !all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)) {
+    if !is_one_kind {
         shown.kind = None;
+    }
+    // Those of DAX have the same kinds.
+    if !is_one_service || !is_one_kind {
         shown.many_kinds = Some(PublicNames::of(names.iter().map(Named::public_names)));
     }
     if !all_agree(|a, b| a.region == b.region) {

@@ -180,13 +180,28 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let mut facts = first.named.to_facts(first.host.clone());
     // What need not be the name contradicts nothing, and where it differs nothing is proved.
     facts.is_address_unproven = may_be_alias || is_outer_elsewhere;
+    for claim in claims.iter().filter(|claim| claim.agrees_with(first)) {
+        facts.complete(first, claim);
+    }
+    let is_behind_prefixes = first.named.service != Service::Dax;
+    if is_behind_prefixes
+        && facts.kind != Some(EndpointKind::Interface)
+        && facts.region.is_none()
+        && let Some(region) = listed.iter().find_map(|listed| listed.region())
+    {
+        facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
+        facts.region = Some(region.to_owned());
+    }
+    let is_evidence = |claim: &&Claim| claim.is_evidence_of(first, facts.region.as_deref());
     let mut evidence = Vec::new();
     let mut strong = 0;
     for claim in &claims {
-        if claim.agrees_with(first) {
+        if is_evidence(&claim) {
             evidence.extend(claim.evidence);
             strong += u32::from(claim.strength >= Confidence::Likely);
-            facts.complete(first, claim);
+        } else if claim.agrees_with(first) {
+            // It is for another region than others tell, and leaves open which of them was meant.
+            facts.is_address_unproven = true;
         } else if claim.is_spoken() && claim.is_doubtful {
             facts.is_address_unproven = true;
         } else if !first.is_beside_answer(claim) {
@@ -205,7 +220,6 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             conflict.add(format!("The {source} is for {host}, but the address {address} is a public one."));
         }
     }
-    let is_behind_prefixes = first.named.service != Service::Dax;
     for listed in listed.iter().filter(|_| is_behind_prefixes) {
         let region = listed.region();
         let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
@@ -220,13 +234,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         } else if !evidence.contains(&EndpointEvidence::Prefix) {
             evidence.push(EndpointEvidence::Prefix);
             strong += 1;
-            if let Some(region) = region {
-                facts.region.get_or_insert_with(|| region.to_owned());
-                facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
-            }
         }
     }
-    let best = claims.iter().filter(|claim| claim.agrees_with(first)).map(|claim| claim.strength).max();
+    let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
     facts.confidence = match strong {
         0 => best,
         1 => best.max(Some(Confidence::Likely)),

@@ -270,10 +270,39 @@ fn no_request_to_the_address_alone_hides() {
             let found = said(DYNAMODB).record();
             assert_eq!(found.http.as_ref().unwrap().signature, Some(Signature::Sigv4));
             assert!(rules(&found).contains(&"unsigned_request"));
-            // Elsewhere it may be to anybody.
+            // Elsewhere it may be to anybody, or not be meant for there.
             let found = said(ELSEWHERE).record();
             assert!(!rules(&found).contains(&"unsigned_request"));
-            assert!(found.policy.unwrap().not_assessed.is_empty());
+            let has_host = bare.ends_with(b"52.94.5.10\r\n\r\n");
+            assert_eq!(found.policy.unwrap().not_assessed.is_empty(), has_host);
+        }
+    }
+    // Where the name is another than the address's it is still DynamoDB's, and an interface endpoint has its own.
+    let to = |host: &str, is_signed: bool| {
+        let key = "Authorization: AWS4-HMAC-SHA256 Credential=ASIAX/20260102/us-east-1/dynamodb/aws4_request, Signature=00";
+        let signature = if is_signed { key } else { "X: y" };
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\n{signature}\r\n\r\n").into_bytes()
+    };
+    let interface = "vpce-0123456789abcdef0-abcdefgh.dynamodb.us-east-1.vpce.amazonaws.com";
+    for (server, host) in [(DYNAMODB, "dynamodb.us-east-1.amazonaws.com"), (ELSEWHERE, interface)] {
+        let own = std::net::Ipv4Addr::from(server.0).to_string();
+        for (other, is_own) in [(own.as_str(), true), ("10.99.99.99", false), ("[::1]", false)] {
+            let bare = to(other, false);
+            let of = |pair: [&[u8]; 2]| {
+                pair.iter().fold(Wire::opened(server), |wire, said| wire.client(said).server(ok)).record()
+            };
+            for pair in [[&to(host, true)[..], &bare], [&bare, &to(host, true)]] {
+                let found = of(pair);
+                assert_eq!(rules(&found).contains(&"unsigned_request"), is_own, "{host} {other}");
+                let is_open = found.policy.unwrap().not_assessed.contains(&"unsigned_request");
+                assert_eq!(is_open, !is_own, "{host} {other}");
+            }
+            // Of a name that is no one's here, what goes to the address itself is open.
+            let call = [&to("db.example", true)[..], &bare];
+            let found =
+                call.iter().fold(Wire::opened(ELSEWHERE), |wire, said| wire.client(said).server(ok)).record();
+            let is_open = found.policy.unwrap().not_assessed.contains(&"unsigned_request");
+            assert_eq!(is_open, is_own && server == ELSEWHERE, "{other}");
         }
     }
     // A host that was called may be that of others, too.

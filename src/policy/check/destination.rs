@@ -98,9 +98,13 @@ impl Case<'_> {
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
             Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {
-                // Of several names, one may be GovCloud's, or one that of DAX.
+                // Of several names, one may be GovCloud's.
                 None => return Finding::Unknown,
-                Some("aws-us-gov") if endpoint.has_many_services => return Finding::Unknown,
+                // Or one that of DAX, which is no public one.
+                Some("aws-us-gov") if endpoint.has_many_services => {
+                    let has_no_dax = endpoint.names_of_many_kinds == Some(PublicNames::All);
+                    return if has_no_dax { Finding::Kept } else { Finding::Unknown };
+                }
                 Some("aws-us-gov") if endpoint.service != Some(Service::Dax) => return Finding::Kept,
                 Some(_) => EndpointKind::Regional,
             },

@@ -374,23 +374,35 @@ fn keeps_apart_what_does_not_say_whose_it_is() {
         for size in [1, 50, stream.len()] {
             let facts = follow(&stream, size).finish(&whose);
             assert!(!facts.later.has_any() && !facts.later.is_incomplete, "{:?}", facts.later);
-            let settled = |is_at_dynamodb| {
+            let settled = |is_at_dynamodb, address: &str| {
                 let mut later = facts.later.clone();
-                later.settle(facts.host.as_deref(), is_at_dynamodb);
+                later.settle(facts.host.as_deref(), is_at_dynamodb, &[address.parse().unwrap()]);
                 later
             };
+            let has_request = unsigned.is_some() || long_term.is_some();
             let (unsigned, long_term) = (unsigned.clone(), long_term.clone());
             let found =
                 LaterRequests { count: 1, unsigned, long_term, has_unknown_key, ..Default::default() };
-            assert_eq!(settled(true), found);
-            // Elsewhere they may be anybody's, unless they are to where a call went.
-            let is_incomplete = facts.host.as_deref() == Some(ADDRESS);
-            assert_eq!(settled(false), LaterRequests { count: 1, is_incomplete, ..Default::default() });
+            for address in [ADDRESS, "::ffff:192.0.2.5"] {
+                assert_eq!(settled(true, address), found);
+                // Elsewhere they may be anybody's.
+                let open = LaterRequests { count: 1, is_incomplete: has_request, ..Default::default() };
+                assert_eq!(settled(false, address), open);
+            }
+            // To another address they are another's, unless a call went there, too.
+            let is_same = facts.host.as_deref() == Some(ADDRESS);
+            let later = settled(true, "192.0.2.6");
+            assert_eq!(
+                (later.has_any(), later.is_incomplete),
+                (is_same || !has_request, !is_same && has_request)
+            );
+            let later = settled(false, "192.0.2.6");
+            assert_eq!((later.has_any(), later.is_incomplete), (false, is_same));
         }
     }
     // Of what goes to another host there it is not known.
     let mut facts = follow(&[signed(), open(None, "192.0.2.example")].concat(), 50).finish(&whose);
-    facts.later.settle(facts.host.as_deref(), true);
+    facts.later.settle(facts.host.as_deref(), true, &[]);
     assert!(facts.later.is_incomplete && !facts.later.has_any());
 }
 

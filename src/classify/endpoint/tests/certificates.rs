@@ -142,3 +142,37 @@ fn a_configured_host_in_a_certificate_says_nothing_where_the_client_names_anothe
         assert_eq!(summary(&case), expected, "{:?} {:?} {}", case.sni, case.proxy, case.server);
     }
 }
+
+/// Beside a name that is known elsewhere, a mere look is no reason to believe the client.
+#[test]
+fn a_look_alike_in_a_certificate_agrees_with_nothing() {
+    const ALIKE: &str = "global-dynamodb.eu-west-1.amazonaws.com";
+    const ELSEWHERE: &str = "streams.dynamodb.us-east-1.amazonaws.com";
+    for (name, names, expected) in [
+        (REGIONAL, &[ELSEWHERE][..], "dynamodb regional eu-west-1 certain sni 1"),
+        (REGIONAL, &[ELSEWHERE, ALIKE], "dynamodb regional eu-west-1 certain sni 1"),
+        (REGIONAL, &[ALIKE, ELSEWHERE], "dynamodb regional eu-west-1 certain sni 1"),
+        (REGIONAL, &[ELSEWHERE, ALIKE, REGIONAL], "dynamodb regional eu-west-1 certain sni,certificate 0"),
+        (REGIONAL, &[ALIKE], "dynamodb regional eu-west-1 certain sni 0"),
+        // It is for the very name that the client says.
+        (ALIKE, &[ELSEWHERE, ALIKE], "dynamodb unrecognised eu-west-1 possible sni 0"),
+        (ALIKE, &[ELSEWHERE], "dynamodb unrecognised eu-west-1 possible sni 1"),
+    ] {
+        let case = Case { sni: sni(name), certificate: certificate(names), ..Case::default() };
+        assert_eq!(summary(&case), expected, "{name} {names:?}");
+    }
+    // What is said to contradict is the name that does.
+    let names = certificate(&[ELSEWHERE, ALIKE]);
+    let facts = decide(&Case { sni: sni(REGIONAL), certificate: names, ..Case::default() }).unwrap();
+    let sentence = format!("The SNI says {REGIONAL}, but the certificate says {ELSEWHERE}.");
+    assert_eq!(facts.conflict, [sentence]);
+    // Nor does it make a name surer that is doubtful itself.
+    for (names, expected) in [
+        (&["dynamodb.us-east-1.amazonaws.com", ALIKE][..], "dynamodb regional eu-west-1 possible sni 1"),
+        (&[REGIONAL, ALIKE], "dynamodb regional eu-west-1 likely sni,certificate 0"),
+    ] {
+        let case = Case { sni: sni(REGIONAL), certificate: certificate(names), ..Case::default() };
+        let case = Case { encrypted_hello: EncryptedHello::Sent, ..case };
+        assert_eq!(summary(&case), expected, "{names:?}");
+    }
+}

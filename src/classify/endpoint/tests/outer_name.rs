@@ -62,12 +62,30 @@ fn beside_a_doubtful_name_an_answer_for_another_leaves_the_kind_open() {
             IN_PREFIX,
             "dynamodb-streams regional eu-west-1 certain sni,dns,prefix 0",
         ),
-        // Of elsewhere: where it goes to is told by the address alone.
+        // Of elsewhere: where it goes to is told by the address alone, and what is for another region is no evidence.
         (
             "dynamodb.us-east-1.amazonaws.com",
             vec![REGIONAL],
             IN_PREFIX,
-            "dynamodb - eu-west-1 certain sni,dns,prefix 0",
+            "dynamodb - eu-west-1 certain dns,prefix 0",
+        ),
+        (
+            REGIONAL,
+            vec!["dynamodb.us-east-1.amazonaws.com"],
+            IN_PREFIX,
+            "dynamodb - eu-west-1 likely sni,prefix 0",
+        ),
+        (
+            FIPS,
+            vec!["dynamodb-fips.us-east-1.amazonaws.com"],
+            IN_PREFIX,
+            "dynamodb - eu-west-1 likely sni,prefix 0",
+        ),
+        (
+            "streams.dynamodb.us-east-1.amazonaws.com",
+            vec!["streams.dynamodb.us-west-2.amazonaws.com"],
+            IN_PREFIX,
+            "dynamodb-streams - eu-west-1 likely prefix 0",
         ),
         ("dynamodb.us-east-1.amazonaws.com", vec![REGIONAL], PRIVATE, "dynamodb - - likely sni,dns 0"),
     ] {
@@ -76,11 +94,20 @@ fn beside_a_doubtful_name_an_answer_for_another_leaves_the_kind_open() {
             assert_eq!(summary(&case), expected, "{name} {dns:?}");
             let facts = decide(&case).unwrap();
             assert!(!facts.fips && facts.host.is_none(), "{name} {dns:?}");
-            let is_of_streams = |name: &str| name == STREAMS;
+            let is_of_streams = |name: &str| name.starts_with("streams.");
             let has_many = dns.iter().any(|told| is_of_streams(told) != is_of_streams(name));
             assert_eq!(facts.has_many_services, has_many, "{name} {dns:?}");
-            assert_eq!(facts.is_address_unproven, name.contains("us-east-1"), "{name} {dns:?}");
+            let is_unproven = [name, dns[0]].iter().any(|name| name.contains("us-east-1"));
+            assert_eq!(facts.is_address_unproven, is_unproven, "{name} {dns:?}");
         }
+    }
+    // Of several answers one is for where the address is.
+    let elsewhere = "dynamodb.us-east-1.amazonaws.com";
+    for dns in [vec![elsewhere, REGIONAL], vec![REGIONAL, elsewhere]] {
+        let case = Case { sni: sni(elsewhere), dns, server: IN_PREFIX, ..Case::default() };
+        let case = Case { encrypted_hello: EncryptedHello::Sent, ..case };
+        assert_eq!(summary(&case), "dynamodb regional eu-west-1 certain dns,prefix 0");
+        assert!(decide(&case).unwrap().is_address_unproven);
     }
     let proxy = proxy(ProxyKind::HttpConnect, Some(FIPS));
     let case = Case { sni: sni(REGIONAL), encrypted_hello: EncryptedHello::Sent, proxy, ..Case::default() };

@@ -138,6 +138,18 @@ fn names_of_several_kinds_are_public_ones_if_all_are() {
             case.dns
         );
     }
+    // Of several services, DAX has none.
+    let gov = "dynamodb.us-gov-west-1.amazonaws.com";
+    for (other, names) in [
+        ("streams.dynamodb.us-gov-west-1.amazonaws.com", PublicNames::All),
+        ("dax.us-gov-west-1.amazonaws.com", PublicNames::Some),
+    ] {
+        for dns in [vec![gov, other], vec![other, gov]] {
+            let facts = decide(&Case { dns, ..Case::default() }).unwrap();
+            assert_eq!((facts.kind, facts.fips), (Some(EndpointKind::Regional), false));
+            assert_eq!((facts.has_many_services, facts.public_names()), (true, names), "{other}");
+        }
+    }
     // As a certificate of AWS has them.
     let certificate = certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com"]);
     let facts = decide(&Case { certificate, server: PUBLIC, ..Case::default() }).unwrap();

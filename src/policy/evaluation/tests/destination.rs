@@ -1,6 +1,7 @@
 //! Rules about requests, endpoints and paths.
 
 use super::*;
+use crate::model::PublicNames;
 
 #[test]
 fn reports_requests_in_clear() {
@@ -57,17 +58,24 @@ fn asks_for_fips_endpoints() {
     check_with(&options, good(), |record| record.endpoint.kind = Some(EndpointKind::Interface), rule);
     check_with(&options, good(), |record| record.endpoint.fips = true, &[]);
     // GovCloud's plain host counts as one.
-    check_with(&options, good(), |record| record.endpoint.partition = Some("aws-us-gov".to_owned()), &[]);
+    let gov = |record: &mut Record| record.endpoint.partition = Some("aws-us-gov".to_owned());
+    check_with(&options, good(), gov, &[]);
+    // Whichever of its services it is, but for DAX.
+    let several = |names: Option<PublicNames>| {
+        let mut record = good();
+        gov(&mut record);
+        record.endpoint.has_many_services = true;
+        record.endpoint.names_of_many_kinds = names;
+        evaluate(&record, &options).verdict
+    };
+    let verdicts = [Some(PublicNames::All), Some(PublicNames::Some), None].map(several);
+    assert_eq!(verdicts, [Verdict::Pass, Verdict::NotAssessable, Verdict::NotAssessable]);
     for change in [
         (|record| record.endpoint.kind = None) as fn(&mut Record),
         |record| record.endpoint.is_aws_name = false,
         |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
-        // Of several names, one may be GovCloud's plain host, or another than that.
+        // Of several names, one may be GovCloud's plain host.
         |record| record.endpoint.partition = None,
-        |record| {
-            record.endpoint.partition = Some("aws-us-gov".to_owned());
-            record.endpoint.has_many_services = true;
-        },
     ] {
         let mut record = good();
         change(&mut record);
