@@ -107,6 +107,10 @@ fn names_who_breaks_a_rule_however_many_came_before() {
     for _ in 0..3 {
         report.record(&bad).unwrap();
     }
+    record.client.set_ip(std::net::Ipv4Addr::new(10, 88, 88, 88).into());
+    for _ in 0..2 {
+        report.record(&record).unwrap();
+    }
     report.finish(&Accounts::default()).unwrap();
     let html = String::from_utf8(report.into_inner()).unwrap();
     assert!(html.contains("Of 16,384 and more client addresses, 1 breaks a rule."));
@@ -121,6 +125,7 @@ fn names_who_breaks_a_rule_however_many_came_before() {
     // With "what if", too: every client has one flow that would break the strictest.
     assert!(html.contains("<td class=\"number\">4,096+</td>"));
     assert!(html.contains("and at least 4,071 more clients; "));
+    assert!(html.contains("<th scope=\"row\">10.88.88.88</th><td class=\"number\">2+</td>"));
 }
 
 /// Who had to make room and came back has lost flows: no number of theirs is told as exact.
