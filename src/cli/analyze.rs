@@ -194,7 +194,10 @@ fn known_regions(config: &Resolved) -> BTreeSet<String> {
     let compiled_in = PrefixList::compiled_in();
     let hosts = config.endpoint.hosts.iter().filter_map(|host| host.region.as_deref());
     let listed = config.endpoint.prefixes.regions().chain(compiled_in.regions());
-    listed.chain(hosts).chain(config.site.region.as_deref()).map(str::to_owned).collect()
+    let overrides = config.policy.overrides.iter().map(|of| &of.matching);
+    let matches = overrides.chain(config.policy.exceptions.iter().map(|of| &of.matching));
+    let matched = matches.flat_map(|matching| matching.region.iter().map(String::as_str));
+    listed.chain(hosts).chain(matched).chain(config.site.region.as_deref()).map(str::to_owned).collect()
 }
 
 /// What becomes of account ids.
@@ -328,4 +331,30 @@ pub(super) fn configured(file: Option<&Path>, command_line: &CommandLine) -> Res
 pub(super) fn note(sentence: &str) {
     // Nobody is left to tell where standard error is closed.
     let _ = writeln!(anstream::stderr(), "ddbwatch: {}", plain(sentence));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Exception, Expiry, Match, Override};
+
+    #[test]
+    fn knows_the_regions_that_the_configuration_names() {
+        let mut config = Resolved::default();
+        let matching = |region: &str| Match { region: vec![region.to_owned()], ..Match::default() };
+        let settings = config.policy.settings.clone();
+        config.policy.overrides.push(Override { matching: matching("eu-house-1"), settings });
+        config.policy.exceptions.push(Exception {
+            rules: Vec::new(),
+            matching: matching("eu-house-2"),
+            owner: String::new(),
+            reason: String::new(),
+            expires: Expiry::parse("2099-12-31").unwrap(),
+        });
+        config.site.region = Some("eu-house-3".to_owned());
+        let known = known_regions(&config);
+        for region in ["eu-house-1", "eu-house-2", "eu-house-3", "eu-west-1"] {
+            assert!(known.contains(region), "{region}");
+        }
+    }
 }

@@ -85,8 +85,9 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
             continue;
         }
         accounts.begin_input();
-        let counts = read(path, *is_named, &stop, &mut |mut record| {
+        let counts = read(path, *is_named, &stop, &mut |mut record, line| {
             accounts.meet(&record);
+            accounts.has_words |= redactor.keep_numbers_of(line);
             if is_judged_anew {
                 judge_anew(&mut record, &config.policy);
             }
@@ -98,6 +99,7 @@ pub fn run(args: &Args) -> Result<Finished, Failure> {
         add(&mut total, counts);
         inputs.push(fact);
     }
+    accounts.has_ids |= redactor.has_replaced();
     if let Some(why) = accounts.may_be_confused() {
         note(&format!("{why}; to compare accounts, record with [privacy] key_file"));
         if let Writer::Html(report) = &mut writer {
@@ -143,8 +145,8 @@ const SEVERAL_INPUTS: &str = "several inputs have account ids, and some number t
      need not be account-1 of another";
 
 /// Said where ids are numbered now beside those that were numbered at the time.
-const NUMBERED_TWICE: &str = "some were numbered when they were recorded, and others are now: one account may have two \
-     numbers, and a number given before it was met in a record may stand for two accounts";
+const NUMBERED_TWICE: &str = "some were numbered when they were recorded, or look so, and others are now: one account may \
+     have two numbers, and a number given before it was met in a record may stand for two accounts";
 
 /// Said of a single input. Nothing in records tells runs apart.
 const ONE_RUN: &str = "Account ids: they were numbered when they were recorded. `ddbwatch watch` goes on behind the numbers of \
@@ -157,6 +159,8 @@ struct Accountholders {
     inputs: u64,
     is_counted: bool,
     has_numbers: bool,
+    /// Some text has what looks like the word for an account.
+    has_words: bool,
     has_ids: bool,
     /// Ids that are met are numbered.
     is_numbering: bool,
@@ -176,10 +180,12 @@ impl Accountholders {
     }
 
     const fn may_be_confused(&self) -> Option<&'static str> {
-        match self.has_numbers {
-            true if self.inputs > 1 => Some(SEVERAL_INPUTS),
-            true if self.has_ids && self.is_numbering => Some(NUMBERED_TWICE),
-            _ => None,
+        if self.has_numbers && self.inputs > 1 {
+            Some(SEVERAL_INPUTS)
+        } else if (self.has_numbers || self.has_words) && self.has_ids && self.is_numbering {
+            Some(NUMBERED_TWICE)
+        } else {
+            None
         }
     }
 }
@@ -305,12 +311,12 @@ fn is_named_as_records(path: &Path) -> bool {
     })
 }
 
-/// Gives every record of one file, until `stop` is set; what is no record is told and counted.
+/// Gives every record of one file and its line, until `stop` is set; what is no record is told and counted.
 fn read(
     path: &Path,
     is_named: bool,
     stop: &Arc<AtomicBool>,
-    give: &mut dyn FnMut(Record) -> io::Result<()>,
+    give: &mut dyn FnMut(Record, &[u8]) -> io::Result<()>,
 ) -> Result<ReadingCounts, Failure> {
     let cannot = |error: io::Error| {
         Failure::CannotRun(anyhow::Error::new(error).context(format!("{}: cannot be read", path.display())))
@@ -330,7 +336,7 @@ fn read(
     while !is_stopped() {
         match reader.next_record() {
             Err(_) if is_stopped() => break,
-            Ok(Some(record)) => give(record)?,
+            Ok(Some(record)) => give(record, reader.line())?,
             Ok(None) => break,
             Err(error) => {
                 let what = if reader.counts().lines == 0 { "cannot be read" } else { "ends early" };

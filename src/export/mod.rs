@@ -25,7 +25,7 @@ pub(crate) use fields::{alert_text, cipher_text, group_text, ssl2_text, version_
 pub use jsonl::Jsonl;
 pub use prometheus::{DaemonFacts, Metrics, MetricsOptions, MetricsSink};
 pub use records_file::{News, RecordsFile};
-pub use redact::{Redaction, Redactor, highest_number};
+pub use redact::{Numbers, Redaction, Redactor, numbers_of};
 pub use report::{Report, ReportOptions};
 
 use crate::model::Record;

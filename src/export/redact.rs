@@ -20,7 +20,7 @@ use foldhash::fast::RandomState;
 
 pub(crate) use self::id::may_stand_for;
 use self::id::{Found, Search, has_id, is_date, may_have_run};
-pub use self::word::highest_number;
+pub use self::word::{Numbers, numbers_of};
 use crate::model::{CertificateFacts, ClientHello, EndpointFacts, Record, ServerHello, Shared};
 use crate::telemetry::Accounts;
 
@@ -57,8 +57,7 @@ impl std::fmt::Debug for Redaction {
 pub struct Redactor {
     mode: Redaction,
     aliases: HashMap<String, String, RandomState>,
-    /// The highest number that stands for an account, here or in what was written before.
-    highest: u64,
+    numbers: Numbers,
     /// The last source name and what it became, because most records share it.
     source: Option<(Arc<str>, Arc<str>)>,
     /// The last certificate without account ids, because most connections show the same.
@@ -78,7 +77,7 @@ impl Redactor {
         Self {
             mode,
             aliases: HashMap::default(),
-            highest: 0,
+            numbers: Numbers::default(),
             source: None,
             clean_certificate: None,
             hellos: HashMap::default(),
@@ -87,15 +86,26 @@ impl Redactor {
         }
     }
 
-    /// Numbers up to here stand for accounts already: others get higher ones.
-    pub fn begin_behind(&mut self, number: u64) {
-        self.highest = self.highest.max(number);
+    /// These stand for accounts already: others get other ones.
+    pub fn keep_numbers(&mut self, numbers: &Numbers) {
+        self.numbers.take_all(numbers);
     }
 
-    /// The highest number given.
+    /// The same for all words in a text that was redacted before; true where it has some.
+    pub fn keep_numbers_of(&mut self, text: &[u8]) -> bool {
+        self.mode == Redaction::Numbered && self.numbers.take_of(text, true)
+    }
+
+    /// The numbers that stand for accounts.
     #[must_use]
-    pub const fn highest(&self) -> u64 {
-        self.highest
+    pub const fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// True where a word stands for an account that was met.
+    #[must_use]
+    pub fn has_replaced(&self) -> bool {
+        !self.aliases.is_empty()
     }
 
     /// Replaces the account ids in every string of `record`, in the order in which its keys are written.
@@ -202,7 +212,7 @@ impl Redactor {
             return;
         }
         if let Some(number) = endpoint.account_id.as_deref().and_then(word::number) {
-            self.begin_behind(number);
+            self.numbers.take(number);
         }
         let original = endpoint.is_shared().then(|| endpoint.clone());
         let texts = [&endpoint.host, &endpoint.region, &endpoint.partition, &endpoint.prefix_region];
@@ -380,10 +390,7 @@ impl Redactor {
             Redaction::Off => return id.to_owned(),
             Redaction::Keyed(key) => word::keyed(key, id),
             Redaction::Numbered if self.aliases.len() >= MAX_ACCOUNTS => return word::OTHER.to_owned(),
-            Redaction::Numbered => {
-                self.highest += 1;
-                word::numbered(self.highest)
-            }
+            Redaction::Numbered => self.numbers.give().map_or_else(|| word::OTHER.to_owned(), word::numbered),
         };
         if self.aliases.len() < MAX_ACCOUNTS {
             self.aliases.insert(id.to_owned(), alias.clone());

@@ -10,7 +10,7 @@ use super::reader::{Reader, u16_list};
 use crate::model::registry::{
     CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion, is_grease,
 };
-use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest};
+use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest, without_begun_number};
 
 /// Room for the extensions of an ordinary hello, so that the list is made without growing.
 const USUAL_EXTENSIONS: usize = 16;
@@ -183,10 +183,11 @@ fn server_name(mut body: Reader<'_>, errors: &mut TlsErrors) -> (Option<String>,
         }
     };
     let Some(name) = next() else { return (None, false) };
-    if name.len() > MAX_SERVER_NAME_BYTES {
+    let cut = name.get(..MAX_SERVER_NAME_BYTES).filter(|kept| kept.len() < name.len());
+    if cut.is_some() {
         errors.insert(TlsError::ServerNameTooLong);
     }
-    let name = Reader::new(name).take_at_most(MAX_SERVER_NAME_BYTES);
+    let name = cut.map_or(name, |cut| cut.get(..without_begun_number(cut)).unwrap_or_default());
     ((!name.is_empty()).then(|| escape(name)), next().is_some())
 }
 

@@ -129,6 +129,12 @@ fn numbers_of_several_runs_are_not_told_as_one() {
     let (accounts, is_warned, html) = told("a.jsonl", &[&numbered, &clear]);
     assert_eq!(accounts, ["account-1", "account-2"]);
     assert!(is_warned && html.contains("one account may have two numbers"));
+    // In whatever text of a record it stands.
+    let named = clear.replace("\"endpoint-names.pcap\"", "\"dump-account-1.pcap\"");
+    assert_ne!(named, clear);
+    let (accounts, is_warned, html) = told("d.jsonl", &[&named]);
+    assert_eq!(accounts, ["account-2"]);
+    assert!(is_warned && html.contains("one account may have two numbers"));
     let (_, is_warned, html) = told("b.jsonl", &[&numbered]);
     assert!(!is_warned && html.contains("a number may stand for several accounts"));
     let (_, is_warned, html) = told("c.jsonl", &[&clear]);

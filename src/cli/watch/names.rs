@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::export::{Redaction, Redactor, highest_number};
+use crate::export::{Redaction, Redactor, numbers_of};
 
 /// One redactor for all threads. It is asked for each record and each line of the log, never for a packet.
 #[derive(Clone)]
@@ -29,16 +29,16 @@ impl Names {
     /// Forgets every word: from now on ids become others, or stay.
     pub(super) fn begin_anew(&self, redaction: Redaction) {
         let mut redactor = self.lock();
-        let highest = redactor.highest();
+        let numbers = redactor.numbers().clone();
         *redactor = Redactor::new(redaction);
-        redactor.begin_behind(highest);
+        redactor.keep_numbers(&numbers);
     }
 
     /// Gives no number that stands for an account in the file of records already: a run before this one wrote there.
     pub(super) fn begin_behind(&self, records: Option<&Path>) {
         // Anything else, such as a pipe, is not read. What cannot be read now is told of when it is opened to be written.
         let file = records.filter(|path| path.metadata().is_ok_and(|found| found.is_file()));
-        let highest = file.and_then(|path| highest_number(File::open(path).ok()?).ok());
-        self.lock().begin_behind(highest.unwrap_or_default());
+        let numbers = file.and_then(|path| numbers_of(File::open(path).ok()?).ok());
+        self.lock().keep_numbers(&numbers.unwrap_or_default());
     }
 }

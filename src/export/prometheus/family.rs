@@ -11,16 +11,21 @@ use super::{counters, labels, opts, register};
 use crate::telemetry::metrics::{self, DURATION_BUCKETS_SECONDS, Fold, Metric, OTHER};
 
 /// All series are shared out in so many parts.
-const PARTS: usize = 16;
+const PARTS: usize = 256;
+
+/// Parts that handshakes may fill, together with whatever is there: suites, groups and paths make more combinations than
+/// the labels of all other metrics, which must find room afterwards.
+const PARTS_OF_HANDSHAKES: usize = 149;
 
 /// Parts that what tells of flows may fill. Whoever makes records, with names and suites of their own choice, must not
 /// take the place of violations, nor of losses and of interfaces that appear later.
-const PARTS_OF_FLOWS: usize = 10;
+const PARTS_OF_FLOWS: usize = 160;
 
 /// Parts that violations and verdicts may fill, together with those; what is left only tells of the capture itself.
-const PARTS_OF_JUDGEMENTS: usize = 12;
+const PARTS_OF_JUDGEMENTS: usize = 192;
 
-/// From all labels to the fewest: each step gives up what [`Fold`] says and may fill one part more than the one before.
+/// From all labels to the fewest: each step gives up what [`Fold`] says and may fill one part more than the one before,
+/// which is little: nothing folds while there is room.
 const STEPS: [Option<Fold>; 4] = [None, Some(Fold::First), Some(Fold::Second), Some(Fold::Third)];
 
 /// Series of an interface: packets and bytes seen, skipped and parsed, and the time of the newest packet.
@@ -30,6 +35,7 @@ const OF_INTERFACE: usize = 7;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Share {
     Capture,
+    Handshakes,
     Flows,
     Judgements,
 }
@@ -40,6 +46,7 @@ impl Share {
         match () {
             () if is_of(OF_CAPTURE) => Self::Capture,
             () if is_of(OF_JUDGEMENTS) => Self::Judgements,
+            () if is_of(&[metrics::HANDSHAKES]) => Self::Handshakes,
             () => Self::Flows,
         }
     }
@@ -55,12 +62,13 @@ pub(super) struct Budget {
 
 impl Budget {
     fn has_room(&self, series: usize, share: Share, step: usize) -> bool {
-        let parts = match share {
-            Share::Capture => PARTS,
-            Share::Judgements => PARTS_OF_JUDGEMENTS + 1 + step - STEPS.len(),
-            Share::Flows => PARTS_OF_FLOWS + 1 + step - STEPS.len(),
+        let most = match share {
+            Share::Capture => return self.used + series <= self.most,
+            Share::Judgements => PARTS_OF_JUDGEMENTS,
+            Share::Flows => PARTS_OF_FLOWS,
+            Share::Handshakes => PARTS_OF_HANDSHAKES,
         };
-        self.used + series <= self.most * parts / PARTS
+        self.used + series <= self.most * (most + 1 + step - STEPS.len()) / PARTS
     }
 }
 

@@ -245,6 +245,37 @@ fn shows_all_known_regions_and_only_so_many_others() {
     assert_eq!(samples[r#"ddbwatch_series_folded_total{metric="ddbwatch_key_exchange_total"}"#], 84.0);
 }
 
+/// Nothing folds while there is room, and where suites take all of theirs, the other metrics keep their regions.
+#[test]
+fn shows_regions_and_suites_while_there_is_room() {
+    use crate::model::registry::CipherSuite;
+    let regions: Vec<String> = (1..=42).map(|number| format!("eu-west-{number}")).collect();
+    let known = MetricsOptions { regions: regions.iter().cloned().collect(), ..options() };
+    let mut metrics = Metrics::new(known).unwrap();
+    let mut record = sample::tls12();
+    record.handshake_duration = None;
+    let mut observe = |metrics: &mut Metrics, region: &String, outcome, suites: usize| {
+        (record.endpoint.region, record.outcome) = (Some(region.clone()), outcome);
+        for suite in CipherSuite::all().take(suites) {
+            record.tls.as_mut().unwrap().server_hello.as_mut().unwrap().cipher_suite = suite;
+            metrics.observe(&record);
+        }
+    };
+    for region in &regions {
+        observe(&mut metrics, region, Outcome::Completed, 60);
+    }
+    assert_eq!(metrics.folded(), 0);
+    for region in &regions {
+        observe(&mut metrics, region, Outcome::Completed, 300);
+    }
+    let folded = metrics.folded();
+    for region in &regions {
+        observe(&mut metrics, region, Outcome::Reset, 1);
+    }
+    assert!(folded > 0);
+    assert_eq!(metrics.folded(), folded, "flows and refusals of every region have a series");
+}
+
 /// Names and suites that strangers choose must not silence what alerts are about.
 #[test]
 fn a_flood_of_series_silences_no_violation() {

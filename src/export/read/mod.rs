@@ -102,6 +102,11 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
+    /// The line of the record that was given last.
+    pub fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     /// What became of the lines read so far.
     pub const fn counts(&self) -> ReadingCounts {
         self.counts

@@ -31,9 +31,10 @@ fn gives_no_number_that_stands_for_another_account() {
     record.endpoint.account_id = Some("account-3".to_owned());
     redactor.apply(&mut record);
     assert_eq!(redactor.text("222222222222"), "account-4");
-    redactor.begin_behind(7);
-    redactor.begin_behind(2);
+    redactor.keep_numbers(&numbers_of(&b"account-7 account-2"[..]).unwrap());
     assert_eq!(redactor.text("333333333333 222222222222"), "account-8 account-4");
+    assert!(redactor.keep_numbers_of(b"dump-account-9.pcap") && !redactor.keep_numbers_of(b"account-other"));
+    assert_eq!(redactor.text("444444444444"), "account-10");
 }
 
 #[test]

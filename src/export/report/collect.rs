@@ -16,7 +16,7 @@ use crate::policy::clients::Programs;
 
 /// Different values of one kind: strangers choose some of them.
 const MAX_VALUES: usize = 512;
-/// Clients told apart, some 200 bytes each. Beyond, those that break no rule make room for those that do.
+/// Clients told apart, some 250 bytes each. Beyond, those that break no rule make room for those that do.
 pub(super) const MAX_CLIENTS: usize = 16_384;
 /// Clients told apart for each finding.
 const MAX_FINDING_CLIENTS: usize = 4_096;
@@ -67,6 +67,8 @@ pub(super) struct Finding {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub counts: Counts,
+    /// Flows counted beyond those told apart before this client had a place: some of them may be its own.
+    pub missed: Counts,
     /// Some of its flows break a rule only under an exception.
     pub is_excused: bool,
     /// Rules broken at warning or critical.
@@ -113,8 +115,11 @@ pub(super) struct Collected {
     pub timeline: Timeline,
     pub inventory: Inventory,
     pub clients: BTreeMap<IpAddr, Client>,
-    /// Flows of clients beyond those told apart.
+    /// Flows that found no place with a client: those of clients beyond those told apart, and earlier ones of some that
+    /// have a place now.
     pub clients_beyond: Counts,
+    /// Some of these are excused.
+    pub has_excused_beyond: bool,
     /// The gravest first, then in the order of the rules.
     pub findings: BTreeMap<(Reverse<Severity>, usize, &'static str), Finding>,
     /// How often each exception of the policy was applied, in their order.
@@ -147,6 +152,7 @@ impl Collected {
             inventory: Inventory::default(),
             clients: BTreeMap::new(),
             clients_beyond: Counts::default(),
+            has_excused_beyond: false,
             findings: BTreeMap::new(),
             exceptions: vec![0; exceptions],
         }
@@ -205,15 +211,19 @@ impl Collected {
     fn take_client(&mut self, record: &Record, judgement: Judgement) {
         let (at, address) = (record.timestamp, record.client.ip());
         let is_violating = matches!(judgement, Judgement::Warning | Judgement::Critical);
+        let is_excused = record.policy.as_ref().is_some_and(PolicyFacts::is_excused);
         if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&address) {
             if !is_violating {
                 self.clients_beyond.add(judgement, 1);
+                self.has_excused_beyond |= is_excused;
                 return;
             }
             self.fold_clients();
         }
+        let missed = self.clients_beyond;
         let client = self.clients.entry(address).or_insert_with(|| Client {
             counts: Counts::default(),
+            missed,
             is_excused: false,
             rules: BTreeSet::new(),
             offers: None,
@@ -222,7 +232,7 @@ impl Collected {
             last: at,
         });
         client.counts.add(judgement, 1);
-        client.is_excused |= record.policy.as_ref().is_some_and(PolicyFacts::is_excused);
+        client.is_excused |= is_excused;
         client.first = client.first.min(at);
         client.last = client.last.max(at);
         let hello = record.tls.as_deref().and_then(|tls| tls.client_hello.as_ref());
@@ -241,7 +251,8 @@ impl Collected {
             .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
     }
 
-    /// Keeps the half with most violations; of the others the flows are counted together.
+    /// Keeps the half with most violations; of the others the flows are counted together. Those that come back have what
+    /// they missed.
     fn fold_clients(&mut self) {
         let dropped: Vec<IpAddr> = self
             .top_clients(usize::MAX)
@@ -251,6 +262,7 @@ impl Collected {
             .collect();
         for client in dropped.iter().filter_map(|address| self.clients.remove(address)) {
             self.clients_beyond.merge(&client.counts);
+            self.has_excused_beyond |= client.is_excused;
         }
     }
 

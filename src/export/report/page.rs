@@ -129,6 +129,8 @@ struct ClientView {
     flows: String,
     violations: String,
     critical: String,
+    /// Some of its flows may be missing.
+    is_late: bool,
     offers: String,
     rules: Vec<&'static str>,
     first: String,
@@ -174,6 +176,7 @@ impl Page<'_> {
         environment.add_template("report.html", TEMPLATE)?;
         let collected = self.collected;
         let clients = collected.top_clients(SHOWN_CLIENTS + 1);
+        let beyond = &collected.clients_beyond;
         let coverage = coverage(collected, self.accounts, self.origin);
         let (verdict, verdict_class) = sentences::verdict(collected, coverage.is_partial);
         let (chart, longest) = self.chart();
@@ -219,11 +222,11 @@ impl Page<'_> {
             findings => value(&self.findings()),
             clients => value(&clients.iter().take(SHOWN_CLIENTS).map(client_view).collect::<Vec<_>>()),
             more_violate => clients.get(SHOWN_CLIENTS).is_some_and(|(_, client)| client.counts.violations() > 0),
-            more_clients => Some(collected.clients.len().saturating_sub(SHOWN_CLIENTS))
+            more_clients => Some(collected.clients_number().saturating_sub(SHOWN_CLIENTS as u64))
                 .filter(|more| *more > 0)
-                .map(|more| addresses(more as u64, false)),
-            clients_beyond => (collected.clients_beyond.total() > 0)
-                .then(|| count(collected.clients_beyond.total(), "flow")),
+                .map(|more| addresses(more, false)),
+            clients_beyond => (beyond.total() > 0).then(|| count(beyond.total(), "flow")),
+            violations_beyond => (beyond.violations() > 0).then(|| thousands(beyond.violations())),
             exceptions => value(&self.exceptions()),
             has_policy => self.options.policy.is_some(),
             inventory => value(&self.inventory()),
@@ -370,11 +373,7 @@ impl Page<'_> {
                     joined(&found.groups),
                     joined(&found.places),
                     thousands(found.flows),
-                    format!(
-                        "{}{}",
-                        thousands(found.clients()),
-                        if found.has_more_clients { "+" } else { "" }
-                    ),
+                    at_least(found.clients(), found.has_more_clients),
                     time(found.first),
                     time(found.last),
                 ]
@@ -392,7 +391,7 @@ impl Page<'_> {
                     .into_iter()
                     .map(|(address, breaking)| BreakingView {
                         address: address.to_string(),
-                        flows: thousands(breaking.flows),
+                        flows: at_least(breaking.flows, breaking.is_late),
                         rules: breaking.rules.iter().copied().collect::<Vec<_>>().join(", "),
                         offer: match breaking.offer {
                             Offer::Enough => "offers enough: the other side chose otherwise".to_owned(),
@@ -401,12 +400,7 @@ impl Page<'_> {
                         },
                     })
                     .collect();
-                let more = case.clients.len().saturating_sub(clients.len()) as u64;
-                let beyond = if case.beyond > 0 {
-                    format!(", and further clients with {}", count(case.beyond, "flow"))
-                } else {
-                    String::new()
-                };
+                let more = case.clients_number().saturating_sub(clients.len() as u64);
                 CaseView {
                     name: shown(&case.profile.name).into_owned(),
                     title: shown(&case.profile.title).into_owned(),
@@ -415,13 +409,16 @@ impl Page<'_> {
                     broken_today: thousands(case.broken_today),
                     unclear: thousands(case.unclear),
                     keeping: thousands(case.keeping),
-                    all_clients: format!(
-                        "{}{}",
-                        thousands(case.clients_number()),
-                        if case.beyond > 0 { "+" } else { "" }
-                    ),
-                    more: if more > 0 || case.beyond > 0 {
-                        format!("{}{beyond}", count(more, "more client"))
+                    all_clients: at_least(case.clients_number(), case.beyond > 0),
+                    more: if case.beyond > 0 {
+                        format!(
+                            "at least {}; {} of clients that found no room here for a time or at all, so that a number with + \
+                             may be higher",
+                            count(more, "more client"),
+                            count(case.beyond, "flow")
+                        )
+                    } else if more > 0 {
+                        count(more, "more client")
                     } else {
                         String::new()
                     },
@@ -430,6 +427,11 @@ impl Page<'_> {
             })
             .collect()
     }
+}
+
+/// `3`, or `3+` where there may be more.
+fn at_least(number: u64, has_more: bool) -> String {
+    format!("{}{}", thousands(number), if has_more { "+" } else { "" })
 }
 
 fn client_view((address, client): &(IpAddr, &Client)) -> ClientView {
@@ -445,9 +447,10 @@ fn client_view((address, client): &(IpAddr, &Client)) -> ClientView {
         } else {
             "unclear"
         },
-        flows: thousands(client.counts.total()),
-        violations: thousands(client.counts.violations()),
-        critical: thousands(client.counts.of(Judgement::Critical)),
+        flows: at_least(client.counts.total(), client.missed.total() > 0),
+        violations: at_least(client.counts.violations(), client.missed.violations() > 0),
+        critical: at_least(client.counts.of(Judgement::Critical), client.missed.of(Judgement::Critical) > 0),
+        is_late: client.missed.total() > 0,
         offers: client.offers.map_or_else(
             || "not seen".to_owned(),
             |(lowest, highest)| {

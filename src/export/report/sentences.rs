@@ -75,7 +75,8 @@ pub(super) fn who_must_act(collected: &Collected) -> String {
         if violating <= 1 && !has_more { "breaks" } else { "break" },
     );
     if excused > 0 {
-        text.push_str(&format!(", {} only under an exception", thousands(excused)));
+        let more = if collected.has_excused_beyond { " or more" } else { "" };
+        text.push_str(&format!(", {}{more} only under an exception", thousands(excused)));
     }
     text
 }

@@ -107,19 +107,60 @@ fn names_who_breaks_a_rule_however_many_came_before() {
     for _ in 0..3 {
         report.record(&bad).unwrap();
     }
+    record.client.set_ip(std::net::Ipv4Addr::new(10, 88, 88, 88).into());
+    for _ in 0..2 {
+        report.record(&record).unwrap();
+    }
     report.finish(&Accounts::default()).unwrap();
     let html = String::from_utf8(report.into_inner()).unwrap();
     assert!(html.contains("Of 16,384 and more client addresses, 1 breaks a rule."));
     assert!(html.contains("<li>10.99.99.99, "));
-    assert!(html.contains("client addresses more, which break no rule"));
+    assert!(html.contains("and at least 16,334 client addresses more, which break no rule"));
     // The flows of all are counted, of whatever clients.
     let beyond = collect::MAX_CLIENTS / 2 + 1;
     assert!(
-        html.contains(&format!("{} flows of the others are counted in the totals", thousands(beyond as u64))),
+        html.contains(&format!("kept; {} flows found no place with an address", thousands(beyond as u64))),
         "{beyond}"
     );
     // With "what if", too: every client has one flow that would break the strictest.
     assert!(html.contains("<td class=\"number\">4,096+</td>"));
+    assert!(html.contains("and at least 4,071 more clients; "));
+    assert!(html.contains("<th scope=\"row\">10.88.88.88</th><td class=\"number\">2+</td>"));
+}
+
+/// Who had to make room and came back has lost flows: no number of theirs is told as exact.
+#[test]
+fn tells_no_number_as_exact_of_who_came_back() {
+    let mut report = Report::new(options(), Vec::new());
+    let number = u32::try_from(collect::MAX_CLIENTS).unwrap();
+    let address = |number: u32| std::net::IpAddr::from(std::net::Ipv4Addr::from(0x0a00_0000 + number));
+    let (mut good, mut bad) = (sample::tls12(), sample::old_version());
+    for client in 0..number {
+        bad.client.set_ip(address(client));
+        report.record(&bad).unwrap();
+    }
+    // The last has more, so that it stays; the one before comes back.
+    for client in [number - 1, number, number - 2] {
+        for _ in 0..3 {
+            bad.client.set_ip(address(client));
+            report.record(&bad).unwrap();
+        }
+        good.client.set_ip(address(client));
+        report.record(&good).unwrap();
+    }
+    report.finish(&Accounts::default()).unwrap();
+    let html = String::from_utf8(report.into_inner()).unwrap();
+    let of = |client: u32, numbers: &str| {
+        let line = format!("<li>{}, ", address(client));
+        let found = html.split_once(&line).unwrap().1.split_once("</li>").unwrap().0;
+        assert!(found.ends_with(numbers), "{found}");
+    };
+    of(number - 1, ": 4 of 5 flows");
+    of(number, ": 3+ of 4+ flows");
+    of(number - 2, ": 3+ of 4+ flows");
+    assert!(html.contains(" or before</td>"));
+    assert!(html.contains("8,192 flows, 8,192 of them with a violation, found no place with an address"));
+    assert!(html.contains("and at least 16,334 client addresses more, further down in this order"));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) enum Offer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Breaking {
     pub flows: u64,
+    /// Flows were counted beyond the clients told apart before this one had a place: some may be its own.
+    pub is_late: bool,
     pub rules: BTreeSet<&'static str>,
     /// The worst of its flows.
     pub offer: Offer,
@@ -44,7 +46,7 @@ pub(super) struct Case {
     pub unclear: u64,
     pub keeping: u64,
     pub clients: BTreeMap<IpAddr, Breaking>,
-    /// Breaking flows of clients beyond those told apart.
+    /// Breaking flows that found no place with a client.
     pub beyond: u64,
 }
 
@@ -157,8 +159,10 @@ impl Case {
         if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&client) {
             self.fold();
         }
+        let is_late = self.beyond > 0;
         let found = self.clients.entry(client).or_insert_with(|| Breaking {
             flows: 0,
+            is_late,
             rules: BTreeSet::new(),
             offer: Offer::Enough,
         });

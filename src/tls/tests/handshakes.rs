@@ -544,6 +544,12 @@ fn escapes_server_names_and_keeps_the_first() {
     assert_eq!(facts(&[(0, b"")]).sni(), Sni::NotSent);
     assert_eq!(facts(&[]).sni(), Sni::NotSent);
     assert_eq!(facts(&[(0, &[b'a'; 2000])]).sni(), Sni::Name(&"a".repeat(MAX_SERVER_NAME_BYTES)));
+    // Of an account id that is cut nobody could tell any more that it is one.
+    for number in ["731973197319", "%37%33%31%39%37%33%31%39%37%33%31%39"] {
+        let before = "a.".repeat(MAX_SERVER_NAME_BYTES / 2 - 6) + "a";
+        let name = format!("{before}{number}.ddb.us-east-1.amazonaws.com");
+        assert_eq!(facts(&[(0, name.as_bytes())]).sni(), Sni::Name(&before), "{number}");
+    }
 }
 
 /// Nobody knows which of them the server took.
