@@ -70,7 +70,10 @@ impl Unescaped {
                 while let Some([high, low, ..]) = text.get(at..)
                     && let Some(byte) = hexadecimal(*high, *low)
                 {
-                    all.push(byte, at..at + 2);
+                    // Of characters of two bytes or four, those of digits begin with zeros.
+                    if byte != 0 {
+                        all.push(byte, at..at + 2);
+                    }
                     at += 2;
                 }
                 // Half a byte, where the text was cut within it.
@@ -166,6 +169,7 @@ mod tests {
             ("a%20b", &["a%20b", "a b"]),
             ("#2532301+%\\", &["#%20+%\\", "# +%\\"]),
             ("#25323031", &["#%201", "# 1"]),
+            ("#00310032", &["#12"]),
             ("\\#31 \\%31", &["#31 %31", "#31 1"]),
         ] {
             let found: Vec<Unescaped> = Unescaped::readings(text.as_bytes()).collect();

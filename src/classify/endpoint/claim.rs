@@ -227,6 +227,38 @@ impl Claim {
         Self { host: named.host.clone(), named, several, ..self }
     }
 
+    /// Names that DNS told, where the client says none, beside those of a certificate of which none has their form: it need
+    /// not have asked for what was told.
+    pub fn beside_certificate(mut self, certificate: &Self) -> Self {
+        let has_form = |named: &Named| {
+            let is_of_form = |shown: &Named| (shown.kind, shown.fips) == (named.kind, named.fips);
+            certificate.all().filter(|shown| shown.is_known()).any(is_of_form)
+        };
+        let are_aws_names = self.all().chain(certificate.all()).all(|named| named.is_aws_name);
+        if self.is_doubtful || !are_aws_names || self.all().any(has_form) {
+            return self;
+        }
+        let several: Vec<Named> = self.all().chain(certificate.all()).cloned().collect();
+        let Some(common) = common(&several) else { return self };
+        if self.all().any(Named::is_known) {
+            self.named = common.without_form(&several);
+            self.host = None;
+        } else {
+            // The name is of no known form, and stays what it is.
+            self.named.many_kinds = common.many_kinds;
+            self.named.has_many_services = common.has_many_services;
+        }
+        Self { several, ..self }
+    }
+
+    /// The names that are not for an address of the list: of interface endpoints, which have none there, and for other
+    /// regions.
+    pub fn against(&self, is_elsewhere: impl Fn(&str) -> bool) -> impl Iterator<Item = &Named> {
+        self.all().filter(move |named| {
+            named.kind == Some(EndpointKind::Interface) || named.region.as_deref().is_some_and(&is_elsewhere)
+        })
+    }
+
     /// True of a doubtful name of the client's, and of an answer of DNS that this was put beside.
     pub fn is_beside_answer(&self, told: &Self) -> bool {
         self.is_doubtful && self.is_spoken() && told.evidence == Some(EndpointEvidence::Dns)
@@ -289,7 +321,8 @@ impl Claim {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Named> {
+    /// The name it makes, or all of several.
+    pub fn all(&self) -> impl Iterator<Item = &Named> {
         std::iter::once(&self.named).filter(|_| self.several.is_empty()).chain(&self.several)
     }
 }
@@ -343,14 +376,15 @@ impl Named {
     }
 }
 
-/// What several names have in common: what they do not agree in is left out. Names of one kind of which only some are FIPS
-/// ones have none in common.
+/// What several names have in common: what they do not agree in is left out. Of names of one kind of which only some are
+/// FIPS ones, that is open.
 fn common(names: &[Named]) -> Option<Named> {
     let first = names.first()?;
     let all_agree = |is_same: fn(&Named, &Named) -> bool| names.iter().all(|other| is_same(first, other));
     let mut shown = first.clone();
-    let (is_one_service, is_one_kind) =
-        (all_agree(|a, b| a.service == b.service), all_agree(|a, b| (a.kind, a.fips) == (b.kind, b.fips)));
+    let is_one_service = all_agree(|a, b| a.service == b.service);
+    let is_one_kind = all_agree(|a, b| a.kind == b.kind);
+    let is_one_form = is_one_kind && all_agree(|a, b| a.fips == b.fips);
     if !is_one_service {
         shown.has_many_services = true;
         // The same addresses serve several APIs; most of it is the data plane.
@@ -362,7 +396,7 @@ fn common(names: &[Named]) -> Option<Named> {
         shown.kind = None;
     }
     // Those of DAX have the same kinds.
-    if !is_one_service || !is_one_kind {
+    if !is_one_service || !is_one_form {
         shown.many_kinds = Some(PublicNames::of(names.iter().map(Named::public_names)));
     }
     if !all_agree(|a, b| a.region == b.region) {

@@ -161,7 +161,16 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         }
     }
     let configured = if names_another { &[][..] } else { &options.hosts };
-    claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, configured)));
+    let certificate = input.certificate.and_then(|certificate| certificate_claim(certificate, configured));
+    // Where the client says a name, whether the certificate is for that is another rule's question.
+    if let Some(certificate) = &certificate
+        && input.sni_alias == SniAlias::No
+        && let [told] = claims.as_mut_slice()
+        && told.evidence == Some(EndpointEvidence::Dns)
+    {
+        *told = told.clone().beside_certificate(certificate);
+    }
+    claims.extend(certificate);
 
     let addresses = input.addresses();
     let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
@@ -188,6 +197,8 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         && facts.kind != Some(EndpointKind::Interface)
         && facts.region.is_none()
         && let Some(region) = listed.iter().find_map(|listed| listed.region())
+        // That all names deny is not filled in.
+        && (first.is_doubtful || listed.iter().any(|listed| !is_denied(first, listed)))
     {
         facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
         facts.region = Some(region.to_owned());
@@ -231,9 +242,18 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
         } else if let Some(named) = elsewhere {
             let owner = listed.owner();
             conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
-        } else if !evidence.contains(&EndpointEvidence::Prefix) {
-            evidence.push(EndpointEvidence::Prefix);
-            strong += 1;
+        } else {
+            // Each of several names may be the one that was meant.
+            facts.is_address_unproven |= first.against(|named| !listed.may_be_in(named)).next().is_some();
+            // Beside an Encrypted Client Hello it may be another one.
+            if is_denied(first, listed) && !first.is_doubtful {
+                let (source, owner) = (source(first.evidence), listed.owner());
+                conflict
+                    .add(format!("No name of the {source} is for the address, which belongs to {owner}."));
+            } else if !evidence.contains(&EndpointEvidence::Prefix) {
+                evidence.push(EndpointEvidence::Prefix);
+                strong += 1;
+            }
         }
     }
     let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
@@ -272,6 +292,11 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     }
     facts.conflict = conflict.sentences;
     Some(facts)
+}
+
+/// True where no name of a claim is for an address of the list.
+fn is_denied(claim: &Claim, listed: &Listed<'_>) -> bool {
+    claim.against(|named| !listed.may_be_in(named)).count() == claim.all().count()
 }
 
 /// What the list says of several addresses of one server, where it says anything of them.

@@ -95,6 +95,12 @@ impl Case<'_> {
             _ if endpoint.fips => return Finding::Kept,
             None => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
+            // Of several names of these, some are.
+            Some(EndpointKind::Interface | EndpointKind::Account | EndpointKind::DaxCluster)
+                if endpoint.names_of_many_kinds.is_some() && !endpoint.has_many_services =>
+            {
+                return Finding::Unknown;
+            }
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
             Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {

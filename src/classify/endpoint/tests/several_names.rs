@@ -94,8 +94,8 @@ fn what_several_names_do_not_agree_in_is_open() {
     for (names, expected) in [
         ([REGIONAL, FIPS], "dynamodb - false"),
         ([UNKNOWN, FIPS], "dynamodb - false"),
-        ([INTERFACE, INTERFACE_FIPS], "dynamodb - false"),
-        ([STREAMS_ACCOUNT, STREAMS_ACCOUNT_FIPS], "dynamodb-streams - false"),
+        ([INTERFACE, INTERFACE_FIPS], "dynamodb interface false"),
+        ([STREAMS_ACCOUNT, STREAMS_ACCOUNT_FIPS], "dynamodb-streams account false"),
         ([FIPS, INTERFACE_FIPS], "dynamodb - true"),
         ([REGIONAL, STREAMS], "dynamodb? regional false"),
         ([UNKNOWN, STREAMS], "dynamodb? - false"),
@@ -112,11 +112,55 @@ fn what_several_names_do_not_agree_in_is_open() {
         }
     }
     let names = ["*.dynamodb.eu-west-1.vpce.amazonaws.com", "*.dynamodb-fips.eu-west-1.vpce.amazonaws.com"];
-    assert_eq!(form(&Case { certificate: certificate(&names), ..Case::default() }).0, "dynamodb - false");
+    assert_eq!(
+        form(&Case { certificate: certificate(&names), ..Case::default() }).0,
+        "dynamodb interface false"
+    );
     // Nor does another source fill what the names of one leave open.
     let dns = vec![FIPS, "db.corp.example"];
     let case = Case { dns, certificate: certificate(&[FIPS]), ..Case::default() };
     assert_eq!(form(&case).0, "dynamodb - false");
+}
+
+/// The address speaks against all of them, or against some, of which one may have been meant.
+#[test]
+fn an_address_may_contradict_some_names_or_all() {
+    let [north, east] = ["dynamodb.eu-north-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com"];
+    for (names, is_conflict, is_unproven) in [
+        (vec![REGIONAL, FIPS], false, false),
+        (vec![INTERFACE, INTERFACE_FIPS], true, false),
+        (vec![north, east], true, true),
+        (vec![INTERFACE_FIPS, UNKNOWN], false, true),
+        (vec![REGIONAL, east], false, true),
+        (vec![REGIONAL, INTERFACE], false, true),
+    ] {
+        let facts = decide(&Case { dns: names.clone(), server: IN_PREFIX, ..Case::default() }).unwrap();
+        assert_eq!(
+            (!facts.conflict.is_empty(), facts.is_address_unproven),
+            (is_conflict, is_unproven),
+            "{names:?}"
+        );
+        assert_eq!(facts.evidence.contains(&EndpointEvidence::Prefix), !is_conflict, "{names:?}");
+    }
+}
+
+/// Without a name of the client's, what DNS told and what the certificate is for are names that one of may be meant.
+#[test]
+fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
+    for (told, shown, expected) in [
+        (FIPS, REGIONAL, "dynamodb - false"),
+        (REGIONAL, FIPS, "dynamodb - false"),
+        (FIPS, FIPS, "dynamodb fips true"),
+        (REGIONAL, STREAMS, "dynamodb regional false"),
+        (REGIONAL, ACCOUNT, "dynamodb - false"),
+        (UNKNOWN, REGIONAL, "dynamodb unrecognised false"),
+        (UNKNOWN, STREAMS, "dynamodb? unrecognised false"),
+    ] {
+        let case = Case { dns: vec![told], certificate: certificate(&[shown]), ..Case::default() };
+        assert_eq!(form(&case).0, expected, "{told} {shown}");
+    }
+    let case = Case { dns: vec![UNKNOWN], certificate: certificate(&[REGIONAL]), ..Case::default() };
+    assert_eq!(decide(&case).unwrap().public_names(), PublicNames::Some);
 }
 
 #[test]
