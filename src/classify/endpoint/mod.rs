@@ -243,8 +243,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             let owner = listed.owner();
             conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
         } else {
-            // Each of several names may be the one that was meant.
-            facts.is_address_unproven |= first.against(|named| !listed.may_be_in(named)).next().is_some();
+            // Each of the names that DNS told for the address may be the one that was meant; a certificate is one for all forms.
+            facts.is_address_unproven |= first.evidence != Some(EndpointEvidence::Certificate)
+                && first.against(|named| !listed.may_be_in(named)).next().is_some();
             // Beside an Encrypted Client Hello it may be another one.
             if is_denied(first, listed) && !first.is_doubtful {
                 let (source, owner) = (source(first.evidence), listed.owner());

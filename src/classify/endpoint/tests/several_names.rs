@@ -141,6 +141,11 @@ fn an_address_may_contradict_some_names_or_all() {
             "{names:?}"
         );
         assert_eq!(facts.evidence.contains(&EndpointEvidence::Prefix), !is_conflict, "{names:?}");
+        // One certificate is for the names of all that a service has.
+        let case = Case { certificate: certificate(&names), server: IN_PREFIX, ..Case::default() };
+        let facts = decide(&case).unwrap();
+        assert_eq!(!facts.conflict.is_empty(), is_conflict, "{names:?}");
+        assert!(is_conflict || !facts.is_address_unproven, "{names:?}");
     }
 }
 
