@@ -131,13 +131,14 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
     assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
-    assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", tail)]), 2);
     // What begins later than where the one before was full is of another place, unless its name tells the time.
     let later: Vec<Frame> = tail
         .iter()
-        .map(|frame| Frame { time_micros: frame.time_micros + 20_000_000, data: frame.data.clone() })
+        .map(|frame| Frame { time_micros: frame.time_micros + 40_000_000, data: frame.data.clone() })
         .collect();
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
+    assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", &later)]), 2);
+    assert_eq!(records(&[("a.pcap", head), ("a.pcap1", &later)]), 1);
     assert_eq!(records(&[("a20261101-1.pcap", head), ("a20261101-2.pcap", &later)]), 1);
     // Queues of an interface are written in turn.
     let mut swapped = base.frames.clone();

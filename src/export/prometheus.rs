@@ -50,8 +50,8 @@ pub struct MetricsOptions {
     pub rules: Vec<(&'static str, Severity)>,
     /// Layer and reason of everything that can be unreadable: they start at 0.
     pub decode_errors: Vec<(&'static str, &'static str)>,
-    /// The most series over all metrics; a histogram counts one for each of its lines. Those that stand for what found
-    /// no room come on top, a few of each metric.
+    /// The most series over all metrics; a histogram counts one for each of its lines. Some are kept for those that stand for
+    /// what found no room, a few of each metric; of fewer than 400 they may come on top.
     pub max_series: usize,
     /// Regions that always have a label of their own.
     pub regions: BTreeSet<String>,
@@ -135,7 +135,7 @@ impl Metrics {
             IntGaugeVec::new(opts(&metrics::VIOLATING_CLIENTS), &labels(&metrics::VIOLATING_CLIENTS))?;
         registry.register(Box::new(violating_clients.clone()))?;
         let mut new = Self {
-            budget: Budget { most: options.max_series, used: 0, folded },
+            budget: Budget { most: family::room(options.max_series), used: 0, folded },
             regions: Regions { known: options.regions.clone(), others: BTreeSet::new() },
             flows: Family::counter(&registry, &metrics::FLOWS)?,
             handshakes: Family::counter(&registry, &metrics::HANDSHAKES)?,
@@ -197,7 +197,7 @@ impl Metrics {
     /// Takes what changes with the configuration. Series that were there stay, also beyond a lower cap. Offenders
     /// are followed from when they are asked for.
     pub fn reconfigure(&mut self, options: &MetricsOptions) {
-        self.budget.most = options.max_series;
+        self.budget.most = family::room(options.max_series);
         self.regions.known.clone_from(&options.regions);
         match (&mut self.offenders, options.offenders.min(MAX_OFFENDERS)) {
             (Some(offenders), 0) => {

@@ -169,6 +169,8 @@ pub struct EndpointFacts {
     pub names_of_many_kinds: Option<PublicNames>,
     /// Of several names of different services: the one told is no more than possible.
     pub has_many_services: bool,
+    /// Of several names of which some are FIPS ones, and others are not.
+    pub is_fips_open: bool,
     /// In the order of [`EndpointEvidence::ALL`].
     pub evidence: Vec<EndpointEvidence>,
     pub confidence: Option<Confidence>,

@@ -26,9 +26,9 @@ pub(super) enum GoesOn {
     Empty,
 }
 
-/// Files that count, and do not tell the time, may be those of one place after another. Of a recorder each begins where the
-/// one before was full.
-const NEXT_FILE: Duration = Duration::from_secs(10);
+/// Files that neither count as recorders do nor tell the time may be those of one place after another. Of a recorder each
+/// begins where the one before was full.
+const NEXT_FILE: Duration = Duration::from_secs(30);
 
 impl GoesOn {
     /// As it is where all packets come later by `shift`.
@@ -59,8 +59,10 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
                 Some(this) if newest.is_some_and(|newest| newest >= this.first) => None,
-                Some(this) if is_of_time(input, this.first) => Some(GoesOn::With(this, None)),
-                Some(this) => (names == Names::Count).then_some(GoesOn::With(this, Some(NEXT_FILE))),
+                Some(this) if names == Names::Recorder || is_of_time(input, this.first) => {
+                    Some(GoesOn::With(this, None))
+                }
+                Some(this) => Some(GoesOn::With(this, Some(NEXT_FILE))),
             };
             if let Some(goes_on) = goes_on {
                 if let GoesOn::With(this, _) = &goes_on {
@@ -78,10 +80,10 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
 /// How two names of files follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Names {
-    /// The second one's number is the next.
-    Count,
-    /// They differ in digits, which may tell when the files were begun.
-    Differ,
+    /// The second one's number is the next, and stands where recorders put it: behind the extension.
+    Recorder,
+    /// The second one's number is the next, or both have as many digits, which may tell when the files were begun.
+    Alike,
 }
 
 /// How names in the same folder follow each other, whether or not the files are compressed by now. A pipe is no file: its
@@ -108,11 +110,16 @@ fn follow(one: &Path, other: &Path) -> Option<Names> {
         && bare == bare_of_next
         && before.checked_add(1) == Some(next)
     {
-        return Some(Names::Count);
+        let is_recorders = ending.is_empty() && name(other)?.contains('.');
+        return Some(if is_recorders { Names::Recorder } else { Names::Alike });
     }
-    let without_digits = |name: &str| -> String { name.chars().filter(|c| !c.is_ascii_digit()).collect() };
-    (without_digits(before) == without_digits(next)).then_some(Names::Differ)
+    let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
+    let digits = next.chars().filter(char::is_ascii_digit).count();
+    (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Alike)
 }
+
+/// Digits of a time, at least: hours and minutes.
+const MIN_DIGITS_OF_TIME: usize = 4;
 
 /// True where the digits of a name tell that its file began about then: the date, in whatever time zone, or the seconds
 /// since the Unix epoch.
@@ -143,17 +150,19 @@ mod tests {
     #[test]
     fn names_follow_each_other_as_recorders_give_them() {
         for (one, other, names) in [
-            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng", Some(Names::Differ)),
-            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst", Some(Names::Differ)),
-            ("cap-1761955620.pcap", "cap-1761959220.pcap", Some(Names::Differ)),
-            ("a/cap.pcap", "a/cap.pcap1", Some(Names::Count)),
-            ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Count)),
-            ("cap.pcap09.gz", "cap.pcap10", Some(Names::Count)),
-            ("part-1.pcapng", "part-2.pcapng", Some(Names::Count)),
-            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Count)),
-            ("snaplen-96.pcap", "snaplen-400.pcap", Some(Names::Differ)),
-            ("cap2.pcap", "cap1.pcap", Some(Names::Differ)),
-            ("a4294967295.pcap", "a0.pcap", Some(Names::Differ)),
+            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng", Some(Names::Alike)),
+            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst", Some(Names::Alike)),
+            ("cap-1761955620.pcap", "cap-1761959220.pcap", Some(Names::Alike)),
+            ("cap-235500.pcap", "cap-000000.pcap", Some(Names::Alike)),
+            ("a/cap.pcap", "a/cap.pcap1", Some(Names::Recorder)),
+            ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Recorder)),
+            ("cap.pcap09.gz", "cap.pcap10", Some(Names::Recorder)),
+            ("part-1.pcapng", "part-2.pcapng", Some(Names::Alike)),
+            ("part1", "part2", Some(Names::Alike)),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Alike)),
+            ("snaplen-96.pcap", "snaplen-400.pcap", None),
+            ("cap2.pcap", "cap1.pcap", None),
+            ("a4294967295.pcap", "a0.pcap", None),
             ("a/cap1.pcap", "b/cap2.pcap", None),
             ("inside1.pcap", "outside1.pcap", None),
             ("cap1.pcap", "cap1.pcap", None),

@@ -81,11 +81,6 @@ impl Answers {
         }
     }
 
-    /// Takes note that something of the client is missing, be it a record that was not captured.
-    pub const fn client_gap(&mut self) {
-        self.client_records = self.client_records.saturating_add(1);
-    }
-
     /// Takes note of an encrypted record of the server.
     pub fn server(&mut self, record_bytes: usize, suite: Option<CipherSuite>, seen: Seen) {
         let content_bytes = finished::content_bytes(record_bytes, suite);

@@ -381,9 +381,6 @@ impl Session {
         self.cut(sender);
         self.lacks_beginning |= sender == Sender::Client && self.facts.client_hello.is_none();
         self.may_have_key_exchange |= sender == Sender::Client;
-        if sender == Sender::Client && self.facts.server_hello.is_some() {
-            self.answers.client_gap();
-        }
         let direction = self.direction(sender);
         direction.records.gap();
         direction.alerts.gap();

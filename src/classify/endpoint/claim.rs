@@ -23,6 +23,8 @@ pub(super) struct Named {
     many_kinds: Option<PublicNames>,
     /// Of several names that leave the service open.
     has_many_services: bool,
+    /// Of several names of which some are FIPS ones.
+    is_fips_open: bool,
     /// Absent where several names make one claim.
     host: Option<String>,
 }
@@ -55,6 +57,7 @@ impl From<Endpoint> for Named {
             is_aws_name: endpoint.is_aws_name,
             many_kinds: None,
             has_many_services: false,
+            is_fips_open: false,
             host: None,
         }
     }
@@ -77,6 +80,7 @@ impl Named {
             is_aws_name: false,
             many_kinds: None,
             has_many_services: false,
+            is_fips_open: false,
             host: None,
         }
     }
@@ -94,6 +98,7 @@ impl Named {
             is_aws_name: self.is_aws_name,
             names_of_many_kinds: self.many_kinds,
             has_many_services: self.has_many_services,
+            is_fips_open: self.is_fips_open,
             ..EndpointFacts::default()
         }
     }
@@ -238,17 +243,17 @@ impl Claim {
         if self.is_doubtful || !are_aws_names || self.all().any(has_form) {
             return self;
         }
-        let several: Vec<Named> = self.all().chain(certificate.all()).cloned().collect();
-        let Some(common) = common(&several) else { return self };
+        let all: Vec<Named> = self.all().chain(certificate.all()).cloned().collect();
+        let Some(Named { many_kinds, has_many_services, .. }) = common(&all) else { return self };
+        self.named.has_many_services |= has_many_services;
         if self.all().any(Named::is_known) {
-            self.named = common.without_form(&several);
+            self.named = self.named.without_form(&self.several);
             self.host = None;
         } else {
             // The name is of no known form, and stays what it is.
-            self.named.many_kinds = common.many_kinds;
-            self.named.has_many_services = common.has_many_services;
+            self.named.many_kinds = many_kinds;
         }
-        Self { several, ..self }
+        self
     }
 
     /// The names that are not for an address of the list: of interface endpoints, which have none there, and for other
@@ -412,6 +417,7 @@ fn common(names: &[Named]) -> Option<Named> {
         shown.host = None;
     }
     shown.fips = names.iter().all(|named| named.fips);
+    shown.is_fips_open = !shown.fips && names.iter().any(|named| named.fips);
     shown.dual_stack = names.iter().all(|named| named.dual_stack);
     shown.is_aws_name = names.iter().all(|named| named.is_aws_name);
     Some(shown)

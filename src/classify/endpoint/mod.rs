@@ -254,6 +254,9 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
             } else if !evidence.contains(&EndpointEvidence::Prefix) {
                 evidence.push(EndpointEvidence::Prefix);
                 strong += 1;
+                if let Some(region) = region {
+                    facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
+                }
             }
         }
     }

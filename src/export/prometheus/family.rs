@@ -52,9 +52,17 @@ impl Share {
     }
 }
 
+/// Series that stand for what found no room, over all metrics, at most.
+const STAND_INS: usize = 200;
+
+/// Of so many series in all, how many may be of their own.
+pub(super) const fn room(max_series: usize) -> usize {
+    max_series - if max_series / 2 < STAND_INS { max_series / 2 } else { STAND_INS }
+}
+
 /// How many series there are and may be, and who did not get one.
 pub(super) struct Budget {
-    /// Series that may be there in all; on top come those that stand for what found no room, a few of each metric.
+    /// Series that may be there beside those that stand for what found no room.
     pub most: usize,
     pub used: usize,
     pub folded: IntCounterVec,

@@ -462,6 +462,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
         is_aws_name: has_kind_of_aws || host.as_ref().is_some_and(is_aws),
         names_of_many_kinds: None,
+        is_fips_open: false,
         host,
         // It is evidence only where it is of the same region.
         is_in_prefix: evidence.contains(&EndpointEvidence::Prefix),

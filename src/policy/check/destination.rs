@@ -93,14 +93,9 @@ impl Case<'_> {
             // Only AWS's names say whether they are FIPS, and only by forms that are known.
             Some(EndpointKind::Unrecognised) => return Finding::Unknown,
             _ if endpoint.fips => return Finding::Kept,
+            _ if endpoint.is_fips_open => return Finding::Unknown,
             None => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
-            // Of several names of these, some are.
-            Some(EndpointKind::Interface | EndpointKind::Account | EndpointKind::DaxCluster)
-                if endpoint.names_of_many_kinds.is_some() && !endpoint.has_many_services =>
-            {
-                return Finding::Unknown;
-            }
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
             Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {

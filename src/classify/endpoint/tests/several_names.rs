@@ -166,6 +166,22 @@ fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
     }
     let case = Case { dns: vec![UNKNOWN], certificate: certificate(&[REGIONAL]), ..Case::default() };
     assert_eq!(decide(&case).unwrap().public_names(), PublicNames::Some);
+    // What the certificate is for was told by no answer: neither its region, nor that the address speaks against it.
+    let all_forms =
+        certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com", "*.dynamodb.eu-west-1.vpce.amazonaws.com"]);
+    let case = Case { dns: vec![FIPS], certificate: all_forms, server: IN_PREFIX, ..Case::default() };
+    let facts = decide(&case).unwrap();
+    assert_eq!((facts.region.as_deref(), facts.is_address_unproven), (Some("eu-west-1"), false));
+    assert_eq!(facts.conflict, [""; 0]);
+    let elsewhere = certificate(&["dynamodb.us-west-2.amazonaws.com", "*.dynamodb.us-west-2.amazonaws.com"]);
+    for told in [INTERFACE, FIPS] {
+        let case =
+            Case { dns: vec![told], certificate: elsewhere.clone(), server: PRIVATE, ..Case::default() };
+        let facts = decide(&case).unwrap();
+        assert_eq!(facts.region.as_deref(), Some("eu-west-1"), "{told}");
+        assert_eq!(facts.evidence, [EndpointEvidence::Dns], "{told}");
+        assert_eq!(facts.conflict.len(), 1, "{told}");
+    }
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn asks_for_fips_endpoints() {
         (|record| record.endpoint.kind = None) as fn(&mut Record),
         |record| record.endpoint.is_aws_name = false,
         |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
+        // Of several names of one kind, some are FIPS ones.
+        |record| record.endpoint.is_fips_open = true,
         // Of several names, one may be GovCloud's plain host.
         |record| record.endpoint.partition = None,
     ] {
