@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use foldhash::fast::RandomState;
 
@@ -14,6 +13,7 @@ use super::counts::{NO_TIMESTAMP, UNKNOWN_INTERFACE};
 use super::earlier::EarlierFlows;
 use super::engine::Engine;
 use super::series::{self, Part};
+use super::turns::{Taking, Turns};
 use crate::capture::{self, CaptureError, FileSource, FrameSource, Input};
 use crate::config::Resolved;
 use crate::flow::Identity;
@@ -125,117 +125,6 @@ impl Message {
     }
 }
 
-/// What was read of inputs and waits for its turn: those who read stop where it would become too much, however many small
-/// inputs are behind a large one. So does who holds too much of flows before its turn: what it would have to give up
-/// for others is what a record depends on, and no record shall depend on how many files are read at once.
-struct Waiting {
-    most_bytes: usize,
-    state: Mutex<Line>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Line {
-    /// The input whose messages are taken.
-    turn: usize,
-    /// What waits of all inputs, and of each.
-    bytes: usize,
-    of_inputs: Vec<usize>,
-    /// What is held of the flows of each that are open.
-    held: Vec<usize>,
-    /// Nobody takes anything any more.
-    is_over: bool,
-}
-
-impl Line {
-    /// True where `bytes` more of an input may wait: where there is room, or else one message at a time of that whose turn
-    /// it is, for which all others wait.
-    fn has_room(&self, input: usize, bytes: usize, most_bytes: usize) -> bool {
-        self.bytes + bytes <= most_bytes
-            || input == self.turn && self.of_inputs.get(input).is_none_or(|waiting| *waiting == 0)
-    }
-
-    /// True of an input that holds nothing, where it is its turn, or where all that wait for theirs hold no more than that.
-    fn may_hold(&self, input: usize, most_bytes: usize) -> bool {
-        let early = self.held.iter().enumerate().filter(|(other, _)| *other != self.turn);
-        let is_needed = input == self.turn || self.held.get(input).is_none_or(|bytes| *bytes == 0);
-        is_needed || early.fold(0_usize, |sum, (_, bytes)| sum.saturating_add(*bytes)) <= most_bytes
-    }
-
-    fn add(&mut self, input: usize, bytes: usize) {
-        self.bytes += bytes;
-        if let Some(waiting) = self.of_inputs.get_mut(input) {
-            *waiting += bytes;
-        }
-    }
-
-    fn take(&mut self, input: usize, bytes: usize) {
-        self.bytes = self.bytes.saturating_sub(bytes);
-        if let Some(waiting) = self.of_inputs.get_mut(input) {
-            *waiting = waiting.saturating_sub(bytes);
-        }
-    }
-}
-
-impl Waiting {
-    fn new(inputs: usize, most_bytes: usize) -> Self {
-        let line = Line { of_inputs: vec![0; inputs], held: vec![0; inputs], ..Line::default() };
-        Self { most_bytes, state: Mutex::new(line), changed: Condvar::new() }
-    }
-
-    /// Nothing is left half done by whoever panics with it.
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends a message of an input as soon as there is room for it; false where nobody takes it.
-    fn send(&self, input: usize, sender: &SyncSender<Message>, message: Message) -> bool {
-        let bytes = message.held_bytes();
-        let is_full = |line: &mut Line| !line.is_over && !line.has_room(input, bytes, self.most_bytes);
-        let mut line = self.changed.wait_while(self.line(), is_full).unwrap_or_else(PoisonError::into_inner);
-        if line.is_over {
-            return false;
-        }
-        line.add(input, bytes);
-        drop(line);
-        sender.send(message).is_ok()
-    }
-
-    /// So much is held of the flows of an input: waits for its turn where that is too much. False where nobody takes
-    /// anything any more.
-    fn hold(&self, input: usize, bytes: usize) -> bool {
-        let mut line = self.line();
-        let is_less = line.held.get_mut(input).is_some_and(|held| std::mem::replace(held, bytes) > bytes);
-        if is_less {
-            self.changed.notify_all();
-        }
-        let is_full = |line: &mut Line| !line.is_over && !line.may_hold(input, self.most_bytes);
-        !self.changed.wait_while(line, is_full).unwrap_or_else(PoisonError::into_inner).is_over
-    }
-
-    /// A message of an input was received.
-    fn received(&self, input: usize, message: &Message) {
-        self.line().take(input, message.held_bytes());
-        self.changed.notify_all();
-    }
-
-    /// It is the turn of the next input.
-    fn turn_to(&self, input: usize) {
-        self.line().turn = input;
-        self.changed.notify_all();
-    }
-}
-
-/// Ends the waiting of all who read once nobody takes anything, for whatever reason.
-struct Taking<'a>(&'a Waiting);
-
-impl Drop for Taking<'_> {
-    fn drop(&mut self) {
-        self.0.line().is_over = true;
-        self.0.changed.notify_all();
-    }
-}
-
 /// Analyses every input and gives the records to `sink`, in the order of the inputs whatever
 /// the number of threads.
 ///
@@ -260,13 +149,12 @@ pub fn analyze(
     // A sender is dropped with its series, so that a worker's panic ends the waiting for it.
     let senders: Vec<Mutex<Option<SyncSender<Message>>>> =
         senders.into_iter().map(|sender| Mutex::new(Some(sender))).collect();
-    let waiting = Waiting::new(plan.len(), waiting_bytes(&job.config));
+    let turns = Turns::new(plan.len(), waiting_bytes(&job.config));
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            let (hasher, plan, senders, waiting, next, stop) =
-                (&hasher, &plan, &senders, &waiting, &next, &stop);
+            let (hasher, plan, senders, turns, next, stop) = (&hasher, &plan, &senders, &turns, &next, &stop);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -274,14 +162,16 @@ pub fn analyze(
                         break;
                     };
                     let Some(sender) = sender.lock().ok().and_then(|mut slot| slot.take()) else { break };
-                    let send = |message| waiting.send(index, &sender, message);
+                    let send = |message: Message| {
+                        turns.reserve(index, message.held_bytes()) && sender.send(message).is_ok()
+                    };
                     let mut most_held = 0;
                     let mut give = |given: Given<'_>| match given {
                         Given::Records(records) => send(Message::Records(records.collect())),
                         Given::Ended(accounts) => send(Message::Ended(accounts)),
                         Given::Holding(bytes) => {
                             most_held = bytes.max(most_held);
-                            waiting.hold(index, bytes)
+                            turns.hold(index, bytes)
                         }
                     };
                     let is_taken = match read(parts, job, hasher, &mut give) {
@@ -291,14 +181,14 @@ pub fn analyze(
                     if most_held >= GIVEN_BACK_BYTES {
                         capture::give_back_memory();
                     }
-                    waiting.hold(index, 0);
+                    turns.hold(index, 0);
                     if !is_taken {
                         break;
                     }
                 }
             });
         }
-        let taking = Taking(&waiting);
+        let taking = turns.taking();
         let result = collect(receivers, taking, sink);
         stop.store(true, Ordering::Relaxed);
         result
@@ -319,9 +209,9 @@ fn collect(
 ) -> Result<Accounts, AnalyzeError> {
     let mut collector = Collector::new();
     for (index, receiver) in receivers.into_iter().enumerate() {
-        taking.0.turn_to(index);
+        taking.turn_to(index);
         for message in receiver {
-            taking.0.received(index, &message);
+            taking.received(index, message.held_bytes());
             match message {
                 Message::Records(records) => collector.take(&mut records.into_iter(), sink)?,
                 Message::Ended(accounts) => collector.end_input(*accounts),
@@ -604,72 +494,4 @@ pub fn fuzz_pipeline(bytes: &[u8]) {
         accounts.flows_opened,
         accounts.records + accounts.evictions.values().sum::<u64>() + accounts.flows_open
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accounts() -> Message {
-        Message::Ended(Box::default())
-    }
-
-    #[test]
-    fn what_comes_before_its_turn_waits_only_where_there_is_room() {
-        let mut line = Waiting::new(3, 100).state.into_inner().unwrap();
-        line.turn = 1;
-        assert!(line.has_room(2, 100, 100) && !line.has_room(2, 101, 100));
-        line.add(2, 90);
-        assert!(!line.has_room(0, 11, 100) && !line.has_room(2, 11, 100));
-        // All wait for the one whose turn it is.
-        assert!(line.has_room(1, 1_000, 100));
-        line.add(1, 1_000);
-        assert!(!line.has_room(1, 1, 100));
-        line.take(1, 1_000);
-        assert!(line.has_room(1, 1_000, 100) && line.has_room(2, 10, 100));
-    }
-
-    #[test]
-    fn no_more_waits_than_there_is_room_for_and_nobody_waits_for_ever() {
-        const INPUTS: usize = 20;
-        let waiting = Waiting::new(INPUTS, 3 * ACCOUNTS_BYTES);
-        let (senders, receivers): (Vec<_>, Vec<_>) =
-            (0..INPUTS).map(|_| sync_channel(WAITING_BATCHES)).unzip();
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    while let Some((input, sender)) = Some(next.fetch_add(1, Ordering::Relaxed))
-                        .and_then(|input| Some((input, senders.get(input)?)))
-                    {
-                        (0..5).for_each(|_| assert!(waiting.send(input, sender, accounts())));
-                    }
-                });
-            }
-            for (input, receiver) in receivers.into_iter().enumerate() {
-                waiting.turn_to(input);
-                for message in receiver.iter().take(5) {
-                    // One more where it is for the one whose turn it is.
-                    assert!(waiting.line().bytes <= 4 * ACCOUNTS_BYTES);
-                    waiting.received(input, &message);
-                }
-            }
-        });
-        assert_eq!(waiting.line().bytes, 0);
-        // Who holds too much waits for its turn, and for nobody's end.
-        assert!(waiting.hold(INPUTS - 1, usize::MAX));
-        std::thread::scope(|scope| {
-            let early = scope.spawn(|| waiting.hold(INPUTS - 2, 4 * ACCOUNTS_BYTES));
-            waiting.turn_to(INPUTS - 2);
-            assert!(early.join().unwrap());
-            let late = scope.spawn(|| waiting.hold(3, 2 * ACCOUNTS_BYTES));
-            assert!(waiting.hold(INPUTS - 1, 0));
-            assert!(late.join().unwrap());
-        });
-        // Nor for those who take no more.
-        drop(Taking(&waiting));
-        assert!(!waiting.hold(0, 4 * ACCOUNTS_BYTES));
-        let (sender, _receiver) = sync_channel(1);
-        assert!(!waiting.send(0, &sender, accounts()));
-    }
 }

@@ -19,6 +19,7 @@ mod series;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod unaligned;
 
 pub use crate::app::http1::MAX_FOLLOWED_BYTES;
