@@ -64,6 +64,49 @@ fn a_capture_in_parts_says_what_it_says_whole() {
     assert!(cut.into_iter().sum::<usize>() > 100);
 }
 
+/// Without zeros in front of the number, as `tcpdump -C` counts, a shell sorts 10 before 2.
+#[test]
+fn the_order_of_a_shell_is_no_matter() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let name = |path: &Path, name: String| {
+        let named = folder.path().join(name);
+        fs::rename(path, &named).unwrap();
+        named
+    };
+    let recorder = |number: usize| if number == 0 { "cap.pcap".to_owned() } else { format!("cap.pcap{number}") };
+    for names in [recorder, |number| format!("cap-{number}.pcap")] {
+        let parts = write_parts(folder.path(), &base.frames, 1);
+        let parts: Vec<PathBuf> =
+            parts.iter().enumerate().map(|(number, path)| name(path, names(number))).collect();
+        assert!(parts.len() > 10);
+        let mut sorted = parts.clone();
+        sorted.sort();
+        assert_ne!(sorted, parts);
+        assert_eq!(without_places(analyze(&sorted, &[])), without_places(base.records.clone()));
+        assert_eq!(analyze(&sorted, &[]), analyze(&parts, &["--jobs", "2"]));
+    }
+}
+
+/// `tcpdump -C -W` writes its first files again when it has come round.
+#[test]
+fn a_ring_is_read_from_its_oldest_file_on() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let parts = write_parts(folder.path(), &base.frames, 1);
+    for come_round in [1, 4, parts.len() - 1] {
+        let ring = tempfile::tempdir().unwrap();
+        for (number, part) in parts.iter().enumerate() {
+            let number = (number + come_round) % parts.len();
+            fs::copy(part, ring.path().join(format!("cap.pcap{number:02}"))).unwrap();
+        }
+        fs::copy(support::captures().join("tls12-rsa.pcap"), ring.path().join("cap.pcap-old")).unwrap();
+        let records = without_places(analyze(&[ring.path().to_owned()], &[]));
+        assert_eq!(records.len(), 2);
+        assert!(records.contains(&without_places(base.records.clone())[0]), "{come_round}");
+    }
+}
+
 /// Frames are numbered in the file that the record names; those in another one are left out.
 #[test]
 fn a_record_names_the_file_in_which_its_flow_began() {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, DirEntry};
 use std::io;
@@ -191,7 +192,15 @@ pub fn expand<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Expa
 
 /// A name, in an order in which `2` comes before `10`, else byte by byte.
 #[derive(PartialEq, Eq)]
-struct InOrder(Vec<u8>);
+pub struct InOrder(Vec<u8>);
+
+impl InOrder {
+    /// The order of a file's name among the others of its folder.
+    #[must_use]
+    pub fn of(name: &OsStr) -> Self {
+        Self(name.as_encoded_bytes().to_vec())
+    }
+}
 
 impl Ord for InOrder {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -279,7 +288,7 @@ impl Search {
             }
         }
         self.entries += listed.len();
-        listed.sort_by_cached_key(|entry| InOrder(entry.file_name().into_encoded_bytes()));
+        listed.sort_by_cached_key(|entry| InOrder::of(&entry.file_name()));
         for entry in listed {
             let path = entry.path();
             match fs::metadata(&path) {

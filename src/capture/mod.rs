@@ -55,7 +55,7 @@ pub use file::{
     standard_input,
 };
 pub use frame::{Frame, FrameSource, Interface};
-pub use input::{Expanded, Input, InputError, PassedOver, PassedOverReason, expand, is_capture};
+pub use input::{Expanded, InOrder, Input, InputError, PassedOver, PassedOverReason, expand, is_capture};
 pub use link_type::LinkType;
 pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Met, Outgoing, Take};
 pub use pcapng::RecordedDrops;

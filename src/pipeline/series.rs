@@ -1,14 +1,14 @@
 //! Captures that recorders cut into files, by size or by time (`tcpdump -C`, `-G`, `dumpcap -b`), are read as one:
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
-//! Files may be of one series where their names count, or tell the time at which they begin, in the same folder, and each
-//! begins later than the one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
+//! Files may be of one series where their names count, also in a ring, or tell the time at which they begin, in the same
+//! folder, and each begins later than the one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
 //! on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
 
 use std::path::Path;
 use std::time::Duration;
 
-use crate::capture::{self, Beginning, Input};
+use crate::capture::{self, Beginning, InOrder, Input};
 use crate::model::Timestamp;
 
 /// An input, and how it begins where it may go on with the one before.
@@ -45,10 +45,54 @@ impl GoesOn {
 
 /// The inputs in their order, those together that may be of one series.
 pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
+    let mut ordered = Vec::with_capacity(inputs.len());
+    for group in inputs.chunk_by(is_as_shells_sort) {
+        let mut best: Vec<&Input> = group.iter().collect();
+        let mut counted = best.clone();
+        counted.sort_by_cached_key(|input| input.path().file_name().map(InOrder::of));
+        let turned = turned(&counted);
+        // The order given holds unless another makes one capture of more of them.
+        for other in [counted, turned] {
+            if other != best && in_turn(&other).len() < in_turn(&best).len() {
+                best = other;
+            }
+        }
+        ordered.extend(best);
+    }
+    in_turn(&ordered)
+}
+
+/// The same with each ring (`tcpdump -C -W`) from its oldest file on: the first are those that were written again.
+fn turned<'a>(counted: &[&'a Input]) -> Vec<&'a Input> {
+    let mut turned = counted.to_vec();
+    let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
+    for ring in turned.chunk_by_mut(|one, other| names(one, other) == Some(Names::Recorder)) {
+        let mut newest = None;
+        let oldest = ring.iter().position(|input| match first(input) {
+            Some(this) if newest.is_some_and(|newest| this < newest) => true,
+            this => {
+                newest = this.or(newest);
+                false
+            }
+        });
+        ring.rotate_left(oldest.unwrap_or(0));
+    }
+    turned
+}
+
+/// True where a shell may have put the second file there that it found by a pattern: byte by byte, so that `cap.pcap10`
+/// comes before `cap.pcap2`.
+fn is_as_shells_sort(one: &Input, other: &Input) -> bool {
+    let (Input::File(one), Input::File(other)) = (one, other) else { return false };
+    one.parent() == other.parent() && one.file_name() < other.file_name()
+}
+
+/// The inputs in this order, those together that may be of one series.
+fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
     let mut series: Vec<Vec<Part<'_>>> = Vec::new();
     // When the newest input of the series begins that has packets.
     let mut newest = None;
-    for input in inputs {
+    for &input in inputs {
         if let Some(parts) = series.last_mut()
             && let Some(names) = parts.last().and_then(|before| names(before.input, input))
             && let Ok(this) = capture::beginning(input)
@@ -106,12 +150,16 @@ fn follow(one: &Path, other: &Path) -> Option<Names> {
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
         Some((bare, stem.strip_prefix(bare)?.parse().unwrap_or(0)))
     };
+    let is_recorders = ending.is_empty() && next.contains('.');
     if let (Some((bare, before)), Some((bare_of_next, next))) = (number(before), number(next))
         && bare == bare_of_next
         && before.checked_add(1) == Some(next)
     {
-        let is_recorders = ending.is_empty() && name(other)?.contains('.');
         return Some(if is_recorders { Names::Recorder } else { Names::Alike });
+    }
+    // A ring begins again at its first file.
+    if is_recorders && let (Some((bare, 1..)), Some((bare_of_next, 0))) = (number(before), number(next)) && bare == bare_of_next {
+        return Some(Names::Alike);
     }
     let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
     let digits = next.chars().filter(char::is_ascii_digit).count();
@@ -160,6 +208,8 @@ mod tests {
             ("part-1.pcapng", "part-2.pcapng", Some(Names::Alike)),
             ("part1", "part2", Some(Names::Alike)),
             ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Alike)),
+            ("cap.pcap19", "cap.pcap00", Some(Names::Alike)),
+            ("cap-19.pcap", "cap-00.pcap", None),
             ("snaplen-96.pcap", "snaplen-400.pcap", None),
             ("cap2.pcap", "cap1.pcap", None),
             ("a4294967295.pcap", "a0.pcap", None),
