@@ -42,6 +42,10 @@ const MAX_HOST_BYTES: usize = 253;
 /// The method that asks a proxy for a tunnel; no registered one ends with it, either.
 const CONNECT: &[u8] = b"CONNECT";
 
+/// The longest target of a CONNECT: a host of 253 bytes [RFC 1035 section 2.3.4] and a port are less. What goes on is
+/// no request, so that it is not read anew with each piece.
+const MAX_AUTHORITY_BYTES: usize = 1024;
+
 /// The method of the preface of HTTP/2, and of nothing else.
 const PREFACE_METHOD: &[u8] = b"PRI";
 
@@ -190,7 +194,11 @@ impl<'a> RequestLine<'a> {
         }
         let target_end = memchr(b' ', rest);
         let target = rest.get(..target_end.unwrap_or(rest.len()))?;
-        let has_form = has_form(target) || method == CONNECT && memchr(b':', target).is_some();
+        let has_form = match method {
+            CONNECT if target.len() > MAX_AUTHORITY_BYTES => false,
+            CONNECT => has_form(target) || memchr(b':', target).is_some(),
+            _ => has_form(target),
+        };
         // Target bytes are visible ASCII; more is let through, as servers do.
         if !has_form || target.iter().any(|byte| byte.is_ascii_control()) {
             return None;

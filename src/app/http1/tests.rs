@@ -478,3 +478,14 @@ proptest! {
         fuzz_http(&bytes);
     }
 }
+
+#[test]
+fn a_connect_for_what_is_longer_than_any_host_is_no_request() {
+    for form in ["/", "a:", "http://"] {
+        let request = |length| format!("CONNECT {form}{}", "a".repeat(length));
+        assert!(looks_like_request(request(900).as_bytes()), "{form}");
+        for end in ["", " HTTP/1.1\r\n"] {
+            assert!(!looks_like_request(format!("{}{end}", request(1_100)).as_bytes()), "{form}");
+        }
+    }
+}
