@@ -67,6 +67,10 @@ fn turned<'a>(counted: &[&'a Input]) -> Vec<&'a Input> {
     let mut turned = counted.to_vec();
     let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
     for ring in turned.chunk_by_mut(|one, other| names(one, other) == Some(Names::Recorder)) {
+        // One alone may be a pipe, whose bytes can be read but once.
+        if ring.len() < 2 {
+            continue;
+        }
         let mut newest = None;
         let oldest = ring.iter().position(|input| match first(input) {
             Some(this) if newest.is_some_and(|newest| this < newest) => true,
