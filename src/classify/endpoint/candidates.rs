@@ -82,11 +82,12 @@ fn beside_answers(said: &Said, shown: &Claim, told: &Claim) -> Vec<Candidate> {
     candidates
 }
 
-/// A request says which service it is for, and not by which name: that is one of those that others tell.
+/// A request says which service it is for, and not by which name: that is one of those that others tell, or none where
+/// it is for another service.
 fn behind_request(said: &Said, shown: &Claim, told: &Claim) -> Vec<Candidate> {
     let mut names: Vec<(Named, bool)> = Vec::new();
     let is_certificate = told.evidence == Some(EndpointEvidence::Certificate);
-    for named in told.names().filter(|named| named.service == shown.named.service) {
+    for named in told.names() {
         add(&mut names, named.clone(), is_certificate);
     }
     close(&mut names, shown.named.service);
