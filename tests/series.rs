@@ -74,7 +74,8 @@ fn the_order_of_a_shell_is_no_matter() {
         fs::rename(path, &named).unwrap();
         named
     };
-    let recorder = |number: usize| if number == 0 { "cap.pcap".to_owned() } else { format!("cap.pcap{number}") };
+    let recorder =
+        |number: usize| if number == 0 { "cap.pcap".to_owned() } else { format!("cap.pcap{number}") };
     for names in [recorder, |number| format!("cap-{number}.pcap")] {
         let parts = write_parts(folder.path(), &base.frames, 1);
         let parts: Vec<PathBuf> =

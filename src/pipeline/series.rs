@@ -162,7 +162,10 @@ fn follow(one: &Path, other: &Path) -> Option<Names> {
         return Some(if is_recorders { Names::Recorder } else { Names::Alike });
     }
     // A ring begins again at its first file.
-    if is_recorders && let (Some((bare, 1..)), Some((bare_of_next, 0))) = (number(before), number(next)) && bare == bare_of_next {
+    if is_recorders
+        && let (Some((bare, 1..)), Some((bare_of_next, 0))) = (number(before), number(next))
+        && bare == bare_of_next
+    {
         return Some(Names::Alike);
     }
     let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
