@@ -335,10 +335,16 @@ impl Record {
     /// Client Hello, or one that may have been cut off, the server name may be an outer one, and a DNS answer may have been for another host.
     #[must_use]
     pub fn is_name_proved(&self) -> bool {
+        self.proves_name_of(&self.endpoint)
+    }
+
+    /// The same of one of several names.
+    #[must_use]
+    pub fn proves_name_of(&self, endpoint: &EndpointFacts) -> bool {
         let is_outer = self.tls.as_ref().is_some_and(|tls| tls.encrypted_hello() != EncryptedHello::NotSent);
-        self.endpoint.evidence.iter().any(|evidence| match evidence {
+        endpoint.evidence.iter().any(|evidence| match evidence {
             EndpointEvidence::Sni => !is_outer,
-            EndpointEvidence::Dns => !self.endpoint.is_hearsay(),
+            EndpointEvidence::Dns => !endpoint.is_hearsay(),
             EndpointEvidence::Prefix => false,
             EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {
                 true
