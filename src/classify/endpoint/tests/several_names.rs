@@ -2,9 +2,6 @@
 
 use super::*;
 
-const FIPS: &str = "dynamodb-fips.eu-west-1.amazonaws.com";
-const ACCOUNT: &str = "123456789012.ddb.eu-west-1.amazonaws.com";
-const INTERFACE: &str = "vpce-0123456789abcdef0-abcdefgh.dynamodb.eu-west-1.vpce.amazonaws.com";
 const PUBLIC: &str = "203.0.113.50:443";
 
 #[test]
@@ -42,8 +39,7 @@ fn an_answer_about_another_host_is_no_evidence_for_a_fips_endpoint() {
 }
 
 const UNKNOWN: &str = "global-dynamodb.eu-west-1.amazonaws.com";
-const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
-const INTERFACE_FIPS: &str = "vpce-0123456789abcdef0-abcdefgh.dynamodb-fips.eu-west-1.vpce.amazonaws.com";
+const INTERFACE_FIPS: &str = "vpce-1a2b3c4d-5e6f.dynamodb-fips.eu-west-1.vpce.amazonaws.com";
 const STREAMS_ACCOUNT: &str = "123456789012.streams-ddb.eu-west-1.amazonaws.com";
 const STREAMS_ACCOUNT_FIPS: &str = "123456789012.streams-ddb-fips.eu-west-1.amazonaws.com";
 
