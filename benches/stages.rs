@@ -84,7 +84,7 @@ fn decode(criterion: &mut Criterion) {
                 encapsulation.clear();
                 // As the engine does.
                 let data = black_box(frame.data);
-                if let Some(segment) = read_plain(link_type, data, &mut encapsulation) {
+                if let Some(segment) = read_plain(link_type, data, frame.wire_bytes, &mut encapsulation) {
                     return black_box(segment.payload.len());
                 }
                 let (at, wire_bytes) = (frame.timestamp, frame.wire_bytes);

@@ -23,7 +23,7 @@ impl Both {
     fn compare(&mut self, link_type: u16, at: Timestamp, data: &[u8], wire_bytes: u32) {
         let (mut around, mut expected_around) = (Encapsulation::default(), Encapsulation::default());
         let expected = self.any.decode(link_type, at, data, wire_bytes, &mut expected_around, &mut None);
-        if let Some(found) = decode::read_plain(link_type, data, &mut around) {
+        if let Some(found) = decode::read_plain(link_type, data, wire_bytes, &mut around) {
             assert_eq!(Ok(Decoded::Tcp(found)), expected, "{data:02x?}");
             assert_eq!(around, expected_around, "{data:02x?}");
             self.plain += 1;

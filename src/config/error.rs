@@ -68,7 +68,7 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
-/// The word of `known` that is nearest to `word`, if any is near.
+/// The word of `known` that is nearest to `word`, if any is near: but for a slip or two the same, or what it is short for.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are nobody's slip of the pen, and comparing costs the product of the lengths.
@@ -78,12 +78,29 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     }
     let word = word.to_lowercase();
     let limit = (word.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let known: Vec<(String, &str)> = known.into_iter().map(|one| (one.to_lowercase(), one)).collect();
+    let mut by_distance: Vec<(usize, &str, &str)> = known
+        .iter()
+        .map(|(lower, candidate)| (strsim::damerau_levenshtein(&word, lower), &**lower, *candidate))
+        .collect();
+    by_distance.sort_by_key(|(distance, ..)| *distance);
+    if let Some((_, _, candidate)) = by_distance.first().filter(|(distance, ..)| *distance <= limit) {
+        return Some(candidate);
+    }
+    let mut meant = by_distance.iter().filter(|(_, lower, _)| is_short_for(&word, lower));
+    let (distance, _, candidate) = meant.next()?;
+    // Of two that are as near nobody knows which.
+    meant.next().is_none_or(|(next, ..)| next > distance).then_some(*candidate)
+}
+
+/// `mem` for `memory_mib`, `src` for `source`: its first letter, and the others in their order.
+fn is_short_for(word: &str, whole: &str) -> bool {
+    /// Fewer letters are in everything.
+    const MIN_LETTERS: usize = 3;
+    let mut letters = whole.chars();
+    word.chars().count() >= MIN_LETTERS
+        && word.chars().next() == whole.chars().next()
+        && word.chars().all(|letter| letters.any(|found| found == letter))
 }
 
 /// `did you mean `x`?`, or all that is known where that is short enough.
@@ -108,6 +125,15 @@ mod tests {
         assert_eq!(nearest("profil", known), Some("profile"));
         assert_eq!(nearest("Severity", known), Some("severity"));
         assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("min", known), Some("minimum_version"));
+        assert_eq!(nearest("SVR", known), Some("severity"));
+        let alike = ["flows", "flow_bytes", "source", "service"];
+        assert_eq!(["flw", "src"].map(|word| nearest(word, alike)), [Some("flows"), Some("source")]);
+        assert_eq!(["fl", "s", "flws_"].map(|word| nearest(word, alike)), [None; 3]);
+        assert_eq!(nearest("eu-west", ["eu-west-1", "eu-west-2"]), Some("eu-west-1"), "a slip");
+        assert_eq!(nearest("euw", ["eu-west-1", "eu-west-2"]), None, "which?");
+        assert_eq!(nearest("ource_", alike), Some("source"), "a slip");
+        assert_eq!(nearest("urc", alike), None, "its first letter is another");
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
         assert_eq!(hint("colour", known).unwrap(), "known are profile, minimum_version, severity");
     }

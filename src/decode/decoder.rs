@@ -47,6 +47,21 @@ pub struct Counts {
     pub reassembled: u64,
     /// Still waiting now. At the end of an input, their data is lost too.
     pub waiting: u64,
+    /// Of packets, not of fragmented ones: IPv4 with a segment whose header says that they are longer than they were on
+    /// the wire.
+    pub too_long_v4: u64,
+    /// The same of IPv6.
+    pub too_long_v6: u64,
+}
+
+impl Counts {
+    /// The packets that say they are longer than they were on the wire, which are read nevertheless, by the names that
+    /// others are refused under.
+    #[must_use]
+    pub fn too_long(&self) -> [(DecodeError, u64); 2] {
+        let of = |header| DecodeError::new(header, Fault::BadLength);
+        [(of(Header::Ipv4), self.too_long_v4), (of(Header::Ipv6), self.too_long_v6)]
+    }
 }
 
 /// Reads frames. One per source of frames.
@@ -54,6 +69,8 @@ pub struct Counts {
 pub struct Decoder {
     fragments: Fragments,
     buffers: [Vec<u8>; MAX_REASSEMBLIES],
+    too_long_v4: u64,
+    too_long_v6: u64,
 }
 
 /// Which header comes next.
@@ -79,7 +96,12 @@ impl Decoder {
     /// A decoder that holds no more than `limits`.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { fragments: Fragments::new(limits), buffers: Default::default() }
+        Self {
+            fragments: Fragments::new(limits),
+            buffers: Default::default(),
+            too_long_v4: 0,
+            too_long_v6: 0,
+        }
     }
 
     /// Decodes one frame of a link type (a LINKTYPE_ number of tcpdump.org), taken `at` this time,
@@ -106,10 +128,12 @@ impl Decoder {
     ) -> Result<Decoded<'a>, DecodeError> {
         *link = None;
         let mut is_in_packet = false;
-        let Self { fragments, buffers } = self;
+        let Self { fragments, buffers, too_long_v4, too_long_v6 } = self;
         let mut buffers = buffers.iter_mut();
         let mut view = View::new(data, wire_bytes);
         let mut ends = Ends { source: UNSPECIFIED, destination: UNSPECIFIED };
+        let mut is_outermost = true;
+        let mut excess_bytes = 0;
         let mut next = link::read(link_type, &mut view)?;
         for _ in 0..MAX_HEADERS {
             if matches!(next, Next::Ipv4 | Next::Ipv6) && std::mem::replace(&mut is_in_packet, true) {
@@ -129,6 +153,8 @@ impl Decoder {
                 Next::Ipv4 => {
                     let header = ipv4::read(&mut view)?;
                     ends = header.ends;
+                    excess_bytes =
+                        if std::mem::replace(&mut is_outermost, false) { header.excess_bytes } else { 0 };
                     let mut protocol = header.protocol;
                     if let Some(fragment) = header.fragment {
                         let buffer = buffers.next().ok_or(TOO_DEEP)?;
@@ -143,7 +169,14 @@ impl Decoder {
                 Next::Ipv6 => {
                     let header = ipv6::read(&mut view)?;
                     ends = header.ends;
+                    excess_bytes =
+                        if std::mem::replace(&mut is_outermost, false) { header.excess_bytes } else { 0 };
                     Next::Protocol(header.next_header)
+                }
+                Next::Protocol(ip::TCP) if excess_bytes > 0 => {
+                    let segment = tcp::read_too_long(ends, view, excess_bytes)?;
+                    *if ends.source.is_ipv4() { too_long_v4 } else { too_long_v6 } += 1;
+                    return Ok(Decoded::Tcp(segment));
                 }
                 // Nearly every packet; straight, since results of this size are dear to hand around.
                 Next::Protocol(ip::TCP) => return tcp::read(ends, view).map(Decoded::Tcp),
@@ -169,7 +202,8 @@ impl Decoder {
     /// What happened so far outside the return value of any one call.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.fragments.counts()
+        let Self { too_long_v4, too_long_v6, .. } = *self;
+        Counts { too_long_v4, too_long_v6, ..self.fragments.counts() }
     }
 }
 
@@ -199,7 +233,7 @@ pub fn fuzz_frame(bytes: &[u8]) {
         if let Ok(Decoded::Tcp(segment)) = decoded {
             debug_assert!(segment.payload.len() as u64 <= u64::from(segment.payload_wire_bytes));
         }
-        if let Some(segment) = plain::read(link_type, frame, &mut plainly_around) {
+        if let Some(segment) = plain::read(link_type, frame, length as u32, &mut plainly_around) {
             debug_assert_eq!((decoded, around), (Ok(Decoded::Tcp(segment)), plainly_around));
         }
         rest = after;

@@ -91,7 +91,7 @@ names! {
     BadFragment = "bad_fragment",
     /// A header that says it is shorter than it can be, or longer than its packet.
     BadHeaderLength = "bad_header_length",
-    /// A packet that says it is shorter than its header.
+    /// A packet that says it is shorter than its header, or longer than it was on the wire.
     BadLength = "bad_length",
     /// A version other than the one that was announced.
     BadVersion = "bad_version",

@@ -22,6 +22,8 @@ pub(super) struct Ipv4 {
     pub protocol: u8,
     /// Set for all but whole packets.
     pub fragment: Option<Fragment>,
+    /// By how many bytes it says that it is longer than there was room for on the wire.
+    pub excess_bytes: u32,
 }
 
 /// Goes over the header and cuts the view to the packet's length.
@@ -30,12 +32,13 @@ pub(super) fn read(view: &mut View<'_>) -> Result<Ipv4, DecodeError> {
     let header = Ipv4HeaderSlice::from_slice(view.bytes).map_err(fault)?;
     let header_bytes = header.slice().len();
     let total_bytes = usize::from(header.total_len());
+    let mut excess_bytes = 0;
     // A length of 0 is left by segmentation offload: the packet is as long as the frame.
     if total_bytes != 0 {
         if total_bytes < header_bytes {
             return Err(DecodeError::new(Header::Ipv4, Fault::BadLength));
         }
-        view.limit(total_bytes as u32);
+        excess_bytes = view.limit(total_bytes as u32);
     }
     view.advance(header_bytes, Header::Ipv4)?;
     let protocol = header.protocol().0;
@@ -50,7 +53,7 @@ pub(super) fn read(view: &mut View<'_>) -> Result<Ipv4, DecodeError> {
         options => destination_in_the_end(options).unwrap_or_else(|| header.destination_addr()),
     };
     let ends = Ends { source: IpAddr::V4(header.source_addr()), destination: IpAddr::V4(destination) };
-    Ok(Ipv4 { ends, protocol, fragment })
+    Ok(Ipv4 { ends, protocol, fragment, excess_bytes })
 }
 
 /// The address that a source route leads to [RFC 791 section 3.1], as long as the packet is not on its last way.
@@ -108,12 +111,12 @@ mod tests {
         let bytes = packet(|_| {});
         let mut view = View::new(&bytes, 0);
         let header = read(&mut view).unwrap();
-        assert_eq!((header.protocol, header.fragment), (6, None));
+        assert_eq!((header.protocol, header.fragment, header.excess_bytes), (6, None, 0));
         assert_eq!((view.bytes, view.wire_bytes), (&[1, 2][..], 2));
 
         let bytes = packet(|bytes| bytes[2] = 1);
         let mut view = View::new(&bytes, 0);
-        read(&mut view).unwrap();
+        assert_eq!(read(&mut view).unwrap().excess_bytes, 256 + 22 - 24);
         assert_eq!((view.bytes, view.wire_bytes), (&[1, 2, 3, 4][..], 256 + 22 - 20));
     }
 

@@ -16,6 +16,8 @@ const HEADER_BYTES: usize = 40;
 pub(super) struct Ipv6 {
     pub ends: Ends,
     pub next_header: u8,
+    /// By how many bytes it says that it is longer than there was room for on the wire.
+    pub excess_bytes: u32,
 }
 
 /// Goes over the header and cuts the view to the packet's length.
@@ -28,12 +30,13 @@ pub(super) fn read(view: &mut View<'_>) -> Result<Ipv6, DecodeError> {
     view.advance(HEADER_BYTES, Header::Ipv6)?;
     // A length of 0 is a jumbogram [RFC 2675] or left by segmentation offload: the packet is as
     // long as the frame.
+    let mut excess_bytes = 0;
     if header.payload_length() != 0 {
-        view.limit(u32::from(header.payload_length()));
+        excess_bytes = view.limit(u32::from(header.payload_length()));
     }
     let ends =
         Ends { source: IpAddr::V6(header.source_addr()), destination: IpAddr::V6(header.destination_addr()) };
-    Ok(Ipv6 { ends, next_header: header.next_header().0 })
+    Ok(Ipv6 { ends, next_header: header.next_header().0, excess_bytes })
 }
 
 #[cfg(test)]
@@ -49,12 +52,12 @@ mod tests {
 
     #[test]
     fn cuts_padding_and_takes_all_of_jumbograms() {
-        for (length, captured, wire) in [(3, 3, 3), (0, 4, 60), (200, 4, 200)] {
+        for (length, captured, wire, excess) in [(3, 3, 3, 0), (0, 4, 60, 0), (200, 4, 200, 140)] {
             let bytes = packet(length);
             let mut view = View::new(&bytes, 100);
             let header = read(&mut view).unwrap();
             assert_eq!((view.bytes.len(), view.wire_bytes), (captured, wire));
-            assert_eq!(header.next_header, 6);
+            assert_eq!((header.next_header, header.excess_bytes), (6, excess));
             assert_eq!(header.ends.source.to_string(), "::1");
             assert_eq!(header.ends.destination.to_string(), "::2");
         }

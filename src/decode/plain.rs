@@ -19,25 +19,32 @@ const TCP_BYTES: usize = 20;
 /// Version 4 and a header of 20 bytes.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 
-/// The segment of a plain packet, as [`Decoder::decode`](super::Decoder::decode) gives it. Nothing is added to
+/// The segment of a plain packet in a frame that was `wire_bytes` long, as [`Decoder::decode`](super::Decoder::decode) gives it. Nothing is added to
 /// `encapsulation` where the answer is `None`.
 ///
 /// All of it is compiled into its caller, which keeps the segment: a call would hand it on through memory twice.
 #[inline(always)]
-pub fn read<'a>(link_type: u16, data: &'a [u8], encapsulation: &mut Encapsulation) -> Option<Segment<'a>> {
+pub fn read<'a>(
+    link_type: u16,
+    data: &'a [u8],
+    wire_bytes: u32,
+    encapsulation: &mut Encapsulation,
+) -> Option<Segment<'a>> {
     if link_type != link::ETHERNET {
         return None;
     }
     let ethernet = data.first_chunk::<ETHERNET_BYTES>()?;
+    let room = (wire_bytes as usize).checked_sub(ETHERNET_BYTES)?;
     match u16::from_be_bytes([ethernet[12], ethernet[13]]) {
-        ether_type::IPV4 => read_ipv4(data.get(ETHERNET_BYTES..)?),
-        ether_type::IPV6 => read_ipv6(data.get(ETHERNET_BYTES..)?),
+        ether_type::IPV4 => read_ipv4(data.get(ETHERNET_BYTES..)?, room),
+        ether_type::IPV6 => read_ipv6(data.get(ETHERNET_BYTES..)?, room),
         ether_type::VLAN => {
             let [a, b, c, d] = *data.get(ETHERNET_BYTES..)?.first_chunk::<VLAN_BYTES>()?;
             let packet = data.get(ETHERNET_BYTES + VLAN_BYTES..)?;
+            let room = room.checked_sub(VLAN_BYTES)?;
             let segment = match u16::from_be_bytes([c, d]) {
-                ether_type::IPV4 => read_ipv4(packet)?,
-                ether_type::IPV6 => read_ipv6(packet)?,
+                ether_type::IPV4 => read_ipv4(packet, room)?,
+                ether_type::IPV6 => read_ipv6(packet, room)?,
                 _ => return None,
             };
             encapsulation.push(Layer::Vlan(u16::from_be_bytes([a, b]) & 0x0fff)).then_some(segment)
@@ -86,8 +93,9 @@ fn is_idle(data: &[u8]) -> Option<bool> {
     Some(wire_bytes >= udp::HEADER_BYTES && length >= udp::HEADER_BYTES && udp::is_idle(from, to))
 }
 
+/// `room` is how long the packet can have been on the wire. One that says it is longer is a matter for the general way.
 #[inline(always)]
-fn read_ipv4(packet: &[u8]) -> Option<Segment<'_>> {
+fn read_ipv4(packet: &[u8], room: usize) -> Option<Segment<'_>> {
     let header = packet.first_chunk::<IPV4_BYTES>()?;
     // Neither "more fragments" nor an offset.
     let is_whole = header[6] & 0x3f == 0 && header[7] == 0;
@@ -97,18 +105,21 @@ fn read_ipv4(packet: &[u8]) -> Option<Segment<'_>> {
     let total_bytes = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let source = Ipv4Addr::new(header[12], header[13], header[14], header[15]);
     let destination = Ipv4Addr::new(header[16], header[17], header[18], header[19]);
-    let wire_bytes = total_bytes.checked_sub(IPV4_BYTES)?;
+    let wire_bytes = total_bytes.checked_sub(IPV4_BYTES).filter(|_| total_bytes <= room)?;
     read_tcp(packet.get(IPV4_BYTES..)?, wire_bytes, IpAddr::V4(source), IpAddr::V4(destination))
 }
 
 #[inline]
-fn read_ipv6(packet: &[u8]) -> Option<Segment<'_>> {
+fn read_ipv6(packet: &[u8], room: usize) -> Option<Segment<'_>> {
     let header = packet.first_chunk::<IPV6_BYTES>()?;
     if header[0] >> 4 != 6 || header[6] != ip::TCP {
         return None;
     }
     // A length of 0 says that it is not known; no segment is that short.
     let wire_bytes = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    if IPV6_BYTES + wire_bytes > room {
+        return None;
+    }
     let (_, addresses) = header.split_first_chunk::<8>()?;
     let source = Ipv6Addr::from(*addresses.first_chunk::<16>()?);
     let destination = Ipv6Addr::from(*addresses.last_chunk::<16>()?);

@@ -295,9 +295,15 @@ fn reads_every_prefix_as_cut() {
                 }
                 outcome => panic!("{name} {end}: {outcome:?} and not {whole:?}"),
             }
-            // Without it, as mirrors do that cut packets: never more than there is.
-            if let (Outcome::Tcp { payload, wire, .. }, _) = decode(link_type, &bytes[..end]) {
-                assert!(PAYLOAD.starts_with(&payload) && wire as usize == PAYLOAD.len(), "{name} {end}");
+            // Without it, as mirrors do that cut packets: never more than there is. Where the packet is in no tunnel it ends
+            // with its frame, which is counted.
+            let mut decoder = decoder();
+            if let (Outcome::Tcp { payload, wire, .. }, _) =
+                decode_with(&mut decoder, link_type, &bytes[..end], end)
+            {
+                let is_counted = decoder.counts().too_long().iter().any(|(_, count)| *count > 0);
+                let expected = if is_counted { payload.len() } else { PAYLOAD.len() };
+                assert!(PAYLOAD.starts_with(&payload) && wire as usize == expected, "{name} {end}");
             }
         }
         assert!(has_payload, "{name}");
@@ -334,6 +340,51 @@ fn knows_what_a_mirror_cut() {
         wire: PAYLOAD.len() as u32,
     };
     assert_eq!(decode(1, &frame.bytes).0, expected);
+}
+
+/// A packet ends where its frame does, whatever its header says; short frames end with padding.
+#[test]
+fn believes_no_length_beyond_the_frame() {
+    let of = |packet: Packet, at: usize, more: u8, wire: usize| {
+        let mut bytes = packet.bytes;
+        bytes[at] += more;
+        let mut decoder = decoder();
+        let (outcome, _) = decode_with(&mut decoder, 1, &bytes, bytes.len().max(wire));
+        let plain = read_plain(1, &bytes, bytes.len().max(wire) as u32, &mut Encapsulation::default());
+        let counts = decoder.counts();
+        (outcome, plain.is_some(), (counts.too_long_v4, counts.too_long_v6))
+    };
+    for more in [1, 40] {
+        assert_eq!(of(tcp().ip().ethernet(), 17, more, 0), (segment(), false, (1, 0)));
+        assert_eq!(of(tcp().ip().vlan(7).ethernet(), 21, more, 0), (segment(), false, (1, 0)));
+        assert_eq!(of(tcp_v6().ip().ethernet(), 19, more, 0), (segment_v6(), false, (0, 1)));
+        // A capture that cut the frame says how long it was.
+        let whole = tcp().ip().ethernet().bytes.len() + usize::from(more);
+        let (outcome, is_plain, counts) = of(tcp().ip().ethernet(), 17, more, whole);
+        assert!(
+            matches!(outcome, Outcome::Tcp { wire, .. } if wire as usize == PAYLOAD.len() + usize::from(more))
+        );
+        assert!(is_plain && counts == (0, 0));
+        let (outcome, _, counts) = of(tcp().ip().ethernet(), 17, more + 9, whole);
+        assert!(
+            matches!(outcome, Outcome::Tcp { wire, .. } if wire as usize == PAYLOAD.len() + usize::from(more))
+        );
+        assert_eq!(counts, (1, 0));
+    }
+    let bare = || Packet::tcp(client(), server(), 7, TcpFlags::SYN | TcpFlags::ACK, b"").ip().ethernet();
+    for padding in [&[][..], &[0; 6], &[7; 10]] {
+        let (outcome, _, counts) = of(bare().trailer(padding), 16, 16, 0);
+        assert!(
+            matches!(outcome, Outcome::Tcp { ref payload, wire: 0, .. } if payload.is_empty()),
+            "{outcome:?}"
+        );
+        assert_eq!(counts, (1, 0));
+    }
+    // In a tunnel it is what the mirror cut, also where the frame itself was cut by a tap.
+    let frame = tcp().ip().ethernet().vxlan(42).ip_between(OUTER_V4).ethernet();
+    let (outcome, _, counts) = of(frame, 14 + 20 + 8 + 8 + 17, 40, 0);
+    assert!(matches!(outcome, Outcome::Tcp { wire, .. } if wire as usize == PAYLOAD.len() + 40));
+    assert_eq!(counts, (0, 0));
 }
 
 #[test]
@@ -583,10 +634,13 @@ proptest! {
             let at = headers + at.index(bytes.len() - headers);
             bytes[at] = value;
         }
+        let wire_bytes = bytes.len();
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let (outcome, _) = decode(1, &bytes);
+        // As a capture of a shorter snap length: else its bytes may be the padding of a short frame.
+        let decode = |bytes: &[u8]| decode_with(&mut decoder(), 1, bytes, wire_bytes).0;
+        let outcome = decode(&bytes);
         let lax = etherparse::LaxSlicedPacket::from_ethernet(&bytes);
         let theirs = lax.as_ref().ok().and_then(|packet| match (&packet.net, &packet.transport) {
             (Some(net), Some(etherparse::TransportSlice::Tcp(tcp))) => {
@@ -606,7 +660,7 @@ proptest! {
         // etherparse does not walk through mobility, HIP and shim6 headers, which IANA lists as extension headers.
         let is_known_to_both = !(is_v6 && damage.is_some_and(|(_, value)| matches!(value, 135 | 139 | 140)));
         // We refuse lengths shorter than the header, which etherparse's lax reading passes over.
-        if is_known_to_both && !(ours.is_none() && matches!(decode(1, &bytes).0, Outcome::Failed(_, "bad_length"))) {
+        if is_known_to_both && !(ours.is_none() && matches!(decode(&bytes), Outcome::Failed(_, "bad_length"))) {
             prop_assert_eq!(ours, theirs);
         }
     }

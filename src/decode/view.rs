@@ -44,13 +44,13 @@ impl<'a> View<'a> {
     }
 
     /// Says that the packet is `count` bytes long: what was captured beyond is padding or trailer,
-    /// what is missing was cut off.
+    /// what is missing was cut off. Gives by how many bytes that is more than there is room for on the wire.
     #[inline]
-    pub fn limit(&mut self, count: u32) {
+    pub fn limit(&mut self, count: u32) -> u32 {
         if let Some(bytes) = self.bytes.get(..count as usize) {
             self.bytes = bytes;
         }
-        self.wire_bytes = count;
+        count.saturating_sub(std::mem::replace(&mut self.wire_bytes, count))
     }
 
     /// The first byte.
@@ -80,14 +80,15 @@ mod tests {
     fn knows_what_is_missing() {
         let mut view = View::new(&[1, 2, 3, 4], 10);
         assert_eq!(view.take::<1>(Header::Vlan).unwrap(), &[1]);
-        view.limit(6);
+        assert_eq!(view.limit(6), 0);
         assert_eq!((view.bytes, view.wire_bytes, view.is_whole()), (&[2, 3, 4][..], 6, false));
-        view.limit(2);
+        assert_eq!(view.limit(2), 0);
         assert_eq!((view.bytes, view.wire_bytes, view.is_whole()), (&[2, 3][..], 2, true));
         assert_eq!(view.u16_at(0), Some(0x0203));
         assert_eq!(view.u16_at(1), None);
         assert_eq!(view.advance(3, Header::Vlan), Err(DecodeError::truncated(Header::Vlan)));
         assert_eq!(view.bytes, [2, 3]);
+        assert_eq!((view.limit(5), view.wire_bytes), (3, 5));
     }
 
     #[test]

@@ -113,12 +113,9 @@ impl Engine {
                 frames.clone().zip(&mut plain).zip(&mut self.encapsulations)
             {
                 encapsulation.clear();
-                *plain = decode::read_plain(link_type(&frame, interfaces).0, frame.data, encapsulation).map(
-                    |segment| {
-                        let place = self.streams.table.place(&segment);
-                        (segment, place)
-                    },
-                );
+                let link_type = link_type(&frame, interfaces).0;
+                let segment = decode::read_plain(link_type, frame.data, frame.wire_bytes, encapsulation);
+                *plain = segment.map(|segment| (segment, self.streams.table.place(&segment)));
                 count += 1;
             }
             if count > 1 {
@@ -282,11 +279,14 @@ impl Engine {
         if counts.segments_disagreeing > 0 {
             *accounts.decode_errors.entry(SEGMENTS_DISAGREE).or_default() += counts.segments_disagreeing;
         }
-        let fragments = self.decoder.counts();
+        let decoder = self.decoder.counts();
+        for (error, count) in decoder.too_long().into_iter().filter(|(_, count)| *count > 0) {
+            *accounts.decode_errors.entry((error.layer(), error.reason())).or_default() += count;
+        }
         for (reason, count) in [
-            ("fragment_evicted", fragments.fragment_evicted),
-            ("fragment_timeout", fragments.fragment_timeout),
-            ("fragment_unfinished", fragments.waiting),
+            ("fragment_evicted", decoder.fragment_evicted),
+            ("fragment_timeout", decoder.fragment_timeout),
+            ("fragment_unfinished", decoder.waiting),
             ("no_room_for_context", counts.contexts_refused + flows.contexts.refused()),
             ("no_room_for_flow", counts.beginnings_refused),
             ("no_room_for_name", flows.forgotten_names()),

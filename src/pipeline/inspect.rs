@@ -529,8 +529,12 @@ impl Inspection {
         let start = earlier.start();
         let earlier = earlier.take();
         let is_framed = openvpn.is_some();
+        let mut session = tls::Session::new();
+        if self.has_gap[client.index()] {
+            session.join();
+        }
         let mut stage = Box::new(TlsStage {
-            session: tls::Session::new(),
+            session,
             client,
             proxy,
             client_hello_frame: None,

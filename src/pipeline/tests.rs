@@ -443,6 +443,21 @@ fn misses_the_first_hello_where_it_was_joined_behind_it() {
     }
     let found = Wire::joined(DYNAMODB).server(&server_hello(1)).client(&client).record();
     assert_eq!(found.completeness, Completeness::Truncated);
+    // So does a cookie. Where nothing is missing in front, either is in the first hello.
+    let with_cookie = client_hello_with(3, &[0, 44, 0, 4, 0, 2, 7, 7]);
+    for client in [client, with_cookie] {
+        for waits in [0, 1_100] {
+            let seen = |wire: Wire| {
+                let wire = (0..waits).fold(wire.client(&client), |wire, _| wire.server(b""));
+                let found = wire.server(&server_hello(1)).record();
+                let tls = found.tls.as_ref().unwrap();
+                (found.completeness, tls.ja3.is_some(), tls.ja4.is_some())
+            };
+            assert_eq!(seen(Wire::joined(DYNAMODB)), (Completeness::Truncated, false, false));
+            assert_eq!(seen(Wire::opened(DYNAMODB).lost(&client)), (Completeness::Truncated, false, false));
+            assert_eq!(seen(Wire::opened(DYNAMODB)), (Completeness::Full, true, true));
+        }
+    }
 }
 
 #[test]

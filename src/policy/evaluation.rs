@@ -168,6 +168,13 @@ fn is_meant(exception: &Exception, rule: Rule, record: &Record) -> bool {
     exception.rules.contains(&rule) && exception.matching.holds(record) == Some(true)
 }
 
+/// True where an exception would hold, or nobody knows whether it would, if what it asks of the flow were known.
+fn may_be_meant(exception: &Exception, rule: Rule, record: &Record) -> bool {
+    exception.rules.contains(&rule)
+        && !(record.timestamp.is_date() && exception.expires.is_over(record.timestamp))
+        && exception.matching.holds(record).is_none()
+}
+
 /// The finding after exceptions.
 fn excused(rule: Rule, mut found: Violation, record: &Record, exceptions: &[Exception]) -> Violation {
     if let Some((place, exception)) = exception(rule, record, exceptions) {
@@ -183,6 +190,12 @@ fn excused(rule: Rule, mut found: Violation, record: &Record, exceptions: &[Exce
         } else {
             format!("{EXPIRED}{owner} until {expires} is not applied: the capture tells no date.")
         });
+    } else if let Some(Exception { owner, expires, .. }) =
+        exceptions.iter().find(|exception| may_be_meant(exception, rule, record))
+    {
+        found.message.push_str(&format!(
+            "{EXPIRED}{owner} until {expires} is not applied: what it asks is not proved of the flow."
+        ));
     }
     found
 }

@@ -282,17 +282,14 @@ impl Match {
             (false, _) => (!may_be_named).then_some(false),
         };
         let is_service = is_one_of(&self.service, endpoint.service.as_ref());
-        // The addresses of DynamoDB may be those of its other services, too.
-        let is_service_told = is_service && !endpoint.has_many_services;
-        let is_service_open =
-            record.is_service_open() && self.service.iter().any(|service| *service != Service::Dax);
+        let is_service_open = record.is_service_open() && self.tells_services_apart(endpoint.service);
         let is_region = |region: &str| self.region.iter().any(|wanted| wanted == region);
         let region = if self.region.is_empty() { Some(true) } else { record.known_region().map(is_region) };
         let kind = endpoint.kind.as_ref().filter(|_| record.is_name_proved());
         let answers = [
             Some(is_in(&self.source, &|ends| ends.0)),
             Some(is_in(&self.destination, &|ends| ends.1)),
-            (is_service_told || !is_service_open).then_some(is_service),
+            (!is_service_open).then_some(is_service),
             path_name,
             region.or((!is_dynamodb).then_some(false)),
             is_one_of_known(&self.endpoint, kind).or((!is_dynamodb).then_some(false)),
@@ -304,6 +301,15 @@ impl Match {
         } else {
             answers.iter().all(Option::is_some).then_some(true)
         }
+    }
+
+    /// True where it hangs on which of the services that share addresses a flow goes to, of which one is `told`. DAX shares none:
+    /// a flow that is told as another's is not its.
+    fn tells_services_apart(&self, told: Option<Service>) -> bool {
+        let is_dax_open = told == Some(Service::Dax);
+        let mut candidates = Service::ALL.iter().filter(|service| is_dax_open || **service != Service::Dax);
+        let is_asked = |service: &&Service| self.service.contains(*service);
+        candidates.clone().any(|service| is_asked(&service)) && !candidates.all(|service| is_asked(&service))
     }
 }
 

@@ -97,6 +97,9 @@ pub struct Session {
     is_ssl2_session_hit: bool,
     /// What the client said before the first hello seen of it is missing.
     lacks_beginning: bool,
+    /// The first ClientHello seen is one that answers a HelloRetryRequest, if anything is missing before it: it comes with a
+    /// cookie, or behind a change of cipher.
+    seems_second: bool,
     /// The second ClientHello has another session id than the first.
     has_other_id: bool,
     /// A ClientKeyExchange was seen, or may have been in what is missing.
@@ -138,6 +141,7 @@ impl Session {
             has_fatal_alert: false,
             is_ssl2_session_hit: false,
             lacks_beginning: false,
+            seems_second: false,
             has_other_id: false,
             may_have_key_exchange: false,
             lacks_key_exchange: false,
@@ -241,6 +245,10 @@ impl Session {
         }
         if self.is_first_hello_lost() {
             self.miss_first_hello();
+        }
+        if self.client.has_changed_cipher && self.facts.client_hello.is_none() {
+            // It is never the first.
+            self.note_gap(Sender::Client);
         }
         if self.lacks_second_hello() {
             self.facts.is_truncated = true;
@@ -466,11 +474,6 @@ impl Session {
                     && !self.may_have_key_exchange
                     && !self.client.messages.is_foreign();
                 self.client.has_changed_cipher = true;
-                if self.facts.client_hello.is_none() {
-                    // It is never the first: what comes behind it answers a HelloRetryRequest.
-                    self.facts.is_truncated = true;
-                    self.errors.insert(TlsError::HandshakeGap);
-                }
                 // In TLS 1.3 it is for show, and a second ClientHello may follow it.
                 self.client.messages.expect_only_hello(handshake::CLIENT_HELLO);
             }

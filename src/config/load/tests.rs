@@ -152,7 +152,19 @@ fn says_what_is_wrong_and_where() {
         ),
         (
             "[profile.a]\nextends = \"b\"\n[profile.b]\nextends = \"nist\"",
-            "`extends` in [profile.b] names the unknown profile `nist` at line 4, column 11: known are a, b, aws-dynamodb, aws-dynamodb-2019, nist-800-52r2, pci-dss-4, fips-140-3, bsi-tr-02102-2, cnsa-1.0, cnsa-2.0, pq-ready",
+            "`extends` in [profile.b] names the unknown profile `nist` at line 4, column 11: did you mean `nist-800-52r2`?",
+        ),
+        (
+            "[profile.a]\nextends = \"b\"\n[profile.b]\nextends = \"house\"",
+            "`extends` in [profile.b] names the unknown profile `house` at line 4, column 11: known are a, b, aws-dynamodb, aws-dynamodb-2019, nist-800-52r2, pci-dss-4, fips-140-3, bsi-tr-02102-2, cnsa-1.0, cnsa-2.0, pq-ready",
+        ),
+        (
+            "[limits]\nmem = 1",
+            "unknown key `mem` in [limits] at line 2, column 1: did you mean `memory_mib`?",
+        ),
+        (
+            "[[policy.override]]\nmatch = { src = \"10.0.0.1\" }\nminimum_version = \"1.3\"",
+            "unknown key `src` in match of [[policy.override]] number 1 at line 2, column 11: did you mean `source`?",
         ),
         (
             "[policy]\nminimum_version = \"1.3\"\nrecommended_version = \"1.2\"",

@@ -337,8 +337,7 @@ impl<C: Consumer> Table<C> {
                 (!is_doubted || was_doubted) && active.view.contexts.contains(&moment.context)
             });
             if is_over {
-                self.give_up_gaps(index, consumer);
-                let ending = self.closing_of(index).unwrap_or(Ending::Superseded);
+                let ending = self.ending_without_gaps(index, Ending::Superseded, consumer);
                 self.end(index, ending, consumer);
                 if was_doubted && index != head {
                     self.remove(index);

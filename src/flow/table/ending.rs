@@ -38,8 +38,7 @@ impl<C: Consumer> Table<C> {
         let mut waiting = self.finishing.take().unwrap_or_else(|| self.newest_first());
         for _ in 0..most {
             let Some(index) = waiting.pop() else { break };
-            self.give_up_gaps(index, consumer);
-            let ending = self.closing_of(index).unwrap_or(Ending::InputEnded);
+            let ending = self.ending_without_gaps(index, Ending::InputEnded, consumer);
             self.end(index, ending, consumer);
         }
         if !waiting.is_empty() {
@@ -76,7 +75,7 @@ impl<C: Consumer> Table<C> {
         order.into_iter().rev().map(|(_, index)| index).collect()
     }
 
-    pub(super) fn closing_of(&self, index: u32) -> Option<Ending> {
+    fn closing_of(&self, index: u32) -> Option<Ending> {
         self.slots.get(index as usize)?.active.as_ref()?.closing
     }
 
@@ -106,15 +105,17 @@ impl<C: Consumer> Table<C> {
         let now = self.now;
         self.unfold(index);
         let is_for_room = matches!(ending, Ending::TableFull | Ending::MemoryFull);
-        if is_for_room && self.is_reset(index) {
-            self.give_up_gaps(index, consumer);
-        }
+        let ending = if is_for_room && self.is_reset(index) {
+            self.ending_without_gaps(index, ending, consumer)
+        } else {
+            ending
+        };
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
         let Some(mut active) = slot.active.take() else { return };
         // What was over before is no less so for what happened since, be it for want of room.
         let ending = match active.lingering {
             Some((first, ..)) if ending != Ending::Translated => first,
-            None if is_for_room && active.is_reset => active.closing.unwrap_or(ending),
+            None if is_for_room && active.is_reset => ending,
             None if slot.is_doubted && active.view.has_payload && ending != Ending::Translated => {
                 Ending::Stray
             }
@@ -152,7 +153,19 @@ impl<C: Consumer> Table<C> {
         consumer.end(active.state, active.view, identity, ending, now);
     }
 
-    pub(super) fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
+    /// Gives up the gaps of a flow that ends, and tells how: what stood behind them may decide it, and else it is closed, or
+    /// ends for the reason given. So it does not depend on what makes the table look at it.
+    pub(super) fn ending_without_gaps(&mut self, index: u32, reason: Ending, consumer: &mut C) -> Ending {
+        self.give_up_gaps(index, consumer);
+        let is_decided = self
+            .slots
+            .get(index as usize)
+            .and_then(|slot| slot.active.as_ref())
+            .is_some_and(|active| consumer.is_decided(&active.state));
+        if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(reason) }
+    }
+
+    fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
         let now = self.now;
         let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
         else {
@@ -214,14 +227,7 @@ impl<C: Consumer> Table<C> {
             return;
         }
         if matches!(slot.phase, Phase::Opened | Phase::Active) {
-            self.give_up_gaps(index, consumer);
-            let is_decided = self
-                .slots
-                .get(index as usize)
-                .and_then(|slot| slot.active.as_ref())
-                .is_some_and(|active| consumer.is_decided(&active.state));
-            let ending =
-                if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(Ending::TimedOut) };
+            let ending = self.ending_without_gaps(index, Ending::TimedOut, consumer);
             if let Some(active) =
                 self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
                 && !active.is_reset

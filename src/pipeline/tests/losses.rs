@@ -334,3 +334,31 @@ fn writes_no_word_of_a_body_for_a_method() {
         assert_eq!(found.completeness, Completeness::Truncated);
     }
 }
+
+/// What a packet says of itself beyond its frame was never sent: the bytes that were follow, and are not lost.
+#[test]
+fn a_packet_that_says_it_is_longer_than_its_frame_takes_no_bytes_away() {
+    let hello = client_hello();
+    let whole = |wire: Wire| {
+        let bad_lengths = |accounts: &Accounts| accounts.decode_errors.get(&("ipv4", "bad_length")).copied();
+        let (records, accounts) = wire.run(Arc::default(), usize::MAX, true);
+        let [found] = &records[..] else { panic!("{records:?}") };
+        let tls = found.tls.as_ref().unwrap();
+        (found.completeness, tls.ja4.is_some(), bad_lengths(&accounts))
+    };
+    let expected = |wire: Wire, told| {
+        let wire = wire.client(&hello).server(&server_hello(1)).flag(0, FIN).flag(1, FIN);
+        assert_eq!(whole(wire), (Completeness::Full, true, told));
+    };
+    expected(Wire::opened(DYNAMODB), None);
+    for (packet, more) in [(1, 4), (2, 1), (2, 4)] {
+        let mut wire = Wire::opened(DYNAMODB);
+        wire.packets[packet][2] += more;
+        expected(wire, Some(1));
+    }
+    // What a tap cut off is missed where the stream goes on behind it.
+    let mut wire = Wire::opened(DYNAMODB).client(&hello).server(&server_hello(1));
+    wire.packets[3].truncate(100);
+    let (completeness, has_print, told) = whole(wire.client(&record(23, b"more")).server(b""));
+    assert_eq!((completeness, has_print, told), (Completeness::Truncated, false, Some(1)));
+}

@@ -62,14 +62,11 @@ impl Session {
 
     fn take_client_hello(&mut self, (hello, kind, IsNew(is_new)): (Hello<ClientHello>, ClientKind, IsNew)) {
         self.own_bytes += if is_new { kind.held_bytes() } else { 0 };
-        let has_cookie = hello.extensions.contains(&ExtensionId::COOKIE);
+        // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
+        self.seems_second = self.client.has_changed_cipher || hello.extensions.contains(&ExtensionId::COOKIE);
         self.facts.client_hello = Some(hello);
         (self.facts.ja3, self.facts.ja4) = (kind.ja3, kind.ja4);
         self.note_abbreviated_handshake();
-        // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
-        if self.client.has_changed_cipher || has_cookie {
-            self.miss_first_hello();
-        }
     }
 
     /// The only ClientHello seen is the second one. It says what the first did but for what the HelloRetryRequest asked
@@ -87,14 +84,15 @@ impl Session {
         }
     }
 
-    /// True where the only ClientHello seen sends a share for what the HelloRetryRequest asks for, and the beginning of the
-    /// client's stream is missing: that retry answers another hello, as none is for a group whose share it had been sent
-    /// [RFC 8446 section 4.2.8].
+    /// True where the beginning of the client's stream is missing, and the first ClientHello seen says that it was not the first,
+    /// or is the only one and sends a share for what the HelloRetryRequest asks for: that retry answers another hello, as none
+    /// is for a group whose share it had been sent [RFC 8446 section 4.2.8].
     pub(super) fn is_first_hello_lost(&self) -> bool {
         let hello = self.facts.client_hello.as_ref().filter(|_| self.facts.second_client_hello.is_none());
         let group = self.facts.hello_retry_request.as_ref().and_then(|retry| retry.key_share);
-        self.lacks_beginning
-            && hello.zip(group).is_some_and(|(hello, group)| hello.key_shares.contains(&group))
+        let is_answered_otherwise =
+            hello.zip(group).is_some_and(|(hello, group)| hello.key_shares.contains(&group));
+        self.lacks_beginning && (self.seems_second || is_answered_otherwise)
     }
 
     pub(super) fn server_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {

@@ -186,3 +186,39 @@ fn waits_for_what_is_sent_again_after_seconds() {
         assert_eq!(ended[0].streams[FROM_CLIENT], expected);
     }
 }
+
+/// Whatever makes the table look at it: silence, the end of the input, another connection, or want of room.
+#[test]
+fn what_stands_behind_a_gap_decides_a_flow_in_each_way_it_may_end() {
+    let silence: fn(&mut Wire) = |wire| wire.wait(61);
+    let input: fn(&mut Wire) = |_| {};
+    let another: fn(&mut Wire) = |wire| {
+        wire.at += 2_000_000_000;
+        wire.open(5_000, 7_000);
+    };
+    let room: fn(&mut Wire) = |wire| {
+        wire.client = "10.0.0.9:2";
+        wire.open(100, 900);
+    };
+    for decide_at in [6, 7] {
+        for (way, end) in [silence, input, another, room].into_iter().enumerate() {
+            let is_reset = way == 3;
+            let flows = if is_reset { 1 } else { 100 };
+            let mut wire = Wire::new(Limits { flows, ..Limits::default() });
+            wire.script.decide_at = decide_at;
+            wire.open(100, 900);
+            wire.send(true, TcpFlags::ACK, 101, 901, b"abc");
+            wire.send(true, TcpFlags::ACK, 114, 901, b"xyz");
+            if is_reset {
+                wire.send(false, TcpFlags::RST, 901, 0, b"");
+            } else {
+                wire.send(true, TcpFlags::FIN | TcpFlags::ACK, 117, 901, b"");
+            }
+            assert!(wire.script.ended.is_empty());
+            end(&mut wire);
+            let ended = &wire.finish()[0];
+            assert_eq!((&ended.streams[FROM_CLIENT][..], ended.gaps), (&b"abcxyz"[..], 1), "{way}");
+            assert_eq!(ended.ending == Ending::Decided, decide_at == 6, "{way}: {:?}", ended.ending);
+        }
+    }
+}

@@ -294,13 +294,68 @@ fn an_outer_name_decides_nothing() {
 fn an_address_alone_may_be_that_of_another_service_of_dynamodb() {
     let mut record = good();
     record.endpoint.evidence = vec![EndpointEvidence::Prefix];
-    let holds = |service| Match { service: vec![service], ..Match::default() }.holds(&record);
-    assert_eq!(holds(Service::Dynamodb), Some(true));
-    assert_eq!(holds(Service::DynamodbStreams), None);
-    assert_eq!(holds(Service::Dax), Some(false));
-    // So may it be where a proxy was asked for it.
+    let asked = |services: &[Service]| Match { service: services.to_vec(), ..Match::default() };
+    let each = [Service::Dynamodb, Service::DynamodbStreams, Service::DynamodbSearch];
+    let answers = |record: &Record| {
+        let alone = each.map(|service| asked(&[service]).holds(record));
+        (alone, asked(&each).holds(record), asked(&[Service::Dax]).holds(record))
+    };
+    let open = ([None; 3], Some(true), Some(false));
+    assert_eq!(answers(&record), open);
+    // So may it be where a proxy was asked for it, and where the name may be an outer one.
     record.endpoint.evidence.push(EndpointEvidence::ProxyTarget);
-    assert_eq!(Match { service: vec![Service::DynamodbStreams], ..Match::default() }.holds(&record), None);
+    assert_eq!(answers(&record), open);
+    record.endpoint.evidence = vec![EndpointEvidence::Sni, EndpointEvidence::Prefix];
+    assert_eq!(answers(&record).0, [Some(true), Some(false), Some(false)]);
+    client_hello(&mut record).has_ech = true;
+    assert_eq!(answers(&record), open);
+    record.endpoint.service = Some(Service::Dax);
+    assert_eq!(answers(&record), ([None; 3], None, None), "an outer name is no proof of DAX either");
+}
+
+/// What is accepted for one service is not accepted for what may be another.
+#[test]
+fn an_exception_does_not_hold_for_a_service_that_is_not_proved() {
+    let mut record = good12();
+    server_hello(&mut record).legacy_version = TlsVersion::TLS10;
+    client_hello(&mut record).supported_versions.push(TlsVersion::TLS10);
+    let exception = |service: &[Service], day| Exception {
+        rules: vec![Rule::TlsVersionTooLow],
+        matching: Match { service: service.to_vec(), ..Match::default() },
+        owner: "payments team".to_owned(),
+        reason: "appliance is replaced".to_owned(),
+        expires: Expiry::parse(day).unwrap(),
+    };
+    let judged = |record: &Record, service: &[Service], day| {
+        let exceptions = vec![exception(service, day)];
+        let mut facts = evaluate(record, &Options { exceptions, ..Options::default() });
+        (facts.verdict, facts.violations.remove(0).message)
+    };
+    let day = "2027-03-31";
+    assert_eq!(judged(&record, &[Service::Dynamodb], day).0, Verdict::Pass);
+    record.endpoint.evidence = vec![EndpointEvidence::Prefix];
+    let (verdict, message) = judged(&record, &[Service::Dynamodb], day);
+    assert_eq!(verdict, Verdict::Violation);
+    let why = " The exception of payments team until 2027-03-31 is not applied: \
+               what it asks is not proved of the flow.";
+    assert!(message.ends_with(why), "{message}");
+    let (verdict, message) = judged(&record, &[Service::Dynamodb], "2026-02-28");
+    assert!(verdict == Verdict::Violation && !message.contains("The exception of"), "{message}");
+    let (verdict, message) = judged(&record, &[Service::Dax], day);
+    assert!(verdict == Verdict::Violation && !message.contains("The exception of"), "{message}");
+    let services = [Service::Dynamodb, Service::DynamodbStreams, Service::DynamodbSearch];
+    assert_eq!(judged(&record, &services, day).0, Verdict::Pass);
+    // Settings for that service may be those of the flow.
+    let mut options = Options::default();
+    let mut settings = options.settings.clone();
+    settings.minimum_version = TlsVersion::TLS10;
+    let matching = Match { service: vec![Service::Dynamodb], ..Match::default() };
+    options.overrides.push(Override { matching, settings });
+    assert_eq!(evaluate(&record, &options).verdict, Verdict::Violation, "of no override");
+    let mut record = good();
+    record.endpoint.evidence = vec![EndpointEvidence::Prefix];
+    options.overrides[0].settings.minimum_version = TlsVersion(0x0305);
+    assert_eq!(evaluate(&record, &options).not_assessed, ["tls_version_too_low"]);
 }
 
 #[test]
