@@ -66,31 +66,6 @@ impl PathOptions {
 /// Decides the path of a flow. Where several names may be its own, how DynamoDB is entered is what it is with all of them.
 #[must_use]
 pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
-    let of = |endpoint| of_endpoint(&PathInput { endpoint, ..*input }, options);
-    let Some((first, others)) = input.endpoint.alternatives.split_first() else {
-        return of_endpoint(input, options);
-    };
-    others.iter().map(of).fold(of(first), in_common)
-}
-
-/// What is so of both.
-fn in_common(mut one: PathFacts, other: PathFacts) -> PathFacts {
-    if one.entry == other.entry {
-        one.entry_confidence = one.entry_confidence.min(other.entry_confidence);
-        return one;
-    }
-    // What a rule says of a name that it may be so of is possible; what only one name tells is not told.
-    let is_by_rule = one.evidence.contains(&PathEvidence::Rule);
-    one.evidence.retain(|evidence| other.evidence.contains(evidence));
-    one.entry = match (one.entry, other.entry) {
-        (Entry::Unknown, entry) | (entry, Entry::Unknown) if is_by_rule => entry,
-        _ => Entry::Unknown,
-    };
-    one.entry_confidence = (one.entry != Entry::Unknown).then_some(Confidence::Possible);
-    one
-}
-
-fn of_endpoint(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
     // Rules of which nobody knows whether they are those of the flow, before the first that is.
     let mut open = Vec::new();
     let found = options.rules.iter().find(|rule| {
@@ -100,7 +75,38 @@ fn of_endpoint(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         }
         holds == Some(true)
     });
-    let finding = match found {
+    let of = |endpoint| of_endpoint(found, &open, &PathInput { endpoint, ..*input }, options);
+    let each = input.endpoint.alternatives.iter().map(of).collect();
+    in_common(each, found.and_then(|rule| rule.entry)).unwrap_or_else(|| of(input.endpoint))
+}
+
+/// What is so of each; `entry` is what the rule of the flow says.
+fn in_common(mut each: Vec<PathFacts>, entry: Option<Entry>) -> Option<PathFacts> {
+    let mut facts = each.pop()?;
+    if each.iter().all(|other| other.entry == facts.entry) {
+        let all = each.iter().map(|other| other.entry_confidence).chain([facts.entry_confidence]);
+        facts.entry_confidence = all.min().flatten();
+        return Some(facts);
+    }
+    facts.evidence.retain(|evidence| each.iter().all(|other| other.evidence.contains(evidence)));
+    each.push(facts.clone());
+    // What a rule says is possible where it may be so of one of the names; what only one name tells is not told.
+    let is_of_rule =
+        |entry: Entry| each.iter().all(|other| matches!(other.entry, Entry::Unknown) || other.entry == entry);
+    let entry = entry.filter(|entry| is_of_rule(*entry));
+    facts.entry = entry.unwrap_or(Entry::Unknown);
+    facts.entry_confidence = entry.map(|_| Confidence::Possible);
+    Some(facts)
+}
+
+/// The path where the endpoint is that of the input, by the rule of the flow and those that may be its.
+fn of_endpoint(
+    rule: Option<&PathRule>,
+    open: &[&PathRule],
+    input: &PathInput<'_>,
+    options: &PathOptions,
+) -> PathFacts {
+    let finding = match rule {
         Some(rule) => Finding::by_rule(rule, input, options),
         None => {
             let mut finding = Finding::default();
@@ -110,7 +116,7 @@ fn of_endpoint(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         }
     };
     let mut facts = finding.into_facts();
-    for rule in &open {
+    for rule in open {
         let otherwise = Finding::by_rule(rule, input, options).into_facts();
         let at_most = |confidence: &mut Option<Confidence>, is_same: bool| {
             *confidence = confidence.map(|known| if is_same { known } else { Confidence::Possible });
@@ -118,7 +124,7 @@ fn of_endpoint(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
         at_most(&mut facts.access_confidence, otherwise.access == facts.access);
         at_most(&mut facts.entry_confidence, otherwise.entry == facts.entry);
     }
-    facts.open_rules = open.into_iter().map(|rule| rule.name.clone()).collect();
+    facts.open_rules = open.iter().map(|rule| rule.name.clone()).collect();
     facts
 }
 

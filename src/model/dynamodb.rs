@@ -197,10 +197,4 @@ impl EndpointFacts {
         let is_public = is_public && self.is_aws_name && self.service.is_some_and(|it| it != Service::Dax);
         (!self.is_form_open).then_some(is_public)
     }
-
-    /// True where some of the names that may be the flow's are FIPS ones, and others are not.
-    #[must_use]
-    pub fn is_fips_open(&self) -> bool {
-        !self.fips && self.alternatives.iter().any(|one| one.fips)
-    }
 }

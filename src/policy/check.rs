@@ -102,7 +102,7 @@ impl<'a> Case<'a> {
             Rule::TlsCompression => self.tls_compression(),
             Rule::CertificateExpired => self.certificate_expired(),
             Rule::CertificateNameMismatch => self.certificate_name_mismatch(),
-            Rule::SuspectedInterception => self.suspected_interception(),
+            Rule::SuspectedInterception => self.of_each_name(Self::suspected_interception),
             Rule::PlaintextHttp => self.plaintext_http(),
             Rule::UnsignedRequest => self.unsigned_request(),
             Rule::LongTermCredential => self.long_term_credential(),
@@ -204,12 +204,17 @@ impl Case<'_> {
 
     /// The name of the endpoint where there is one, else the server's address.
     fn server(&self) -> Cow<'_, str> {
+        let address = || address_text(self.record.server.ip());
         if let Some(host) = &self.endpoint.host {
-            return Cow::Borrowed(host);
+            // Of several names, the one that is looked at.
+            return match self.record.endpoint.host {
+                Some(_) => Cow::Borrowed(host),
+                None => Cow::Owned(format!("{host} (one of the names of {})", address())),
+            };
         }
         match self.tls().map(TlsFacts::sni) {
             Some(Sni::Name(name)) => Cow::Borrowed(name),
-            _ => Cow::Owned(address_text(self.record.server.ip())),
+            _ => Cow::Owned(address()),
         }
     }
 }

@@ -30,7 +30,9 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
     let mut not_asked = Vec::new();
     for &rule in Rule::ALL {
         let severity = settings.severities.of(rule);
-        if severity.is_none() && !rule.is_beyond_records() {
+        let has_names = rule.is_about_form() && !record.endpoint.alternatives.is_empty();
+        let is_beyond_records = rule.is_beyond_records() || has_names;
+        if severity.is_none() && !is_beyond_records {
             continue;
         }
         match (case.check(rule), severity) {
@@ -39,7 +41,7 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
                 not_assessed.push(rule.as_str());
             }
             (Finding::Broken { .. }, None) | (Finding::Unknown, _) => {
-                not_asked.extend(rule.is_beyond_records().then_some(rule.as_str()));
+                not_asked.extend(is_beyond_records.then_some(rule.as_str()));
             }
             (Finding::Broken { offending, message }, Some(severity)) => {
                 let found = Violation {

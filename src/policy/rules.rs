@@ -159,6 +159,11 @@ impl Rule {
         )
     }
 
+    /// True where the form of the name decides: of several names a record tells only what they have in common.
+    pub const fn is_about_form(self) -> bool {
+        matches!(self, Self::FipsEndpointRequired | Self::EndpointUnrecognised)
+    }
+
     /// All of it, for `explain`.
     #[must_use]
     pub fn explain(self) -> String {

@@ -1,9 +1,11 @@
 //! Several names that may be the flow's: what DNS told for one address, what a certificate is for, what may be an outer
 //! name beside what DNS told. Each is taken for the name in turn, and what is not the same with all of them is open.
 
-use super::claim::{Claim, Named};
+use std::borrow::Cow;
+
+use super::claim::{Claim, Named, common_place, same};
 use super::partition::partition_of_region;
-use super::{Said, shown_of};
+use super::{MAX_CONFLICTS, Said, shown_of};
 use crate::classify::SniAlias;
 use crate::model::{EndpointEvidence, EndpointFacts, Service};
 
@@ -11,19 +13,26 @@ use crate::model::{EndpointEvidence, EndpointFacts, Service};
 const MAX_CANDIDATES: usize = 16;
 
 /// What is said where one of the names is the flow's.
-pub(super) struct Candidate {
-    pub claims: Vec<Claim>,
-    /// It is one of the names of a certificate, which is for all forms and regions that a service has: that one is not for
-    /// the address says nothing.
+pub(super) struct Candidate<'a> {
+    pub claims: Vec<Cow<'a, Claim>>,
     pub is_one_of_certificate: bool,
 }
 
+/// A name that may be the flow's.
+#[derive(PartialEq)]
+struct Name {
+    named: Named,
+    /// It is one of the names of a certificate, which is for all forms and regions that a service has: that one is not for
+    /// the address says nothing.
+    is_one_of_certificate: bool,
+}
+
 /// One for each name that may be the flow's; none where it is the only one.
-pub(super) fn candidates(said: &Said) -> Vec<Candidate> {
+pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
     let Some(shown) = shown_of(&said.claims) else { return Vec::new() };
-    let dns = said.by(EndpointEvidence::Dns);
+    let (dns, certificate) = (said.by(EndpointEvidence::Dns), said.by(EndpointEvidence::Certificate));
     if shown.is_spoken() {
-        return match dns.or_else(|| said.by(EndpointEvidence::Certificate)) {
+        return match dns.or(certificate) {
             Some(told) if shown.is_nameless() => behind_request(said, shown, told),
             Some(told) if shown.is_beside_answer(told) && shown.named.is_known() => {
                 beside_answers(said, shown, told)
@@ -31,108 +40,101 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate> {
             _ => Vec::new(),
         };
     }
-    let mut names: Vec<(Named, bool)> = Vec::new();
-    let is_certificate = shown.evidence == Some(EndpointEvidence::Certificate);
+    let mut names = Vec::new();
+    if shown.evidence == Some(EndpointEvidence::Certificate) {
+        let host = same(shown.names().map(|named| &named.host)).cloned().flatten();
+        for named in shown.names() {
+            add(&mut names, Named { host: host.clone(), ..named.clone() }, true);
+        }
+        return in_place_of(said, shown, names);
+    }
     for named in shown.names() {
-        let named = if is_certificate { named.without_host() } else { named.clone() };
-        add(&mut names, named, is_certificate);
+        add(&mut names, named.clone(), false);
     }
-    if let [(only, _)] = names.as_mut_slice()
-        && shown.names().all(|named| named.host == shown.named.host)
-    {
-        only.host.clone_from(&shown.named.host);
-    }
-    if let Some(certificate) = said.by(EndpointEvidence::Certificate)
-        && !is_certificate
+    if let Some(certificate) = certificate
         && said.sni_alias == SniAlias::No
         && leaves_form_open(shown, certificate)
     {
         // It tells other forms, and nothing of where: that was told by no answer.
         let (region, partition) = common_place(shown.names());
         for named in certificate.names() {
-            let named = Named { region: region.clone(), partition, account_id: None, ..named.without_host() };
-            add(&mut names, named, true);
+            let (region, named) = (region.clone(), named.clone());
+            add(&mut names, Named { region, partition, account_id: None, host: None, ..named }, true);
         }
     }
-    close(&mut names, shown.named.service);
     in_place_of(said, shown, names)
 }
 
 /// A doubtful name of the client's beside what DNS said of the address: each may be the one that was meant, and where the
 /// answers are for other names, so may any name.
-fn beside_answers(said: &Said, shown: &Claim, told: &Claim) -> Vec<Candidate> {
+fn beside_answers<'a>(said: &'a Said, shown: &'a Claim, told: &'a Claim) -> Vec<Candidate<'a>> {
     if told.names().all(|named| *named == shown.named) {
         return Vec::new();
     }
-    let others = || said.claims.iter().filter(|claim| !claim.is_one_of(&[shown, told])).cloned();
-    let beside = |claim: Claim| Candidate {
-        claims: std::iter::once(claim).chain(others()).collect(),
-        is_one_of_certificate: false,
+    let beside = |claim: Cow<'a, Claim>| {
+        let others = said.claims.iter().filter(|claim| !claim.is_one_of(&[shown, told])).map(Cow::Borrowed);
+        Candidate { claims: std::iter::once(claim).chain(others).collect(), is_one_of_certificate: false }
     };
-    let mut names: Vec<(Named, bool)> = Vec::new();
-    told.names().for_each(|named| add(&mut names, named.clone(), false));
-    close(&mut names, shown.named.service);
-    let mut candidates = vec![beside(shown.clone())];
-    candidates.extend(names.into_iter().map(|(named, _)| beside(told.with_name(named))));
+    let mut candidates = vec![beside(Cow::Borrowed(shown))];
+    candidates.extend(told.names().map(|named| beside(Cow::Owned(told.with_name(named.clone())))));
     if told.names().all(|named| named.host != shown.named.host) {
-        let all = told.names().chain([&shown.named]);
-        let (region, partition) = common_place(all);
-        candidates.push(beside(Claim::open(Named::any(shown.named.service, region, partition))));
+        let all = told.names().chain(std::iter::once(&shown.named));
+        candidates.push(beside(Cow::Owned(Claim::open(Named::any(shown.named.service, all)))));
     }
     candidates
 }
 
-/// A request says which service it is for, and not by which name: that is one of those that others tell, or none where
-/// it is for another service.
-fn behind_request(said: &Said, shown: &Claim, told: &Claim) -> Vec<Candidate> {
-    let mut names: Vec<(Named, bool)> = Vec::new();
-    let is_certificate = told.evidence == Some(EndpointEvidence::Certificate);
-    for named in told.names() {
-        add(&mut names, named.clone(), is_certificate);
+/// A request says which service it is for, and not by which name: that is one of those that others tell for that service;
+/// where all they tell is for others, it is none that is known.
+fn behind_request<'a>(said: &'a Said, shown: &Claim, told: &'a Claim) -> Vec<Candidate<'a>> {
+    let is_called = |named: &&Named| named.service == shown.named.service;
+    let is_any_called = told.names().any(|named| is_called(&named));
+    let is_one_of_certificate = told.evidence == Some(EndpointEvidence::Certificate);
+    let mut names = Vec::new();
+    for named in told.names().filter(|named| !is_any_called || is_called(named)) {
+        add(&mut names, named.clone(), is_one_of_certificate);
     }
-    close(&mut names, shown.named.service);
     in_place_of(said, told, names)
 }
 
 /// All that is said, with one name at a time in place of all of `source`.
-fn in_place_of(said: &Said, source: &Claim, names: Vec<(Named, bool)>) -> Vec<Candidate> {
+fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> Vec<Candidate<'a>> {
     // Nothing is in doubt where that name is told already.
-    if let [(only, _)] = names.as_slice()
-        && source.names().all(|named| named == only)
+    if let [only] = names.as_slice()
+        && source.names().all(|named| *named == only.named)
     {
         return Vec::new();
     }
-    let replaced = |(named, is_one_of_certificate): (Named, bool)| {
-        let one = |claim: &Claim| {
-            if claim.is_one_of(&[source]) { claim.with_name(named.clone()) } else { claim.clone() }
+    close(&mut names);
+    let replaced = |name: Name| {
+        let one = |claim: &'a Claim| match claim.is_one_of(&[source]) {
+            true => Cow::Owned(claim.with_name(name.named.clone())),
+            false => Cow::Borrowed(claim),
         };
-        Candidate { claims: said.claims.iter().map(one).collect(), is_one_of_certificate }
+        let claims = said.claims.iter().map(one).collect();
+        Candidate { claims, is_one_of_certificate: name.is_one_of_certificate }
     };
     names.into_iter().map(replaced).collect()
 }
 
-fn add(names: &mut Vec<(Named, bool)>, named: Named, is_one_of_certificate: bool) {
-    // One more than is taken tells that there are more.
-    if names.len() <= MAX_CANDIDATES && names.iter().all(|(known, _)| *known != named) {
-        names.push((named, is_one_of_certificate));
+fn add(names: &mut Vec<Name>, named: Named, is_one_of_certificate: bool) {
+    if names.iter().all(|known| known.named != named) {
+        names.push(Name { named, is_one_of_certificate });
     }
 }
 
-/// Any name may be the flow's where there are more than can be taken in turn.
-fn close(names: &mut Vec<(Named, bool)>, service: Service) {
-    if names.len() > MAX_CANDIDATES {
-        let (region, partition) = common_place(names.iter().map(|(named, _)| named));
-        names.truncate(MAX_CANDIDATES - 1);
-        names.push((Named::any(service, region, partition), false));
+/// Of more names than can be taken in turn, the rest is any name of the services they are for.
+fn close(names: &mut Vec<Name>) {
+    if names.len() <= MAX_CANDIDATES {
+        return;
     }
-}
-
-/// Region and partition that all names have.
-fn common_place<'a>(
-    names: impl Iterator<Item = &'a Named> + Clone,
-) -> (Option<String>, Option<&'static str>) {
-    let region = same(names.clone().map(|named| &named.region)).cloned().flatten();
-    (region, same(names.map(|named| named.partition)).flatten())
+    let mut services: Vec<Service> = names.iter().map(|name| name.named.service).collect();
+    services.sort_unstable();
+    services.dedup();
+    let any = |service| Named::any(service, names.iter().map(|name| &name.named));
+    let rest: Vec<Named> = services.into_iter().map(any).collect();
+    names.truncate(MAX_CANDIDATES - rest.len());
+    names.extend(rest.into_iter().map(|named| Name { named, is_one_of_certificate: false }));
 }
 
 /// True where the client says no name and none of what DNS told has the form of a name in the certificate: it need not
@@ -146,15 +148,18 @@ fn leaves_form_open(told: &Claim, certificate: &Claim) -> bool {
     !told.is_doubtful && all.all(|named| named.is_aws_name) && !told.names().any(has_form)
 }
 
-/// What is so whichever of the names is the flow's.
+/// What is so whichever of the names is the flow's; `is_spoken` where the first is what the client says.
 pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -> Option<EndpointFacts> {
+    let may_be_there =
+        |facts: &EndpointFacts| facts.conflict.is_empty() && facts.service != Some(Service::Dax);
     // Of a certificate's names, one that is for the address was meant.
-    if each.iter().any(|(facts, _)| facts.is_in_prefix && facts.conflict.is_empty()) {
-        for (facts, _) in each.iter_mut().filter(|(_, is_one_of_certificate)| *is_one_of_certificate) {
-            facts.conflict.clear();
-        }
+    if each.iter().any(|(facts, _)| facts.is_in_prefix && may_be_there(facts)) {
+        each.retain(|(facts, is_one_of_certificate)| !is_one_of_certificate || facts.conflict.is_empty());
     }
-    let alternatives: Vec<EndpointFacts> = each.into_iter().map(|(facts, _)| facts).collect();
+    let mut alternatives: Vec<EndpointFacts> = each.into_iter().map(|(facts, _)| facts).collect();
+    if alternatives.len() < 2 {
+        return alternatives.pop();
+    }
     let (first, all) = (alternatives.first()?, || alternatives.iter());
     let has_many_services = same(all().map(|facts| facts.service)).is_none();
     // The same addresses serve several APIs; most of it is the data plane.
@@ -198,7 +203,7 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         is_aws_name: all().all(|facts| facts.is_aws_name),
         has_many_services,
         is_form_open: all().any(|facts| facts.is_form_open),
-        conflict: if is_contradicted { first.conflict.clone() } else { Vec::new() },
+        conflict: if is_contradicted { sentences(&alternatives) } else { Vec::new() },
         is_address_unproven,
         is_in_prefix: first.is_in_prefix,
         prefix_region: first.prefix_region.clone(),
@@ -210,8 +215,15 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
     })
 }
 
-/// The value that all have.
-fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
-    let first = values.next()?;
-    values.all(|value| value == first).then_some(first)
+/// What contradicts the names, each said once; of what only stands for some form, where there is nothing else.
+fn sentences(alternatives: &[EndpointFacts]) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    let has_names = alternatives.iter().any(|facts| facts.host.is_some());
+    let told = alternatives.iter().filter(|facts| facts.host.is_some() || !has_names);
+    for sentence in told.flat_map(|facts| &facts.conflict) {
+        if sentences.len() < MAX_CONFLICTS && !sentences.contains(sentence) {
+            sentences.push(sentence.clone());
+        }
+    }
+    sentences
 }

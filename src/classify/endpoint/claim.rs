@@ -56,10 +56,6 @@ impl From<Endpoint> for Named {
 }
 
 impl Named {
-    pub fn without_host(&self) -> Self {
-        Self { host: None, ..self.clone() }
-    }
-
     fn with_host(self, host: String) -> Self {
         Self { host: Some(host), ..self }
     }
@@ -79,9 +75,11 @@ impl Named {
         }
     }
 
-    /// Any name of that service, in that region if one is known.
-    pub fn any(service: Service, region: Option<String>, partition: Option<&'static str>) -> Self {
-        Self { region, partition, is_any: true, ..Self::of_service(service) }
+    /// Any name of that service, which has with `others` in common what all of them have of place and owner.
+    pub fn any<'a>(service: Service, others: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let (region, partition) = common_place(others.clone());
+        let is_aws_name = others.into_iter().all(|named| named.is_aws_name);
+        Self { region, partition, is_aws_name, is_any: true, ..Self::of_service(service) }
     }
 
     pub fn to_facts(&self) -> EndpointFacts {
@@ -137,22 +135,38 @@ impl EndpointFacts {
             return;
         }
         let named = &claim.named;
-        let is_nameless = first.named.host.is_none() && self.host.is_none();
-        if is_nameless && self.kind.is_none() && !self.is_aws_name && (named.is_aws_name || named.is_any) {
+        let is_nameless = first.is_nameless() && !first.named.is_any && self.host.is_none();
+        if is_nameless && self.kind.is_none() && named.is_aws_name && claim.others.is_empty() {
             let from = named.to_facts();
             self.kind = from.kind;
             self.account_id = from.account_id;
             self.fips = from.fips;
             self.dual_stack = from.dual_stack;
             self.host = from.host;
-            self.is_aws_name = from.is_aws_name;
+            self.is_aws_name = true;
             self.is_form_open = from.is_form_open;
         }
-        if self.region.is_none() && named.region.is_some() {
-            self.region.clone_from(&named.region);
-            self.partition = named.partition.map(ToOwned::to_owned);
+        if self.region.is_none()
+            && let (Some(region), partition) = common_place(claim.names())
+        {
+            self.region = Some(region);
+            self.partition = partition.map(ToOwned::to_owned);
         }
     }
+}
+
+/// Region and partition that all names have.
+pub(super) fn common_place<'a>(
+    names: impl Iterator<Item = &'a Named> + Clone,
+) -> (Option<String>, Option<&'static str>) {
+    let region = same(names.clone().map(|named| &named.region)).cloned().flatten();
+    (region, same(names.map(|named| named.partition)).flatten())
+}
+
+/// The value that all have.
+pub(super) fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 impl Claim {

@@ -11,6 +11,7 @@ mod claim;
 mod grammar;
 pub(super) mod partition;
 
+use std::borrow::{Borrow, Cow};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -125,10 +126,10 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let place = Place { input, options, addresses: &addresses, listed };
     let candidates = candidates(&said);
     match candidates.as_slice() {
-        [] => place.endpoint(&said.claims, &said),
+        [] => place.endpoint(&said.claims.iter().map(Cow::Borrowed).collect::<Vec<_>>(), &said),
         [only] => place.endpoint(&only.claims, &said),
         several => {
-            let one = |candidate: &Candidate| {
+            let one = |candidate: &Candidate<'_>| {
                 Some((place.endpoint(&candidate.claims, &said)?, candidate.is_one_of_certificate))
             };
             let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
@@ -206,7 +207,7 @@ struct Place<'a> {
 
 impl Place<'_> {
     /// The endpoint by these claims, of which the one that is shown has one name.
-    fn endpoint(&self, claims: &[Claim], said: &Said) -> Option<EndpointFacts> {
+    fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
         let Self { input, options, addresses, listed } = self;
         let mut conflict = Conflicts::default();
         let Some(first) = shown_of(claims) else {
@@ -235,7 +236,7 @@ impl Place<'_> {
             facts.partition = Some(partition_of_region(region).to_owned());
             facts.region = Some(region.to_owned());
         }
-        let is_evidence = |claim: &&Claim| claim.is_evidence_of(first, facts.region.as_deref());
+        let is_evidence = |claim: &&Cow<'_, Claim>| claim.is_evidence_of(first, facts.region.as_deref());
         let mut evidence = Vec::new();
         let mut strong = 0;
         for claim in claims {
@@ -565,10 +566,11 @@ fn certificate_names(certificate: &CertificateFacts) -> &[String] {
 
 /// The claim that is shown: the strongest that the client itself makes, the earliest of equals; without one what DNS told
 /// this client, then what the certificate says.
-fn shown_of(claims: &[Claim]) -> Option<&Claim> {
-    let spoken = claims.iter().filter(|claim| claim.is_spoken());
+fn shown_of<C: Borrow<Claim>>(claims: &[C]) -> Option<&Claim> {
+    let claims = || claims.iter().map(C::borrow);
+    let spoken = claims().filter(|claim| claim.is_spoken());
     let best = spoken.reduce(|best, claim| if claim.strength > best.strength { claim } else { best });
-    best.or_else(|| claims.iter().find(|claim| !claim.is_doubtful)).or_else(|| claims.first())
+    best.or_else(|| claims().find(|claim| !claim.is_doubtful)).or_else(|| claims().next())
 }
 
 /// The host of `host:port`, without the brackets of an IPv6 literal.

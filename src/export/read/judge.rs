@@ -48,8 +48,10 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         let was_not_asked = before.iter().any(|facts| facts.not_asked.contains(&name));
         let is_of_unknown_certificate =
             record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
+        let is_beyond_records =
+            rule.is_beyond_records() || rule.is_about_form() && (was_open || was_not_asked);
         let is_as_recorded =
-            rule.is_beyond_records() && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
+            is_beyond_records && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
         let (found, is_open): (Vec<Violation>, bool) = if is_as_recorded {
             let found = found_before.clone().filter_map(|found| policy::carried_over(found, record, options));
             // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
@@ -76,7 +78,7 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         {
             not_assessed.push(name);
         }
-        if rule.is_beyond_records()
+        if is_beyond_records
             && !is_required(severity)
             && found.is_empty()
             && (is_open || is_found_before || now.not_asked.contains(&name))

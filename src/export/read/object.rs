@@ -452,8 +452,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
     let service_confidence = object.word(Key::ServiceConfidence, Confidence::parse)?;
     let region = object.text(Key::Region)?;
     let evidence = object.list(Key::EndpointEvidence, EndpointEvidence::parse)?;
-    let is_fips_open = object.text(Key::EndpointFipsReason)?.is_some();
-    let mut facts = EndpointFacts {
+    Ok(EndpointFacts {
         service: object.word(Key::Service, Service::parse)?,
         has_many_services: service_confidence == Some(Confidence::Possible),
         kind,
@@ -474,12 +473,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         conflict: object.text(Key::EndpointConflict)?.into_iter().collect(),
         is_address_unproven: false,
         partition_has_prefixes: false,
-    };
-    if is_fips_open {
-        // Of the names no more is known than that they differ in this.
-        facts.alternatives = vec![facts.clone(), EndpointFacts { fips: true, ..facts.clone() }];
-    }
-    Ok(facts)
+    })
 }
 
 fn path(object: &mut Object) -> Read<PathFacts> {

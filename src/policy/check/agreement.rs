@@ -311,7 +311,7 @@ impl Case<'_> {
     }
 
     pub(super) fn suspected_interception(&self) -> Finding {
-        let endpoint = &self.record.endpoint;
+        let endpoint = self.endpoint;
         // The certificates of DAX clusters are not known well enough to judge by.
         if !endpoint.is_aws_name || endpoint.kind == Some(EndpointKind::DaxCluster) {
             return Finding::Kept;

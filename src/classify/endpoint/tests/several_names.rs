@@ -253,7 +253,17 @@ fn not_more_names_than_there_is_room_for_are_taken_in_turn() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let facts = decide(&Case { certificate: certificate(&names), ..Case::default() }).unwrap();
     assert_eq!((facts.alternatives.len(), facts.kind, facts.is_form_open), (16, None, true));
-    assert_eq!(facts.service, Some(Service::Dynamodb));
+    assert_eq!((facts.service, facts.is_aws_name), (Some(Service::Dynamodb), true));
+    // What is beyond is not forgotten: neither its region nor its service.
+    let case = |more: &'static str| {
+        let names: Vec<String> =
+            (0..20).map(|number| format!("{number:012}.ddb.us-east-1.amazonaws.com")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).chain([more]).collect();
+        decide(&Case { certificate: certificate(&names), server: IN_PREFIX, ..Case::default() }).unwrap()
+    };
+    let facts = case(REGIONAL);
+    assert_eq!((facts.region.as_deref(), facts.conflict.len()), (Some("eu-west-1"), 0));
+    assert!(case(STREAMS).has_many_services);
 }
 
 #[test]
@@ -266,5 +276,108 @@ fn an_address_behind_nat64_is_the_one_it_stands_for() {
     ] {
         let facts = decide(&Case { sni: sni(REGIONAL), server, ..Case::default() }).unwrap();
         assert_eq!(facts.conflict.len(), conflicts, "{server}");
+    }
+}
+
+/// What is told, without what depends on which name comes first by its nature: sentences and hosts.
+fn told(case: &Case<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
+    let facts = decide(case).unwrap();
+    let mut each: Vec<_> = facts
+        .alternatives
+        .iter()
+        .map(|facts| (facts.kind, facts.fips, facts.region.clone(), facts.conflict.is_empty()))
+        .collect();
+    each.sort_unstable();
+    let open = (facts.has_many_services, facts.is_form_open, facts.is_address_unproven, facts.is_aws_name);
+    let place = (facts.region, facts.partition, facts.account_id, facts.service, facts.kind, facts.fips);
+    (place, facts.evidence, facts.confidence, facts.conflict.is_empty(), open, each)
+}
+
+#[test]
+fn the_order_of_names_changes_nothing() {
+    let east = "dynamodb.us-east-1.amazonaws.com";
+    let dax = "dax.eu-west-1.amazonaws.com";
+    let (own, other_own) = ("db.corp.example", "a.ddb.corp.example");
+    let names =
+        [REGIONAL, FIPS, STREAMS, ACCOUNT, INTERFACE, INTERFACE_FIPS, UNKNOWN, east, dax, own, other_own];
+    let pairs = || {
+        names.iter().enumerate().flat_map(|(at, one)| names.iter().skip(at + 1).map(|other| [*one, *other]))
+    };
+    let mut seen = 0;
+    for dns in pairs().map(Some).chain([None]) {
+        for shown in pairs().map(Some).chain([None]) {
+            for (spoken, encrypted_hello) in [
+                (Sni::NotSent, EncryptedHello::NotSent),
+                (sni(REGIONAL), EncryptedHello::Sent),
+                (sni(other_own), EncryptedHello::NotSent),
+            ] {
+                for server in [IN_PREFIX, PRIVATE, PUBLIC] {
+                    let case = |is_reversed: bool| {
+                        let order = |names: [&'static str; 2]| match is_reversed {
+                            true => vec![names[1], names[0]],
+                            false => names.to_vec(),
+                        };
+                        Case {
+                            sni: spoken,
+                            encrypted_hello,
+                            dns: dns.map(order).unwrap_or_default(),
+                            certificate: shown.and_then(|names| certificate(&order(names))),
+                            server,
+                            ..Case::default()
+                        }
+                    };
+                    if decide(&case(false)).is_some() {
+                        seen += 1;
+                        assert_eq!(
+                            told(&case(false)),
+                            told(&case(true)),
+                            "{dns:?} {shown:?} {spoken:?} {server}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 20_000, "{seen}");
+}
+
+#[test]
+fn the_region_of_one_of_several_names_is_that_of_no_other() {
+    let names = ["streams.dynamodb.us-east-1.amazonaws.com", STREAMS];
+    for (server, region) in [(PRIVATE, None), (IN_PREFIX, Some("eu-west-1"))] {
+        for case in [
+            Case { certificate: certificate(&names), ..Case::default() },
+            Case { dns: names.to_vec(), ..Case::default() },
+        ] {
+            let case = Case { sni: sni("a.ddb.corp.example"), server, ..case };
+            let facts = decide(&case).unwrap();
+            assert_eq!((facts.region.as_deref(), facts.conflict.len()), (region, 0), "{server}");
+        }
+    }
+}
+
+/// Interface endpoints have none of the addresses in the list, and no name of DAX leads to one.
+#[test]
+fn of_a_certificate_the_names_for_the_address_count() {
+    let east = "dynamodb.us-east-1.amazonaws.com";
+    let case =
+        |names: &[&str]| Case { certificate: certificate(names), server: IN_PREFIX, ..Case::default() };
+    assert_eq!(form(&case(&[REGIONAL, INTERFACE])), ("dynamodb regional false".to_owned(), vec![]));
+    assert_eq!(decide(&case(&[REGIONAL, east])).unwrap().alternatives, []);
+    let facts = decide(&case(&[east, "dax.us-east-1.amazonaws.com"])).unwrap();
+    assert!(facts.conflict.is_empty() && facts.is_address_unproven);
+}
+
+/// Of a request for one service, names of another are not the ones that were meant.
+#[test]
+fn a_request_chooses_among_names_of_its_service() {
+    let scan = || http(Some("10.1.0.1"), Some("DynamoDB_20120810.Scan"));
+    for (dns, kind, region) in [
+        (vec![REGIONAL, STREAMS], Some(EndpointKind::Regional), Some("eu-west-1")),
+        (vec![REGIONAL, FIPS], None, Some("eu-west-1")),
+        (vec![STREAMS], None, None),
+    ] {
+        let facts = decide(&Case { dns: dns.clone(), http: scan(), ..Case::default() }).unwrap();
+        assert_eq!((facts.kind, facts.region.as_deref()), (kind, region), "{dns:?}");
     }
 }
