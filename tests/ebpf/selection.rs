@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ddbwatch::capture::LinkType;
+use ddbwatch::capture::afpacket::{self, AfPacket};
 use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
 use ddbwatch::capture::live::LiveSource;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
@@ -174,14 +175,17 @@ fn passing_on() -> Cable {
 
 #[test]
 fn looks_into_what_is_passed_on_where_it_did_not_before() {
-    for is_seen_coming_in in [true, false] {
+    for (is_seen_coming_in, was_seen_before) in [(true, false), (false, false), (false, true)] {
         namespace::run(move || {
             let cable = Cable::new("near", "far");
             let beyond = passing_on();
             let mut source = load(&small());
             source.attach(&beyond.near_link).unwrap();
-            if is_seen_coming_in {
+            if is_seen_coming_in || was_seen_before {
                 source.attach(&cable.far_link).unwrap();
+            }
+            if was_seen_before {
+                source.detach(cable.far_link.index);
             }
             let times = if is_seen_coming_in { 2 } else { 1 };
             cable.send(&checked(segment(443, 1, SYN, b"")));
@@ -204,6 +208,53 @@ fn looks_into_what_is_passed_on_where_it_did_not_before() {
             assert_eq!(count(&mut source), times, "a hello is let through at each point");
         });
     }
+}
+
+#[test]
+fn takes_what_goes_out_once_it_is_not_seen_coming_in_any_more() {
+    namespace::run(|| {
+        let cable = Cable::new("near", "far");
+        let beyond = passing_on();
+        let options = afpacket::Options { ring_mib: 1, ..afpacket::Options::default() };
+        let program = SelectionProgram::load(&small()).unwrap();
+        let mut source = AfPacket::open(options, Some(Box::new(program))).unwrap();
+        for link in [&cable.far_link, &beyond.near_link] {
+            source.attach(link).unwrap();
+        }
+        let sightings = |source: &mut AfPacket| {
+            let mut names = Vec::new();
+            while source
+                .poll_all(Duration::from_millis(200), 100, &mut |frame, all| {
+                    names.push(all[frame.interface as usize].name.clone().unwrap().to_string());
+                })
+                .unwrap()
+                > 0
+            {}
+            names
+        };
+        cable.send(&checked(segment(443, 1, SYN, b"")));
+        cable.send(&checked(segment(443, 2, ACK, &hello())));
+        assert_eq!(sightings(&mut source), ["far", "far"], "what is passed on is seen once");
+        source.detach(cable.far_link.index);
+        cable.send(&checked(segment(443, 519, ACK, &BINARY)));
+        assert_eq!(sightings(&mut source), ["beyond"], "nowhere else any more");
+        source.attach(&cable.far_link).unwrap();
+        cable.send(&checked(segment(443, 1_519, ACK, &BINARY)));
+        assert_eq!(sightings(&mut source), ["far"]);
+        source.counts().iter().for_each(check_counts);
+    });
+}
+
+#[test]
+fn keeps_no_place_for_interfaces_that_are_gone() {
+    namespace::run(|| {
+        let mut program = SelectionProgram::load(&small()).unwrap();
+        // Numbers that no array holds, more than are watched at once.
+        for index in (20_000..).take(1_500) {
+            program.watch(index, false).unwrap();
+            program.forget(index);
+        }
+    });
 }
 
 #[test]

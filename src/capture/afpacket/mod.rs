@@ -9,9 +9,10 @@
 //!
 //! They are taken, too, because the way back of a flow of this host, and the way out of a flow that is
 //! translated (NAT), are seen nowhere else. Left out is what was seen coming in. The program in the kernel
-//! ([`SocketSelection`]) knows that of each flow. The classic filter knows nothing of flows; [`outgoing_for`] says
-//! when it may leave out what does not come from this host: what is only forwarded between watched interfaces was
-//! seen coming in. On the loopback every packet comes in again, so there outgoing ones are never taken.
+//! ([`SocketSelection`]) knows that of each flow, and asks anew once an interface is watched no longer. The classic
+//! filter knows nothing of flows; [`outgoing_for`] says when it may leave out what does not come from this host:
+//! what is only forwarded between watched interfaces was seen coming in. On the loopback every packet comes in
+//! again, so there outgoing ones are never taken.
 
 mod block;
 mod filter;

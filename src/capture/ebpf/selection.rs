@@ -37,11 +37,14 @@ pub(super) struct Selection {
     slots: Array<MapData, SlotWords>,
     high_slots: HashMap<MapData, u32, SlotWords>,
     counts: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    epochs: Array<MapData, u32>,
     ports: Array<MapData, u64>,
     prefixes: LpmTrie<MapData, [u8; 16], u32>,
     /// What stands in the maps now.
     port_bits: Vec<u64>,
     known_prefixes: BTreeSet<Prefix>,
+    /// As `epoch` in `maps.h`.
+    epoch: u32,
     /// Counters of each slot when they were last asked for.
     told: Vec<Counters>,
     /// What is asked for, and what was learned beyond that, the oldest first.
@@ -60,10 +63,12 @@ impl Selection {
             slots: take(loaded, "slots")?,
             high_slots: take(loaded, "high_slots")?,
             counts: take(loaded, "counts")?,
+            epochs: take(loaded, ".data.epoch")?,
             ports: take(loaded, "ports")?,
             prefixes: take(loaded, "prefixes")?,
             port_bits: vec![0; abi::PORT_WORDS],
             known_prefixes: BTreeSet::new(),
+            epoch: 1,
             told: Vec::new(),
             asked: Vec::new(),
             learned: VecDeque::new(),
@@ -154,6 +159,21 @@ impl Selection {
         } else {
             self.high_slots.insert(index, words, 0).map_err(of_map)
         }
+    }
+
+    /// The interface with this kernel number is watched no longer. Called when no packet of it reaches the program any
+    /// more: one that comes in afterwards would be believed to be seen.
+    pub fn unwatch(&mut self, index: u32) {
+        // Whatever has that number next is not taken for this one; a refusal leaves it to be counted wrongly
+        // until it is watched.
+        let _ = if index < abi::MAX_INDEX {
+            self.slots.set(index, [0, 0], 0)
+        } else {
+            self.high_slots.remove(&index)
+        };
+        self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        // The kernel refuses no change of a number that is there.
+        let _ = self.epochs.set(0, self.epoch, 0);
     }
 
     /// Asks the program to leave a flow out, unless it began after `until` of the program's clock.
@@ -359,9 +379,7 @@ impl SelectionProgram {
         if let Some(known) = self.watched.iter_mut().find(|known| **known == Some(index)) {
             *known = None;
         }
-        // Whatever has that number next is not taken for this one; a refusal leaves it to be counted wrongly
-        // until it is watched.
-        let _ = self.selection.watch(index, 0, false);
+        self.selection.unwatch(index);
     }
 
     /// Changes the addresses of interest, for flows that begin from now on.

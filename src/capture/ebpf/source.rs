@@ -322,6 +322,7 @@ impl LiveSource for EbpfSource {
             if let Some(place) = self.places.leave(index) {
                 self.read_counters(place);
             }
+            self.selection.unwatch(index);
         }
     }
 
