@@ -34,6 +34,7 @@ use super::memory;
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
+use crate::model::Timestamp;
 
 pub use self::filter::{MAX_OWN_ADDRESSES, Outgoing};
 
@@ -124,7 +125,7 @@ pub trait SocketSelection: Send {
     fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError>;
 
     /// As [`LiveSource::settle`].
-    fn settle(&mut self, flow: &FlowAddresses);
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp);
 
     /// The interface with this kernel number is gone, or no longer of interest.
     fn forget(&mut self, index: u32);
@@ -416,9 +417,9 @@ impl LiveSource for AfPacket {
         reading::poll(self, wait, most, take)
     }
 
-    fn settle(&mut self, flow: &FlowAddresses) {
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
         if let Some(selection) = &mut self.selection {
-            selection.settle(flow);
+            selection.settle(flow, until);
         }
     }
 

@@ -11,14 +11,17 @@ use aya::programs::{ProgramFd, SocketFilter};
 use ipnet::IpNet;
 
 use super::abi::{self, COUNTER_WORDS, FlowWords, KeyWords, SlotWords};
+use super::clock::Clock;
 use super::object::{self, of_map, of_program};
 use super::{Faults, Options};
 use crate::capture::afpacket::SocketSelection;
 use crate::capture::live::{Count, FlowAddresses, LinkCounts, LiveError};
+use crate::model::Timestamp;
 
-/// A packet socket's reader hands a SYN over at most this long after the kernel saw it. A younger flow is
-/// not settled: the wish may be meant for the one before it with the same addresses.
-const SOCKET_LATENCY_NANOSECONDS: u64 = 250_000_000;
+/// Frames of packet sockets come in order of time, but for those of a block that came up late, and of times that are
+/// those of another clock than the program's. A flow that began no longer than this before the frame that told is not
+/// settled: its SYN may be on the way, and the wish be meant for the one before it with the same addresses.
+const SOCKET_LATENCY_NANOSECONDS: u64 = 150_000_000;
 
 /// Learned addresses that are remembered, the newest ones. A name of DynamoDB has a few, and a site a few dozen
 /// interface endpoints; those of the published prefixes need not be learned.
@@ -288,17 +291,19 @@ fn prefix_of(prefix: &IpNet) -> Prefix {
 ///
 /// ```no_run
 /// # use ddbwatch::capture::ebpf::{Options, SelectionProgram};
-/// # fn example(socket: std::os::fd::OwnedFd, flow: &ddbwatch::capture::FlowAddresses) -> Result<(), Box<dyn std::error::Error>> {
+/// # use ddbwatch::{capture::FlowAddresses, model::Timestamp};
+/// # fn example(socket: std::os::fd::OwnedFd, flow: &FlowAddresses, until: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut program = SelectionProgram::load(&Options::default())?;
 /// program.watch(2, false)?;                 // interface 2, frames begin with an Ethernet header
 /// program.attach(&socket)?;                 // or SO_ATTACH_BPF with program.descriptor(); as often as wanted
-/// program.settle(flow);                     // what the engine has decided
+/// program.settle(flow, until);              // what the engine has decided, by the frame of this time
 /// let left_out = program.left_out(2);       // packets and bytes, by reason
 /// # Ok(())
 /// # }
 /// ```
 pub struct SelectionProgram {
     selection: Selection,
+    clock: Clock,
     program: ProgramFd,
     loaded: Ebpf,
     /// Interface numbers by slot, from 1; `None` where the slot is free.
@@ -324,7 +329,7 @@ impl SelectionProgram {
             .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
             .map_err(|error| of_program(what, error))?;
         let selection = Selection::new(&mut loaded, options)?;
-        Ok(Self { selection, program, loaded, watched: Vec::new() })
+        Ok(Self { selection, clock: Clock::default(), program, loaded, watched: Vec::new() })
     }
 
     /// The descriptor of the program, for `SO_ATTACH_BPF`; valid as long as this lives.
@@ -395,11 +400,14 @@ impl SelectionProgram {
         self.selection.learn(address);
     }
 
-    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just now is
-    /// left alone; say it again with its next packet.
-    pub fn settle(&mut self, flow: &FlowAddresses) {
+    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just before `until`,
+    /// the time of the frame that told, or later, is left alone; say it again with its next packet.
+    pub fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
         if let Some(now) = super::clock::monotonic_nanoseconds() {
-            self.selection.settle(flow, now.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
+            self.clock.look();
+            // Not in the future, after the clock was set back.
+            let until = self.clock.monotonic(until).min(now);
+            self.selection.settle(flow, until.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
         }
     }
 
@@ -433,8 +441,8 @@ impl SocketSelection for SelectionProgram {
         Self::watch(self, index, is_raw_ip)
     }
 
-    fn settle(&mut self, flow: &FlowAddresses) {
-        Self::settle(self, flow);
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
+        Self::settle(self, flow, until);
     }
 
     fn forget(&mut self, index: u32) {
