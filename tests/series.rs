@@ -74,7 +74,8 @@ fn the_order_of_a_shell_is_no_matter() {
         fs::rename(path, &named).unwrap();
         named
     };
-    let recorder = |number: usize| if number == 0 { "cap.pcap".to_owned() } else { format!("cap.pcap{number}") };
+    let recorder =
+        |number: usize| if number == 0 { "cap.pcap".to_owned() } else { format!("cap.pcap{number}") };
     for names in [recorder, |number| format!("cap-{number}.pcap")] {
         let parts = write_parts(folder.path(), &base.frames, 1);
         let parts: Vec<PathBuf> =
@@ -182,6 +183,12 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
     assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", &later)]), 2);
     assert_eq!(records(&[("a.pcap", head), ("a.pcap1", &later)]), 1);
+    assert_eq!(records(&[("site.1", head), ("site.2", tail)]), 1);
+    assert_eq!(records(&[("site.1", head), ("site.2", &later)]), 2);
+    // Digits that neither count nor tell the time are names of places, however soon one follows the other.
+    assert_eq!(records(&[("10.0.0.11", head), ("10.0.0.12", tail)]), 2);
+    assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", tail)]), 2);
+    assert_eq!(records(&[("site1-20261101.pcap", head), ("site2-20261101.pcap", tail)]), 2);
     assert_eq!(records(&[("a20261101-1.pcap", head), ("a20261101-2.pcap", &later)]), 1);
     // Queues of an interface are written in turn.
     let mut swapped = base.frames.clone();

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use super::options::{PathOptions, PathRule, Role, SiteFacts};
 use crate::model::{
     Access, Confidence, EndpointEvidence, EndpointFacts, EndpointKind, Entry, Layer, PathEvidence, PathFacts,
-    PublicNames, Service, Sighting, Tunnel, embedded, is_private,
+    Service, Sighting, Tunnel, embedded, is_private,
 };
 
 /// Link kinds that are IPsec tunnels on Linux, as rtnetlink names them.
@@ -63,9 +63,34 @@ impl PathOptions {
     }
 }
 
-/// Decides the path of a flow.
+/// Decides the path of a flow. Where several names may be its own, how DynamoDB is entered is what it is with all of them.
 #[must_use]
 pub fn classify(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
+    let of = |endpoint| of_endpoint(&PathInput { endpoint, ..*input }, options);
+    let Some((first, others)) = input.endpoint.alternatives.split_first() else {
+        return of_endpoint(input, options);
+    };
+    others.iter().map(of).fold(of(first), in_common)
+}
+
+/// What is so of both.
+fn in_common(mut one: PathFacts, other: PathFacts) -> PathFacts {
+    if one.entry == other.entry {
+        one.entry_confidence = one.entry_confidence.min(other.entry_confidence);
+        return one;
+    }
+    // What a rule says of a name that it may be so of is possible; what only one name tells is not told.
+    let is_by_rule = one.evidence.contains(&PathEvidence::Rule);
+    one.evidence.retain(|evidence| other.evidence.contains(evidence));
+    one.entry = match (one.entry, other.entry) {
+        (Entry::Unknown, entry) | (entry, Entry::Unknown) if is_by_rule => entry,
+        _ => Entry::Unknown,
+    };
+    one.entry_confidence = (one.entry != Entry::Unknown).then_some(Confidence::Possible);
+    one
+}
+
+fn of_endpoint(input: &PathInput<'_>, options: &PathOptions) -> PathFacts {
     // Rules of which nobody knows whether they are those of the flow, before the first that is.
     let mut open = Vec::new();
     let found = options.rules.iter().find(|rule| {
@@ -115,9 +140,7 @@ impl Finding {
             None => finding.enter(input, options),
             // What the rule says of many flows is not so of this one.
             Some(entry) if is_disproved(entry, input) => finding.entry = None,
-            Some(Entry::GatewayEndpoint)
-                if is_elsewhere(input, &options.site) || input.endpoint.has_many_services =>
-            {
+            Some(Entry::GatewayEndpoint) if is_elsewhere(input, &options.site) => {
                 finding.entry = Some((Entry::GatewayEndpoint, Confidence::Possible));
             }
             Some(_) => {}
@@ -236,7 +259,7 @@ fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
     let has_private_address = input.addresses.iter().any(|address| is_private(*address));
     match entry {
         Entry::InterfaceEndpoint => {
-            let is_overridden = has_private_address && input.endpoint.public_names() != PublicNames::None;
+            let is_overridden = has_private_address && input.endpoint.has_public_name() != Some(false);
             input.endpoint.is_in_prefix || is_overridden
         }
         Entry::GatewayEndpoint => is_interface_name || has_private_address || is_beside_gateway(input),
@@ -250,8 +273,7 @@ fn is_disproved(entry: Entry, input: &PathInput<'_>) -> bool {
 /// sources told apart, since those of a VPC are public ones.
 fn is_beside_gateway(input: &PathInput<'_>) -> bool {
     let endpoint = input.endpoint;
-    let is_other_service = !endpoint.has_many_services
-        && matches!(endpoint.service, Some(Service::DynamodbStreams | Service::Dax));
+    let is_other_service = matches!(endpoint.service, Some(Service::DynamodbStreams | Service::Dax));
     // Of the isolated partitions no prefix is known.
     let has_prefixes = endpoint.partition_has_prefixes || endpoint.partition.is_none();
     let is_outside = has_prefixes

@@ -284,6 +284,9 @@ fn visit_http(http: &HttpFacts, fields: &mut impl Fields) {
     given(fields, Key::AwsSdk, http.sdk.as_deref());
 }
 
+/// Why it is not told whether the endpoint is a FIPS one.
+const SEVERAL_NAMES: &str = "several_names";
+
 /// What is known of the endpoint.
 pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     word(fields, Key::Service, endpoint.service.map(|service| service.as_str()));
@@ -293,6 +296,9 @@ pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
     word(fields, Key::EndpointKind, endpoint.kind.map(|kind| kind.as_str()));
     if endpoint.fips {
         fields.flag(Key::EndpointFips, true);
+    }
+    if endpoint.is_fips_open() {
+        fields.text(Key::EndpointFipsReason, Text::Word(SEVERAL_NAMES));
     }
     if endpoint.dual_stack {
         fields.flag(Key::EndpointDualStack, true);

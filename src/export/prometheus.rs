@@ -10,7 +10,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use ::prometheus::core::Collector;
 use ::prometheus::{
@@ -20,6 +19,8 @@ use ::prometheus::{
 use self::daemon::Daemon;
 pub use self::daemon::DaemonFacts;
 use self::family::{Budget, Family};
+pub use self::offenders::MAX_OFFENDERS;
+use self::offenders::Offenders;
 use super::Sink;
 use crate::model::registry::TlsVersion;
 use crate::model::{
@@ -27,16 +28,10 @@ use crate::model::{
     Severity, Timestamp, TlsFacts, Verdict,
 };
 use crate::telemetry::metrics::{self, Metric, NONE, OTHER, UNKNOWN};
-use crate::telemetry::{Accounts, Distinct, StageCounts, Tally};
+use crate::telemetry::{Accounts, Distinct, StageCounts};
 
 /// Regions shown that neither the address list nor the configuration names: AWS opens a few in a year.
 pub const MAX_OTHER_REGIONS: usize = 16;
-
-/// The most offenders that can be asked for; each is a series per rule it breaks.
-pub const MAX_OFFENDERS: usize = 1_000;
-
-/// Pairs of client and rule that are followed to find the worst: 1 MB.
-const FOLLOWED_OFFENDERS: usize = 16_384;
 
 /// Longest region name taken: the longest there is has 17 letters.
 const MAX_REGION_BYTES: usize = 32;
@@ -50,12 +45,13 @@ pub struct MetricsOptions {
     pub rules: Vec<(&'static str, Severity)>,
     /// Layer and reason of everything that can be unreadable: they start at 0.
     pub decode_errors: Vec<(&'static str, &'static str)>,
-    /// The most series over all metrics; a histogram counts one for each of its lines. Some are kept for those that stand for
-    /// what found no room, a few of each metric; of fewer than 400 they may come on top.
+    /// The most series over all metrics whose labels strangers choose; a histogram counts one for each of its lines. Some are
+    /// kept for those that stand for what found no room, a few of each metric; of fewer than 400 they may come on top.
     pub max_series: usize,
     /// Regions that always have a label of their own.
     pub regions: BTreeSet<String>,
-    /// How many of the worst clients are named; 0: none, and no address is shown.
+    /// How many of the worst clients are named, while a quarter of all series has room for them; 0: none, and no address is
+    /// shown.
     pub offenders: usize,
     /// When the address list in use was published.
     pub prefix_list_published: Option<Timestamp>,
@@ -135,7 +131,7 @@ impl Metrics {
             IntGaugeVec::new(opts(&metrics::VIOLATING_CLIENTS), &labels(&metrics::VIOLATING_CLIENTS))?;
         registry.register(Box::new(violating_clients.clone()))?;
         let mut new = Self {
-            budget: Budget { most: family::room(options.max_series), used: 0, folded },
+            budget: Budget { most: room(&options), used: 0, folded },
             regions: Regions { known: options.regions.clone(), others: BTreeSet::new() },
             flows: Family::counter(&registry, &metrics::FLOWS)?,
             handshakes: Family::counter(&registry, &metrics::HANDSHAKES)?,
@@ -144,7 +140,7 @@ impl Metrics {
             verdicts: Family::counter(&registry, &metrics::VERDICTS_BY_PROFILE)?,
             violating_clients,
             clients_by_rule: options.rules.iter().map(|(rule, _)| (*rule, Clients::default())).collect(),
-            offenders: Offenders::new(&registry, options.offenders)?,
+            offenders: Offenders::new(&registry, &options)?,
             key_exchanges: Family::counter(&registry, &metrics::KEY_EXCHANGE)?,
             durations: Family::histogram(&registry, &metrics::HANDSHAKE_DURATION)?,
             coverage: Family::counter(&registry, &metrics::COVERAGE)?,
@@ -197,17 +193,17 @@ impl Metrics {
     /// Takes what changes with the configuration. Series that were there stay, also beyond a lower cap. Offenders
     /// are followed from when they are asked for.
     pub fn reconfigure(&mut self, options: &MetricsOptions) {
-        self.budget.most = family::room(options.max_series);
+        self.budget.most = room(options);
         self.regions.known.clone_from(&options.regions);
-        match (&mut self.offenders, options.offenders.min(MAX_OFFENDERS)) {
-            (Some(offenders), 0) => {
+        match &mut self.offenders {
+            Some(offenders) if options.offenders == 0 => {
                 // It was registered when it was made.
-                let _ = self.registry.unregister(Box::new(offenders.vec.clone()));
+                offenders.unregister(&self.registry);
                 self.offenders = None;
             }
-            (Some(offenders), shown) => offenders.shown = shown,
+            Some(offenders) => offenders.reconfigure(options),
             // A name that cannot be registered would have shown at the start.
-            (None, shown) => self.offenders = Offenders::new(&self.registry, shown).ok().flatten(),
+            None => self.offenders = Offenders::new(&self.registry, options).ok().flatten(),
         }
         self.start(options);
         for (rule, _) in &options.rules {
@@ -269,8 +265,7 @@ impl Metrics {
             if let Some(offenders) = &mut self.offenders
                 && violation.severity >= Severity::Warning
             {
-                offenders.tally.count((record.client.ip(), violation.rule));
-                *offenders.by_rule.entry(violation.rule).or_default() += 1;
+                offenders.count(record.client.ip(), violation.rule);
             }
         }
     }
@@ -422,52 +417,9 @@ impl<W: Write> Sink for MetricsSink<W> {
     }
 }
 
-/// The clients that broke most rules, at `warning` or `critical`: `info` changes no verdict, and nearly every flow has
-/// something of it.
-struct Offenders {
-    shown: usize,
-    tally: Tally<(IpAddr, &'static str)>,
-    by_rule: BTreeMap<&'static str, u64>,
-    vec: IntCounterVec,
-}
-
-impl Offenders {
-    /// `None` where none are to be shown.
-    fn new(registry: &Registry, shown: usize) -> Result<Option<Self>, Error> {
-        let shown = shown.min(MAX_OFFENDERS);
-        if shown == 0 {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            shown,
-            tally: Tally::new(FOLLOWED_OFFENDERS),
-            by_rule: BTreeMap::new(),
-            vec: counters(registry, &metrics::OFFENDER_FLOWS)?,
-        }))
-    }
-
-    fn publish(&self) -> Result<(), Error> {
-        let mut by_client: BTreeMap<IpAddr, u64> = BTreeMap::new();
-        for ((client, _), count) in self.tally.iter() {
-            *by_client.entry(*client).or_default() += count;
-        }
-        let mut worst: Vec<(IpAddr, u64)> = by_client.into_iter().collect();
-        worst.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-        worst.truncate(self.shown);
-        let worst: BTreeSet<IpAddr> = worst.into_iter().map(|(client, _)| client).collect();
-        let mut rest = self.by_rule.clone();
-        self.vec.reset();
-        for ((client, rule), count) in self.tally.iter().filter(|((client, _), _)| worst.contains(client)) {
-            self.vec.get_metric_with_label_values(&[client.to_string().as_str(), rule])?.inc_by(count);
-            if let Some(rest) = rest.get_mut(rule) {
-                *rest = rest.saturating_sub(count);
-            }
-        }
-        for (rule, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
-            self.vec.get_metric_with_label_values(&[OTHER, rule])?.inc_by(count);
-        }
-        Ok(())
-    }
+/// Series that may be of their own, beside those of offenders.
+fn room(options: &MetricsOptions) -> usize {
+    family::room(options.max_series).saturating_sub(offenders::room(options))
 }
 
 /// Metrics whose series are made one by one, under the cap.
@@ -607,5 +559,6 @@ fn seconds(time: Timestamp) -> f64 {
 
 mod daemon;
 mod family;
+mod offenders;
 #[cfg(test)]
 mod tests;

@@ -270,6 +270,8 @@ pub(crate) fn mirrored() -> Record {
     }));
     record.endpoint.conflict = vec!["The name says one region.".into(), "The address says another.".into()];
     record.endpoint.has_many_services = true;
+    let one = (*record.endpoint).clone();
+    record.endpoint.alternatives = vec![one.clone(), EndpointFacts { fips: true, ..one }];
     let tls = record.tls.as_mut().expect("TLS");
     tls.key_exchange = Some(KeyExchangeFacts::Dhe { bits: 1024, group: None });
     let group = Some(NamedGroup(256));

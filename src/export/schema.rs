@@ -152,6 +152,7 @@ keys! {
     ServiceConfidence Text "aws.service.confidence" "possible, where the names that the flow is known by are of several services; else absent." "\"possible\"";
     EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known, or several names leave it open." "\"regional\"";
     EndpointFips Flag "aws.endpoint.fips" "True where the name is one of a FIPS endpoint." "true";
+    EndpointFipsReason Text "aws.endpoint.fips.reason" "several_names, where some of the names that may be the flow's are FIPS ones and others are not; else absent." "\"several_names\"";
     EndpointDualStack Flag "aws.endpoint.dual_stack" "True where the name is one of a dual-stack endpoint." "true";
     EndpointHost Text "aws.endpoint.host" "The name the finding rests on, where it rests on one." "\"dynamodb.eu-central-1.amazonaws.com\"";
     Region Text "aws.region" "AWS region of the endpoint." "\"eu-central-1\"";

@@ -127,31 +127,6 @@ pub const AWS_SUFFIXES: &[&str] = &[
     "api.amazonwebservices.eu",
 ];
 
-closed_set! {
-    /// How many of the names a flow is known by are public ones of DynamoDB: those that resolve to its public addresses.
-    PublicNames {
-        None => "none",
-        Some => "some",
-        All => "all",
-    }
-}
-
-impl PublicNames {
-    /// Of several names, by what is so of each.
-    #[must_use]
-    pub fn of(names: impl Iterator<Item = Self>) -> Self {
-        names.reduce(|all, one| if all == one { all } else { Self::Some }).unwrap_or(Self::None)
-    }
-
-    /// Of one name.
-    #[must_use]
-    pub const fn of_kind(kind: Option<EndpointKind>, service: Service, is_aws_name: bool) -> Self {
-        use EndpointKind::{Account, DualStack, Fips, Regional};
-        let is_public = matches!(kind, Some(Account | DualStack | Fips | Regional));
-        if is_public && is_aws_name && !matches!(service, Service::Dax) { Self::All } else { Self::None }
-    }
-}
-
 /// What is known of the endpoint of one flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {
@@ -165,12 +140,13 @@ pub struct EndpointFacts {
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
     pub is_aws_name: bool,
-    /// Of several names that have no kind in common, or not the service, or of which none is known to be the flow's.
-    pub names_of_many_kinds: Option<PublicNames>,
     /// Of several names of different services: the one told is no more than possible.
     pub has_many_services: bool,
-    /// Of several names of which some are FIPS ones, and others are not.
-    pub is_fips_open: bool,
+    /// The flow need not be for a name that is known: what form its name has is open.
+    pub is_form_open: bool,
+    /// What is so of each name that may be the flow's, where that may be one of several. What they do not agree in is left out
+    /// of the facts beside it, and rules are judged by each of them.
+    pub alternatives: Vec<Self>,
     /// In the order of [`EndpointEvidence::ALL`].
     pub evidence: Vec<EndpointEvidence>,
     pub confidence: Option<Confidence>,
@@ -213,13 +189,18 @@ impl EndpointFacts {
         word.map_or("protocol", |(_, word)| word)
     }
 
-    /// How many of the names are public ones of DynamoDB.
+    /// Whether the name is a public one of DynamoDB, which resolves to its public addresses; `None` where that is open.
     #[must_use]
-    pub fn public_names(&self) -> PublicNames {
-        match (self.names_of_many_kinds, self.service) {
-            (Some(names), _) => names,
-            (_, Some(service)) => PublicNames::of_kind(self.kind, service, self.is_aws_name),
-            (_, None) => PublicNames::None,
-        }
+    pub fn has_public_name(&self) -> Option<bool> {
+        use EndpointKind::{Account, DualStack, Fips, Regional};
+        let is_public = matches!(self.kind, Some(Account | DualStack | Fips | Regional));
+        let is_public = is_public && self.is_aws_name && self.service.is_some_and(|it| it != Service::Dax);
+        (!self.is_form_open).then_some(is_public)
+    }
+
+    /// True where some of the names that may be the flow's are FIPS ones, and others are not.
+    #[must_use]
+    pub fn is_fips_open(&self) -> bool {
+        !self.fips && self.alternatives.iter().any(|one| one.fips)
     }
 }

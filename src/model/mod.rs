@@ -22,7 +22,7 @@ pub use account::{ACCOUNT_DIGITS, GROUP_DIGITS, Unescaped, without_begun_number}
 pub use address::{Side, embedded, is_private};
 pub use date::Date;
 pub use dynamodb::{
-    AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
+    AWS_SUFFIXES, Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service,
 };
 pub use encapsulation::{Encapsulation, Layer, Layers, MAX_LAYERS, Tenant, Tunnel};
 pub use hello::{Hello, MAX_SESSION_ID_BYTES, Shared};

@@ -1,6 +1,7 @@
 //! The record of one flow: what is exported.
 
 use std::fmt;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,8 +120,9 @@ pub struct LaterRequests {
     pub long_term: Option<LaterRequest>,
     /// One was signed with a key of which the kind is not known.
     pub has_unknown_key: bool,
-    /// The same of those that do not say themselves whose they are, until the server's address tells.
-    pub unnamed: Option<Box<LaterRequests>>,
+    /// The same of those that do not say themselves whose they are, by the host each names, until the server's address tells
+    /// which of these is it. No more than requests are read.
+    pub unnamed: Vec<(Option<String>, LaterRequests)>,
     /// There may have been others that were not read.
     pub is_incomplete: bool,
     /// Of these, because of a limit on what is read.
@@ -153,6 +155,30 @@ impl LaterRequests {
         self.is_incomplete |= request.signature.is_none();
     }
 
+    /// Takes note of a request that does not say itself whose it is. One to a host must not hide one to another.
+    pub fn note_unnamed(&mut self, request: &HttpFacts) {
+        if let Some((_, known)) = self.unnamed.iter_mut().find(|(host, _)| *host == request.host) {
+            known.note(request);
+            return;
+        }
+        let mut found = Self::default();
+        found.note(request);
+        if found.has_any() || found.is_incomplete {
+            self.unnamed.push((request.host.clone(), found));
+        }
+    }
+
+    /// Bytes held of requests that do not say whose they are.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let of = |(host, found): &(Option<String>, Self)| {
+            let copies = 1 + usize::from(found.unsigned.is_some()) + usize::from(found.long_term.is_some());
+            host.as_ref().map_or(0, String::len) * copies
+        };
+        self.unnamed.capacity() * size_of::<(Option<String>, Self)>()
+            + self.unnamed.iter().map(of).sum::<usize>()
+    }
+
     /// True where something was noted.
     #[must_use]
     pub const fn has_any(&self) -> bool {
@@ -163,30 +189,27 @@ impl LaterRequests {
     /// `host`, which the record names, to one of its `addresses`, or to none. What others there were to is not known; nor is
     /// it elsewhere of those, where another service may be, too.
     pub fn settle(&mut self, host: Option<&str>, is_at_dynamodb: bool, addresses: &[IpAddr]) {
-        let Some(unnamed) = self.unnamed.take() else { return };
-        let is_to_server = |found: &LaterRequest| match found.host.as_deref() {
-            None => true,
-            Some(named) if Some(named) == host => true,
-            // Another address is like another name.
-            Some(named) => named.parse().is_ok_and(|named: IpAddr| {
-                addresses.iter().any(|address| embedded(*address) == embedded(named))
-            }),
-        };
-        if !is_at_dynamodb {
-            let mut found = [&unnamed.unsigned, &unnamed.long_term].into_iter().flatten();
-            self.is_incomplete |= found.any(is_to_server);
-            return;
-        }
-        self.has_unknown_key |= unnamed.has_unknown_key;
-        self.is_incomplete |= unnamed.is_incomplete;
-        for (known, found) in
-            [(&mut self.unsigned, unnamed.unsigned), (&mut self.long_term, unnamed.long_term)]
-        {
-            let Some(found) = found else { continue };
-            if is_to_server(&found) {
-                known.get_or_insert(found);
+        for (named, found) in mem::take(&mut self.unnamed) {
+            let is_to_server = match named.as_deref() {
+                None => true,
+                Some(named) if Some(named) == host => true,
+                // Another address is like another name.
+                Some(named) => named.parse().is_ok_and(|named: IpAddr| {
+                    addresses.iter().any(|address| embedded(*address) == embedded(named))
+                }),
+            };
+            let has_request = found.unsigned.is_some() || found.long_term.is_some();
+            if !is_at_dynamodb {
+                self.is_incomplete |= has_request && is_to_server;
+                continue;
+            }
+            self.has_unknown_key |= found.has_unknown_key;
+            self.is_incomplete |= found.is_incomplete;
+            if is_to_server {
+                self.unsigned = self.unsigned.take().or(found.unsigned);
+                self.long_term = self.long_term.take().or(found.long_term);
             } else {
-                self.is_incomplete = true;
+                self.is_incomplete |= has_request;
             }
         }
     }
@@ -312,10 +335,16 @@ impl Record {
     /// Client Hello, or one that may have been cut off, the server name may be an outer one, and a DNS answer may have been for another host.
     #[must_use]
     pub fn is_name_proved(&self) -> bool {
+        self.proves_name_of(&self.endpoint)
+    }
+
+    /// The same of one of several names.
+    #[must_use]
+    pub fn proves_name_of(&self, endpoint: &EndpointFacts) -> bool {
         let is_outer = self.tls.as_ref().is_some_and(|tls| tls.encrypted_hello() != EncryptedHello::NotSent);
-        self.endpoint.evidence.iter().any(|evidence| match evidence {
+        endpoint.evidence.iter().any(|evidence| match evidence {
             EndpointEvidence::Sni => !is_outer,
-            EndpointEvidence::Dns => !self.endpoint.is_hearsay(),
+            EndpointEvidence::Dns => !endpoint.is_hearsay(),
             EndpointEvidence::Prefix => false,
             EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {
                 true

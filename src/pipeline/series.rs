@@ -2,9 +2,10 @@
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
 //! Files may be of one series where their names count, also in a ring, or tell the time at which they begin, in the same
-//! folder, and each begins later than the one before. Whether they are is seen when the one before was read: the next one has to begin where that ended,
-//! on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//! folder, and each begins later than the one before. Other digits name places: hosts, accounts, addresses. Whether files are
+//! of one series is seen when the one before was read: the next one has to begin where that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) enum GoesOn {
     Empty,
 }
 
-/// Files that neither count as recorders do nor tell the time may be those of one place after another. Of a recorder each
+/// Files that neither count as recorders do nor tell the date may be those of one place after another. Of a recorder each
 /// begins where the one before was full.
 const NEXT_FILE: Duration = Duration::from_secs(30);
 
@@ -67,6 +68,10 @@ fn turned<'a>(counted: &[&'a Input]) -> Vec<&'a Input> {
     let mut turned = counted.to_vec();
     let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
     for ring in turned.chunk_by_mut(|one, other| names(one, other) == Some(Names::Recorder)) {
+        // One alone may be a pipe, whose bytes can be read but once.
+        if ring.len() < 2 {
+            continue;
+        }
         let mut newest = None;
         let oldest = ring.iter().position(|input| match first(input) {
             Some(this) if newest.is_some_and(|newest| this < newest) => true,
@@ -94,7 +99,8 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
     let mut newest = None;
     for &input in inputs {
         if let Some(parts) = series.last_mut()
-            && let Some(names) = parts.last().and_then(|before| names(before.input, input))
+            && let Some(before) = parts.last().map(|before| before.input)
+            && let Some(names) = names(before, input)
             && let Ok(this) = capture::beginning(input)
         {
             if let [first] = parts.as_slice() {
@@ -103,10 +109,11 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
                 Some(this) if newest.is_some_and(|newest| newest >= this.first) => None,
-                Some(this) if names == Names::Recorder || is_of_time(input, this.first) => {
-                    Some(GoesOn::With(this, None))
-                }
-                Some(this) => Some(GoesOn::With(this, Some(NEXT_FILE))),
+                Some(this) => match (names, told(before, input, this.first)) {
+                    (Names::Recorder, _) | (_, Some(Told::Date)) => Some(GoesOn::With(this, None)),
+                    (Names::Digits, None) => None,
+                    _ => Some(GoesOn::With(this, Some(NEXT_FILE))),
+                },
             };
             if let Some(goes_on) = goes_on {
                 if let GoesOn::With(this, _) = &goes_on {
@@ -126,8 +133,10 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
 enum Names {
     /// The second one's number is the next, and stands where recorders put it: behind the extension.
     Recorder,
-    /// The second one's number is the next, or both have as many digits, which may tell when the files were begun.
-    Alike,
+    /// The second one's number is the next.
+    Next,
+    /// Only digits differ, which may tell when the files were begun.
+    Digits,
 }
 
 /// How names in the same folder follow each other, whether or not the files are compressed by now. A pipe is no file: its
@@ -148,38 +157,156 @@ fn follow(one: &Path, other: &Path) -> Option<Names> {
     let number = |name| -> Option<(&str, u32)> {
         let stem = str::strip_suffix(name, ending)?;
         let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
-        Some((bare, stem.strip_prefix(bare)?.parse().unwrap_or(0)))
+        let number = stem.strip_prefix(bare)?;
+        Some((bare, if number.is_empty() { 0 } else { number.parse().ok()? }))
     };
-    let is_recorders = ending.is_empty() && next.contains('.');
-    if let (Some((bare, before)), Some((bare_of_next, next))) = (number(before), number(next))
+    if let (Some((bare, before)), Some((bare_of_next, number_of_next))) = (number(before), number(next))
         && bare == bare_of_next
-        && before.checked_add(1) == Some(next)
+        && !ends_with_address(next.strip_suffix(ending)?)
     {
-        return Some(if is_recorders { Names::Recorder } else { Names::Alike });
-    }
-    // A ring begins again at its first file.
-    if is_recorders && let (Some((bare, 1..)), Some((bare_of_next, 0))) = (number(before), number(next)) && bare == bare_of_next {
-        return Some(Names::Alike);
+        let is_recorders = ending.is_empty() && ends_with_extension(bare);
+        if before.checked_add(1) == Some(number_of_next) {
+            return Some(if is_recorders { Names::Recorder } else { Names::Next });
+        }
+        // A ring begins again at its first file.
+        if is_recorders && before > 0 && number_of_next == 0 {
+            return Some(Names::Next);
+        }
     }
     let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
     let digits = next.chars().filter(char::is_ascii_digit).count();
-    (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Alike)
+    (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Digits)
 }
 
 /// Digits of a time, at least: hours and minutes.
 const MIN_DIGITS_OF_TIME: usize = 4;
 
-/// True where the digits of a name tell that its file began about then: the date, in whatever time zone, or the seconds
-/// since the Unix epoch.
-fn is_of_time(input: &Input, first: Timestamp) -> bool {
-    let Input::File(path) = input else { return false };
-    let digits: String = name(path).unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+/// True for `cap.pcap`: of `site.1` nothing is an extension.
+fn ends_with_extension(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    !extension.is_empty() && extension.chars().all(char::is_alphabetic)
+}
+
+/// True where a host is named by its IPv4 address, of which the last number counts nothing: `fw-10.0.0.11`, `ip-10-0-0-11`.
+fn ends_with_address(stem: &str) -> bool {
+    ['.', '-', '_'].into_iter().any(|separator| {
+        let numbers = stem.rsplit(|c: char| c != separator && !c.is_ascii_digit()).next().unwrap_or_default();
+        numbers.trim_matches(separator).replace(separator, ".").parse::<Ipv4Addr>().is_ok()
+    })
+}
+
+/// What the digits in which two names differ tell of the second file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    /// It is the next.
+    Count,
+    /// At what time of whatever day it began.
+    TimeOfDay,
+    /// When it began.
+    Date,
+}
+
+/// What the digits in which names differ tell of the second file, whose first packet is of this time; `None` where some tell
+/// something else: two sites may be recorded on the same day.
+fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
+    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+    let dates = dates(first);
+    let mut told = None;
+    for (before, next) in numbers(name(one)?).iter().zip(&numbers(name(other)?)) {
+        if before != next {
+            told = told.max(Some(told_by(before, next, &dates, first)?));
+        }
+    }
+    told
+}
+
+/// The same of numbers that stand together.
+fn told_by(before: &[&str], next: &[&str], dates: &[String], first: Timestamp) -> Option<Told> {
+    let is_next = counts(before, next);
+    let (digits_before, digits) = (before.concat(), next.concat());
+    if let Some(at) = dates.iter().find_map(|date| digits.find(date)) {
+        let (place_before, time_before) = digits_before.split_at_checked(at)?;
+        let (place, time) = digits.split_at_checked(at)?;
+        let time_of = |digits: &str| digits.get(..DIGITS_OF_TIME).unwrap_or(digits).to_owned();
+        if (place_before == place || is_next) && time_of(time_before) != time_of(time) {
+            return Some(Told::Date);
+        }
+    }
+    let is_time = |at| {
+        before.get(..at) == next.get(..at)
+            && next.get(at..).is_some_and(|time| {
+                time.iter().all(|number| number.len() % 2 == 0) && is_time_of_day(&time.concat(), first)
+            })
+    };
+    match () {
+        () if (0..next.len()).any(is_time) => Some(Told::TimeOfDay),
+        () if is_next => Some(Told::Count),
+        () => None,
+    }
+}
+
+/// Digits of a date and a time, of which the year has two: 261127091230. Of the seconds since 1970 there are fewer.
+const DIGITS_OF_TIME: usize = 12;
+
+/// Numbers of a name, those together between which there is no word: a date, and the time.
+fn numbers(name: &str) -> Vec<Vec<&str>> {
+    name.split(|c: char| c.is_alphabetic() && c != 'T')
+        .map(|part| part.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()))
+        .map(Iterator::collect)
+        .filter(|numbers: &Vec<_>| !numbers.is_empty())
+        .collect()
+}
+
+/// True where the numbers count as `dumpcap -b` does: with five digits or more, and when each file was begun behind them.
+fn counts(before: &[&str], next: &[&str]) -> bool {
+    let mut differing = before.iter().zip(next).filter(|(before, next)| before != next);
+    let is_next = differing.next().is_some_and(|(before, next)| {
+        next.len() >= 5
+            && before.parse().is_ok_and(|before: u32| Some(before.saturating_add(1)) == next.parse().ok())
+    });
+    is_next && differing.all(|(_, time)| matches!(time.len(), 10 | 14))
+}
+
+/// True where this is about that time of the day, in whatever time zone: they differ by quarters of an hour.
+fn is_time_of_day(digits: &str, first: Timestamp) -> bool {
+    const QUARTER: u64 = 900;
+    let two = |at: usize| digits.get(at..at + 2).and_then(|two| two.parse::<u64>().ok());
+    // Of the time without seconds there may be most of a minute more.
+    let (seconds, more) = match digits.len() {
+        4 => (Some(0), 60),
+        6 => (two(4), 0),
+        _ => return false,
+    };
+    let (Some(hours @ 0..24), Some(minutes @ 0..60), Some(seconds @ 0..60)) = (two(0), two(2), seconds)
+    else {
+        return false;
+    };
+    let begun = hours * 3_600 + minutes * 60 + seconds;
+    // A recorder may take the time when it handles the first packet, a little later than that came.
+    let after = (first.as_seconds() + 2 + 86_400 - begun) % QUARTER;
+    after <= NEXT_FILE.as_secs() + 2 + more
+}
+
+/// How names tell that a file began about then: the date, in whatever time zone and order, or the seconds since the Unix
+/// epoch.
+fn dates(first: Timestamp) -> Vec<String> {
+    if !first.is_date() {
+        return Vec::new();
+    }
     let at = |seconds: i64| Timestamp::from_seconds(first.as_seconds().saturating_add_signed(seconds));
     // It may have been begun before anything came, and clocks of another zone show the day before or after.
     let hours = |at: Timestamp| at.as_seconds().to_string().get(..6).map(str::to_owned);
-    let day = |at: Timestamp| at.to_string().get(2..10).map(|date| date.replace('-', ""));
-    let texts = [hours(at(-3_600)), hours(first), day(at(-DAY)), day(first), day(at(DAY))];
-    first.is_date() && texts.into_iter().flatten().any(|text| digits.contains(&text))
+    let days = [at(-DAY), first, at(DAY)].map(|at| at.to_string());
+    let days = days.iter().flat_map(|text| {
+        let part = |range| text.get(range).unwrap_or_default();
+        let (century, year, month, day) = (part(0..2), part(2..4), part(5..7), part(8..10));
+        [
+            format!("{year}{month}{day}"),
+            format!("{day}{month}{century}{year}"),
+            format!("{month}{day}{century}{year}"),
+        ]
+    });
+    [hours(at(-3_600)), hours(first)].into_iter().flatten().chain(days).collect()
 }
 
 /// Seconds of a day.
@@ -198,17 +325,22 @@ mod tests {
     #[test]
     fn names_follow_each_other_as_recorders_give_them() {
         for (one, other, names) in [
-            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng", Some(Names::Alike)),
-            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst", Some(Names::Alike)),
-            ("cap-1761955620.pcap", "cap-1761959220.pcap", Some(Names::Alike)),
-            ("cap-235500.pcap", "cap-000000.pcap", Some(Names::Alike)),
+            ("a/cap_00001_20261101020700.pcapng", "a/cap_00002_20261101030700.pcapng", Some(Names::Digits)),
+            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap.zst", Some(Names::Digits)),
+            ("cap-1761955620.pcap", "cap-1761959220.pcap", Some(Names::Digits)),
+            ("cap-235500.pcap", "cap-000000.pcap", Some(Names::Digits)),
             ("a/cap.pcap", "a/cap.pcap1", Some(Names::Recorder)),
             ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Recorder)),
             ("cap.pcap09.gz", "cap.pcap10", Some(Names::Recorder)),
-            ("part-1.pcapng", "part-2.pcapng", Some(Names::Alike)),
-            ("part1", "part2", Some(Names::Alike)),
-            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Alike)),
-            ("cap.pcap19", "cap.pcap00", Some(Names::Alike)),
+            ("part-1.pcapng", "part-2.pcapng", Some(Names::Next)),
+            ("part1", "part2", Some(Names::Next)),
+            ("site.1", "site.2", Some(Names::Next)),
+            ("fw-10.0.0.pcap", "fw-10.0.1.pcap", Some(Names::Next)),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Digits)),
+            ("10.0.0.11", "10.0.0.12", Some(Names::Digits)),
+            ("10.0.0.9.gz", "10.0.0.10.gz", None),
+            ("ip-10-0-0-11.pcap", "ip-10-0-0-12.pcap", Some(Names::Digits)),
+            ("cap.pcap19", "cap.pcap00", Some(Names::Next)),
             ("cap-19.pcap", "cap-00.pcap", None),
             ("snaplen-96.pcap", "snaplen-400.pcap", None),
             ("cap2.pcap", "cap1.pcap", None),
@@ -226,19 +358,35 @@ mod tests {
     fn a_name_tells_the_time_where_it_is_that_of_the_file() {
         // 2026-11-27T09:12:30Z
         let first = Timestamp::from_seconds(1_795_770_750);
-        for (name, is_told) in [
-            ("cap_00001_20261127091230.pcap", true),
-            ("2026-11-27T09:00:00.pcap", true),
-            ("261126.pcap", true),
-            ("cap-2026_11_28.pcap", true),
-            ("cap-1795770000.pcap", true),
-            ("cap-1795769000.pcap", true),
-            ("cap_00001_20261124091230.pcap", false),
-            ("vpc-111111111111.pcap", false),
-            ("fw-10.0.0.11.pcap", false),
-            ("cap.pcap1", false),
+        for (before, name, expected) in [
+            ("cap_00001_20261127081200.pcap", "cap_00002_20261127091230.pcap", Some(Told::Date)),
+            ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap", Some(Told::Date)),
+            ("261125.pcap", "261126.pcap", Some(Told::Date)),
+            ("cap-2026_11_27.pcap", "cap-2026_11_28.pcap", Some(Told::Date)),
+            ("cap-26.11.2026.pcap", "cap-27.11.2026.pcap", Some(Told::Date)),
+            ("cap-11-26-2026.pcap", "cap-11-27-2026.pcap", Some(Told::Date)),
+            ("cap-1795760000.pcap", "cap-1795770000.pcap", Some(Told::Date)),
+            ("cap-1795760000.pcap", "cap-1795769000.pcap", Some(Told::Date)),
+            ("fw-10.0.0.11_20261127_0800.pcap", "fw-10.0.0.11_20261127_0900.pcap", Some(Told::Date)),
+            ("cap-091130.pcap", "cap-091230.pcap", Some(Told::TimeOfDay)),
+            ("cap-23-57-10.pcap", "cap-00-12-10.pcap", Some(Told::TimeOfDay)),
+            ("cap-0911.pcap", "cap-0912.pcap", Some(Told::TimeOfDay)),
+            ("cap_00001_20261124081230.pcap", "cap_00002_20261124091230.pcap", Some(Told::Count)),
+            ("cap_00001_20261127091230.pcap", "cap_00002_20261127091230.pcap", Some(Told::Count)),
+            ("cap_00001_20261124081230.pcap", "cap_00003_20261124091230.pcap", None),
+            ("cap-090730.pcap", "cap-091330.pcap", None),
+            ("cap-091130.pcap", "cap-091130-1.pcap", None),
+            ("vpc-111111111111.pcap", "vpc-222222222222.pcap", None),
+            ("vpc-111111111111-20261127.pcap", "vpc-222222222222-20261127.pcap", None),
+            ("site1-20261127.pcap", "site2-20261127.pcap", None),
+            ("20261127-site1.pcap", "20261127-site2.pcap", None),
+            ("site1-20261127-0800.pcap", "site2-20261127-0900.pcap", None),
+            ("fw-10.0.0.11_20261127_0800.pcap", "fw-10.0.0.12_20261127_0900.pcap", None),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", None),
+            ("cap.pcap", "cap.pcap1", None),
         ] {
-            assert_eq!(is_of_time(&Input::File(name.into()), first), is_told, "{name}");
+            let [one, other] = [before, name].map(|name| Input::File(name.into()));
+            assert_eq!(told(&one, &other, first), expected, "{before} {name}");
         }
     }
 }

@@ -12,7 +12,9 @@ use std::net::IpAddr;
 use super::options::{Settings, Site};
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, Ssl2CipherKind, TlsVersion};
-use crate::model::{ForwardSecrecy, HttpFacts, KeyExchangeFacts, Outcome, Record, Sni, TlsFacts};
+use crate::model::{
+    EndpointFacts, ForwardSecrecy, HttpFacts, KeyExchangeFacts, Outcome, Record, Sni, TlsFacts,
+};
 
 /// What one rule says of one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) enum Finding {
 /// A flow and what it is measured by.
 pub(super) struct Case<'a> {
     record: &'a Record,
+    /// The record's, or what is so of one of the names that may be the flow's.
+    endpoint: &'a EndpointFacts,
     settings: &'a Settings,
     site: &'a Site,
     /// The client's address, once it was asked for.
@@ -62,8 +66,8 @@ fn broken(offending: impl Into<String>, message: String) -> Finding {
 }
 
 impl<'a> Case<'a> {
-    pub(super) const fn new(record: &'a Record, settings: &'a Settings, site: &'a Site) -> Self {
-        Self { record, settings, site, client: OnceCell::new() }
+    pub(super) fn new(record: &'a Record, settings: &'a Settings, site: &'a Site) -> Self {
+        Self { record, endpoint: &record.endpoint, settings, site, client: OnceCell::new() }
     }
 
     /// The same, with another text in place of the client's address.
@@ -73,7 +77,7 @@ impl<'a> Case<'a> {
         settings: &'a Settings,
         site: &'a Site,
     ) -> Self {
-        Self { record, settings, site, client: OnceCell::from(client.to_owned()) }
+        Self { record, endpoint: &record.endpoint, settings, site, client: OnceCell::from(client.to_owned()) }
     }
 
     pub(super) fn check(&self, rule: Rule) -> Finding {
@@ -102,13 +106,13 @@ impl<'a> Case<'a> {
             Rule::PlaintextHttp => self.plaintext_http(),
             Rule::UnsignedRequest => self.unsigned_request(),
             Rule::LongTermCredential => self.long_term_credential(),
-            Rule::FipsEndpointRequired => self.fips_endpoint_required(),
+            Rule::FipsEndpointRequired => self.of_each_name(Self::fips_endpoint_required),
             Rule::PathNotAllowed => self.path_not_allowed(),
             Rule::GatewayEndpointMissing => self.gateway_endpoint_missing(),
             Rule::CrossRegionEndpoint => self.cross_region_endpoint(),
-            Rule::DnsOverride => self.dns_override(),
-            Rule::EndpointConflict => self.endpoint_conflict(),
-            Rule::EndpointUnrecognised => self.endpoint_unrecognised(),
+            Rule::DnsOverride => self.of_each_name(Self::dns_override),
+            Rule::EndpointConflict => self.of_each_name(Self::endpoint_conflict),
+            Rule::EndpointUnrecognised => self.of_each_name(Self::endpoint_unrecognised),
             Rule::SniMissing => self.sni_missing(),
             Rule::SigningNotAssessable => self.signing_not_assessable(),
         }
@@ -117,6 +121,24 @@ impl<'a> Case<'a> {
 
 /// What the rules look at.
 impl Case<'_> {
+    /// What a rule says of each name that may be the flow's. Where it does not say the same of all, that is open.
+    fn of_each_name(&self, rule: fn(&Self) -> Finding) -> Finding {
+        if self.record.endpoint.alternatives.is_empty() {
+            return rule(self);
+        }
+        let findings = self.record.endpoint.alternatives.iter().map(|endpoint| {
+            let client = self.client.clone();
+            rule(&Case { record: self.record, endpoint, settings: self.settings, site: self.site, client })
+        });
+        let is_same = |one: &Finding, other: &Finding| {
+            use Finding::{Broken, Kept};
+            matches!((one, other), (Kept, Kept) | (Broken { .. }, Broken { .. }))
+        };
+        findings
+            .reduce(|all, one| if is_same(&all, &one) { all } else { Finding::Unknown })
+            .unwrap_or(Finding::Kept)
+    }
+
     fn tls(&self) -> Option<&TlsFacts> {
         self.record.tls.as_deref()
     }
@@ -182,7 +204,7 @@ impl Case<'_> {
 
     /// The name of the endpoint where there is one, else the server's address.
     fn server(&self) -> Cow<'_, str> {
-        if let Some(host) = &self.record.endpoint.host {
+        if let Some(host) = &self.endpoint.host {
             return Cow::Borrowed(host);
         }
         match self.tls().map(TlsFacts::sni) {

@@ -180,7 +180,7 @@ mod tests {
         picture.take(&sample::excused());
         assert!(
             rendered(&picture, &Watching::default())
-                .contains("seen to keep every rule, 1 only under an exception")
+                .contains("seen to keep the profile, 1 only under an exception")
         );
     }
 

@@ -236,7 +236,7 @@ impl Following {
     /// Bytes held.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        size_of::<Self>() + size_of::<HttpFacts>() + self.pending.capacity()
+        size_of::<Self>() + size_of::<HttpFacts>() + self.pending.capacity() + self.facts.later.held_bytes()
     }
 
     /// What is known at the end of the connection.
@@ -368,7 +368,7 @@ impl Following {
         if addressee > self.addressee.max(Addressee::Open) {
             self.name_instead(request, addressee);
         } else if addressee == Addressee::Open {
-            self.facts.later.unnamed.get_or_insert_default().note(&request);
+            self.facts.later.note_unnamed(&request);
         } else if addressee != Addressee::Other {
             // Of a name that only looks like DynamoDB's no more is said than it says itself.
             let is_certain = addressee == Addressee::Dynamodb
@@ -404,14 +404,14 @@ impl Following {
         if before == Addressee::LookAlike {
             later.is_incomplete |= earlier.later.has_any() || is_worse(&earlier);
         }
-        let mut unnamed = earlier.later.unnamed.take();
+        later.unnamed = mem::take(&mut earlier.later.unnamed);
         if before == Addressee::Open {
-            unnamed.get_or_insert_default().note(&earlier);
+            later.note_unnamed(&earlier);
         }
-        for request in unnamed.iter_mut().flat_map(|all| [&mut all.unsigned, &mut all.long_term]).flatten() {
+        let unnamed = later.unnamed.iter_mut().flat_map(|(_, all)| [&mut all.unsigned, &mut all.long_term]);
+        for request in unnamed.flatten() {
             request.is_earlier = true;
         }
-        later.unnamed = unnamed;
     }
 
     fn stop(&mut self) {

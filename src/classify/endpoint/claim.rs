@@ -3,9 +3,7 @@
 use super::grammar::{canonical, recognise, recognise_certificate_name};
 use super::partition::partition_of_region;
 use crate::classify::{EndpointOptions, HostRule};
-use crate::model::{
-    Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, PublicNames, Service,
-};
+use crate::model::{Confidence, Endpoint, EndpointEvidence, EndpointFacts, EndpointKind, Service};
 
 /// What a name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +17,10 @@ pub(super) struct Named {
     pub fips: bool,
     pub dual_stack: bool,
     pub is_aws_name: bool,
-    /// Of several names that leave the kind or the service open.
-    many_kinds: Option<PublicNames>,
-    /// Of several names that leave the service open.
-    has_many_services: bool,
-    /// Of several names of which some are FIPS ones.
-    is_fips_open: bool,
-    /// Absent where several names make one claim.
-    host: Option<String>,
+    /// Absent where no name says it, but a request.
+    pub host: Option<String>,
+    /// It stands for any name, so that its form is open.
+    pub is_any: bool,
 }
 
 /// One source's word.
@@ -38,10 +32,10 @@ pub(super) struct Claim {
     /// It need not be the name that was meant: beside an Encrypted Client Hello, or what may have been one, it may be an
     /// outer one, and what DNS said to another host, or of a name that may stand for it, need not be of this one.
     pub is_doubtful: bool,
-    pub host: Option<String>,
+    /// The one that is shown, where this claim is.
     pub named: Named,
-    /// All names, where there may be several: what they do not agree in is not in the one shown.
-    several: Vec<Named>,
+    /// More names of the same source, of which any may support another claim.
+    others: Vec<Named>,
 }
 
 impl From<Endpoint> for Named {
@@ -55,20 +49,22 @@ impl From<Endpoint> for Named {
             fips: endpoint.fips,
             dual_stack: endpoint.dual_stack,
             is_aws_name: endpoint.is_aws_name,
-            many_kinds: None,
-            has_many_services: false,
-            is_fips_open: false,
             host: None,
+            is_any: false,
         }
     }
 }
 
 impl Named {
+    pub fn without_host(&self) -> Self {
+        Self { host: None, ..self.clone() }
+    }
+
     fn with_host(self, host: String) -> Self {
         Self { host: Some(host), ..self }
     }
 
-    fn of_service(service: Service) -> Self {
+    const fn of_service(service: Service) -> Self {
         Self {
             service,
             kind: None,
@@ -78,14 +74,17 @@ impl Named {
             fips: false,
             dual_stack: false,
             is_aws_name: false,
-            many_kinds: None,
-            has_many_services: false,
-            is_fips_open: false,
             host: None,
+            is_any: false,
         }
     }
 
-    pub fn to_facts(&self, host: Option<String>) -> EndpointFacts {
+    /// Any name of that service, in that region if one is known.
+    pub fn any(service: Service, region: Option<String>, partition: Option<&'static str>) -> Self {
+        Self { region, partition, is_any: true, ..Self::of_service(service) }
+    }
+
+    pub fn to_facts(&self) -> EndpointFacts {
         EndpointFacts {
             service: Some(self.service),
             kind: self.kind,
@@ -94,11 +93,9 @@ impl Named {
             account_id: self.account_id.clone(),
             fips: self.fips,
             dual_stack: self.dual_stack,
-            host,
+            host: self.host.clone(),
             is_aws_name: self.is_aws_name,
-            names_of_many_kinds: self.many_kinds,
-            has_many_services: self.has_many_services,
-            is_fips_open: self.is_fips_open,
+            is_form_open: self.is_any,
             ..EndpointFacts::default()
         }
     }
@@ -122,26 +119,9 @@ impl Named {
             || is_same_form && (!is_one_of_many || self.host == other.host)
     }
 
-    fn public_names(&self) -> PublicNames {
-        PublicNames::of_kind(self.kind, self.service, self.is_aws_name)
-    }
-
     /// It has a form that the grammar knows, or is configured.
     pub fn is_known(&self) -> bool {
         self.kind != Some(EndpointKind::Unrecognised)
-    }
-
-    /// What is left where none of `names` is the flow's for sure.
-    fn without_form(self, names: &[Self]) -> Self {
-        Self {
-            kind: None,
-            many_kinds: Some(PublicNames::of(names.iter().map(Self::public_names))),
-            account_id: None,
-            fips: false,
-            dual_stack: false,
-            host: None,
-            ..self
-        }
     }
 
     fn is_elsewhere(&self, other: &Self) -> bool {
@@ -156,112 +136,86 @@ impl EndpointFacts {
         if first.is_beside_answer(claim) {
             return;
         }
-        let is_nameless = first.named.host.is_none() && first.several.is_empty() && self.host.is_none();
-        if is_nameless && self.kind.is_none() && !self.is_aws_name && claim.named.is_aws_name {
-            let from = claim.named.to_facts(claim.host.clone());
+        let named = &claim.named;
+        let is_nameless = first.named.host.is_none() && self.host.is_none();
+        if is_nameless && self.kind.is_none() && !self.is_aws_name && (named.is_aws_name || named.is_any) {
+            let from = named.to_facts();
             self.kind = from.kind;
             self.account_id = from.account_id;
             self.fips = from.fips;
             self.dual_stack = from.dual_stack;
             self.host = from.host;
-            self.is_aws_name = true;
-            self.names_of_many_kinds = from.names_of_many_kinds;
+            self.is_aws_name = from.is_aws_name;
+            self.is_form_open = from.is_form_open;
         }
-        if self.region.is_none() {
-            self.region.clone_from(&claim.named.region);
-            self.partition = claim.named.partition.map(ToOwned::to_owned);
+        if self.region.is_none() && named.region.is_some() {
+            self.region.clone_from(&named.region);
+            self.partition = named.partition.map(ToOwned::to_owned);
         }
     }
 }
 
 impl Claim {
     /// A name that the client says; `is_doubtful` where it need not be the one that is meant.
-    pub fn spoken(evidence: EndpointEvidence, host: &str, named: Named, is_doubtful: bool) -> Self {
+    pub fn spoken(evidence: EndpointEvidence, named: Named, is_doubtful: bool) -> Self {
         let is_sure = named.is_known() && !is_doubtful;
-        Self {
+        let strength = if is_sure { Confidence::Certain } else { Confidence::Possible };
+        Self { evidence: Some(evidence), strength, is_doubtful, named, others: Vec::new() }
+    }
+
+    /// The protocol itself says which service it is; `kind` and `host` where the request says more.
+    pub fn of_service(
+        evidence: Option<EndpointEvidence>,
+        service: Service,
+        kind: Option<EndpointKind>,
+        host: Option<String>,
+    ) -> Self {
+        let named = Named { kind, host, ..Named::of_service(service) };
+        Self { evidence, strength: Confidence::Certain, is_doubtful: false, named, others: Vec::new() }
+    }
+
+    /// All names that a source has for one address; `None` without any.
+    pub fn of_names(evidence: EndpointEvidence, names: impl IntoIterator<Item = Named>) -> Option<Self> {
+        let mut names = names.into_iter();
+        let (named, others) = (names.next()?, names.collect());
+        let mut claim = Self {
             evidence: Some(evidence),
-            strength: if is_sure { Confidence::Certain } else { Confidence::Possible },
-            is_doubtful,
-            host: canonical(host).map(|host| host.to_string()),
-            named,
-            several: Vec::new(),
-        }
-    }
-
-    /// The protocol itself says which service it is.
-    pub fn of_service(evidence: Option<EndpointEvidence>, service: Service) -> Self {
-        Self {
-            evidence,
-            strength: Confidence::Certain,
+            strength: Confidence::Likely,
             is_doubtful: false,
-            host: None,
-            named: Named::of_service(service),
-            several: Vec::new(),
-        }
-    }
-
-    /// Of all names that a source has for one address: what they do not agree in is left out.
-    pub fn of_names(evidence: EndpointEvidence, names: Vec<Named>) -> Option<Self> {
-        let named = common(&names)?;
-        let is_known = names.iter().any(Named::is_known);
-        Some(Self {
-            evidence: Some(evidence),
-            strength: if is_known { Confidence::Likely } else { Confidence::Possible },
-            is_doubtful: false,
-            host: named.host.clone(),
             named,
-            several: names,
-        })
-    }
-
-    /// A doubtful name of the client's beside what DNS said of the address. Each may be the one that was meant, so that only
-    /// what they have in common is told; and where the answers are for other names, not even that tells the kind: neither
-    /// is the flow's for sure. The service shown remains that of the name in clear.
-    pub fn beside(self, told: &Self) -> Self {
-        if !self.named.is_known() {
-            return self;
-        }
-        let is_told = told.all().any(|named| named.host == self.named.host);
-        let mut several: Vec<Named> = told.all().cloned().collect();
-        several.push(self.named.clone());
-        let Some(mut named) = common(&several) else { return self };
-        if !is_told {
-            named = named.without_form(&several);
-        }
-        named.service = self.named.service;
-        Self { host: named.host.clone(), named, several, ..self }
-    }
-
-    /// Names that DNS told, where the client says none, beside those of a certificate of which none has their form: it need
-    /// not have asked for what was told.
-    pub fn beside_certificate(mut self, certificate: &Self) -> Self {
-        let has_form = |named: &Named| {
-            let is_of_form = |shown: &Named| (shown.kind, shown.fips) == (named.kind, named.fips);
-            certificate.all().filter(|shown| shown.is_known()).any(is_of_form)
+            others,
         };
-        let are_aws_names = self.all().chain(certificate.all()).all(|named| named.is_aws_name);
-        if self.is_doubtful || !are_aws_names || self.all().any(has_form) {
-            return self;
+        if !claim.names().any(Named::is_known) {
+            claim.strength = Confidence::Possible;
         }
-        let all: Vec<Named> = self.all().chain(certificate.all()).cloned().collect();
-        let Some(Named { many_kinds, has_many_services, .. }) = common(&all) else { return self };
-        self.named.has_many_services |= has_many_services;
-        if self.all().any(Named::is_known) {
-            self.named = self.named.without_form(&self.several);
-            self.host = None;
-        } else {
-            // The name is of no known form, and stays what it is.
-            self.named.many_kinds = many_kinds;
-        }
-        self
+        Some(claim)
     }
 
-    /// The names that are not for an address of the list: of interface endpoints, which have none there, and for other
-    /// regions.
-    pub fn against(&self, is_elsewhere: impl Fn(&str) -> bool) -> impl Iterator<Item = &Named> {
-        self.all().filter(move |named| {
-            named.kind == Some(EndpointKind::Interface) || named.region.as_deref().is_some_and(&is_elsewhere)
-        })
+    /// Nothing is known of the name but what `named` says.
+    pub const fn open(named: Named) -> Self {
+        Self { evidence: None, strength: Confidence::Possible, is_doubtful: true, named, others: Vec::new() }
+    }
+
+    /// The same source where this is the one name of it.
+    pub fn with_name(&self, named: Named) -> Self {
+        let is_known = self.is_spoken() || named.is_known();
+        let strength = if is_known { self.strength } else { Confidence::Possible };
+        Self { evidence: self.evidence, strength, is_doubtful: self.is_doubtful, named, others: Vec::new() }
+    }
+
+    /// It says which service it is, and no name.
+    pub fn is_nameless(&self) -> bool {
+        self.named.host.is_none() && self.named.kind.is_none() && !self.named.is_aws_name
+    }
+
+    /// True where it is one of these very claims.
+    pub fn is_one_of(&self, claims: &[&Self]) -> bool {
+        claims.iter().any(|claim| std::ptr::eq(self, *claim))
+    }
+
+    /// All its names.
+    pub fn names(&self) -> impl Iterator<Item = &Named> + Clone {
+        std::iter::once(&self.named).chain(&self.others)
     }
 
     /// True of a doubtful name of the client's, and of an answer of DNS that this was put beside.
@@ -277,22 +231,26 @@ impl Claim {
 
     /// The same, once the region is known that is told: several names may have left it open.
     pub fn is_evidence_of(&self, first: &Self, region: Option<&str>) -> bool {
+        let shown = &first.named;
         let is_as_first = |named: &Named| {
             let is_same_endpoint = match self.evidence {
                 _ if !first.is_spoken() || first.is_beside_answer(self) => true,
-                _ if self.is_spoken() => named.is_same_endpoint(&first.named),
+                _ if self.is_spoken() => named.is_same_endpoint(shown),
                 Some(EndpointEvidence::Dns) => {
-                    !(named.is_aws_name && first.named.is_aws_name) || named.fips == first.named.fips
+                    !(named.is_aws_name && shown.is_aws_name) || named.fips == shown.fips
                 }
                 _ => true,
             };
-            is_same_endpoint && named.agrees_with(&first.named)
+            is_same_endpoint && named.agrees_with(shown)
         };
         let is_there = |named: &&Named| match (region, &named.region) {
             (Some(region), Some(named)) => region == named,
             _ => true,
         };
-        self.telling().filter(is_there).any(|named| std::ptr::eq(self, first) || is_as_first(named))
+        if std::ptr::eq(self, first) {
+            return self.names().any(|named| is_there(&named));
+        }
+        self.telling().filter(is_there).any(is_as_first)
     }
 
     /// The client itself said it.
@@ -302,33 +260,29 @@ impl Claim {
 
     /// True where every name of this source is in another region, and none is the very one that `first` says.
     pub fn is_elsewhere(&self, first: &Self) -> bool {
-        let is_same = |named: &Named| named.host.is_some() && named.host == first.named.host;
-        self.telling().all(|named| named.is_elsewhere(&first.named)) && !self.all().any(is_same)
+        let shown = &first.named;
+        let is_same = |named: &Named| named.host.is_some() && named.host == shown.host;
+        self.telling().all(|named| named.is_elsewhere(shown)) && !self.names().any(is_same)
     }
 
-    /// The names that count for what this source says itself, and not for what is left open: of one that was put beside what
-    /// DNS told, its own, which is the last; and of a certificate, those that do not only look like names of DynamoDB.
+    /// The names that count for what this source says itself: of a certificate, those that do not only look like names of
+    /// DynamoDB.
     fn telling(&self) -> impl Iterator<Item = &Named> {
-        let others = if self.is_spoken() { self.several.len().saturating_sub(1) } else { 0 };
         let is_of_certificate = self.evidence == Some(EndpointEvidence::Certificate);
-        self.all().skip(others).filter(move |named| !is_of_certificate || named.is_known())
+        self.names().filter(move |named| !is_of_certificate || named.is_known())
     }
 
-    /// For sentences: the host, else the service and region.
+    /// For sentences: the host, else the service and region, as far as all names agree in them.
     pub fn phrase(&self) -> String {
-        let telling: Vec<Named> = self.telling().cloned().collect();
-        let told = common(&telling);
-        let told = told.as_ref().unwrap_or(&self.named);
-        match (self.host.as_ref().or(told.host.as_ref()), &told.region) {
-            (Some(host), _) => host.clone(),
-            (None, Some(region)) => format!("{} in {region}", told.service),
-            (None, None) => told.service.to_string(),
+        let Some(first) = self.telling().next() else { return self.named.service.to_string() };
+        let all_agree =
+            |is_same: fn(&Named, &Named) -> bool| self.telling().all(|other| is_same(first, other));
+        let region = first.region.as_ref().filter(|_| all_agree(|a, b| a.region == b.region));
+        match &first.host {
+            Some(host) if all_agree(|a, b| a.host == b.host) => host.clone(),
+            _ => region
+                .map_or_else(|| first.service.to_string(), |region| format!("{} in {region}", first.service)),
         }
-    }
-
-    /// The name it makes, or all of several.
-    pub fn all(&self) -> impl Iterator<Item = &Named> {
-        std::iter::once(&self.named).filter(|_| self.several.is_empty()).chain(&self.several)
     }
 }
 
@@ -379,48 +333,6 @@ impl Named {
     fn with_canonical_host(self, host: &str) -> Self {
         Self { host: canonical(host).map(|host| host.to_string()), ..self }
     }
-}
-
-/// What several names have in common: what they do not agree in is left out. Of names of one kind of which only some are
-/// FIPS ones, that is open.
-fn common(names: &[Named]) -> Option<Named> {
-    let first = names.first()?;
-    let all_agree = |is_same: fn(&Named, &Named) -> bool| names.iter().all(|other| is_same(first, other));
-    let mut shown = first.clone();
-    let is_one_service = all_agree(|a, b| a.service == b.service);
-    let is_one_kind = all_agree(|a, b| a.kind == b.kind);
-    let is_one_form = is_one_kind && all_agree(|a, b| a.fips == b.fips);
-    if !is_one_service {
-        shown.has_many_services = true;
-        // The same addresses serve several APIs; most of it is the data plane.
-        if names.iter().any(|named| named.service == Service::Dynamodb) {
-            shown.service = Service::Dynamodb;
-        }
-    }
-    if !is_one_kind {
-        shown.kind = None;
-    }
-    // Those of DAX have the same kinds.
-    if !is_one_service || !is_one_form {
-        shown.many_kinds = Some(PublicNames::of(names.iter().map(Named::public_names)));
-    }
-    if !all_agree(|a, b| a.region == b.region) {
-        shown.region = None;
-    }
-    if !all_agree(|a, b| a.partition == b.partition) {
-        shown.partition = None;
-    }
-    if !all_agree(|a, b| a.account_id == b.account_id) {
-        shown.account_id = None;
-    }
-    if !all_agree(|a, b| a.host == b.host) {
-        shown.host = None;
-    }
-    shown.fips = names.iter().all(|named| named.fips);
-    shown.is_fips_open = !shown.fips && names.iter().any(|named| named.fips);
-    shown.dual_stack = names.iter().all(|named| named.dual_stack);
-    shown.is_aws_name = names.iter().all(|named| named.is_aws_name);
-    Some(shown)
 }
 
 /// True where a configured name, which may begin with `*.` for exactly one label, is `host`.

@@ -2,10 +2,11 @@
 //!
 //! Every source makes a claim of its own strength, and one is shown: what the client itself says, known or not; without
 //! such a name what DNS told it, else what the certificate is for, else the prefix. No source replaces the name of another,
-//! unless that stands for its own (CNAME). Several names of one source, and a name that need not be the one meant beside
-//! what DNS told, leave open what they do not agree in. Claims that agree with the one shown are its evidence, those that
-//! do not are named as contradictions where they cannot both be so.
+//! unless that stands for its own (CNAME). Where several names may be the flow's, the endpoint is decided for each of them
+//! ([`candidates`]), and what they do not agree in is open. Claims that agree with the one shown are its evidence, those
+//! that do not are named as contradictions where they cannot both be so.
 
+mod candidates;
 mod claim;
 mod grammar;
 pub(super) mod partition;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use self::candidates::{Candidate, candidates, in_common};
 use self::claim::{Claim, Named, may_cover_endpoint, named, named_by_certificate};
 use self::grammar::canonical;
 pub(super) use self::grammar::is_recognised;
@@ -24,7 +26,7 @@ use super::{EndpointOptions, HostRule, Listed, SniAlias};
 use crate::app::http1::Addressee;
 use crate::model::{
     CertificateFacts, Confidence, EncryptedHello, EndpointEvidence, EndpointFacts, EndpointKind, HttpFacts,
-    ProxyFacts, ProxyKind, PublicNames, Service, Sni, embedded, is_private, without_begun_number,
+    ProxyFacts, ProxyKind, Service, Sni, embedded, is_private, without_begun_number,
 };
 
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
@@ -117,140 +119,162 @@ impl EndpointInput<'_> {
 /// asks for where the Host does not say.
 #[must_use]
 pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<EndpointFacts> {
-    let spoken = spoken(input, options);
-    let (mut claims, mut strangers) = (spoken.claims, spoken.strangers);
-    // What DNS says explains the name, but for one of another service of AWS: what that leads to is not the client's to say.
-    let is_explained = |stranger: &Stranger| {
-        stranger.evidence == EndpointEvidence::Sni && !stranger.is_aws && !input.is_proxied()
-    };
-    match input.sni_alias {
-        SniAlias::Yes => strangers.retain(|stranger| !is_explained(stranger)),
-        SniAlias::Possible => {
-            for stranger in &mut strangers {
-                stranger.may_be_alias = is_explained(stranger);
-            }
-        }
-        SniAlias::No => {}
-    }
-    let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
-    // Many hosts have their name in one certificate: that the operator calls one of them DynamoDB says nothing of a client
-    // that names another.
-    let names_another = claims.is_empty() && !strangers.is_empty();
-    // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
-    let is_other = strangers.iter().any(|stranger| {
-        stranger.evidence != EndpointEvidence::ProxyTarget
-            && !stranger.is_beside_call
-            && !stranger.may_be_alias
-    });
-    // What another address was told counts only where the client says nothing itself.
-    let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
-    let mut is_outer_elsewhere = false;
-    if !is_other && !input.is_proxied() && is_dns_heard {
-        let names = input.dns_names.iter().filter_map(|name| named(name, options));
-        if let Some(mut claim) = Claim::of_names(EndpointEvidence::Dns, names.collect()) {
-            if input.is_dns_of_other_family || may_be_alias {
-                claim.is_doubtful = true;
-                claim.strength = Confidence::Possible;
-            }
-            // Only the SNI is doubtful of what is spoken, and it stands first.
-            if let Some(sni) = claims.pop_if(|first| first.is_beside_answer(&claim)) {
-                is_outer_elsewhere = claim.is_elsewhere(&sni);
-                claims.push(sni.beside(&claim));
-            }
-            claims.push(claim);
-        }
-    }
-    let configured = if names_another { &[][..] } else { &options.hosts };
-    let certificate = input.certificate.and_then(|certificate| certificate_claim(certificate, configured));
-    // Where the client says a name, whether the certificate is for that is another rule's question.
-    if let Some(certificate) = &certificate
-        && input.sni_alias == SniAlias::No
-        && let [told] = claims.as_mut_slice()
-        && told.evidence == Some(EndpointEvidence::Dns)
-    {
-        *told = told.clone().beside_certificate(certificate);
-    }
-    claims.extend(certificate);
-
+    let said = Said::of(input, options);
     let addresses = input.addresses();
-    let listed: ArrayVec<Listed<'_>, MAX_ADDRESSES> =
-        addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
-    let mut conflict = Conflicts::default();
-    let Some(first) = shown_of(&claims) else {
-        return by_prefix(input, common(&listed)?, &strangers, options);
-    };
-    // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
-    let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
-    let is_named_by_dns = input.sni == Sni::NotSent || input.sni_alias == SniAlias::Yes || may_be_alias;
-    if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
-        conflict.with_certificate(input.certificate, options, || first.phrase());
+    let listed = addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
+    let place = Place { input, options, addresses: &addresses, listed };
+    let candidates = candidates(&said);
+    match candidates.as_slice() {
+        [] => place.endpoint(&said.claims, &said),
+        [only] => place.endpoint(&only.claims, &said),
+        several => {
+            let one = |candidate: &Candidate| {
+                Some((place.endpoint(&candidate.claims, &said)?, candidate.is_one_of_certificate))
+            };
+            let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
+            in_common(several.iter().filter_map(one).collect(), is_spoken)
+        }
+    }
+}
+
+/// All that was said of the endpoint.
+struct Said {
+    claims: Vec<Claim>,
+    strangers: Vec<Stranger>,
+    /// The client was perhaps told that its server name stands for what DNS said.
+    may_be_alias: bool,
+    sni_alias: SniAlias,
+}
+
+impl Said {
+    fn of(input: &EndpointInput<'_>, options: &EndpointOptions) -> Self {
+        let Spoken { mut claims, mut strangers } = spoken(input, options);
+        // What DNS says explains the name, but for one of another service of AWS: what that leads to is not the client's to say.
+        let is_explained = |stranger: &Stranger| {
+            stranger.evidence == EndpointEvidence::Sni && !stranger.is_aws && !input.is_proxied()
+        };
+        match input.sni_alias {
+            SniAlias::Yes => strangers.retain(|stranger| !is_explained(stranger)),
+            SniAlias::Possible => {
+                for stranger in &mut strangers {
+                    stranger.may_be_alias = is_explained(stranger);
+                }
+            }
+            SniAlias::No => {}
+        }
+        let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
+        // Many hosts have their name in one certificate: that the operator calls one of them DynamoDB says nothing of a
+        // client that names another.
+        let names_another = claims.is_empty() && !strangers.is_empty();
+        // A clear name for something else outranks what DNS said; behind a proxy, DNS spoke of the proxy.
+        let is_other = strangers.iter().any(|stranger| {
+            stranger.evidence != EndpointEvidence::ProxyTarget
+                && !stranger.is_beside_call
+                && !stranger.may_be_alias
+        });
+        // What another address was told counts only where the client says nothing itself.
+        let is_dns_heard = !input.is_dns_of_other_family || claims.is_empty();
+        if !is_other && !input.is_proxied() && is_dns_heard {
+            let names = input.dns_names.iter().filter_map(|name| named(name, options));
+            if let Some(mut claim) = Claim::of_names(EndpointEvidence::Dns, names) {
+                if input.is_dns_of_other_family || may_be_alias {
+                    claim.is_doubtful = true;
+                    claim.strength = Confidence::Possible;
+                }
+                claims.push(claim);
+            }
+        }
+        let configured = if names_another { &[][..] } else { &options.hosts };
+        claims.extend(input.certificate.and_then(|certificate| certificate_claim(certificate, configured)));
+        Self { claims, strangers, may_be_alias, sni_alias: input.sni_alias }
     }
 
-    let mut facts = first.named.to_facts(first.host.clone());
-    // What need not be the name contradicts nothing, and where it differs nothing is proved.
-    facts.is_address_unproven = may_be_alias || is_outer_elsewhere;
-    for claim in claims.iter().filter(|claim| claim.agrees_with(first)) {
-        facts.complete(first, claim);
+    /// What one source says, where it says anything.
+    fn by(&self, evidence: EndpointEvidence) -> Option<&Claim> {
+        self.claims.iter().find(|claim| claim.evidence == Some(evidence))
     }
-    let is_behind_prefixes = first.named.service != Service::Dax;
-    if is_behind_prefixes
-        && facts.kind != Some(EndpointKind::Interface)
-        && facts.region.is_none()
-        && let Some(region) = listed.iter().find_map(|listed| listed.region())
-        // That all names deny is not filled in.
-        && (first.is_doubtful || listed.iter().any(|listed| !is_denied(first, listed)))
-    {
-        facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
-        facts.region = Some(region.to_owned());
-    }
-    let is_evidence = |claim: &&Claim| claim.is_evidence_of(first, facts.region.as_deref());
-    let mut evidence = Vec::new();
-    let mut strong = 0;
-    for claim in &claims {
-        if is_evidence(&claim) {
-            evidence.extend(claim.evidence);
-            strong += u32::from(claim.strength >= Confidence::Likely);
-        } else if claim.agrees_with(first) {
-            // It is for another region than others tell, and leaves open which of them was meant.
-            facts.is_address_unproven = true;
-        } else if claim.is_spoken() && claim.is_doubtful {
-            facts.is_address_unproven = true;
-        } else if !first.is_beside_answer(claim) {
-            conflict.between(first, claim);
+}
+
+/// Where a flow goes to, whatever its name.
+struct Place<'a> {
+    input: &'a EndpointInput<'a>,
+    options: &'a EndpointOptions,
+    addresses: &'a [IpAddr],
+    /// Of those that are in the list.
+    listed: ArrayVec<Listed<'a>, MAX_ADDRESSES>,
+}
+
+impl Place<'_> {
+    /// The endpoint by these claims, of which the one that is shown has one name.
+    fn endpoint(&self, claims: &[Claim], said: &Said) -> Option<EndpointFacts> {
+        let Self { input, options, addresses, listed } = self;
+        let mut conflict = Conflicts::default();
+        let Some(first) = shown_of(claims) else {
+            return by_prefix(input, common(listed)?, &said.strangers, options);
+        };
+        // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
+        let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
+        let is_named_by_dns =
+            input.sni == Sni::NotSent || input.sni_alias == SniAlias::Yes || said.may_be_alias;
+        if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
+            conflict.with_certificate(input.certificate, options, || first.phrase());
         }
-    }
-    for stranger in strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
-        if !stranger.is_beside_call {
-            conflict.with_stranger(first, stranger);
-        } else if let Some(listed) = common(&listed) {
-            conflict.add(stranger.at_address_of(&listed.owner()));
-        } else if let Some(address) = addresses.iter().find(|address| !is_private(**address))
-            && is_loopback(&stranger.host)
+
+        let mut facts = first.named.to_facts();
+        // What need not be the name contradicts nothing, and proves nothing.
+        facts.is_address_unproven = said.may_be_alias;
+        for claim in claims.iter().filter(|claim| claim.agrees_with(first)) {
+            facts.complete(first, claim);
+        }
+        let is_behind_prefixes = first.named.service != Service::Dax;
+        if is_behind_prefixes
+            && facts.kind != Some(EndpointKind::Interface)
+            && facts.region.is_none()
+            && let Some(region) = listed.iter().find_map(|listed| listed.region())
         {
-            let (source, host) = (stranger.source(), &stranger.host);
-            conflict.add(format!("The {source} is for {host}, but the address {address} is a public one."));
+            facts.partition = Some(partition_of_region(region).to_owned());
+            facts.region = Some(region.to_owned());
         }
-    }
-    for listed in listed.iter().filter(|_| is_behind_prefixes) {
-        let region = listed.region();
-        let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
-        if facts.kind == Some(EndpointKind::Interface) {
-            conflict.add(format!(
-                "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones{}.",
-                region.map(|region| format!(" in {region}")).unwrap_or_default()
-            ));
-        } else if let Some(named) = elsewhere {
-            let owner = listed.owner();
-            conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
-        } else {
-            // Each of the names that DNS told for the address may be the one that was meant; a certificate is one for all forms.
-            facts.is_address_unproven |= first.evidence != Some(EndpointEvidence::Certificate)
-                && first.against(|named| !listed.may_be_in(named)).next().is_some();
-            // Beside an Encrypted Client Hello it may be another one.
-            if is_denied(first, listed) && !first.is_doubtful {
-                let (source, owner) = (source(first.evidence), listed.owner());
+        let is_evidence = |claim: &&Claim| claim.is_evidence_of(first, facts.region.as_deref());
+        let mut evidence = Vec::new();
+        let mut strong = 0;
+        for claim in claims {
+            if is_evidence(&claim) {
+                evidence.extend(claim.evidence);
+                strong += u32::from(claim.strength >= Confidence::Likely);
+            } else if claim.agrees_with(first) {
+                // It is for another region than others tell, and leaves open which of them was meant.
+                facts.is_address_unproven = true;
+            } else if claim.is_spoken() && claim.is_doubtful {
+                facts.is_address_unproven = true;
+            } else if !first.is_beside_answer(claim) {
+                conflict.between(first, claim);
+            }
+        }
+        for stranger in said.strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
+            if !stranger.is_beside_call {
+                conflict.with_stranger(first, stranger);
+            } else if let Some(listed) = common(listed) {
+                conflict.add(stranger.at_address_of(&listed.owner()));
+            } else if let Some(address) = addresses.iter().find(|address| !is_private(**address))
+                && is_loopback(&stranger.host)
+            {
+                let (source, host) = (stranger.source(), &stranger.host);
                 conflict
-                    .add(format!("No name of the {source} is for the address, which belongs to {owner}."));
+                    .add(format!("The {source} is for {host}, but the address {address} is a public one."));
+            }
+        }
+        for listed in listed.iter().filter(|_| is_behind_prefixes) {
+            let region = listed.region();
+            let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
+            if facts.kind == Some(EndpointKind::Interface) {
+                conflict.add(format!(
+                    "The name is that of an interface endpoint, but the address is one of DynamoDB's public ones{}.",
+                    region.map(|region| format!(" in {region}")).unwrap_or_default()
+                ));
+            } else if let Some(named) = elsewhere {
+                let owner = listed.owner();
+                conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
             } else if !evidence.contains(&EndpointEvidence::Prefix) {
                 evidence.push(EndpointEvidence::Prefix);
                 strong += 1;
@@ -259,48 +283,44 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
                 }
             }
         }
-    }
-    let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
-    facts.confidence = match strong {
-        0 => best,
-        1 => best.max(Some(Confidence::Likely)),
-        _ => Some(Confidence::Certain),
-    };
-    evidence.sort_unstable();
-    evidence.dedup();
-    facts.evidence = evidence;
-    facts.is_in_prefix = !listed.is_empty();
-    facts.prefix_region = common(&listed).and_then(Listed::region).map(ToOwned::to_owned);
-    facts.partition_has_prefixes =
-        facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
-    let public_names = public_names(&facts);
-    if public_names != PublicNames::None && facts.partition_has_prefixes {
-        let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
-        // A proxy has no such name in DNS.
-        let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
-        let is_proved = (input.is_from_beginning || is_told) && public_names == PublicNames::All;
-        for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
-            let IpAddr::V4(address) = embedded(*address) else { continue };
-            if is_proved {
-                conflict.add(format!(
-                    "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
-                ));
-            } else {
-                facts.is_address_unproven = true;
+        let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
+        facts.confidence = match strong {
+            0 => best,
+            1 => best.max(Some(Confidence::Likely)),
+            _ => Some(Confidence::Certain),
+        };
+        evidence.sort_unstable();
+        evidence.dedup();
+        facts.evidence = evidence;
+        facts.is_in_prefix = !listed.is_empty();
+        facts.prefix_region = common(listed).and_then(Listed::region).map(ToOwned::to_owned);
+        facts.partition_has_prefixes =
+            facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+        let is_in_list = matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams));
+        let has_public_name = if is_in_list { facts.has_public_name() } else { Some(false) };
+        if has_public_name != Some(false) && facts.partition_has_prefixes {
+            let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
+            // A proxy has no such name in DNS.
+            let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
+            let is_proved = (input.is_from_beginning || is_told) && has_public_name == Some(true);
+            for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
+                let IpAddr::V4(address) = embedded(*address) else { continue };
+                if is_proved {
+                    conflict.add(format!(
+                        "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
+                    ));
+                } else {
+                    facts.is_address_unproven = true;
+                }
             }
+            // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
+            let is_led_away =
+                addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
+            facts.is_address_unproven |= is_led_away;
         }
-        // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
-        let is_led_away =
-            addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
-        facts.is_address_unproven |= is_led_away;
+        facts.conflict = conflict.sentences;
+        Some(facts)
     }
-    facts.conflict = conflict.sentences;
-    Some(facts)
-}
-
-/// True where no name of a claim is for an address of the list.
-fn is_denied(claim: &Claim, listed: &Listed<'_>) -> bool {
-    claim.against(|named| !listed.may_be_in(named)).count() == claim.all().count()
 }
 
 /// What the list says of several addresses of one server, where it says anything of them.
@@ -419,7 +439,7 @@ fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Spoken {
         match named(host, options) {
             Some(named) => {
                 let is_doubtful = ech != EncryptedHello::NotSent;
-                spoken.claims.push(Claim::spoken(evidence, host, named, is_doubtful));
+                spoken.claims.push(Claim::spoken(evidence, named, is_doubtful));
             }
             None if ech == EncryptedHello::Sent => {}
             None => spoken.strangers.push(Stranger {
@@ -505,20 +525,22 @@ fn is_loopback(host: &str) -> bool {
 /// A DynamoDB call or a DAX greeting in clear, whatever name the server has.
 fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
     if http.is_dax {
-        return Some(Claim::of_service(None, Service::Dax));
+        return Some(Claim::of_service(None, Service::Dax, None, None));
     }
-    let mut claim = Claim::of_service(Some(EndpointEvidence::HttpHost), service_called(http)?);
+    let service = service_called(http)?;
     let is_local = match &http.host {
         // On its way through containers and port forwarding the request keeps the name.
         Some(host) => is_loopback(host) && input.addresses().iter().all(|address| is_private(*address)),
         // What is missing may have been another name: through a proxy on the same host, too.
         None => !http.is_truncated && input.server.ip().to_canonical().is_loopback(),
     };
-    if is_local {
-        claim.named.kind = Some(EndpointKind::Local);
-    }
-    claim.host = http.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
-    Some(claim)
+    let host = http.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
+    Some(Claim::of_service(
+        Some(EndpointEvidence::HttpHost),
+        service,
+        is_local.then_some(EndpointKind::Local),
+        host,
+    ))
 }
 
 /// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
@@ -527,7 +549,11 @@ fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) ->
     let found =
         certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, configured));
     let names: Vec<Named> = found.collect();
-    names.iter().any(Named::is_known).then(|| Claim::of_names(EndpointEvidence::Certificate, names))?
+    if names.iter().any(Named::is_known) {
+        Claim::of_names(EndpointEvidence::Certificate, names)
+    } else {
+        None
+    }
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
@@ -549,14 +575,6 @@ fn shown_of(claims: &[Claim]) -> Option<&Claim> {
 fn host_of(target: &str) -> &str {
     let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
-}
-
-/// How many of the names are public ones whose addresses are in the list.
-fn public_names(facts: &EndpointFacts) -> PublicNames {
-    match facts.service {
-        Some(Service::Dynamodb | Service::DynamodbStreams) => facts.public_names(),
-        _ => PublicNames::None,
-    }
 }
 
 const fn source(evidence: Option<EndpointEvidence>) -> &'static str {

@@ -14,6 +14,10 @@ use crate::classify::HostRule;
 use crate::model::Date;
 
 const REGIONAL: &str = "dynamodb.eu-west-1.amazonaws.com";
+const FIPS: &str = "dynamodb-fips.eu-west-1.amazonaws.com";
+const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
+const ACCOUNT: &str = "123456789012.ddb.eu-west-1.amazonaws.com";
+const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
 const IN_PREFIX: &str = "52.94.5.1:443";
 const OUTSIDE: &str = "198.51.100.1:443";
 const PRIVATE: &str = "10.1.0.1:443";
@@ -302,11 +306,7 @@ fn names_contradictions() {
             "dynamodb regional eu-west-1 certain sni 1",
         ),
         (
-            Case {
-                sni: sni("vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com"),
-                server: IN_PREFIX,
-                ..Case::default()
-            },
+            Case { sni: sni(INTERFACE), server: IN_PREFIX, ..Case::default() },
             "dynamodb interface eu-west-1 certain sni 1",
         ),
         // Public names at public addresses outside of the prefixes.
@@ -340,11 +340,7 @@ fn names_contradictions() {
             "dax regional eu-west-1 certain sni 0",
         ),
         (
-            Case {
-                sni: sni("vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com"),
-                server: OUTSIDE,
-                ..Case::default()
-            },
+            Case { sni: sni(INTERFACE), server: OUTSIDE, ..Case::default() },
             "dynamodb interface eu-west-1 certain sni 0",
         ),
         (

@@ -433,6 +433,37 @@ fn names_the_worst_clients_on_request_and_adds_up() {
     assert!(!text.contains("10.0.0.3"));
 }
 
+/// However many are asked for, they take no more than their part of all series, and the worst come first.
+#[test]
+fn names_no_more_clients_than_there_is_room_for() {
+    assert!(offenders::RULES > crate::policy::Rule::ALL.len());
+    for (max_series, offenders) in [(100, 1), (400, MAX_OFFENDERS), (2_000, 20), (2_000, MAX_OFFENDERS)] {
+        let options = MetricsOptions { max_series, offenders, ..options() };
+        let mut metrics = Metrics::new(options).unwrap();
+        let mut record = sample::old_version();
+        for number in 0..3_000_u16 {
+            let [high, low] = number.to_be_bytes();
+            record.client.set_ip(Ipv4Addr::new(10, 0, high, low).into());
+            record.endpoint.region = Some(format!("xx-attack-{number}"));
+            metrics.observe(&record);
+            if number == 2_500 {
+                metrics.observe(&record);
+            }
+        }
+        let text = encode(&mut metrics, &[]);
+        let samples = samples(&text);
+        let of = |part: &str| samples.keys().filter(|series| series.contains(part)).count();
+        assert!(samples.len() <= max_series.max(400), "{} series of {max_series}", samples.len());
+        let rules = of(r#"client="10.0.9.196""#);
+        assert!(rules > 0 && of(r#"client="other""#) == rules);
+        assert!(of("client=") <= (max_series / 4).max(2 * rules));
+        let is_limited_by_number = offenders == 20;
+        assert_eq!(of("client=") == (offenders + 1) * rules, is_limited_by_number || offenders == 1);
+        let flows = samples.iter().filter(|(series, _)| series.contains("client="));
+        assert_eq!(flows.map(|(_, value)| value).sum::<f64>(), 3_001.0 * rules as f64);
+    }
+}
+
 /// Nearly every flow has something that only is worth knowing: it makes nobody an offender.
 #[test]
 fn names_nobody_for_what_changes_no_verdict() {

@@ -426,6 +426,18 @@ mod tests {
     }
 
     #[test]
+    fn names_of_which_some_are_fips_ones_leave_that_open_also_later() {
+        let mut record = crate::export::sample::tls12();
+        let one = (*record.endpoint).clone();
+        record.endpoint.host = None;
+        record.endpoint.alternatives = vec![one.clone(), crate::model::EndpointFacts { fips: true, ..one }];
+        let fips = with(Rule::FipsEndpointRequired, Some(Severity::Critical));
+        let direct = policy::evaluate(&record, &fips);
+        assert_eq!(direct.not_assessed, ["fips_endpoint_required"]);
+        assert_eq!(judged_again(&record, &Options::default(), &fips), direct);
+    }
+
+    #[test]
     fn a_place_that_was_not_told_then_leaves_its_rule_open() {
         let mut record = crate::export::sample::tls12();
         record.path = PathFacts::default();

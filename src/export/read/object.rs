@@ -452,7 +452,8 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
     let service_confidence = object.word(Key::ServiceConfidence, Confidence::parse)?;
     let region = object.text(Key::Region)?;
     let evidence = object.list(Key::EndpointEvidence, EndpointEvidence::parse)?;
-    Ok(EndpointFacts {
+    let is_fips_open = object.text(Key::EndpointFipsReason)?.is_some();
+    let mut facts = EndpointFacts {
         service: object.word(Key::Service, Service::parse)?,
         has_many_services: service_confidence == Some(Confidence::Possible),
         kind,
@@ -461,8 +462,8 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
         is_aws_name: has_kind_of_aws || host.as_ref().is_some_and(is_aws),
-        names_of_many_kinds: None,
-        is_fips_open: false,
+        is_form_open: false,
+        alternatives: Vec::new(),
         host,
         // It is evidence only where it is of the same region.
         is_in_prefix: evidence.contains(&EndpointEvidence::Prefix),
@@ -473,7 +474,12 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         conflict: object.text(Key::EndpointConflict)?.into_iter().collect(),
         is_address_unproven: false,
         partition_has_prefixes: false,
-    })
+    };
+    if is_fips_open {
+        // Of the names no more is known than that they differ in this.
+        facts.alternatives = vec![facts.clone(), EndpointFacts { fips: true, ..facts.clone() }];
+    }
+    Ok(facts)
 }
 
 fn path(object: &mut Object) -> Read<PathFacts> {

@@ -297,6 +297,16 @@ fn no_request_to_the_address_alone_hides() {
                 let is_open = found.policy.unwrap().not_assessed.contains(&"unsigned_request");
                 assert_eq!(is_open, !is_own, "{host} {other}");
             }
+            // Nor does it hide behind one to another host.
+            for before in ["10.99.99.98", "s3.example"] {
+                let (call, before) = (to(host, true), to(before, false));
+                for said in [[&call, &before, &bare], [&before, &call, &bare], [&before, &bare, &call]] {
+                    let wire = said
+                        .into_iter()
+                        .fold(Wire::opened(server), |wire, said| wire.client(said).server(ok));
+                    assert_eq!(rules(&wire.record()).contains(&"unsigned_request"), is_own, "{host} {other}");
+                }
+            }
             // Of a name that is no one's here, what goes to the address itself is open.
             let call = [&to("db.example", true)[..], &bare];
             let found =

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{Case, Finding, broken};
 use crate::model::{
-    Access, EndpointEvidence, EndpointKind, Entry, LaterRequest, PublicNames, Service, Signature,
-    SigningCredential, Sni, is_private,
+    Access, EndpointEvidence, EndpointKind, Entry, LaterRequest, Service, Signature, SigningCredential, Sni,
+    is_private,
 };
 use crate::policy::AllowedPath;
 
@@ -85,27 +85,22 @@ impl Case<'_> {
 /// Where it goes and how.
 impl Case<'_> {
     pub(super) fn fips_endpoint_required(&self) -> Finding {
-        let endpoint = &self.record.endpoint;
-        if !self.record.is_name_proved() {
+        let endpoint = self.endpoint;
+        if !self.record.proves_name_of(endpoint) {
             return Finding::Unknown;
         }
         let kind = match endpoint.kind {
             // Only AWS's names say whether they are FIPS, and only by forms that are known.
             Some(EndpointKind::Unrecognised) => return Finding::Unknown,
             _ if endpoint.fips => return Finding::Kept,
-            _ if endpoint.is_fips_open => return Finding::Unknown,
             None => return Finding::Unknown,
             Some(EndpointKind::Local) => EndpointKind::Local,
             Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
             Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {
-                // Of several names, one may be GovCloud's.
                 None => return Finding::Unknown,
-                // Or one that of DAX, which is no public one.
-                Some("aws-us-gov") if endpoint.has_many_services => {
-                    let has_no_dax = endpoint.names_of_many_kinds == Some(PublicNames::All);
-                    return if has_no_dax { Finding::Kept } else { Finding::Unknown };
-                }
+                // In a record that is read back: of several services, it may be DAX.
+                Some("aws-us-gov") if endpoint.has_many_services => return Finding::Unknown,
                 Some("aws-us-gov") if endpoint.service != Some(Service::Dax) => return Finding::Kept,
                 Some(_) => EndpointKind::Regional,
             },
@@ -208,16 +203,14 @@ impl Case<'_> {
     }
 
     pub(super) fn dns_override(&self) -> Finding {
-        let endpoint = &self.record.endpoint;
         let address: IpAddr = self.record.server.ip();
-        let names = endpoint.public_names();
-        if names == PublicNames::None || self.record.is_proxied() || !self.record.is_server_private() {
+        let has_public_name = self.endpoint.has_public_name();
+        if has_public_name == Some(false) || self.record.is_proxied() || !self.record.is_server_private() {
             return Finding::Kept;
         }
-        // It may be the address of a proxy, which was asked for the name before. Or the host of another name that is
-        // known for it. Or not the name that was meant.
-        let is_proved = self.record.is_name_proved();
-        if !self.record.is_from_beginning || names == PublicNames::Some || !is_proved {
+        // It may be the address of a proxy, which was asked for the name before. Or not the name that was meant.
+        let is_proved = self.record.proves_name_of(self.endpoint);
+        if !self.record.is_from_beginning || has_public_name.is_none() || !is_proved {
             return Finding::Unknown;
         }
         let message = format!(
@@ -229,14 +222,14 @@ impl Case<'_> {
     }
 
     pub(super) fn endpoint_conflict(&self) -> Finding {
-        let conflict = &self.record.endpoint.conflict;
+        let conflict = &self.endpoint.conflict;
         let Some(first) = conflict.first() else {
-            let is_unproven = self.record.endpoint.is_address_unproven;
+            let is_unproven = self.endpoint.is_address_unproven;
             return if is_unproven { Finding::Unknown } else { Finding::Kept };
         };
         // What contradicts an address alone is known of this flow; a name need not be its own.
-        let is_by_address = self.record.endpoint.evidence == [EndpointEvidence::Prefix];
-        if !is_by_address && !self.record.is_name_proved() {
+        let is_by_address = self.endpoint.evidence == [EndpointEvidence::Prefix];
+        if !is_by_address && !self.record.proves_name_of(self.endpoint) {
             return Finding::Unknown;
         }
         let sentences: Vec<&str> = conflict.iter().map(|sentence| sentence.trim()).collect();
@@ -249,7 +242,7 @@ impl Case<'_> {
     }
 
     pub(super) fn endpoint_unrecognised(&self) -> Finding {
-        if self.record.endpoint.kind != Some(EndpointKind::Unrecognised) {
+        if self.endpoint.kind != Some(EndpointKind::Unrecognised) {
             return Finding::Kept;
         }
         let server = self.server();

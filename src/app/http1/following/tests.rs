@@ -400,6 +400,14 @@ fn keeps_apart_what_does_not_say_whose_it_is() {
             assert_eq!((later.has_any(), later.is_incomplete), (false, is_same));
         }
     }
+    // The first to each host is kept, and what is held of it counts.
+    let hosts = ["192.0.2.6", "192.0.2.example", ADDRESS, "192.0.2.6"].map(|host| open(None, host)).concat();
+    let following = follow(&[signed(), hosts].concat(), 50);
+    assert!(following.held_bytes() > follow(&signed(), 50).held_bytes() + 3 * size_of::<LaterRequests>());
+    let mut facts = following.finish(&whose);
+    assert_eq!(facts.later.unnamed.len(), 3);
+    facts.later.settle(facts.host.as_deref(), true, &[ADDRESS.parse().unwrap()]);
+    assert_eq!((facts.later.unsigned, facts.later.is_incomplete), (at(false), true));
     // Of what goes to another host there it is not known.
     let mut facts = follow(&[signed(), open(None, "192.0.2.example")].concat(), 50).finish(&whose);
     facts.later.settle(facts.host.as_deref(), true, &[]);

@@ -3,7 +3,6 @@
 use super::*;
 
 const ALIAS: &str = "data.corp.example";
-const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
 
 #[test]
 fn a_name_that_stands_for_an_endpoint_is_no_contradiction() {

@@ -37,11 +37,6 @@ fn a_cut_hello_claims_no_more_than_a_whole_one_whatever_was_in_it() {
     }
 }
 
-const FIPS: &str = "dynamodb-fips.eu-west-1.amazonaws.com";
-const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
-const ACCOUNT: &str = "123456789012.ddb.eu-west-1.amazonaws.com";
-const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
-
 /// Neither is the one that was meant for sure: the name in clear may be an outer one, and the answer one for another
 /// connection.
 #[test]

@@ -1,11 +1,7 @@
 //! Several names for one flow.
 
 use super::*;
-use crate::model::PublicNames;
 
-const FIPS: &str = "dynamodb-fips.eu-west-1.amazonaws.com";
-const ACCOUNT: &str = "123456789012.ddb.eu-west-1.amazonaws.com";
-const INTERFACE: &str = "vpce-0123456789abcdef0-abcdefgh.dynamodb.eu-west-1.vpce.amazonaws.com";
 const PUBLIC: &str = "203.0.113.50:443";
 
 #[test]
@@ -43,8 +39,7 @@ fn an_answer_about_another_host_is_no_evidence_for_a_fips_endpoint() {
 }
 
 const UNKNOWN: &str = "global-dynamodb.eu-west-1.amazonaws.com";
-const STREAMS: &str = "streams.dynamodb.eu-west-1.amazonaws.com";
-const INTERFACE_FIPS: &str = "vpce-0123456789abcdef0-abcdefgh.dynamodb-fips.eu-west-1.vpce.amazonaws.com";
+const INTERFACE_FIPS: &str = "vpce-1a2b3c4d-5e6f.dynamodb-fips.eu-west-1.vpce.amazonaws.com";
 const STREAMS_ACCOUNT: &str = "123456789012.streams-ddb.eu-west-1.amazonaws.com";
 const STREAMS_ACCOUNT_FIPS: &str = "123456789012.streams-ddb-fips.eu-west-1.amazonaws.com";
 
@@ -80,9 +75,6 @@ fn what_the_client_says_stays_whatever_dns_and_certificates_say_of_others() {
         assert_eq!(form(&case), found, "{:?} {:?}", case.dns, case.certificate);
         assert_eq!(decide(&case).unwrap().host.as_deref(), Some(UNKNOWN));
     }
-    // Told in DNS, it is the client's name as well.
-    let case = Case { dns: vec![UNKNOWN], certificate: certificate(&[FIPS]), ..Case::default() };
-    assert_eq!(form(&case).0, "dynamodb unrecognised false");
     let case =
         Case { sni_alias: SniAlias::Yes, sni: sni("data.corp.example"), dns: vec![FIPS], ..Case::default() };
     assert_eq!(form(&case).0, "dynamodb fips true", "it stands for that one");
@@ -129,7 +121,7 @@ fn an_address_may_contradict_some_names_or_all() {
     for (names, is_conflict, is_unproven) in [
         (vec![REGIONAL, FIPS], false, false),
         (vec![INTERFACE, INTERFACE_FIPS], true, false),
-        (vec![north, east], true, true),
+        (vec![north, east], true, false),
         (vec![INTERFACE_FIPS, UNKNOWN], false, true),
         (vec![REGIONAL, east], false, true),
         (vec![REGIONAL, INTERFACE], false, true),
@@ -158,14 +150,14 @@ fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
         (FIPS, FIPS, "dynamodb fips true"),
         (REGIONAL, STREAMS, "dynamodb regional false"),
         (REGIONAL, ACCOUNT, "dynamodb - false"),
-        (UNKNOWN, REGIONAL, "dynamodb unrecognised false"),
-        (UNKNOWN, STREAMS, "dynamodb? unrecognised false"),
+        (UNKNOWN, REGIONAL, "dynamodb - false"),
+        (UNKNOWN, STREAMS, "dynamodb? - false"),
+        // Which of the two it is, is open, but not that it is one of an interface endpoint.
+        (INTERFACE, INTERFACE_FIPS, "dynamodb interface false"),
     ] {
         let case = Case { dns: vec![told], certificate: certificate(&[shown]), ..Case::default() };
         assert_eq!(form(&case).0, expected, "{told} {shown}");
     }
-    let case = Case { dns: vec![UNKNOWN], certificate: certificate(&[REGIONAL]), ..Case::default() };
-    assert_eq!(decide(&case).unwrap().public_names(), PublicNames::Some);
     // What the certificate is for was told by no answer: neither its region, nor that the address speaks against it.
     let all_forms =
         certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com", "*.dynamodb.eu-west-1.vpce.amazonaws.com"]);
@@ -184,41 +176,84 @@ fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
     }
 }
 
+/// Whether each of the names is a public one, and which contradicts the address.
+fn each(case: &Case<'_>) -> Vec<(Option<bool>, bool)> {
+    let facts = decide(case).unwrap();
+    let each = if facts.alternatives.is_empty() { vec![facts] } else { facts.alternatives };
+    each.iter().map(|facts| (facts.has_public_name(), !facts.conflict.is_empty())).collect()
+}
+
 #[test]
-fn names_of_several_kinds_are_public_ones_if_all_are() {
-    for (dns, names, is_conflict, is_unproven) in [
-        (vec![REGIONAL], PublicNames::All, true, false),
-        (vec![REGIONAL, ACCOUNT], PublicNames::All, true, false),
-        (vec![REGIONAL, "dynamodb.us-east-1.amazonaws.com"], PublicNames::All, true, false),
-        (vec![REGIONAL, INTERFACE], PublicNames::Some, false, true),
-        (vec![INTERFACE], PublicNames::None, false, false),
+fn each_name_is_a_public_one_or_not() {
+    let [public, none] = [(Some(true), true), (Some(false), false)];
+    for (dns, expected, is_conflict, is_unproven) in [
+        (vec![REGIONAL], vec![public], true, false),
+        (vec![REGIONAL, ACCOUNT], vec![public; 2], true, false),
+        (vec![REGIONAL, "dynamodb.us-east-1.amazonaws.com"], vec![public; 2], true, false),
+        // Each partition has its part of the list.
+        (vec![REGIONAL, "dynamodb.us-gov-west-1.amazonaws.com"], vec![public; 2], true, false),
+        (vec![REGIONAL, INTERFACE], vec![public, none], false, true),
+        (vec![INTERFACE], vec![none], false, false),
     ] {
-        let case = Case { dns, server: PUBLIC, ..Case::default() };
-        let facts = decide(&case).unwrap();
-        assert_eq!(facts.public_names(), names, "{:?}", case.dns);
-        assert_eq!(
-            (!facts.conflict.is_empty(), facts.is_address_unproven),
-            (is_conflict, is_unproven),
-            "{:?}",
-            case.dns
-        );
+        for case in [
+            Case { dns: dns.clone(), server: PUBLIC, ..Case::default() },
+            Case { certificate: certificate(&dns), server: PUBLIC, ..Case::default() },
+        ] {
+            assert_eq!(each(&case), expected, "{dns:?}");
+            let facts = decide(&case).unwrap();
+            assert_eq!(
+                (!facts.conflict.is_empty(), facts.is_address_unproven),
+                (is_conflict, is_unproven),
+                "{dns:?}"
+            );
+        }
     }
     // Of several services, DAX has none.
     let gov = "dynamodb.us-gov-west-1.amazonaws.com";
-    for (other, names) in [
-        ("streams.dynamodb.us-gov-west-1.amazonaws.com", PublicNames::All),
-        ("dax.us-gov-west-1.amazonaws.com", PublicNames::Some),
-    ] {
+    for (other, is_public) in
+        [("streams.dynamodb.us-gov-west-1.amazonaws.com", true), ("dax.us-gov-west-1.amazonaws.com", false)]
+    {
         for dns in [vec![gov, other], vec![other, gov]] {
             let facts = decide(&Case { dns, ..Case::default() }).unwrap();
             assert_eq!((facts.kind, facts.fips), (Some(EndpointKind::Regional), false));
-            assert_eq!((facts.has_many_services, facts.public_names()), (true, names), "{other}");
+            assert!(facts.has_many_services);
+            let are_public = facts.alternatives.iter().all(|facts| facts.has_public_name() == Some(true));
+            assert_eq!(are_public, is_public, "{other}");
         }
     }
-    // As a certificate of AWS has them.
-    let certificate = certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com"]);
-    let facts = decide(&Case { certificate, server: PUBLIC, ..Case::default() }).unwrap();
-    assert_eq!((facts.public_names(), facts.conflict.len()), (PublicNames::All, 1));
+}
+
+/// Where it is, is told by the address where the names leave it open, and its partition with it.
+#[test]
+fn region_and_partition_are_of_one_place() {
+    let [west, east] = ["dynamodb.us-gov-west-1.amazonaws.com", "dynamodb.us-gov-east-1.amazonaws.com"];
+    for (names, region, partition) in [
+        (vec![REGIONAL, west], Some("eu-west-1"), Some("aws")),
+        (vec![west, east], None, Some("aws-us-gov")),
+        (vec![west], Some("us-gov-west-1"), Some("aws-us-gov")),
+    ] {
+        let by_request = || http(Some("52.94.5.1"), Some("DynamoDB_20120810.Scan"));
+        for case in [
+            Case { dns: names.clone(), ..Case::default() },
+            Case { certificate: certificate(&names), ..Case::default() },
+            Case { dns: names.clone(), http: by_request(), ..Case::default() },
+        ] {
+            let facts = decide(&Case { server: IN_PREFIX, ..case }).unwrap();
+            let found = (facts.region.as_deref(), facts.partition.as_deref());
+            assert_eq!(found, (region, partition), "{names:?}");
+        }
+    }
+}
+
+/// More names than are taken in turn leave the form open.
+#[test]
+fn not_more_names_than_there_is_room_for_are_taken_in_turn() {
+    let names: Vec<String> =
+        (0..40).map(|number| format!("dynamodb.eu-west-{number}.amazonaws.com")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let facts = decide(&Case { certificate: certificate(&names), ..Case::default() }).unwrap();
+    assert_eq!((facts.alternatives.len(), facts.kind, facts.is_form_open), (16, None, true));
+    assert_eq!(facts.service, Some(Service::Dynamodb));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use super::*;
 use crate::classify::PrefixList;
 
 const US: &str = "52.94.0.10:443";
-const INTERFACE: &str = "vpce-1a2b3c4d-5e6f.dynamodb.eu-west-1.vpce.amazonaws.com";
 
 #[test]
 fn every_address_of_a_server_is_evidence() {

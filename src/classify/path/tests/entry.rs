@@ -62,8 +62,10 @@ fn no_gateway_endpoint_takes_what_is_not_routed_to_it() {
 /// It takes what goes to its own region, and the VPC need not be in the site's.
 #[test]
 fn a_gateway_endpoint_is_possible_where_the_name_may_be_that_of_streams() {
-    for service in [Service::Dynamodb, Service::DynamodbStreams] {
-        let endpoint = EndpointFacts { has_many_services: true, ..of_service(service) };
+    let services = [Service::Dynamodb, Service::DynamodbStreams];
+    for service in services {
+        let alternatives = services.map(of_service).to_vec();
+        let endpoint = EndpointFacts { alternatives, ..of_service(service) };
         let case = Case { endpoint, options: entering(Entry::GatewayEndpoint), ..Case::default() };
         assert_eq!(told(&case), (Entry::GatewayEndpoint, Some(Confidence::Possible)), "{service}");
     }

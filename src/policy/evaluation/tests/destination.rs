@@ -1,7 +1,7 @@
 //! Rules about requests, endpoints and paths.
 
 use super::*;
-use crate::model::PublicNames;
+use crate::model::EndpointFacts;
 
 #[test]
 fn reports_requests_in_clear() {
@@ -61,21 +61,26 @@ fn asks_for_fips_endpoints() {
     let gov = |record: &mut Record| record.endpoint.partition = Some("aws-us-gov".to_owned());
     check_with(&options, good(), gov, &[]);
     // Whichever of its services it is, but for DAX.
-    let several = |names: Option<PublicNames>| {
+    let several = |other| {
         let mut record = good();
         gov(&mut record);
+        let one = record.endpoint.clone();
         record.endpoint.has_many_services = true;
-        record.endpoint.names_of_many_kinds = names;
+        record.endpoint.alternatives =
+            vec![(*one).clone(), EndpointFacts { service: Some(other), ..(*one).clone() }];
         evaluate(&record, &options).verdict
     };
-    let verdicts = [Some(PublicNames::All), Some(PublicNames::Some), None].map(several);
-    assert_eq!(verdicts, [Verdict::Pass, Verdict::NotAssessable, Verdict::NotAssessable]);
+    let verdicts = [Service::DynamodbStreams, Service::Dax].map(several);
+    assert_eq!(verdicts, [Verdict::Pass, Verdict::NotAssessable]);
     for change in [
         (|record| record.endpoint.kind = None) as fn(&mut Record),
         |record| record.endpoint.is_aws_name = false,
         |record| record.endpoint.kind = Some(EndpointKind::Unrecognised),
         // Of several names of one kind, some are FIPS ones.
-        |record| record.endpoint.is_fips_open = true,
+        |record| {
+            let one = (*record.endpoint).clone();
+            record.endpoint.alternatives = vec![one.clone(), EndpointFacts { fips: true, ..one }];
+        },
         // Of several names, one may be GovCloud's plain host.
         |record| record.endpoint.partition = None,
     ] {
