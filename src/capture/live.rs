@@ -230,8 +230,9 @@ pub trait LiveSource: Send {
         Vec::new()
     }
 
-    /// Learns that no further packet of this flow, in either direction, matters until its next SYN.
-    fn settle(&mut self, _flow: &FlowAddresses) {}
+    /// Learns that no further packet of this flow, in either direction, matters until its next SYN. A frame of the time
+    /// `until` told that: a flow with the same addresses that began later is another one.
+    fn settle(&mut self, _flow: &FlowAddresses, _until: Timestamp) {}
 
     /// Changes the addresses of interest: packets from and to them are wanted on any port and whatever they
     /// say, of flows that begin from now on. Only for a source that chooses; others give all packets anyway.

@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod fields;
 pub mod jsonl;
+pub mod markup;
 pub mod parquet;
 pub mod plain;
 pub mod prometheus;

@@ -42,8 +42,8 @@ struct Streams {
     table: Table<Flows>,
     flows: Flows,
     needs_links: bool,
-    /// Flows of which no further packet matters, where somebody wants to know.
-    settled: Option<Vec<FlowAddresses>>,
+    /// Flows of which no further packet matters, and since when, where somebody wants to know.
+    settled: Option<Vec<(FlowAddresses, Timestamp)>>,
 }
 
 /// What the flow table may hold of the memory of the process. The other half is for what does not grow
@@ -202,9 +202,10 @@ impl Engine {
         self
     }
 
-    /// Flows of which no further packet matters, so that the source of the frames may leave them out; a
-    /// flow may be told more than once. Empty without [`Engine::telling_settled`].
-    pub fn take_settled(&mut self) -> impl Iterator<Item = FlowAddresses> + '_ {
+    /// Flows of which no further packet matters, so that the source of the frames may leave them out, each with the
+    /// time of the frame that told: another flow may have the same addresses later. A flow may be told more than once.
+    /// Empty without [`Engine::telling_settled`].
+    pub fn take_settled(&mut self) -> impl Iterator<Item = (FlowAddresses, Timestamp)> + '_ {
         self.streams.settled.iter_mut().flat_map(|settled| settled.drain(..))
     }
 
@@ -399,7 +400,8 @@ impl Streams {
                     && settled.len() < MAX_SETTLED
                     && self.table.is_decided(place)
                 {
-                    settled.push(FlowAddresses { source: segment.source, destination: segment.destination });
+                    let flow = FlowAddresses { source: segment.source, destination: segment.destination };
+                    settled.push((flow, frame.timestamp));
                 }
                 Err("flow_decided")
             }

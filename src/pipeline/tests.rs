@@ -574,17 +574,21 @@ fn tells_settled_flows_and_ends_idle_ones_without_a_packet() {
     for _ in 0..80 {
         wire = wire.client(&[0xee; 1_000]);
     }
+    let last = wire.packets.len() as u64;
     wire.packets.extend(Wire::opened(([198, 51, 100, 8], 443)).packets);
     let mut engine =
         Engine::new(Arc::new(Resolved::default()), true, Arc::from("test"), RandomState::default())
             .telling_settled();
     let interfaces = [Interface { link_type: LinkType(101), name: None, kind: None }];
+    let at = |number| Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
     for (data, number) in wire.packets.iter().zip(1..) {
-        let timestamp = Timestamp::from_nanos(1_793_491_200_000_000_000 + number * 1_000_000);
         let wire_bytes = data.len() as u32;
-        engine.frame(&Frame { number, timestamp, interface: 0, wire_bytes, data }, &interfaces);
+        let frame = Frame { number, timestamp: at(number), interface: 0, wire_bytes, data };
+        engine.frame(&frame, &interfaces);
     }
-    assert!(engine.take_settled().any(|flow| flow.source.port() == 22 || flow.destination.port() == 22));
+    let (flow, until) = engine.take_settled().last().unwrap();
+    assert!(flow.source.port() == 22 || flow.destination.port() == 22);
+    assert_eq!(until, at(last), "and not when it is told");
     assert_eq!(engine.take_settled().count(), 0);
     assert_eq!(engine.accounts().flows_open, 1);
     engine.reconfigure(Arc::new(Resolved::default()));

@@ -9,6 +9,7 @@ use minijinja::{Environment, context, escape_formatter};
 use sha2::{Digest as _, Sha256};
 
 use super::summary::{State, Summary, no_version};
+use crate::export::markup::with_code;
 use crate::export::plain::{bytes, plain, thousands};
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -38,6 +39,7 @@ impl Page {
         environment.add_filter("bytes", bytes);
         environment.add_filter("when", when);
         environment.add_filter("words", words);
+        environment.add_filter("code", with_code);
         Ok(Self { environment })
     }
 
@@ -119,7 +121,7 @@ mod tests {
         assert!(!policy.violations.is_empty());
         for violation in &mut policy.violations {
             violation.message = "</script><script>alert(2)</script>".to_owned();
-            violation.remedy = "\"'><b onmouseover=alert(3)>".into();
+            violation.remedy = "\"'><b onmouseover=alert(3)>`<b>`".into();
         }
         picture.take(&record);
         let watching = Watching {
@@ -129,11 +131,25 @@ mod tests {
             ..Watching::default()
         };
         let page = rendered(&picture, &watching);
-        for raw in ["<img", "<script>alert", "<b onmouse", "<i>", "<u>", "<s>", "<h1>trouble"] {
+        for raw in ["<img", "<script>alert", "<b onmouse", "<code><b>", "<i>", "<u>", "<s>", "<h1>trouble"] {
             assert!(!page.contains(raw), "{raw}");
         }
         assert!(page.contains("&lt;img") && page.contains("trouble\\u{1b}[31m\\u{202e}\\u{200b}<"), "{page}");
         assert_eq!(page.matches("<script>").count(), 1);
+    }
+
+    #[test]
+    fn shows_commands_as_code() {
+        let mut picture = Picture::default();
+        let mut record = sample::old_version();
+        for violation in &mut record.policy.as_mut().unwrap().violations {
+            violation.remedy = "Look at it (`ddbwatch check`).".into();
+        }
+        picture.take(&record);
+        let watching = Watching { trouble: Some("`lo` is down".to_owned()), ..Watching::default() };
+        let page = rendered(&picture, &watching);
+        assert!(page.contains("Look at it (<code>ddbwatch check</code>)."), "{page}");
+        assert!(page.contains("<code>lo</code> is down"), "{page}");
     }
 
     #[test]
@@ -164,7 +180,7 @@ mod tests {
         picture.take(&sample::excused());
         assert!(
             rendered(&picture, &Watching::default())
-                .contains("everything was seen, 1 only under an exception")
+                .contains("seen to keep the profile, 1 only under an exception")
         );
     }
 

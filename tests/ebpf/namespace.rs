@@ -9,6 +9,7 @@ use std::time::Duration;
 use ddbwatch::capture::LinkType;
 use ddbwatch::capture::ebpf::{EbpfSource, Options};
 use ddbwatch::capture::live::Link;
+use ddbwatch::model::Timestamp;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, sendmsg, socket};
 
 /// Runs `work` in a new network namespace, or says why not. The namespace goes with the thread.
@@ -109,6 +110,12 @@ pub fn link(name: &str) -> Link {
         kind: None,
         link_type: LinkType::ETHERNET,
     }
+}
+
+/// The time of day: every frame that was handed over is older.
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap())
 }
 
 /// A source with as little memory as the test needs.

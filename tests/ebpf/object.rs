@@ -73,6 +73,7 @@ fn has_the_maps_and_programs_that_the_loader_asks_for() {
         "flow_bytes",
         "request_bytes",
         "recents",
+        ".data.epoch",
         "unparsed_per_second",
     ] {
         assert!(text.contains(name), "{name}");

@@ -118,8 +118,8 @@ fn take_all(source: &mut impl LiveSource, engine: &mut Engine, wait: Duration) {
     while source.poll_all(wait, 1_000, &mut |frame, interfaces| engine.frame(frame, interfaces)).unwrap() > 0
     {
     }
-    for flow in engine.take_settled().collect::<Vec<_>>() {
-        source.settle(&flow);
+    for (flow, until) in engine.take_settled().collect::<Vec<_>>() {
+        source.settle(&flow, until);
     }
 }
 

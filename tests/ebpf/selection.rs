@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ddbwatch::capture::LinkType;
+use ddbwatch::capture::afpacket::{self, AfPacket};
 use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
 use ddbwatch::capture::live::LiveSource;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
@@ -53,7 +54,7 @@ fn leaves_out_what_is_settled_until_the_next_opening() {
         cable.send(&segment(443, 1, SYN, b""));
         cable.send(&bulk);
         assert_eq!(count(&mut source), 2);
-        source.settle(&addresses(443));
+        source.settle(&addresses(443), namespace::now());
         for _ in 0..100 {
             cable.send(&bulk);
         }
@@ -70,12 +71,27 @@ fn leaves_out_what_is_settled_until_the_next_opening() {
 fn settles_no_connection_that_was_not_handed_over() {
     namespace::run(|| {
         let (cable, mut source) = watching(&small());
-        cable.send(&segment(443, 1, SYN, b""));
-        assert_eq!(count(&mut source), 1);
+        let times = |source: &mut EbpfSource| {
+            let mut times = Vec::new();
+            source.poll_all(Duration::ZERO, 10, &mut |frame, _| times.push(frame.timestamp)).unwrap();
+            times
+        };
+        // Not by its opening: then both would be believed to exist at once, and neither is settled.
+        cable.send(&segment(443, 1, ACK, &BINARY));
+        let first = times(&mut source);
+        assert_eq!(first.len(), 1);
         cable.send(&segment(443, 900_000, SYN, b""));
-        source.settle(&addresses(443));
+        source.settle(&addresses(443), namespace::now());
         cable.send(&segment(443, 900_001, ACK, &BINARY));
-        assert_eq!(count(&mut source), 2);
+        let second = times(&mut source);
+        assert_eq!(second.len(), 2);
+        // Handed over by now, but not looked at.
+        source.settle(&addresses(443), first[0]);
+        cable.send(&segment(443, 901_001, ACK, &BINARY));
+        assert_eq!(count(&mut source), 1);
+        source.settle(&addresses(443), second[0]);
+        cable.send(&segment(443, 902_001, ACK, &BINARY));
+        assert_eq!(count(&mut source), 0);
     });
 }
 
@@ -89,7 +105,7 @@ fn lets_a_few_hellos_through_settled_flows() {
             cable.send(&segment(port, 1, SYN, b""));
             cable.send(&segment(port, 2, ACK, &BINARY));
             frames(&mut source);
-            source.settle(&addresses(port));
+            source.settle(&addresses(port), namespace::now());
             cable.send(&segment(port, 5_000, ACK, &BINARY));
             assert_eq!(count(&mut source), 0);
             for _ in 0..50 {
@@ -130,7 +146,7 @@ fn lets_hellos_through_settled_flows_wherever_their_bytes_are() {
         cable.send(&segment(443, 1, SYN, b""));
         cable.send(&segment(443, 2, ACK, &BINARY));
         frames(&mut source);
-        source.settle(&addresses(443));
+        source.settle(&addresses(443), namespace::now());
         let (bulk, mut long_hello) = ([0x9c; 6_000], [0x61; 6_000]);
         long_hello[..6].copy_from_slice(&hello()[..6]);
         for linear in [54, 57, 200] {
@@ -142,7 +158,7 @@ fn lets_hellos_through_settled_flows_wherever_their_bytes_are() {
             send_in_pieces(&segment(443, sequence, ACK, &long_hello), linear);
             cable.send(&segment(443, sequence + 6_000, ACK, &BINARY));
             assert_eq!(count(&mut source), 2, "{linear}");
-            source.settle(&addresses(443));
+            source.settle(&addresses(443), namespace::now());
             cable.send(&segment(443, sequence + 7_000, ACK, &BINARY));
             assert_eq!(count(&mut source), 0, "{linear}");
         }
@@ -174,20 +190,23 @@ fn passing_on() -> Cable {
 
 #[test]
 fn looks_into_what_is_passed_on_where_it_did_not_before() {
-    for is_seen_coming_in in [true, false] {
+    for (is_seen_coming_in, was_seen_before) in [(true, false), (false, false), (false, true)] {
         namespace::run(move || {
             let cable = Cable::new("near", "far");
             let beyond = passing_on();
             let mut source = load(&small());
             source.attach(&beyond.near_link).unwrap();
-            if is_seen_coming_in {
+            if is_seen_coming_in || was_seen_before {
                 source.attach(&cable.far_link).unwrap();
+            }
+            if was_seen_before {
+                source.detach(cable.far_link.index);
             }
             let times = if is_seen_coming_in { 2 } else { 1 };
             cable.send(&checked(segment(443, 1, SYN, b"")));
             cable.send(&checked(segment(443, 2, ACK, &BINARY)));
             assert_eq!(count(&mut source), 2 * times, "seen coming in, and going out");
-            source.settle(&addresses(443));
+            source.settle(&addresses(443), namespace::now());
             let (bulk, mut long_hello) = ([0x9c; 6_000], [0x61; 6_000]);
             for number in 0..10 {
                 send_in_pieces(&checked(segment(443, 5_000 + number * 6_000, ACK, &bulk)), 54);
@@ -204,6 +223,53 @@ fn looks_into_what_is_passed_on_where_it_did_not_before() {
             assert_eq!(count(&mut source), times, "a hello is let through at each point");
         });
     }
+}
+
+#[test]
+fn takes_what_goes_out_once_it_is_not_seen_coming_in_any_more() {
+    namespace::run(|| {
+        let cable = Cable::new("near", "far");
+        let beyond = passing_on();
+        let options = afpacket::Options { ring_mib: 1, ..afpacket::Options::default() };
+        let program = SelectionProgram::load(&small()).unwrap();
+        let mut source = AfPacket::open(options, Some(Box::new(program))).unwrap();
+        for link in [&cable.far_link, &beyond.near_link] {
+            source.attach(link).unwrap();
+        }
+        let sightings = |source: &mut AfPacket| {
+            let mut names = Vec::new();
+            while source
+                .poll_all(Duration::from_millis(200), 100, &mut |frame, all| {
+                    names.push(all[frame.interface as usize].name.clone().unwrap().to_string());
+                })
+                .unwrap()
+                > 0
+            {}
+            names
+        };
+        cable.send(&checked(segment(443, 1, SYN, b"")));
+        cable.send(&checked(segment(443, 2, ACK, &hello())));
+        assert_eq!(sightings(&mut source), ["far", "far"], "what is passed on is seen once");
+        source.detach(cable.far_link.index);
+        cable.send(&checked(segment(443, 519, ACK, &BINARY)));
+        assert_eq!(sightings(&mut source), ["beyond"], "nowhere else any more");
+        source.attach(&cable.far_link).unwrap();
+        cable.send(&checked(segment(443, 1_519, ACK, &BINARY)));
+        assert_eq!(sightings(&mut source), ["far"]);
+        source.counts().iter().for_each(check_counts);
+    });
+}
+
+#[test]
+fn keeps_no_place_for_interfaces_that_are_gone() {
+    namespace::run(|| {
+        let mut program = SelectionProgram::load(&small()).unwrap();
+        // Numbers that no array holds, more than are watched at once.
+        for index in (20_000..).take(1_500) {
+            program.watch(index, false).unwrap();
+            program.forget(index);
+        }
+    });
 }
 
 #[test]
@@ -366,7 +432,7 @@ fn gives_heads_of_esp_once_a_second_and_all_fragments_of_a_chosen_packet() {
         cable.send(&fragment(1, 200, 400));
         cable.send(&fragment(1, 400, whole.len()));
         assert_eq!(count(&mut source), 3);
-        source.settle(&addresses(443));
+        source.settle(&addresses(443), namespace::now());
         // What is no hello: the settled flow's.
         let plain = tcp(443, 900, ACK, &BINARY);
         let mut first = ipv4(6, &plain[..200]);
@@ -524,7 +590,7 @@ fn selects_for_a_packet_socket() {
             lengths
         };
         received();
-        let far = link("far").index;
+        let (far, before) = (link("far").index, namespace::now());
         cable.send(&segment(443, 1, SYN, b""));
         cable.send(&segment(443, 2, ACK, &hello()));
         cable.send(&segment(2_222, 1, ACK, &BINARY));
@@ -532,17 +598,20 @@ fn selects_for_a_packet_socket() {
         // in.
         assert_eq!(received(), [54, 54, 571]);
         // Too young to be what is meant.
-        program.settle(&addresses(443));
+        program.settle(&addresses(443), namespace::now());
         cable.send(&segment(443, 600, ACK, &BINARY));
         assert_eq!(received().len(), 1);
         std::thread::sleep(Duration::from_millis(300));
-        program.settle(&addresses(443));
-        cable.send(&segment(443, 600, ACK, &BINARY));
-        assert_eq!(received().len(), 0);
+        for (until, expected) in [(before, 1), (namespace::now(), 0)] {
+            // However late it is said: by what was seen before the flow began, another one is meant.
+            program.settle(&addresses(443), until);
+            cable.send(&segment(443, 600, ACK, &BINARY));
+            assert_eq!(received().len(), expected);
+        }
         let skipped = program.left_out(far).skipped;
         let of = |reason| skipped.iter().find(|(known, _)| *known == reason).unwrap().1.packets;
         assert_eq!((of("settled"), of("other_protocol")), (1, 1));
-        assert_eq!(program.chosen(far).packets, 3);
+        assert_eq!(program.chosen(far).packets, 4);
     });
 }
 

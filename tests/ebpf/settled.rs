@@ -33,7 +33,7 @@ fn knows_an_opening_that_another_processor_took() {
         cable.send(&segment(443, 1, SYN, b""));
         cable.send(&segment(443, 2, ACK, &BINARY));
         assert_eq!(count(&mut source), 2);
-        source.settle(&addresses(443));
+        source.settle(&addresses(443), namespace::now());
         for again in 1..10 {
             move_to(one);
             for _ in 0..10 {
@@ -45,7 +45,7 @@ fn knows_an_opening_that_another_processor_took() {
             move_to(one);
             cable.send(&segment(443, again * 100_000 + 1, ACK, &BINARY));
             assert_eq!(count(&mut source), 2);
-            source.settle(&addresses(443));
+            source.settle(&addresses(443), namespace::now());
             for _ in 0..10 {
                 cable.send(&segment(443, again * 100_000 + 2_000, ACK, &BINARY));
             }
@@ -56,7 +56,7 @@ fn knows_an_opening_that_another_processor_took() {
             move_to(one);
             cable.send(&segment(443, again * 100_000 + 50_517, ACK, &BINARY));
             assert_eq!(count(&mut source), 2);
-            source.settle(&addresses(443));
+            source.settle(&addresses(443), namespace::now());
             // The program allows few of them in a second.
             std::thread::sleep(Duration::from_millis(300));
         }
@@ -93,10 +93,11 @@ fn takes_no_flow_for_a_settled_one_that_is_like_it() {
         }
         frames(&mut source);
         let end = |address: [u8; 4], port| SocketAddr::from((address, port));
-        source.settle(&FlowAddresses {
+        let flow = FlowAddresses {
             source: end([10, 0, 0, SETTLED.0], SETTLED.2),
             destination: end([198, 51, 100, SETTLED.1], SETTLED.3),
-        });
+        };
+        source.settle(&flow, namespace::now());
         for ends in others() {
             cable.send(&frame(SETTLED, 5_000, ACK, &BINARY));
             cable.send(&frame(ends, 2, ACK, b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"));

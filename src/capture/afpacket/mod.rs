@@ -9,9 +9,10 @@
 //!
 //! They are taken, too, because the way back of a flow of this host, and the way out of a flow that is
 //! translated (NAT), are seen nowhere else. Left out is what was seen coming in. The program in the kernel
-//! ([`SocketSelection`]) knows that of each flow. The classic filter knows nothing of flows; [`outgoing_for`] says
-//! when it may leave out what does not come from this host: what is only forwarded between watched interfaces was
-//! seen coming in. On the loopback every packet comes in again, so there outgoing ones are never taken.
+//! ([`SocketSelection`]) knows that of each flow, and asks anew once an interface is watched no longer. The classic
+//! filter knows nothing of flows; [`outgoing_for`] says when it may leave out what does not come from this host:
+//! what is only forwarded between watched interfaces was seen coming in. On the loopback every packet comes in
+//! again, so there outgoing ones are never taken.
 
 mod block;
 mod filter;
@@ -33,6 +34,7 @@ use super::memory;
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
+use crate::model::Timestamp;
 
 pub use self::filter::{MAX_OWN_ADDRESSES, Outgoing};
 
@@ -123,7 +125,7 @@ pub trait SocketSelection: Send {
     fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError>;
 
     /// As [`LiveSource::settle`].
-    fn settle(&mut self, flow: &FlowAddresses);
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp);
 
     /// The interface with this kernel number is gone, or no longer of interest.
     fn forget(&mut self, index: u32);
@@ -415,9 +417,9 @@ impl LiveSource for AfPacket {
         reading::poll(self, wait, most, take)
     }
 
-    fn settle(&mut self, flow: &FlowAddresses) {
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
         if let Some(selection) = &mut self.selection {
-            selection.settle(flow);
+            selection.settle(flow, until);
         }
     }
 

@@ -36,11 +36,10 @@ struct flow {
     u8 recognised[2];
     // What it said that nobody recognises: one for a short piece, STRANGE_LIMIT for a long one.
     u8 strange[2];
-    // The direction was seen coming in.
-    u8 came_in[2];
     // The direction began with a request in text.
     u8 is_asking[2];
-    u8 zero[6];
+    // The `epoch` in which the direction was last seen coming in; 0 where it never was.
+    u32 came_in[2];
 };
 
 // Why a packet was left out, in the order of the names in abi.rs.

@@ -31,9 +31,8 @@ struct Flow {
     known: [u8; 2],
     recognised: [u8; 2],
     strange: [u8; 2],
-    came_in: [u8; 2],
     is_asking: [u8; 2],
-    zero: [u8; 6],
+    came_in: [u32; 2],
 }
 
 /// `struct event`
@@ -62,8 +61,7 @@ const _: () = {
     assert!(offset_of!(Flow, settled) == SETTLED_AT && offset_of!(Flow, is_candidate) == 30);
     assert!(offset_of!(Flow, is_contested) == 31 && offset_of!(Flow, known) == 32);
     assert!(offset_of!(Flow, recognised) == 34 && offset_of!(Flow, strange) == 36);
-    assert!(offset_of!(Flow, came_in) == 38 && offset_of!(Flow, is_asking) == 40);
-    assert!(offset_of!(Flow, zero) == 42);
+    assert!(offset_of!(Flow, is_asking) == 38 && offset_of!(Flow, came_in) == 40);
     assert!(size_of::<RawEvent>() == EVENT_BYTES && offset_of!(RawEvent, nanoseconds) == 0);
     assert!(offset_of!(RawEvent, slot) == 8 && offset_of!(RawEvent, ifindex) == 12);
     assert!(offset_of!(RawEvent, wire_bytes) == 16 && offset_of!(RawEvent, captured_bytes) == 20);

@@ -15,19 +15,22 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Reads both clocks.
+    /// Reads both clocks. Who was held up in between does not know which two readings belong together, and looks again with
+    /// the next frames.
     pub fn look(&mut self) {
         let (Some(before), Some(utc), Some(after)) =
             (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_REALTIME), read(ClockId::CLOCK_MONOTONIC))
         else {
             return;
         };
-        // The middle of the two is nearest to when the other was read.
-        self.adopt(utc - i128::midpoint(before, after));
+        self.adopt(before, utc, after);
     }
 
-    fn adopt(&mut self, difference: i128) {
-        if (difference - self.difference).abs() > TOLERANCE_NANOSECONDS {
+    fn adopt(&mut self, before: i128, utc: i128, after: i128) {
+        // The middle of the two is nearest to when the other was read.
+        let difference = utc - i128::midpoint(before, after);
+        let is_exact = after - before < TOLERANCE_NANOSECONDS || self.difference == 0;
+        if is_exact && (difference - self.difference).abs() > TOLERANCE_NANOSECONDS {
             self.difference = difference;
         }
     }
@@ -35,6 +38,11 @@ impl Clock {
     /// The time of day of a moment of the kernel's clock.
     pub fn utc(&self, nanoseconds: u64) -> Timestamp {
         timestamp(i128::from(nanoseconds) + self.difference)
+    }
+
+    /// The moment of the kernel's clock that [`Clock::utc`] tells as this, while the difference is the same.
+    pub fn monotonic(&self, utc: Timestamp) -> u64 {
+        u64::try_from(i128::from(utc.as_nanos()) - self.difference).unwrap_or_default()
     }
 }
 
@@ -71,12 +79,21 @@ mod tests {
 
     #[test]
     fn follows_steps_and_ignores_noise() {
-        let mut clock = Clock { difference: 1_000_000_000 };
-        clock.adopt(1_000_400_000);
-        assert_eq!(clock.utc(0), timestamp(1_000_000_000));
-        clock.adopt(3_600_000_000_000);
+        let mut clock = Clock::default();
+        // Better than nothing.
+        clock.adopt(0, 1_000_000_000, 20_000_000);
+        assert_eq!(clock.utc(10_000_000), timestamp(1_000_000_000));
+        clock.adopt(0, 1_000_000_000, 100);
+        assert_eq!(clock.utc(50), timestamp(1_000_000_000));
+        clock.adopt(0, 1_000_400_000, 100);
+        assert_eq!(clock.utc(50), timestamp(1_000_000_000), "noise");
+        clock.adopt(0, 1_019_000_000, 20_000_000);
+        assert_eq!(clock.utc(50), timestamp(1_000_000_000), "held up between two readings");
+        clock.adopt(10, 3_600_000_000_010, 10);
         assert_eq!(clock.utc(5), timestamp(3_600_000_000_005));
-        clock.adopt(-10);
+        assert_eq!(clock.monotonic(timestamp(3_600_000_000_005)), 5);
+        assert_eq!(clock.monotonic(timestamp(5)), 0, "before the clock began");
+        clock.adopt(10, 0, 10);
         assert_eq!(clock.utc(5), Timestamp::default());
     }
 }

@@ -6,8 +6,9 @@
 // hello that comes on a settled flow begins it anew, a few times a second at most.
 //
 // A packet socket is also given what the host sends. What it only passes on was seen coming in, under the same
-// addresses, and is left out; what it says itself, and what it translated, is not. TC does not mark what goes
-// out, so nothing is left out there.
+// addresses, and is left out; what it says itself, and what it translated, is not. That holds while all interfaces
+// go on being watched: afterwards, the next packet that comes in tells it anew. TC does not mark what goes out, so
+// nothing is left out there.
 #pragma once
 
 #include "maps.h"
@@ -196,11 +197,11 @@ STEP void begin(const struct flow_key *key, const struct segment *segment, u32 s
     if (side) {
         fresh.base[1] = base;
         fresh.known[1] = known;
-        fresh.came_in[1] = !is_outgoing;
+        fresh.came_in[1] = is_outgoing ? 0 : epoch;
     } else {
         fresh.base[0] = base;
         fresh.known[0] = known;
-        fresh.came_in[0] = !is_outgoing;
+        fresh.came_in[0] = is_outgoing ? 0 : epoch;
     }
     fresh.is_candidate = is_candidate(key);
     if (bpf_map_update_elem(&flows, key, &fresh, BPF_ANY) != 0) {
@@ -227,20 +228,20 @@ LAYER u32 decide(struct __sk_buff *skb, struct segment *segment, u32 slot)
             return PASS;
         }
         // The very opening that came in.
-        if (is_outgoing && flow->came_in[side] && flow->known[side] == 1)
+        if (is_outgoing && flow->came_in[side] == epoch && flow->known[side] == 1)
             return SKIP_FOR(SKIP_OUTGOING);
         flow->base[side] = base;
         flow->known[side] = 1;
         flow->packets++;
         if (!is_outgoing)
-            flow->came_in[side] = 1;
+            flow->came_in[side] = epoch;
         return PASS;
     }
     if (flow) {
-        if (is_outgoing && flow->came_in[side])
+        if (is_outgoing && flow->came_in[side] == epoch)
             return SKIP_FOR(SKIP_OUTGOING);
         if (!is_outgoing)
-            flow->came_in[side] = 1;
+            flow->came_in[side] = epoch;
     } else {
         begin(&key, segment, slot, is_outgoing);
         flow = bpf_map_lookup_elem(&flows, &key);

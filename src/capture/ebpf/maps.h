@@ -24,6 +24,10 @@ struct {
     NUMBER(max_entries, 16384);
 } settle SECTION(".maps");
 
+// Goes up with each interface that is watched no longer: what was seen coming in before may come in there, and what goes
+// out is the only sight of it then. Written by the loader alone; never 0.
+volatile u32 epoch SECTION(".data.epoch") = 1;
+
 // Counts what makes a flow open: where it did not change, what was read of settled flows still holds.
 u64 openings = 0;
 

@@ -11,14 +11,17 @@ use aya::programs::{ProgramFd, SocketFilter};
 use ipnet::IpNet;
 
 use super::abi::{self, COUNTER_WORDS, FlowWords, KeyWords, SlotWords};
+use super::clock::Clock;
 use super::object::{self, of_map, of_program};
 use super::{Faults, Options};
 use crate::capture::afpacket::SocketSelection;
 use crate::capture::live::{Count, FlowAddresses, LinkCounts, LiveError};
+use crate::model::Timestamp;
 
-/// A packet socket's reader hands a SYN over at most this long after the kernel saw it. A younger flow is
-/// not settled: the wish may be meant for the one before it with the same addresses.
-const SOCKET_LATENCY_NANOSECONDS: u64 = 250_000_000;
+/// Frames of packet sockets come in order of time, but for those of a block that came up late, and of times that are
+/// those of another clock than the program's. A flow that began no longer than this before the frame that told is not
+/// settled: its SYN may be on the way, and the wish be meant for the one before it with the same addresses.
+const SOCKET_LATENCY_NANOSECONDS: u64 = 150_000_000;
 
 /// Learned addresses that are remembered, the newest ones. A name of DynamoDB has a few, and a site a few dozen
 /// interface endpoints; those of the published prefixes need not be learned.
@@ -37,11 +40,14 @@ pub(super) struct Selection {
     slots: Array<MapData, SlotWords>,
     high_slots: HashMap<MapData, u32, SlotWords>,
     counts: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    epochs: Array<MapData, u32>,
     ports: Array<MapData, u64>,
     prefixes: LpmTrie<MapData, [u8; 16], u32>,
     /// What stands in the maps now.
     port_bits: Vec<u64>,
     known_prefixes: BTreeSet<Prefix>,
+    /// As `epoch` in `maps.h`.
+    epoch: u32,
     /// Counters of each slot when they were last asked for.
     told: Vec<Counters>,
     /// What is asked for, and what was learned beyond that, the oldest first.
@@ -60,10 +66,12 @@ impl Selection {
             slots: take(loaded, "slots")?,
             high_slots: take(loaded, "high_slots")?,
             counts: take(loaded, "counts")?,
+            epochs: take(loaded, ".data.epoch")?,
             ports: take(loaded, "ports")?,
             prefixes: take(loaded, "prefixes")?,
             port_bits: vec![0; abi::PORT_WORDS],
             known_prefixes: BTreeSet::new(),
+            epoch: 1,
             told: Vec::new(),
             asked: Vec::new(),
             learned: VecDeque::new(),
@@ -154,6 +162,21 @@ impl Selection {
         } else {
             self.high_slots.insert(index, words, 0).map_err(of_map)
         }
+    }
+
+    /// The interface with this kernel number is watched no longer. Called when no packet of it reaches the program any
+    /// more: one that comes in afterwards would be believed to be seen.
+    pub fn unwatch(&mut self, index: u32) {
+        // Whatever has that number next is not taken for this one; a refusal leaves it to be counted wrongly
+        // until it is watched.
+        let _ = if index < abi::MAX_INDEX {
+            self.slots.set(index, [0, 0], 0)
+        } else {
+            self.high_slots.remove(&index)
+        };
+        self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        // The kernel refuses no change of a number that is there.
+        let _ = self.epochs.set(0, self.epoch, 0);
     }
 
     /// Asks the program to leave a flow out, unless it began after `until` of the program's clock.
@@ -268,17 +291,19 @@ fn prefix_of(prefix: &IpNet) -> Prefix {
 ///
 /// ```no_run
 /// # use ddbwatch::capture::ebpf::{Options, SelectionProgram};
-/// # fn example(socket: std::os::fd::OwnedFd, flow: &ddbwatch::capture::FlowAddresses) -> Result<(), Box<dyn std::error::Error>> {
+/// # use ddbwatch::{capture::FlowAddresses, model::Timestamp};
+/// # fn example(socket: std::os::fd::OwnedFd, flow: &FlowAddresses, until: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
 /// let mut program = SelectionProgram::load(&Options::default())?;
 /// program.watch(2, false)?;                 // interface 2, frames begin with an Ethernet header
 /// program.attach(&socket)?;                 // or SO_ATTACH_BPF with program.descriptor(); as often as wanted
-/// program.settle(flow);                     // what the engine has decided
+/// program.settle(flow, until);              // what the engine has decided, by the frame of this time
 /// let left_out = program.left_out(2);       // packets and bytes, by reason
 /// # Ok(())
 /// # }
 /// ```
 pub struct SelectionProgram {
     selection: Selection,
+    clock: Clock,
     program: ProgramFd,
     loaded: Ebpf,
     /// Interface numbers by slot, from 1; `None` where the slot is free.
@@ -304,7 +329,7 @@ impl SelectionProgram {
             .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
             .map_err(|error| of_program(what, error))?;
         let selection = Selection::new(&mut loaded, options)?;
-        Ok(Self { selection, program, loaded, watched: Vec::new() })
+        Ok(Self { selection, clock: Clock::default(), program, loaded, watched: Vec::new() })
     }
 
     /// The descriptor of the program, for `SO_ATTACH_BPF`; valid as long as this lives.
@@ -359,9 +384,7 @@ impl SelectionProgram {
         if let Some(known) = self.watched.iter_mut().find(|known| **known == Some(index)) {
             *known = None;
         }
-        // Whatever has that number next is not taken for this one; a refusal leaves it to be counted wrongly
-        // until it is watched.
-        let _ = self.selection.watch(index, 0, false);
+        self.selection.unwatch(index);
     }
 
     /// Changes the addresses of interest, for flows that begin from now on.
@@ -377,11 +400,14 @@ impl SelectionProgram {
         self.selection.learn(address);
     }
 
-    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just now is
-    /// left alone; say it again with its next packet.
-    pub fn settle(&mut self, flow: &FlowAddresses) {
+    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just before `until`,
+    /// the time of the frame that told, or later, is left alone; say it again with its next packet.
+    pub fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
         if let Some(now) = super::clock::monotonic_nanoseconds() {
-            self.selection.settle(flow, now.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
+            self.clock.look();
+            // Not in the future, after the clock was set back.
+            let until = self.clock.monotonic(until).min(now);
+            self.selection.settle(flow, until.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
         }
     }
 
@@ -415,8 +441,8 @@ impl SocketSelection for SelectionProgram {
         Self::watch(self, index, is_raw_ip)
     }
 
-    fn settle(&mut self, flow: &FlowAddresses) {
-        Self::settle(self, flow);
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
+        Self::settle(self, flow, until);
     }
 
     fn forget(&mut self, index: u32) {

@@ -25,6 +25,7 @@ use crate::capture::link_type::LinkType;
 use crate::capture::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
 use crate::capture::places::Places;
 use crate::capture::sys::attached::{Side, tcx_programs};
+use crate::model::Timestamp;
 
 /// Where programs hang, and what they are called.
 const INGRESS: (&str, TcAttachType) = ("ddb_ingress", TcAttachType::Ingress);
@@ -322,6 +323,7 @@ impl LiveSource for EbpfSource {
             if let Some(place) = self.places.leave(index) {
                 self.read_counters(place);
             }
+            self.selection.unwatch(index);
         }
     }
 
@@ -356,9 +358,10 @@ impl LiveSource for EbpfSource {
         std::mem::take(&mut self.failures)
     }
 
-    fn settle(&mut self, flow: &FlowAddresses) {
-        // A flow that began later was not seen by the engine yet: the wish is meant for the one before.
-        self.selection.settle(flow, self.newest);
+    fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
+        // A flow that began later is another one, and the wish is meant for the one before. Where the clock was set since,
+        // no more is known than what was handed over at all.
+        self.selection.settle(flow, self.clock.monotonic(until).min(self.newest));
     }
 
     fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {

@@ -42,6 +42,22 @@ fn own_name() -> String {
         .map_or_else(|| format!("the user with the number {number}"), |user| user.name)
 }
 
+/// What must be so that `user` can write records to `path`.
+fn refusal(path: &Path, user: &str) -> String {
+    let name = path.display();
+    let user = format!("`{user}`, the user that ddbwatch runs as,");
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => format!("{name}: is a folder; name a file for the records"),
+        Ok(_) => format!(
+            "{name}: is there already, and records cannot be added to it; {user} must be able to read and to write \
+             this file: give it to that user, or move it away"
+        ),
+        Err(_) => format!(
+            "{name}: records cannot be written there; its folder must be there, and {user} must be able to write to it"
+        ),
+    }
+}
+
 /// Where records go.
 pub(super) enum Destination {
     File(RecordsFile),
@@ -58,14 +74,8 @@ impl Destination {
             Some(path) if path.as_path() == Path::new(STDOUT) => Ok(Self::Stdout),
             Some(path) => {
                 let bytes = u64::from(settings.rotate_mib) << 20;
-                let file = RecordsFile::open(path, bytes, settings.keep).with_context(|| {
-                    format!(
-                        "{}: records cannot be written there; its folder must be there, and `{}`, the user that ddbwatch \
-                         runs as, must be able to write to it",
-                        path.display(),
-                        own_name()
-                    )
-                })?;
+                let file = RecordsFile::open(path, bytes, settings.keep)
+                    .with_context(|| refusal(path, &own_name()))?;
                 Ok(Self::File(file))
             }
             None if is_stdout_wanted => Ok(Self::Stdout),
@@ -436,6 +446,25 @@ mod tests {
             assert!(begin.elapsed() < Duration::from_secs(10));
         }
         writer
+    }
+
+    #[test]
+    fn a_file_that_is_in_the_way_is_told_from_a_folder_that_nobody_may_write_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("flows.jsonl");
+        let said = || refusal(&file, "nobody");
+        assert!(said().ends_with(
+            "its folder must be there, and `nobody`, the user that ddbwatch runs as, must be able to write to it"
+        ));
+        std::fs::write(&file, "").unwrap();
+        assert!(
+            said().starts_with(&format!("{}: is there already", file.display()))
+                && !said().contains("folder must")
+        );
+        assert!(said().contains(
+            "`nobody`, the user that ddbwatch runs as, must be able to read and to write this file"
+        ));
+        assert!(refusal(folder.path(), "nobody").contains("is a folder"));
     }
 
     fn to_file(path: &Path) -> Destination {

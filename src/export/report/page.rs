@@ -14,6 +14,7 @@ use super::shares::{Counts, Judgement, Shares};
 use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time, version_words};
 use super::{Content, InputFact, Origin, ReportOptions};
+use crate::export::markup::with_code;
 use crate::export::plain::plain;
 use crate::model::Severity;
 use crate::policy::{self, Rule};
@@ -174,6 +175,7 @@ impl Page<'_> {
     pub(super) fn render(&self) -> Result<String, minijinja::Error> {
         let mut environment = Environment::new();
         environment.add_template("report.html", TEMPLATE)?;
+        environment.add_filter("code", with_code);
         let collected = self.collected;
         let clients = collected.top_clients(SHOWN_CLIENTS + 1);
         let beyond = &collected.clients_beyond;

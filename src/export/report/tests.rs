@@ -84,6 +84,26 @@ fn escapes_whatever_a_stranger_sent() {
 }
 
 #[test]
+fn shows_what_texts_quote_as_code() {
+    let mut record = sample::tls12();
+    let policy = record.policy.as_mut().unwrap();
+    policy.verdict = Verdict::Violation;
+    policy.violations = vec![Violation {
+        rule: "path_not_allowed",
+        severity: Severity::Critical,
+        offending: "x".into(),
+        message: "x".into(),
+        remedy: "Add it to `<allowed_paths>`.".into(),
+        excuse: None,
+    }];
+    let html = report(&[record]);
+    assert!(html.contains("Add it to <code>&lt;allowed_paths&gt;</code>."));
+    assert!(html.contains("The configuration, <code>[policy] allowed_paths</code>"));
+    assert!(html.contains("a way that is not in <code>allowed_paths</code>."));
+    assert!(!html.split("</style>").nth(1).unwrap().contains('`'), "{html}");
+}
+
+#[test]
 fn counts_what_it_does_not_list() {
     let mut record = sample::old_version();
     record.policy.as_mut().unwrap().verdict = Verdict::Violation;

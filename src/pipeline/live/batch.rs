@@ -26,8 +26,9 @@ pub(super) struct Batch {
     frames: Vec<Place>,
     /// The interfaces that the frames' numbers mean.
     pub interfaces: Arc<[Interface]>,
-    /// On the way back: flows of which the source may leave out further packets.
-    pub settled: Vec<FlowAddresses>,
+    /// On the way back: flows of which the source may leave out further packets, and the time of the frame that told:
+    /// others were read meanwhile.
+    pub settled: Vec<(FlowAddresses, Timestamp)>,
     /// On the way back, too: addresses that clients were told for names of interest.
     pub learned: Vec<IpAddr>,
 }

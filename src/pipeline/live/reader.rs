@@ -441,7 +441,7 @@ impl<A> Reader<A> {
     }
 
     fn take_back(&mut self, mut batch: Batch) {
-        batch.settled.drain(..).for_each(|flow| self.source.settle(&flow));
+        batch.settled.drain(..).for_each(|(flow, until)| self.source.settle(&flow, until));
         batch.learned.drain(..).for_each(|address| self.source.learn(address));
         self.ready.push(batch);
     }
