@@ -7,6 +7,7 @@ mod destination;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::mem;
 use std::net::IpAddr;
 
 use super::options::{Settings, Site};
@@ -121,6 +122,18 @@ impl<'a> Case<'a> {
 
 /// What the rules look at.
 impl Case<'_> {
+    /// True where those facts that several names have in common, which are all that a record holds, say of this rule what
+    /// the names do not.
+    pub(super) fn is_told_by_names(&self, rule: Rule) -> bool {
+        let of_common = match rule {
+            _ if self.record.endpoint.alternatives.is_empty() => return false,
+            Rule::FipsEndpointRequired => self.fips_endpoint_required(),
+            Rule::EndpointUnrecognised => self.endpoint_unrecognised(),
+            _ => return false,
+        };
+        of_common != Finding::Unknown && mem::discriminant(&self.check(rule)) != mem::discriminant(&of_common)
+    }
+
     /// What a rule says of each name that may be the flow's. Where it does not say the same of all, that is open.
     fn of_each_name(&self, rule: fn(&Self) -> Finding) -> Finding {
         if self.record.endpoint.alternatives.is_empty() {
@@ -130,10 +143,7 @@ impl Case<'_> {
             let client = self.client.clone();
             rule(&Case { record: self.record, endpoint, settings: self.settings, site: self.site, client })
         });
-        let is_same = |one: &Finding, other: &Finding| {
-            use Finding::{Broken, Kept};
-            matches!((one, other), (Kept, Kept) | (Broken { .. }, Broken { .. }))
-        };
+        let is_same = |one: &Finding, other: &Finding| mem::discriminant(one) == mem::discriminant(other);
         findings
             .reduce(|all, one| if is_same(&all, &one) { all } else { Finding::Unknown })
             .unwrap_or(Finding::Kept)

@@ -30,8 +30,7 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
     let mut not_asked = Vec::new();
     for &rule in Rule::ALL {
         let severity = settings.severities.of(rule);
-        let has_names = rule.is_about_form() && !record.endpoint.alternatives.is_empty();
-        let is_beyond_records = rule.is_beyond_records() || has_names;
+        let is_beyond_records = rule.is_beyond_records() || case.is_told_by_names(rule);
         if severity.is_none() && !is_beyond_records {
             continue;
         }
