@@ -39,6 +39,8 @@ struct Direction {
     application_data_at: Option<Timestamp>,
     /// Application data that can hold the Finished of TLS 1.3.
     has_finished_size: bool,
+    /// When either was first noticed: what waited behind a gap comes with the time at which it was sent.
+    finished_at: Option<Timestamp>,
     alerts: Alerts,
 }
 
@@ -54,6 +56,7 @@ impl Direction {
             has_finished: false,
             application_data_at: None,
             has_finished_size: false,
+            finished_at: None,
             alerts: Alerts::default(),
         }
     }
@@ -514,6 +517,7 @@ impl Session {
     const fn forget_change_of_cipher(&mut self) {
         self.server.has_changed_cipher = false;
         self.server.has_finished = false;
+        self.server.finished_at = None;
         self.server.messages.expect_any();
         self.is_flight_over = false;
         self.is_flight_short = false;

@@ -102,7 +102,13 @@ impl Session {
         if self.facts.established {
             return;
         }
-        let (client, server) = (&self.client, &self.server);
+        let mut newest = at;
+        for side in [&mut self.client, &mut self.server] {
+            if side.has_finished || side.has_finished_size {
+                newest = newest.max(*side.finished_at.get_or_insert(at));
+            }
+        }
+        let (at, client, server) = (newest, &self.client, &self.server);
         self.facts.established_at = match &self.facts.server_hello {
             Some(hello) if hello.is_ssl2_form => {
                 // CLIENT-HELLO, CLIENT-MASTER-KEY (unless the session is known), CLIENT-FINISHED;

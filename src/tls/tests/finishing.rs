@@ -203,6 +203,12 @@ fn a_part_of_a_finished_is_none() {
         session.client(&client[client.len() - 1..], at(3));
         assert!(session.is_decided());
         assert_eq!(session.finish().established_at, Some(at(3)));
+        // It waited behind a gap, and comes with the time at which it was sent.
+        let mut session = Session::new();
+        session.client(&client[..client.len() - 1], at(1));
+        session.server(server, at(9));
+        session.client(&client[client.len() - 1..], at(3));
+        assert_eq!(session.finish().established_at, Some(at(9)));
     }
 }
 
