@@ -38,6 +38,15 @@ fn analyze(files: &[PathBuf], arguments: &[&str]) -> Vec<Record> {
     ran.records()
 }
 
+/// The same frames so many seconds later.
+fn later(frames: &[Frame], seconds: u64) -> Vec<Frame> {
+    let later = |frame: &Frame| Frame {
+        time_micros: frame.time_micros + seconds * 1_000_000,
+        data: frame.data.clone(),
+    };
+    frames.iter().map(later).collect()
+}
+
 /// Records without what tells where they were read.
 fn without_places(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
@@ -87,6 +96,31 @@ fn the_order_of_a_shell_is_no_matter() {
         assert_eq!(without_places(analyze(&sorted, &[])), without_places(base.records.clone()));
         assert_eq!(analyze(&sorted, &[]), analyze(&parts, &["--jobs", "2"]));
     }
+}
+
+/// Of the files that begin at a time, all but the first count behind it (`tcpdump -G -C`).
+#[test]
+fn files_may_be_cut_by_time_and_by_size() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let (head, tail) = base.frames.split_at(9);
+    let tail: Vec<Frame> = later(tail, 60);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, frames: &[Frame]| {
+        let path = folder.path().join(name);
+        fs::write(&path, pcap(frames)).unwrap();
+        path
+    };
+    let whole = analyze(&[write("whole.pcap", &[head, &tail].concat())], &[]);
+    let mut parts = Vec::new();
+    for frames in [head, &tail] {
+        let begun = frames[0].time_micros / 1_000_000;
+        for (part, frames) in frames.chunks(4).enumerate() {
+            let part = if part == 0 { String::new() } else { part.to_string() };
+            parts.push(write(&format!("cap-{begun}.pcap{part}"), frames));
+        }
+    }
+    assert!(parts.len() > 4);
+    assert_eq!(without_places(analyze(&parts, &[])), without_places(whole));
 }
 
 /// `tcpdump -C -W` writes its first files again when it has come round.
@@ -176,10 +210,7 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
     assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
     // What begins later than where the one before was full is of another place, unless its name tells the time.
-    let later: Vec<Frame> = tail
-        .iter()
-        .map(|frame| Frame { time_micros: frame.time_micros + 40_000_000, data: frame.data.clone() })
-        .collect();
+    let later = later(tail, 40);
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
     assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", &later)]), 2);
     assert_eq!(records(&[("a.pcap", head), ("a.pcap1", &later)]), 1);

@@ -146,33 +146,77 @@ fn names(one: &Input, other: &Input) -> Option<Names> {
     follow(one, other).filter(|_| one.is_file() && other.is_file())
 }
 
+/// The name of a file, before it was compressed, as recorders put it together: of `cap-7.pcap12`, the stem is `cap-`, the
+/// number 7, the ending `.pcap`, and 12 the part, which files have that are cut by size, behind what all of them have.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    whole: &'a str,
+    /// Without the part.
+    trunk: &'a str,
+    /// Of the first one it is 0, or not there.
+    part: Option<u32>,
+    stem: &'a str,
+    number: Option<u32>,
+    ending: &'a str,
+}
+
+impl<'a> Name<'a> {
+    fn of(path: &'a Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let whole = [".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+        let (trunk, part) = match counted(whole) {
+            (trunk, Some(part)) if ends_with_extension(trunk) => (trunk, Some(part)),
+            _ => (whole, None),
+        };
+        let ending = trunk.rfind('.').filter(|_| !trunk.ends_with(|c: char| c.is_ascii_digit()));
+        let (front, ending) = trunk.split_at(ending.unwrap_or(trunk.len()));
+        let (stem, number) = counted(front);
+        Some(Self { whole, trunk, part, stem, number, ending })
+    }
+
+    /// True of the first of those that are cut by size, and where none are.
+    fn is_first(self) -> bool {
+        self.part.is_none_or(|part| part == 0)
+    }
+
+    /// What of it, and of the name before, may tell the time or the place. The first one of an interval (`tcpdump -G -C`)
+    /// comes behind the last one of another, whose part tells neither.
+    fn beside(self, before: Self) -> (&'a str, &'a str) {
+        if self.is_first() { (before.trunk, self.trunk) } else { (before.whole, self.whole) }
+    }
+}
+
+/// A text without the digits at its end, and their number: 0 where there are none, nothing where it is too large to count.
+fn counted(text: &str) -> (&str, Option<u32>) {
+    let bare = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = text.strip_prefix(bare).unwrap_or_default();
+    (bare, if number.is_empty() { Some(0) } else { number.parse().ok() })
+}
+
 fn follow(one: &Path, other: &Path) -> Option<Names> {
-    let (before, next) = (name(one)?, name(other)?);
-    if one.parent() != other.parent() || before == next {
+    let (before, next) = (Name::of(one)?, Name::of(other)?);
+    if one.parent() != other.parent() || before.whole == next.whole {
         return None;
     }
-    // Behind the extension, as in `cap.pcap1`, or in front of it.
-    let extension = next.rfind('.').filter(|_| !next.ends_with(|c: char| c.is_ascii_digit()));
-    let ending = extension.map_or("", |at| next.split_at(at).1);
-    let number = |name| -> Option<(&str, u32)> {
-        let stem = str::strip_suffix(name, ending)?;
-        let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = stem.strip_prefix(bare)?;
-        Some((bare, if number.is_empty() { 0 } else { number.parse().ok()? }))
+    let is_next = |before: Option<u32>, next: Option<u32>| {
+        before.and_then(|before| before.checked_add(1)).is_some_and(|after| next == Some(after))
     };
-    if let (Some((bare, before)), Some((bare_of_next, number_of_next))) = (number(before), number(next))
-        && bare == bare_of_next
-        && !ends_with_address(next.strip_suffix(ending)?)
-    {
-        let is_recorders = ending.is_empty() && ends_with_extension(bare);
-        if before.checked_add(1) == Some(number_of_next) {
-            return Some(if is_recorders { Names::Recorder } else { Names::Next });
+    if before.trunk == next.trunk {
+        if is_next(before.part, next.part) {
+            return Some(Names::Recorder);
         }
         // A ring begins again at its first file.
-        if is_recorders && before > 0 && number_of_next == 0 {
+        if next.is_first() && !before.is_first() {
             return Some(Names::Next);
         }
+    } else if next.is_first()
+        && (before.stem, before.ending) == (next.stem, next.ending)
+        && is_next(before.number, next.number)
+        && !ends_with_address(next.trunk.strip_suffix(next.ending)?)
+    {
+        return Some(Names::Next);
     }
+    let (before, next) = next.beside(before);
     let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
     let digits = next.chars().filter(char::is_ascii_digit).count();
     (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Digits)
@@ -210,9 +254,10 @@ enum Told {
 /// something else: two sites may be recorded on the same day.
 fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
     let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+    let (before, next) = Name::of(other)?.beside(Name::of(one)?);
     let dates = dates(first);
     let mut told = None;
-    for (before, next) in numbers(name(one)?).iter().zip(&numbers(name(other)?)) {
+    for (before, next) in numbers(before).iter().zip(&numbers(next)) {
         if before != next {
             told = told.max(Some(told_by(before, next, &dates, first)?));
         }
@@ -312,12 +357,6 @@ fn dates(first: Timestamp) -> Vec<String> {
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The name of a file before it was compressed.
-fn name(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    Some([".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,6 +370,12 @@ mod tests {
             ("cap-235500.pcap", "cap-000000.pcap", Some(Names::Digits)),
             ("a/cap.pcap", "a/cap.pcap1", Some(Names::Recorder)),
             ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Recorder)),
+            ("cap-20261127091000.pcap", "cap-20261127091000.pcap1", Some(Names::Recorder)),
+            ("cap-20261127091000.pcap11.gz", "cap-20261127091500.pcap", Some(Names::Digits)),
+            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap00", Some(Names::Digits)),
+            ("cap-20261127091000.pcap1", "cap-20261127091500.pcap2", Some(Names::Digits)),
+            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap2", None),
+            ("cap.pcap20261130", "cap.pcap20261201", Some(Names::Digits)),
             ("cap.pcap09.gz", "cap.pcap10", Some(Names::Recorder)),
             ("part-1.pcapng", "part-2.pcapng", Some(Names::Next)),
             ("part1", "part2", Some(Names::Next)),
@@ -366,6 +411,9 @@ mod tests {
             ("cap-26.11.2026.pcap", "cap-27.11.2026.pcap", Some(Told::Date)),
             ("cap-11-26-2026.pcap", "cap-11-27-2026.pcap", Some(Told::Date)),
             ("cap-1795760000.pcap", "cap-1795770000.pcap", Some(Told::Date)),
+            ("cap-20261127091000.pcap11", "cap-20261127091200.pcap", Some(Told::Date)),
+            ("cap-20261127091000.pcap11", "cap-20261127091200.pcap00", Some(Told::Date)),
+            ("cap-20261127091000.pcap1", "cap-20261127091200.pcap2", None),
             ("cap-1795760000.pcap", "cap-1795769000.pcap", Some(Told::Date)),
             ("fw-10.0.0.11_20261127_0800.pcap", "fw-10.0.0.11_20261127_0900.pcap", Some(Told::Date)),
             ("cap-091130.pcap", "cap-091230.pcap", Some(Told::TimeOfDay)),
