@@ -25,6 +25,11 @@ const OTHER_INTERFACES: Duration = Duration::from_secs(2);
 /// The same of one interface, whose queues are read by several processors.
 const OTHER_QUEUES: Duration = Duration::from_millis(100);
 
+/// How much later than the newest packet another one may be read, of so many interfaces.
+pub(super) const fn tolerance(interfaces: usize) -> Duration {
+    if interfaces > 1 { OTHER_INTERFACES } else { OTHER_QUEUES }
+}
+
 /// Settled flows remembered between two [`Engine::take_settled`]; what is beyond is told by its next packet.
 const MAX_SETTLED: usize = 4_096;
 
@@ -308,7 +313,7 @@ impl Engine {
         let mut known = self.streams.flows.interfaces().enumerate();
         let are_same =
             known.all(|(number, known)| known.is_some() && known == beginning.interfaces.get(number));
-        let tolerance = if self.counts.interfaces() > 1 { OTHER_INTERFACES } else { OTHER_QUEUES };
+        let tolerance = tolerance(beginning.interfaces.len());
         let Some(last) = self.counts.last_packet() else { return are_same };
         are_same
             && last <= beginning.first.after(tolerance)

@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::engine;
 use crate::capture::{self, Beginning, InOrder, Input};
 use crate::model::Timestamp;
 
@@ -47,42 +48,48 @@ impl GoesOn {
 /// The inputs in their order, those together that may be of one series.
 pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     let mut ordered = Vec::with_capacity(inputs.len());
-    for group in inputs.chunk_by(is_as_shells_sort) {
-        let mut best: Vec<&Input> = group.iter().collect();
+    for files in inputs.chunk_by(|one, other| is_as_shells_sort(one, other) && are_counted(one, other)) {
+        let mut best: Vec<&Input> = files.iter().collect();
         let mut counted = best.clone();
         counted.sort_by_cached_key(|input| input.path().file_name().map(InOrder::of));
         let turned = turned(&counted);
-        // The order given holds unless another makes one capture of more of them.
+        // The order given holds unless another makes one capture of more of them. Whatever interfaces and queues do, time
+        // then goes on.
+        let strictly = |inputs: &[&Input]| in_turn(inputs, |_| Duration::ZERO).len();
         for other in [counted, turned] {
-            if other != best && in_turn(&other).len() < in_turn(&best).len() {
+            if other != best && strictly(&other) < strictly(&best) {
                 best = other;
             }
         }
         ordered.extend(best);
     }
-    in_turn(&ordered)
+    in_turn(&ordered, |beginning| engine::tolerance(beginning.interfaces.len()))
 }
 
 /// The same with each ring (`tcpdump -C -W`) from its oldest file on: the first are those that were written again.
 fn turned<'a>(counted: &[&'a Input]) -> Vec<&'a Input> {
     let mut turned = counted.to_vec();
-    let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
-    for ring in turned.chunk_by_mut(|one, other| names(one, other) == Some(Names::Recorder)) {
+    for ring in turned.chunk_by_mut(|one, other| are_of_ring(one, other)) {
         // One alone may be a pipe, whose bytes can be read but once.
-        if ring.len() < 2 {
-            continue;
+        if ring.len() > 1 {
+            ring.rotate_left(oldest(ring));
         }
-        let mut newest = None;
-        let oldest = ring.iter().position(|input| match first(input) {
-            Some(this) if newest.is_some_and(|newest| this < newest) => true,
-            this => {
-                newest = this.or(newest);
-                false
-            }
-        });
-        ring.rotate_left(oldest.unwrap_or(0));
     }
     turned
+}
+
+/// Which file of a ring is the oldest: the one before which time goes back, and farthest. As in a ring, that may be the first.
+fn oldest(ring: &[&Input]) -> usize {
+    let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
+    let begun: Vec<(usize, Timestamp)> =
+        ring.iter().enumerate().filter_map(|(at, input)| Some((at, first(input)?))).collect();
+    let (mut oldest, mut farthest) = (0, Duration::ZERO);
+    for (&(_, before), &(at, this)) in begun.iter().cycle().skip(begun.len().saturating_sub(1)).zip(&begun) {
+        if before.since(this) > farthest {
+            (oldest, farthest) = (at, before.since(this));
+        }
+    }
+    oldest
 }
 
 /// True where a shell may have put the second file there that it found by a pattern: byte by byte, so that `cap.pcap10`
@@ -92,15 +99,36 @@ fn is_as_shells_sort(one: &Input, other: &Input) -> bool {
     one.parent() == other.parent() && one.file_name() < other.file_name()
 }
 
-/// The inputs in this order, those together that may be of one series.
-fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
+/// True where names of files differ in nothing but a number that counts, or may.
+fn are_counted(one: &Input, other: &Input) -> bool {
+    Name::both(one, other).is_some_and(|(one, other)| {
+        one.trunk == other.trunk || (one.stem, one.ending) == (other.stem, other.ending)
+    })
+}
+
+/// The same of files that may be of a ring, all of which have a part.
+fn are_of_ring(one: &Input, other: &Input) -> bool {
+    let has_part = |name: Name<'_>| name.trunk != name.whole;
+    let names = Name::both(one, other).filter(|(one, other)| has_part(*one) && has_part(*other));
+    names.is_some_and(|(one, other)| one.trunk == other.trunk) && are_files(one, other)
+}
+
+/// A pipe is no file: its bytes can be read but once.
+fn are_files(one: &Input, other: &Input) -> bool {
+    one.path().is_file() && other.path().is_file()
+}
+
+/// The inputs in this order, those together that may be of one series. `early` is how much earlier than the one before
+/// one may begin that begins so.
+fn in_turn<'a>(inputs: &[&'a Input], early: impl Fn(&Beginning) -> Duration) -> Vec<Vec<Part<'a>>> {
     let mut series: Vec<Vec<Part<'_>>> = Vec::new();
     // When the newest input of the series begins that has packets.
-    let mut newest = None;
+    let mut newest: Option<Timestamp> = None;
     for &input in inputs {
         if let Some(parts) = series.last_mut()
             && let Some(before) = parts.last().map(|before| before.input)
-            && let Some(names) = names(before, input)
+            && let Some(names) = follow(before, input)
+            && are_files(before, input)
             && let Ok(this) = capture::beginning(input)
         {
             if let [first] = parts.as_slice() {
@@ -108,7 +136,7 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
             }
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
-                Some(this) if newest.is_some_and(|newest| newest >= this.first) => None,
+                Some(this) if newest.is_some_and(|newest| newest > this.first.after(early(&this))) => None,
                 Some(this) => match (names, told(before, input, this.first)) {
                     (Names::Recorder, _) | (_, Some(Told::Date)) => Some(GoesOn::With(this, None)),
                     (Names::Digits, None) => None,
@@ -117,7 +145,7 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
             };
             if let Some(goes_on) = goes_on {
                 if let GoesOn::With(this, _) = &goes_on {
-                    newest = Some(this.first);
+                    newest = newest.max(Some(this.first));
                 }
                 parts.push(Part { input, goes_on: Some(goes_on) });
                 continue;
@@ -137,13 +165,6 @@ enum Names {
     Next,
     /// Only digits differ, which may tell when the files were begun.
     Digits,
-}
-
-/// How names in the same folder follow each other, whether or not the files are compressed by now. A pipe is no file: its
-/// bytes can be read but once.
-fn names(one: &Input, other: &Input) -> Option<Names> {
-    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
-    follow(one, other).filter(|_| one.is_file() && other.is_file())
 }
 
 /// The name of a file, before it was compressed, as recorders put it together: of `cap-7.pcap12`, the stem is `cap-`, the
@@ -174,12 +195,18 @@ impl<'a> Name<'a> {
         Some(Self { whole, trunk, part, stem, number, ending })
     }
 
+    /// The names of two files in the same folder.
+    fn both(one: &'a Input, other: &'a Input) -> Option<(Self, Self)> {
+        let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+        Self::of(one).zip(Self::of(other)).filter(|_| one.parent() == other.parent())
+    }
+
     /// True of the first of those that are cut by size, and where none are.
     fn is_first(self) -> bool {
         self.part.is_none_or(|part| part == 0)
     }
 
-    /// What of it, and of the name before, may tell the time or the place. The first one of an interval (`tcpdump -G -C`)
+    /// What of the name before, and of this, may tell the time or the place. The first file of an interval (`tcpdump -G -C`)
     /// comes behind the last one of another, whose part tells neither.
     fn beside(self, before: Self) -> (&'a str, &'a str) {
         if self.is_first() { (before.trunk, self.trunk) } else { (before.whole, self.whole) }
@@ -193,11 +220,9 @@ fn counted(text: &str) -> (&str, Option<u32>) {
     (bare, if number.is_empty() { Some(0) } else { number.parse().ok() })
 }
 
-fn follow(one: &Path, other: &Path) -> Option<Names> {
-    let (before, next) = (Name::of(one)?, Name::of(other)?);
-    if one.parent() != other.parent() || before.whole == next.whole {
-        return None;
-    }
+/// How names in the same folder follow each other.
+fn follow(one: &Input, other: &Input) -> Option<Names> {
+    let (before, next) = Name::both(one, other).filter(|(before, next)| before.whole != next.whole)?;
     let is_next = |before: Option<u32>, next: Option<u32>| {
         before.and_then(|before| before.checked_add(1)).is_some_and(|after| next == Some(after))
     };
@@ -253,8 +278,7 @@ enum Told {
 /// What the digits in which names differ tell of the second file, whose first packet is of this time; `None` where some tell
 /// something else: two sites may be recorded on the same day.
 fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
-    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
-    let (before, next) = Name::of(other)?.beside(Name::of(one)?);
+    let (before, next) = Name::both(one, other).map(|(before, next)| next.beside(before))?;
     let dates = dates(first);
     let mut told = None;
     for (before, next) in numbers(before).iter().zip(&numbers(next)) {
@@ -395,7 +419,8 @@ mod tests {
             ("cap1.pcap", "cap1.pcap", None),
             ("cap1.pcap", "cap2.pcapng", None),
         ] {
-            assert_eq!(follow(Path::new(one), Path::new(other)), names, "{one} {other}");
+            let inputs = [one, other].map(|name| Input::File(name.into()));
+            assert_eq!(follow(&inputs[0], &inputs[1]), names, "{one} {other}");
         }
     }
 
