@@ -194,6 +194,28 @@ fn pipes_are_no_parts() {
     assert_eq!(analyze(&pipes, &[]).len(), 2);
 }
 
+/// Of an interface whose packets cannot be read, those files are damaged that have such packets. Interfaces may be those of
+/// several sections.
+#[test]
+fn only_files_with_packets_of_another_kind_are_damaged() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let (head, tail) = base.frames.split_at(9);
+    let usb = |frames: &[Frame]| {
+        let mut bytes = pcapng(frames);
+        let link_type = bytes[28 + 8..].first_chunk_mut::<2>().unwrap();
+        assert_eq!(u16::from_le_bytes(*link_type), 1);
+        *link_type = 189_u16.to_le_bytes();
+        bytes
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cap1.pcapng"), [usb(&head[..1]), pcapng(head)].concat()).unwrap();
+    fs::write(folder.path().join("cap2.pcapng"), [usb(&[]), pcapng(tail)].concat()).unwrap();
+    let mut command = support::ddbwatch();
+    let ran = support::finish(command.args(["analyze", "--format", "jsonl"]).arg(folder.path()));
+    assert_eq!(ran.records().len(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("cap1.pcapng: damaged") && !ran.stderr.contains("cap2.pcapng"), "{ran:?}");
+}
+
 /// Frames are numbered in the file that the record names; those in another one are left out.
 #[test]
 fn a_record_names_the_file_in_which_its_flow_began() {
@@ -261,6 +283,12 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
     assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
+    // A section may come behind another one in the same file.
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["a1.pcapng", "a2.pcapng"].map(|name| folder.path().join(name));
+    fs::write(&one, [pcapng(&head[..2]), pcapng(&head[2..])].concat()).unwrap();
+    fs::write(&other, pcapng(tail)).unwrap();
+    assert_eq!(analyze(&[one, other], &[]).len(), 1);
     // What begins later than where the one before was full is of another place, unless its name tells the time.
     let later = later(tail, 40);
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
