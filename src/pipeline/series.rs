@@ -2,8 +2,11 @@
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
 //! Files may be of one series where their names count, also in a ring, or tell the time at which they begin, in the same
-//! folder, and each begins later than the one before. Other digits name places: hosts, accounts, addresses. Whether files are
-//! of one series is seen when the one before was read: the next one has to begin where that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//! folder, and none begins earlier than the one before, but for what interfaces and queues do. Other digits name places: hosts,
+//! accounts, addresses. Whether files are of one series is seen when the one before was read: the next one has to begin where
+//! that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//!
+//! A name is taken apart once ([`Name`]), and all that is asked of names is asked of its parts.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
