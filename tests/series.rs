@@ -38,6 +38,15 @@ fn analyze(files: &[PathBuf], arguments: &[&str]) -> Vec<Record> {
     ran.records()
 }
 
+/// The same frames so many seconds later.
+fn later(frames: &[Frame], seconds: u64) -> Vec<Frame> {
+    let later = |frame: &Frame| Frame {
+        time_micros: frame.time_micros + seconds * 1_000_000,
+        data: frame.data.clone(),
+    };
+    frames.iter().map(later).collect()
+}
+
 /// Records without what tells where they were read.
 fn without_places(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
@@ -89,23 +98,122 @@ fn the_order_of_a_shell_is_no_matter() {
     }
 }
 
-/// `tcpdump -C -W` writes its first files again when it has come round.
+/// Of the files that begin at a time, all but the first count behind it (`tcpdump -G -C`).
+#[test]
+fn files_may_be_cut_by_time_and_by_size() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let (head, tail) = base.frames.split_at(9);
+    let tail: Vec<Frame> = later(tail, 60);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, frames: &[Frame]| {
+        let path = folder.path().join(name);
+        fs::write(&path, pcap(frames)).unwrap();
+        path
+    };
+    let whole = analyze(&[write("whole.pcap", &[head, &tail].concat())], &[]);
+    let mut parts = Vec::new();
+    for frames in [head, &tail] {
+        let begun = frames[0].time_micros / 1_000_000;
+        for (part, frames) in frames.chunks(4).enumerate() {
+            let part = if part == 0 { String::new() } else { part.to_string() };
+            parts.push(write(&format!("cap-{begun}.pcap{part}"), frames));
+        }
+    }
+    assert!(parts.len() > 4);
+    assert_eq!(without_places(analyze(&parts, &[])), without_places(whole));
+}
+
+/// `tcpdump -C -W` writes its first files again when it has come round. Of the one that was just opened, nothing may be
+/// there yet.
 #[test]
 fn a_ring_is_read_from_its_oldest_file_on() {
     let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let parts = write_parts(folder.path(), &base.frames, 1);
-    for come_round in [1, 4, parts.len() - 1] {
-        let ring = tempfile::tempdir().unwrap();
-        for (number, part) in parts.iter().enumerate() {
-            let number = (number + come_round) % parts.len();
-            fs::copy(part, ring.path().join(format!("cap.pcap{number:02}"))).unwrap();
+    for empty in [0, 1] {
+        let files = parts.len() + empty;
+        for come_round in [1, 4, files - 1] {
+            let ring = tempfile::tempdir().unwrap();
+            let path = |number: usize| {
+                let number = (number + come_round) % files;
+                ring.path().join(format!("cap.pcap{number:02}"))
+            };
+            for (number, part) in parts.iter().enumerate() {
+                fs::copy(part, path(number)).unwrap();
+            }
+            for number in parts.len()..files {
+                fs::write(path(number), "").unwrap();
+            }
+            fs::copy(support::captures().join("tls12-rsa.pcap"), ring.path().join("cap.pcap-old")).unwrap();
+            let records = without_places(analyze(&[ring.path().to_owned()], &[]));
+            assert_eq!(records.len(), 2, "{come_round} of {files}");
+            assert!(records.contains(&without_places(base.records.clone())[0]), "{come_round} of {files}");
         }
-        fs::copy(support::captures().join("tls12-rsa.pcap"), ring.path().join("cap.pcap-old")).unwrap();
-        let records = without_places(analyze(&[ring.path().to_owned()], &[]));
-        assert_eq!(records.len(), 2);
-        assert!(records.contains(&without_places(base.records.clone())[0]), "{come_round}");
     }
+}
+
+/// What is no part of a capture stays where it was given.
+#[test]
+fn other_files_keep_their_order() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut files: Vec<PathBuf> = write_parts(folder.path(), &base.frames, 1)
+        .into_iter()
+        .enumerate()
+        .map(|(number, part)| {
+            let named = folder.path().join(format!("cap.pcap{number}"));
+            fs::rename(part, &named).unwrap();
+            named
+        })
+        .collect();
+    for (other, name) in [("tls12-rsa.pcap", "host10.pcap"), ("http-unsigned.pcap", "host2.pcap")] {
+        files.push(folder.path().join(name));
+        fs::copy(support::captures().join(other), files.last().unwrap()).unwrap();
+    }
+    files.sort();
+    let mut sources: Vec<String> = analyze(&files, &[])
+        .iter()
+        .map(|record| record["capture.source"].as_str().unwrap().to_owned())
+        .collect();
+    sources.dedup();
+    assert_eq!(sources, ["cap.pcap0", "host10.pcap", "host2.pcap"]);
+}
+
+/// What is read of a pipe is not there a second time, whatever the pipe is called.
+#[test]
+fn pipes_are_no_parts() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (head, tail) = base.frames.split_at(9);
+    let pipes = ["cap.pcap0", "cap.pcap1"].map(|name| folder.path().join(name));
+    for (pipe, frames) in pipes.iter().zip([head, tail]) {
+        assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+        let (pipe, bytes) = (pipe.clone(), pcap(frames));
+        std::thread::spawn(move || fs::write(pipe, bytes));
+    }
+    assert_eq!(analyze(&pipes, &[]).len(), 2);
+}
+
+/// Of an interface whose packets cannot be read, those files are damaged that have such packets. Interfaces may be those of
+/// several sections.
+#[test]
+fn only_files_with_packets_of_another_kind_are_damaged() {
+    let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
+    let (head, tail) = base.frames.split_at(9);
+    let usb = |frames: &[Frame]| {
+        let mut bytes = pcapng(frames);
+        let link_type = bytes[28 + 8..].first_chunk_mut::<2>().unwrap();
+        assert_eq!(u16::from_le_bytes(*link_type), 1);
+        *link_type = 189_u16.to_le_bytes();
+        bytes
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cap1.pcapng"), [usb(&head[..1]), pcapng(head)].concat()).unwrap();
+    fs::write(folder.path().join("cap2.pcapng"), [usb(&[]), pcapng(tail)].concat()).unwrap();
+    let mut command = support::ddbwatch();
+    let ran = support::finish(command.args(["analyze", "--format", "jsonl"]).arg(folder.path()));
+    assert_eq!(ran.records().len(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("cap1.pcapng: damaged") && !ran.stderr.contains("cap2.pcapng"), "{ran:?}");
 }
 
 /// Frames are numbered in the file that the record names; those in another one are left out.
@@ -175,11 +283,14 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcapng", head), ("a2.pcapng", tail)]), 1);
     assert_eq!(records(&[("a.pcap", head), ("b.pcap", tail)]), 2);
+    // A section may come behind another one in the same file.
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["a1.pcapng", "a2.pcapng"].map(|name| folder.path().join(name));
+    fs::write(&one, [pcapng(&head[..2]), pcapng(&head[2..])].concat()).unwrap();
+    fs::write(&other, pcapng(tail)).unwrap();
+    assert_eq!(analyze(&[one, other], &[]).len(), 1);
     // What begins later than where the one before was full is of another place, unless its name tells the time.
-    let later: Vec<Frame> = tail
-        .iter()
-        .map(|frame| Frame { time_micros: frame.time_micros + 40_000_000, data: frame.data.clone() })
-        .collect();
+    let later = later(tail, 40);
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", &later)]), 2);
     assert_eq!(records(&[("vpc-111111111111.pcap", head), ("vpc-222222222222.pcap", &later)]), 2);
     assert_eq!(records(&[("a.pcap", head), ("a.pcap1", &later)]), 1);
@@ -197,6 +308,12 @@ fn what_does_not_follow_is_not_read_as_one() {
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcap", tail)]), 1);
     assert_eq!(records(&[("a1.pcap", head), ("a2.pcapng", tail)]), 2);
     assert_eq!(records(&[("a2.pcap", tail), ("a1.pcap", head)]), 2);
+    let mut first_late = base.frames.clone();
+    first_late[..middle].rotate_left(1);
+    let (head_of_it, tail_of_it) = first_late.split_at(middle - 1);
+    assert!(tail_of_it[0].time_micros < head_of_it[0].time_micros);
+    assert_eq!(records(&[("a1.pcap", head_of_it), ("a2.pcap", tail_of_it)]), 1);
+    assert_eq!(records(&[("a.pcap", head_of_it), ("a.pcap1", tail_of_it)]), 1);
     // One goes on while the other begins: two taps, not two parts.
     let last = base.frames.last().unwrap();
     let meanwhile: Vec<Frame> = head.iter().chain([last]).cloned().collect();

@@ -460,7 +460,7 @@ pub(super) fn accounts_of_file(source: &FileSource, input: &Input) -> Accounts {
 
 /// Notes interfaces whose frames cannot be read.
 pub(super) fn note_unsupported(engine: &Engine, file: &str, accounts: &mut Accounts) {
-    for &(interface, link_type) in engine.unsupported_interfaces() {
+    for (interface, link_type) in engine.unsupported_interfaces() {
         accounts.damage.push(DamageNote {
             file: file.to_owned(),
             offset: Some(0),

@@ -81,7 +81,7 @@ pub(super) struct FrameCounts {
     /// Of interfaces whose numbers stand for others now.
     gone: InterfaceCounts,
     /// Interfaces whose link type cannot be read, as (interface, link type number).
-    pub unsupported: Vec<(u32, u16)>,
+    unsupported: Vec<(u32, u16)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -135,16 +135,26 @@ impl FrameCounts {
         }
     }
 
+    /// Interfaces whose packets cannot be read, as (interface, link type number).
+    pub fn unsupported(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        let has_packets = |interface: u32| {
+            self.interfaces.get(interface as usize).is_some_and(|tally| tally.seen.packets > 0)
+        };
+        self.unsupported.iter().copied().filter(move |&(interface, _)| has_packets(interface))
+    }
+
     /// Time of the newest frame.
     pub const fn last_packet(&self) -> Option<Timestamp> {
         self.last_packet
     }
 
-    /// What comes from now on is of another file with the same interfaces: what was counted is given, and counted no more.
+    /// What comes from now on is of another file, whose interfaces are met anew: what was counted is given, and counted no
+    /// more.
     pub fn begin_file<'a>(&mut self, names: impl Iterator<Item = &'a Arc<str>>) -> Accounts {
         let mut accounts = Accounts::default();
         self.add_to(&mut accounts, names);
-        self.interfaces.fill(InterfaceTally::default());
+        self.interfaces.clear();
+        self.unsupported.clear();
         let Self { skipped, errors, cut_short, gone, .. } = self;
         (*skipped, *errors, *cut_short, *gone) = Default::default();
         accounts

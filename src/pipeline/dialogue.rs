@@ -77,20 +77,32 @@ impl Dialogue {
         dialogue.map_or(&[], |dialogue| dialogue.of(side).beginning())
     }
 
-    /// On a port of DNS: true once what `side` has said so far, with `next` behind it, begins a message of it, or nothing
-    /// else that is known: as it may where the capture began within one. False once it is something else; `None` as long as
-    /// that is open, which few bytes leave.
-    pub fn is_dns(dialogue: Option<&Self>, side: Side, next: &[u8]) -> Option<bool> {
+    /// On a port of DNS: true once what `side` has said so far, with `next` behind it, begins a message of it. Where the
+    /// capture was joined later, that may have begun within one: then true, too, where it begins nothing else that is known.
+    /// False once it is something else; `None` as long as that is open, which few bytes leave.
+    pub fn is_dns(dialogue: Option<&Self>, side: Side, next: &[u8], is_joined: bool) -> Option<bool> {
         let (mine, theirs) = (Self::said(dialogue, side), Self::said(dialogue, side.other()));
         let mine = if mine.is_empty() { Cow::Borrowed(next) } else { Cow::Owned([mine, next].concat()) };
         if tls::probe(&mine) != Probe::No {
             return None;
         }
+        // What counts up in front of ciphertext may pass for the counts of a message's header.
+        if is_joined && tls::looks_like_record(&mine) {
+            return Some(false);
+        }
         match dns::begins_tcp_message(&mine) {
             Parse::Done(()) => Some(true),
-            Parse::NeedMore => (![&mine, theirs].into_iter().any(may_ask_otherwise)).then_some(true),
-            Parse::No => Some(![&mine, theirs].into_iter().any(asks_otherwise)),
+            Parse::NeedMore => None,
+            Parse::No => Some(is_joined && ![&mine, theirs].into_iter().any(says_otherwise)),
         }
+    }
+
+    /// On a port of DNS, where no more was said: true for as much of messages as leaves open what it is.
+    pub fn may_be_dns(&self) -> bool {
+        let mut said = self.said.iter().map(Said::beginning).filter(|said| !said.is_empty()).peekable();
+        said.peek().is_some()
+            && said
+                .all(|said| tls::probe(said) == Probe::No && dns::begins_tcp_message(said) == Parse::NeedMore)
     }
 
     /// Bytes held.
@@ -314,18 +326,13 @@ impl Said {
     }
 }
 
-/// True for what may become a request, or a word to a proxy.
-fn may_ask_otherwise(said: &[u8]) -> bool {
-    !said.is_empty()
-        && (http1::parse_request(said) != Parse::No
-            || proxy::client(said, proxy::Start::Connection) != Parse::No)
-}
-
-/// True for what is no part of DNS: a request, a word to a proxy, or what TLS begins in.
-fn asks_otherwise(said: &[u8]) -> bool {
+/// True for what is no part of DNS: a request or its answer, a word to a proxy, TLS, or what that begins in.
+fn says_otherwise(said: &[u8]) -> bool {
     !said.is_empty()
         && (http1::is_surely_request(said)
+            || http1::looks_like_answer(said)
             || proxy::client(said, proxy::Start::Connection) != Parse::No
+            || tls::looks_like_record(said)
             || tls::find_hidden(said).hello.is_some())
 }
 

@@ -25,6 +25,11 @@ const OTHER_INTERFACES: Duration = Duration::from_secs(2);
 /// The same of one interface, whose queues are read by several processors.
 const OTHER_QUEUES: Duration = Duration::from_millis(100);
 
+/// How much later than the newest packet another one may be read, of so many interfaces.
+pub(super) const fn tolerance(interfaces: usize) -> Duration {
+    if interfaces > 1 { OTHER_INTERFACES } else { OTHER_QUEUES }
+}
+
 /// Settled flows remembered between two [`Engine::take_settled`]; what is beyond is told by its next packet.
 const MAX_SETTLED: usize = 4_096;
 
@@ -258,10 +263,9 @@ impl Engine {
         self.streams.table.finish_some(most, &mut self.streams.flows)
     }
 
-    /// Interfaces whose link type cannot be read, as (interface, link type number).
-    #[must_use]
-    pub fn unsupported_interfaces(&self) -> &[(u32, u16)] {
-        &self.counts.unsupported
+    /// Interfaces whose packets cannot be read, as (interface, link type number).
+    pub fn unsupported_interfaces(&self) -> impl Iterator<Item = (u32, u16)> + '_ {
+        self.counts.unsupported()
     }
 
     /// What was counted.
@@ -307,9 +311,12 @@ impl Engine {
     pub(super) fn may_go_on(&self, goes_on: &GoesOn) -> bool {
         let GoesOn::With(beginning, within) = goes_on else { return true };
         let mut known = self.streams.flows.interfaces().enumerate();
-        let are_same =
-            known.all(|(number, known)| known.is_some() && known == beginning.interfaces.get(number));
-        let tolerance = if self.counts.interfaces() > 1 { OTHER_INTERFACES } else { OTHER_QUEUES };
+        // Those of a second section of a file are those of the first once more.
+        let are_same = known.all(|(number, known)| match beginning.interfaces.get(number) {
+            None => known.is_some_and(|known| beginning.interfaces.contains(known)),
+            same => known == same,
+        });
+        let tolerance = tolerance(beginning.interfaces.len());
         let Some(last) = self.counts.last_packet() else { return are_same };
         are_same
             && last <= beginning.first.after(tolerance)
@@ -332,7 +339,7 @@ impl Engine {
         if (number as usize) < self.counts.interfaces() {
             let now = self.counts.last_packet().unwrap_or_default();
             self.counts.forget(number);
-            self.streams.flows.rename_interface(number, interface, now);
+            self.streams.flows.meet_interface(number, Some(interface), now);
         }
     }
 
@@ -341,10 +348,11 @@ impl Engine {
         if newest > 0 {
             self.streams.table.set_linger(OTHER_INTERFACES);
         }
-        for number in self.counts.interfaces()..=newest as usize {
-            let interface = interfaces.get(number);
+        let now = self.counts.last_packet().unwrap_or_default();
+        for number in self.counts.interfaces() as u32..=newest {
+            let interface = interfaces.get(number as usize);
             self.counts.meet_interface(interface);
-            self.streams.flows.meet_interface(interface);
+            self.streams.flows.meet_interface(number, interface, now);
         }
     }
 }

@@ -110,17 +110,16 @@ impl Flows {
         self.config = config;
     }
 
-    /// Learns of an interface, in the order of their numbers.
-    pub fn meet_interface(&mut self, interface: Option<&Interface>) {
-        self.interfaces.push(interface.cloned());
-    }
-
-    /// The number of an interface that was met stands for another one from now on.
-    pub fn rename_interface(&mut self, number: u32, interface: &Interface, now: Timestamp) {
-        if let Some(known) = self.interfaces.get_mut(number as usize) {
-            *known = Some(interface.clone());
+    /// Learns of an interface, in the order of their numbers. One that was met may stand for another one from now on.
+    pub fn meet_interface(&mut self, number: u32, interface: Option<&Interface>, now: Timestamp) {
+        match self.interfaces.get_mut(number as usize) {
+            None => self.interfaces.push(interface.cloned()),
+            Some(known) if known.as_ref() == interface => {}
+            Some(known) => {
+                *known = interface.cloned();
+                self.contexts.forget(number, now);
+            }
         }
-        self.contexts.forget(number, now);
     }
 
     /// Remembers from now on which addresses are learned, for [`Flows::take_learned`].

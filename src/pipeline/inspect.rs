@@ -290,7 +290,14 @@ impl Inspection {
                         return if is_check { Finding::Check } else { Finding::Proxy(facts.clone(), side) };
                     }
                 }
-                without_hello
+                match without_hello {
+                    Finding::Unknown
+                        if is_port(view, 53) && self.dialogue.is_some_and(|said| said.may_be_dns()) =>
+                    {
+                        Finding::Dns([None, None])
+                    }
+                    other => other,
+                }
             }
         }
     }
@@ -307,7 +314,7 @@ impl Inspection {
             }
         }
         let is_dns = (is_port(view, 53) && !self.is_no_dns)
-            .then(|| Dialogue::is_dns(self.dialogue.as_deref(), side, bytes))
+            .then(|| Dialogue::is_dns(self.dialogue.as_deref(), side, bytes, self.is_joined(view)))
             .flatten();
         self.is_no_dns |= is_dns == Some(false);
         if is_dns == Some(true) {

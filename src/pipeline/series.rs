@@ -2,13 +2,17 @@
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
 //! Files may be of one series where their names count, also in a ring, or tell the time at which they begin, in the same
-//! folder, and each begins later than the one before. Other digits name places: hosts, accounts, addresses. Whether files are
-//! of one series is seen when the one before was read: the next one has to begin where that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//! folder, and none begins earlier than the one before, but for what interfaces and queues do. Other digits name places: hosts,
+//! accounts, addresses. Whether files are of one series is seen when the one before was read: the next one has to begin where
+//! that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//!
+//! A name is taken apart once ([`Name`]), and all that is asked of names is asked of its parts.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::engine;
 use crate::capture::{self, Beginning, InOrder, Input};
 use crate::model::Timestamp;
 
@@ -47,42 +51,48 @@ impl GoesOn {
 /// The inputs in their order, those together that may be of one series.
 pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     let mut ordered = Vec::with_capacity(inputs.len());
-    for group in inputs.chunk_by(is_as_shells_sort) {
-        let mut best: Vec<&Input> = group.iter().collect();
+    for files in inputs.chunk_by(|one, other| is_as_shells_sort(one, other) && are_counted(one, other)) {
+        let mut best: Vec<&Input> = files.iter().collect();
         let mut counted = best.clone();
         counted.sort_by_cached_key(|input| input.path().file_name().map(InOrder::of));
         let turned = turned(&counted);
-        // The order given holds unless another makes one capture of more of them.
+        // The order given holds unless another makes one capture of more of them. Whatever interfaces and queues do, time
+        // then goes on.
+        let strictly = |inputs: &[&Input]| in_turn(inputs, |_| Duration::ZERO).len();
         for other in [counted, turned] {
-            if other != best && in_turn(&other).len() < in_turn(&best).len() {
+            if other != best && strictly(&other) < strictly(&best) {
                 best = other;
             }
         }
         ordered.extend(best);
     }
-    in_turn(&ordered)
+    in_turn(&ordered, |beginning| engine::tolerance(beginning.interfaces.len()))
 }
 
 /// The same with each ring (`tcpdump -C -W`) from its oldest file on: the first are those that were written again.
 fn turned<'a>(counted: &[&'a Input]) -> Vec<&'a Input> {
     let mut turned = counted.to_vec();
-    let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
-    for ring in turned.chunk_by_mut(|one, other| names(one, other) == Some(Names::Recorder)) {
+    for ring in turned.chunk_by_mut(|one, other| are_of_ring(one, other)) {
         // One alone may be a pipe, whose bytes can be read but once.
-        if ring.len() < 2 {
-            continue;
+        if ring.len() > 1 {
+            ring.rotate_left(oldest(ring));
         }
-        let mut newest = None;
-        let oldest = ring.iter().position(|input| match first(input) {
-            Some(this) if newest.is_some_and(|newest| this < newest) => true,
-            this => {
-                newest = this.or(newest);
-                false
-            }
-        });
-        ring.rotate_left(oldest.unwrap_or(0));
     }
     turned
+}
+
+/// Which file of a ring is the oldest: the one before which time goes back, and farthest. As in a ring, that may be the first.
+fn oldest(ring: &[&Input]) -> usize {
+    let first = |input: &Input| capture::beginning(input).ok().flatten().map(|beginning| beginning.first);
+    let begun: Vec<(usize, Timestamp)> =
+        ring.iter().enumerate().filter_map(|(at, input)| Some((at, first(input)?))).collect();
+    let (mut oldest, mut farthest) = (0, Duration::ZERO);
+    for (&(_, before), &(at, this)) in begun.iter().cycle().skip(begun.len().saturating_sub(1)).zip(&begun) {
+        if before.since(this) > farthest {
+            (oldest, farthest) = (at, before.since(this));
+        }
+    }
+    oldest
 }
 
 /// True where a shell may have put the second file there that it found by a pattern: byte by byte, so that `cap.pcap10`
@@ -92,15 +102,36 @@ fn is_as_shells_sort(one: &Input, other: &Input) -> bool {
     one.parent() == other.parent() && one.file_name() < other.file_name()
 }
 
-/// The inputs in this order, those together that may be of one series.
-fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
+/// True where names of files differ in nothing but a number that counts, or may.
+fn are_counted(one: &Input, other: &Input) -> bool {
+    Name::both(one, other).is_some_and(|(one, other)| {
+        one.trunk == other.trunk || (one.stem, one.ending) == (other.stem, other.ending)
+    })
+}
+
+/// The same of files that may be of a ring, all of which have a part.
+fn are_of_ring(one: &Input, other: &Input) -> bool {
+    let has_part = |name: Name<'_>| name.trunk != name.whole;
+    let names = Name::both(one, other).filter(|(one, other)| has_part(*one) && has_part(*other));
+    names.is_some_and(|(one, other)| one.trunk == other.trunk) && are_files(one, other)
+}
+
+/// A pipe is no file: its bytes can be read but once.
+fn are_files(one: &Input, other: &Input) -> bool {
+    one.path().is_file() && other.path().is_file()
+}
+
+/// The inputs in this order, those together that may be of one series. `early` is how much earlier than the one before
+/// one may begin that begins so.
+fn in_turn<'a>(inputs: &[&'a Input], early: impl Fn(&Beginning) -> Duration) -> Vec<Vec<Part<'a>>> {
     let mut series: Vec<Vec<Part<'_>>> = Vec::new();
     // When the newest input of the series begins that has packets.
-    let mut newest = None;
+    let mut newest: Option<Timestamp> = None;
     for &input in inputs {
         if let Some(parts) = series.last_mut()
             && let Some(before) = parts.last().map(|before| before.input)
-            && let Some(names) = names(before, input)
+            && let Some(names) = follow(before, input)
+            && are_files(before, input)
             && let Ok(this) = capture::beginning(input)
         {
             if let [first] = parts.as_slice() {
@@ -108,7 +139,7 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
             }
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
-                Some(this) if newest.is_some_and(|newest| newest >= this.first) => None,
+                Some(this) if newest.is_some_and(|newest| newest > this.first.after(early(&this))) => None,
                 Some(this) => match (names, told(before, input, this.first)) {
                     (Names::Recorder, _) | (_, Some(Told::Date)) => Some(GoesOn::With(this, None)),
                     (Names::Digits, None) => None,
@@ -117,7 +148,7 @@ fn in_turn<'a>(inputs: &[&'a Input]) -> Vec<Vec<Part<'a>>> {
             };
             if let Some(goes_on) = goes_on {
                 if let GoesOn::With(this, _) = &goes_on {
-                    newest = Some(this.first);
+                    newest = newest.max(Some(this.first));
                 }
                 parts.push(Part { input, goes_on: Some(goes_on) });
                 continue;
@@ -139,40 +170,81 @@ enum Names {
     Digits,
 }
 
-/// How names in the same folder follow each other, whether or not the files are compressed by now. A pipe is no file: its
-/// bytes can be read but once.
-fn names(one: &Input, other: &Input) -> Option<Names> {
-    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
-    follow(one, other).filter(|_| one.is_file() && other.is_file())
+/// The name of a file, before it was compressed, as recorders put it together: of `cap-7.pcap12`, the stem is `cap-`, the
+/// number 7, the ending `.pcap`, and 12 the part, which files have that are cut by size, behind what all of them have.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    whole: &'a str,
+    /// Without the part.
+    trunk: &'a str,
+    /// Of the first one it is 0, or not there.
+    part: Option<u32>,
+    stem: &'a str,
+    number: Option<u32>,
+    ending: &'a str,
 }
 
-fn follow(one: &Path, other: &Path) -> Option<Names> {
-    let (before, next) = (name(one)?, name(other)?);
-    if one.parent() != other.parent() || before == next {
-        return None;
+impl<'a> Name<'a> {
+    fn of(path: &'a Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let whole = [".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+        let (trunk, part) = match counted(whole) {
+            (trunk, Some(part)) if ends_with_extension(trunk) => (trunk, Some(part)),
+            _ => (whole, None),
+        };
+        let ending = trunk.rfind('.').filter(|_| !trunk.ends_with(|c: char| c.is_ascii_digit()));
+        let (front, ending) = trunk.split_at(ending.unwrap_or(trunk.len()));
+        let (stem, number) = counted(front);
+        Some(Self { whole, trunk, part, stem, number, ending })
     }
-    // Behind the extension, as in `cap.pcap1`, or in front of it.
-    let extension = next.rfind('.').filter(|_| !next.ends_with(|c: char| c.is_ascii_digit()));
-    let ending = extension.map_or("", |at| next.split_at(at).1);
-    let number = |name| -> Option<(&str, u32)> {
-        let stem = str::strip_suffix(name, ending)?;
-        let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = stem.strip_prefix(bare)?;
-        Some((bare, if number.is_empty() { 0 } else { number.parse().ok()? }))
+
+    /// The names of two files in the same folder.
+    fn both(one: &'a Input, other: &'a Input) -> Option<(Self, Self)> {
+        let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+        Self::of(one).zip(Self::of(other)).filter(|_| one.parent() == other.parent())
+    }
+
+    /// True of the first of those that are cut by size, and where none are.
+    fn is_first(self) -> bool {
+        self.part.is_none_or(|part| part == 0)
+    }
+
+    /// What of the name before, and of this, may tell the time or the place. The first file of an interval (`tcpdump -G -C`)
+    /// comes behind the last one of another, whose part tells neither.
+    fn beside(self, before: Self) -> (&'a str, &'a str) {
+        if self.is_first() { (before.trunk, self.trunk) } else { (before.whole, self.whole) }
+    }
+}
+
+/// A text without the digits at its end, and their number: 0 where there are none, nothing where it is too large to count.
+fn counted(text: &str) -> (&str, Option<u32>) {
+    let bare = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = text.strip_prefix(bare).unwrap_or_default();
+    (bare, if number.is_empty() { Some(0) } else { number.parse().ok() })
+}
+
+/// How names in the same folder follow each other.
+fn follow(one: &Input, other: &Input) -> Option<Names> {
+    let (before, next) = Name::both(one, other).filter(|(before, next)| before.whole != next.whole)?;
+    let is_next = |before: Option<u32>, next: Option<u32>| {
+        before.and_then(|before| before.checked_add(1)).is_some_and(|after| next == Some(after))
     };
-    if let (Some((bare, before)), Some((bare_of_next, number_of_next))) = (number(before), number(next))
-        && bare == bare_of_next
-        && !ends_with_address(next.strip_suffix(ending)?)
-    {
-        let is_recorders = ending.is_empty() && ends_with_extension(bare);
-        if before.checked_add(1) == Some(number_of_next) {
-            return Some(if is_recorders { Names::Recorder } else { Names::Next });
+    if before.trunk == next.trunk {
+        if is_next(before.part, next.part) {
+            return Some(Names::Recorder);
         }
         // A ring begins again at its first file.
-        if is_recorders && before > 0 && number_of_next == 0 {
+        if next.is_first() && !before.is_first() {
             return Some(Names::Next);
         }
+    } else if next.is_first()
+        && (before.stem, before.ending) == (next.stem, next.ending)
+        && is_next(before.number, next.number)
+        && !ends_with_address(next.trunk.strip_suffix(next.ending)?)
+    {
+        return Some(Names::Next);
     }
+    let (before, next) = next.beside(before);
     let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
     let digits = next.chars().filter(char::is_ascii_digit).count();
     (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Digits)
@@ -209,10 +281,10 @@ enum Told {
 /// What the digits in which names differ tell of the second file, whose first packet is of this time; `None` where some tell
 /// something else: two sites may be recorded on the same day.
 fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
-    let (Input::File(one), Input::File(other)) = (one, other) else { return None };
+    let (before, next) = Name::both(one, other).map(|(before, next)| next.beside(before))?;
     let dates = dates(first);
     let mut told = None;
-    for (before, next) in numbers(name(one)?).iter().zip(&numbers(name(other)?)) {
+    for (before, next) in numbers(before).iter().zip(&numbers(next)) {
         if before != next {
             told = told.max(Some(told_by(before, next, &dates, first)?));
         }
@@ -312,12 +384,6 @@ fn dates(first: Timestamp) -> Vec<String> {
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The name of a file before it was compressed.
-fn name(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    Some([".gz", ".zst"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,6 +397,12 @@ mod tests {
             ("cap-235500.pcap", "cap-000000.pcap", Some(Names::Digits)),
             ("a/cap.pcap", "a/cap.pcap1", Some(Names::Recorder)),
             ("a/cap.pcap9", "a/cap.pcap10", Some(Names::Recorder)),
+            ("cap-20261127091000.pcap", "cap-20261127091000.pcap1", Some(Names::Recorder)),
+            ("cap-20261127091000.pcap11.gz", "cap-20261127091500.pcap", Some(Names::Digits)),
+            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap00", Some(Names::Digits)),
+            ("cap-20261127091000.pcap1", "cap-20261127091500.pcap2", Some(Names::Digits)),
+            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap2", None),
+            ("cap.pcap20261130", "cap.pcap20261201", Some(Names::Digits)),
             ("cap.pcap09.gz", "cap.pcap10", Some(Names::Recorder)),
             ("part-1.pcapng", "part-2.pcapng", Some(Names::Next)),
             ("part1", "part2", Some(Names::Next)),
@@ -350,7 +422,8 @@ mod tests {
             ("cap1.pcap", "cap1.pcap", None),
             ("cap1.pcap", "cap2.pcapng", None),
         ] {
-            assert_eq!(follow(Path::new(one), Path::new(other)), names, "{one} {other}");
+            let inputs = [one, other].map(|name| Input::File(name.into()));
+            assert_eq!(follow(&inputs[0], &inputs[1]), names, "{one} {other}");
         }
     }
 
@@ -366,6 +439,9 @@ mod tests {
             ("cap-26.11.2026.pcap", "cap-27.11.2026.pcap", Some(Told::Date)),
             ("cap-11-26-2026.pcap", "cap-11-27-2026.pcap", Some(Told::Date)),
             ("cap-1795760000.pcap", "cap-1795770000.pcap", Some(Told::Date)),
+            ("cap-20261127091000.pcap11", "cap-20261127091200.pcap", Some(Told::Date)),
+            ("cap-20261127091000.pcap11", "cap-20261127091200.pcap00", Some(Told::Date)),
+            ("cap-20261127091000.pcap1", "cap-20261127091200.pcap2", None),
             ("cap-1795760000.pcap", "cap-1795769000.pcap", Some(Told::Date)),
             ("fw-10.0.0.11_20261127_0800.pcap", "fw-10.0.0.11_20261127_0900.pcap", Some(Told::Date)),
             ("cap-091130.pcap", "cap-091230.pcap", Some(Told::TimeOfDay)),

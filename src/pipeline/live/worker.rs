@@ -179,8 +179,9 @@ impl<A> Worker<A> {
         }
         let is_same = self.has_input && goes_on.is_some_and(|goes_on| self.engine.may_go_on(goes_on));
         if is_same {
-            let mut accounts = self.engine.begin_file(Arc::clone(&name));
+            let mut accounts = Accounts::default();
             self.note_unsupported(&mut accounts);
+            accounts.merge(self.engine.begin_file(Arc::clone(&name)));
             self.past.merge(accounts);
         } else {
             if self.has_input {

@@ -438,6 +438,19 @@ fn what_is_no_dns_is_read_on_its_port_too() {
         let answered = asked.server(b"\x05\x00\x00\x01\x0a\x01\x01\x01\x01\xbb");
         let found = said(answered, &client_hello()).server(&server_hello(1)).record();
         assert_eq!(found.proxy.unwrap().kind, ProxyKind::Socks5, "{size}");
+        let greeted =
+            b"220 mx.example ESMTP\r\n".chunks(size).fold(Wire::opened((DYNAMODB.0, 53)), Wire::server);
+        let ready = said(greeted, b"STARTTLS\r\n").server(b"220 Go ahead\r\n");
+        let found = said(ready, &client_hello()).server(&server_hello(1)).record();
+        assert_eq!(found.completeness, Completeness::Full, "{size}");
+        // With AES in GCM, the number of the record is in front of what it holds.
+        for number in [1, 0xf9] {
+            let data = record(23, &[&[0, 0, 0, 0, 0, 0, 0, number][..], &[0xb9; 100]].concat());
+            let found = said(Wire::joined((DYNAMODB.0, 53)), &data).server(&data).record();
+            assert!(found.tls.is_some_and(|tls| tls.established), "{size}");
+        }
+        let found = ok.chunks(size.max(5)).fold(Wire::joined((DYNAMODB.0, 53)), Wire::server);
+        assert_eq!(found.client(unsigned).record().outcome, Outcome::Plaintext, "{size}");
         // And what is DNS stays DNS, however it is cut.
         let question =
             [&[0, 19, 7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], b"\x01a\x00\x00\x01\x00\x01"].concat();
