@@ -34,6 +34,7 @@ mod second_opinion;
 mod series;
 #[cfg(target_os = "linux")]
 mod service;
+mod sliced;
 #[cfg(target_os = "linux")]
 mod soak;
 mod stacks;

@@ -130,13 +130,14 @@ fn a_ring_is_read_from_its_oldest_file_on() {
     let base = BASES.iter().find(|base| base.name == "boto3-tls.pcap").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let parts = write_parts(folder.path(), &base.frames, 1);
-    for empty in [0, 1] {
+    // With as many digits in each number, and without, as one renames them.
+    for (empty, width) in [(0, 2), (1, 2), (0, 1)] {
         let files = parts.len() + empty;
         for come_round in [1, 4, files - 1] {
             let ring = tempfile::tempdir().unwrap();
             let path = |number: usize| {
                 let number = (number + come_round) % files;
-                ring.path().join(format!("cap.pcap{number:02}"))
+                ring.path().join(format!("cap.pcap{number:0width$}"))
             };
             for (number, part) in parts.iter().enumerate() {
                 fs::copy(part, path(number)).unwrap();

@@ -97,6 +97,8 @@ struct Hosts {
 pub struct Told {
     /// In alphabetical order; where the client says an alias, those that it stands for.
     pub names: Vec<Arc<str>>,
+    /// There were more names than are kept.
+    pub has_more: bool,
     pub sni: SniAlias,
 }
 
@@ -130,6 +132,8 @@ struct Server {
     known: Vec<Known>,
     /// There were more aliases than that.
     has_forgotten: bool,
+    /// Until when a name held of which there were more than that.
+    forgotten_until: Timestamp,
 }
 
 struct Known {
@@ -339,7 +343,8 @@ impl NameCache {
         let mut names: Vec<Arc<str>> = good().filter(is_meant).map(|known| Arc::clone(&known.name)).collect();
         names.sort_unstable();
         names.dedup();
-        Told { names, sni }
+        let has_more = !names.is_empty() && servers.iter().any(|server| at < server.forgotten_until);
+        Told { names, has_more, sni }
     }
 
     /// What clients of the other address family had been told for the address of `server`. A host
@@ -377,13 +382,14 @@ impl NameCache {
             forgotten.aliases().for_each(|(client, until)| self.forgotten.note(client, until));
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
-        if let Some(Server { known, has_forgotten }) = carried {
+        if let Some(Server { known, has_forgotten, forgotten_until }) = carried {
             known.into_iter().for_each(|known| self.young.push(pair, known));
             if let Some(server) = self.young.pairs.get_mut(&pair) {
                 server.has_forgotten |= has_forgotten;
+                server.forgotten_until = server.forgotten_until.max(forgotten_until);
             }
         }
-        if let Some(Server { known, has_forgotten }) = self.young.pairs.get_mut(&pair) {
+        if let Some(Server { known, has_forgotten, forgotten_until }) = self.young.pairs.get_mut(&pair) {
             // An answer that comes while an earlier one still holds prolongs it; the flow that is
             // asked about may have begun before.
             let is_same = |known: &&mut Known| {
@@ -404,8 +410,12 @@ impl NameCache {
             if alike().count() >= most
                 && let Some((oldest, _)) = alike().min_by_key(|(_, known)| known.until)
             {
-                known.swap_remove(oldest);
-                *has_forgotten |= is_alias;
+                let oldest = known.swap_remove(oldest);
+                if is_alias {
+                    *has_forgotten = true;
+                } else {
+                    *forgotten_until = oldest.until.max(*forgotten_until);
+                }
                 self.evictions += 1;
             }
         }

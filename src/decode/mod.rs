@@ -177,4 +177,7 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// The payload's length on the wire; more than `payload.len()` where the capture cut the packet.
     pub payload_wire_bytes: u32,
+    /// By how many bytes the packet says that it is longer than it was on the wire: of one that a tap sliced they were sent,
+    /// of one that is wrong they never were.
+    pub excess_bytes: u32,
 }

@@ -144,5 +144,6 @@ fn read_tcp(bytes: &[u8], wire_bytes: usize, source: IpAddr, destination: IpAddr
         flags: TcpFlags(header[13]),
         payload,
         payload_wire_bytes: (wire_bytes - header_bytes) as u32,
+        excess_bytes: 0,
     })
 }

@@ -37,6 +37,7 @@ pub(super) fn read<'a>(ends: Ends, mut view: View<'a>) -> Result<Segment<'a>, De
         flags,
         payload: view.bytes,
         payload_wire_bytes: view.wire_bytes,
+        excess_bytes: 0,
     })
 }
 
@@ -47,7 +48,7 @@ const FCS_BYTES: u32 = 4;
 ///
 /// A host drops such a packet, and what it says is missing was never in its stream: taken for bytes that were lost, it would
 /// stand in the way of those that were sent. But a tap that slices frames says no more of what it cut off than this length, and
-/// is read for what it left: what it cut off is a gap like that of a lost segment, which the sequence numbers tell. So
+/// is read for what it left: what it cut off is a gap, which the sequence numbers of what follows tell. So
 /// what is there counts, as it does where a checksum is wrong, but for what may be the padding of a short frame.
 #[cold]
 pub(super) fn read_too_long<'a>(
@@ -58,8 +59,13 @@ pub(super) fn read_too_long<'a>(
     view.wire_bytes = view.wire_bytes.saturating_sub(excess_bytes).max(view.bytes.len() as u32);
     // Of IPv6 no frame with a segment is that short.
     let may_be_padding = view.wire_bytes <= SHORTEST_FRAME_BYTES + FCS_BYTES && ends.source.is_ipv4();
-    let segment = read(ends, view)?;
-    Ok(if may_be_padding { Segment { payload: &[], payload_wire_bytes: 0, ..segment } } else { segment })
+    let segment = Segment { excess_bytes, ..read(ends, view)? };
+    Ok(if may_be_padding {
+        let excess_bytes = excess_bytes.saturating_add(segment.payload_wire_bytes);
+        Segment { payload: &[], payload_wire_bytes: 0, excess_bytes, ..segment }
+    } else {
+        segment
+    })
 }
 
 #[cold]

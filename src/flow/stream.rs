@@ -68,6 +68,8 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// Sequence number of an RST ahead of what was seen.
     reset_ahead: Option<u32>,
+    /// Where the newest packet that was shorter than it says says that it ends.
+    said_end: Option<u32>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
     unconfirmed: Unconfirmed,
@@ -423,6 +425,19 @@ impl Stream {
             waiting.gap = Some(Gap::behind_another(first.origin.at, acknowledged));
         }
         true
+    }
+
+    /// Takes note that a packet says it goes on until `end`, and did not.
+    #[cold]
+    pub const fn note_said_end(&mut self, end: u32) {
+        self.said_end = Some(end);
+    }
+
+    /// True where what is held goes on just there: what is missing was sent, and cut off by a tap.
+    #[inline]
+    #[must_use]
+    pub fn is_gap_sliced(&self) -> bool {
+        self.said_end.is_some_and(|end| self.held().first().is_some_and(|first| first.sequence == end))
     }
 
     /// True where so much is held without a known beginning that waiting for one is over.

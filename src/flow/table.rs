@@ -564,6 +564,10 @@ impl<C: Consumer> Table<C> {
                 slot.has_base[end] = true;
             }
         }
+        if segment.excess_bytes > 0 {
+            let length = segment.payload_wire_bytes.wrapping_add(segment.excess_bytes);
+            active.streams[mine].note_said_end(sequence.wrapping_add(length));
+        }
         let mut is_join_candidate = false;
         let mut has_changed = flags.has(TcpFlags::SYN);
         if segment.payload_wire_bytes > 0 {
@@ -601,7 +605,7 @@ impl<C: Consumer> Table<C> {
                     );
             }
             let is_joined = stream.is_beginning_hopeless(self.limits.flow_bytes);
-            if is_joined || stream.is_gap_hopeless(moment.at) {
+            if is_joined || stream.is_gap_sliced() || stream.is_gap_hopeless(moment.at) {
                 stream.skip_gap(&mut deliver);
             }
             if is_joined && streams[other].is_unanchored() {

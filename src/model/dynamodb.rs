@@ -140,6 +140,8 @@ pub struct EndpointFacts {
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
     pub is_aws_name: bool,
+    /// It is none of AWS, or none is known, but the name that was meant may be.
+    pub is_aws_name_open: bool,
     /// Of several names of different services: the one told is no more than possible.
     pub has_many_services: bool,
     /// The flow need not be for a name that is known: what form its name has is open.

@@ -81,6 +81,7 @@ pub(super) fn record(
         proxy: parts.proxy.as_ref(),
         is_from_beginning: parts.is_from_beginning,
         dns_names: &names.names,
+        has_more_dns_names: names.has_more,
         sni_alias: names.sni,
         is_dns_of_other_family,
         client,

@@ -122,7 +122,8 @@ impl Repeated {
         key.push(u8::from(input.is_from_beginning));
         let place = certificate.map_or(0, |certificate| Arc::as_ptr(certificate) as usize);
         key.extend_from_slice(&place.to_be_bytes());
-        key.push(u8::from(input.is_dns_of_other_family) | (input.sni_alias as u8) << 1);
+        let dns = u8::from(input.is_dns_of_other_family) | u8::from(input.has_more_dns_names) << 1;
+        key.push(dns | (input.sni_alias as u8) << 2);
         for name in input.dns_names {
             // No name in DNS is longer than 253 bytes; another one could not be told from the next.
             let Ok(length) = u8::try_from(name.len()) else { return decide().0 };
@@ -158,6 +159,7 @@ mod tests {
             proxy: None,
             is_from_beginning: true,
             dns_names: &[],
+            has_more_dns_names: false,
             is_dns_of_other_family: false,
             sni_alias: SniAlias::No,
             client: "10.0.0.1:1".parse().unwrap(),

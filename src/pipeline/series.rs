@@ -50,7 +50,7 @@ impl GoesOn {
 /// The inputs in their order, those together that may be of one series.
 pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
     let mut ordered = Vec::with_capacity(inputs.len());
-    for files in inputs.chunk_by(|one, other| is_as_shells_sort(one, other) && are_counted(one, other)) {
+    for files in inputs.chunk_by(|one, other| is_by_name(one, other) && are_counted(one, other)) {
         let mut best: Vec<&Input> = files.iter().collect();
         let mut counted = best.clone();
         counted.sort_by_cached_key(|input| input.path().file_name().map(InOrder::of));
@@ -94,11 +94,12 @@ fn oldest(ring: &[&Input]) -> usize {
     oldest
 }
 
-/// True where a shell may have put the second file there that it found by a pattern: byte by byte, so that `cap.pcap10`
-/// comes before `cap.pcap2`.
-fn is_as_shells_sort(one: &Input, other: &Input) -> bool {
+/// True where the second file may stand there because of its name: as a shell puts it that found it by a pattern, byte by
+/// byte, so that `cap.pcap10` comes before `cap.pcap2`, or by the numbers, as in a folder.
+fn is_by_name(one: &Input, other: &Input) -> bool {
     let (Input::File(one), Input::File(other)) = (one, other) else { return false };
-    one.parent() == other.parent() && one.file_name() < other.file_name()
+    let (Some(name), Some(other_name)) = (one.file_name(), other.file_name()) else { return false };
+    one.parent() == other.parent() && (name < other_name || InOrder::of(name) < InOrder::of(other_name))
 }
 
 /// True where names of files differ in nothing but a number that counts, or may.

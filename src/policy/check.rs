@@ -219,7 +219,7 @@ impl Case<'_> {
             // Of several names, the one that is looked at.
             return match self.record.endpoint.host {
                 Some(_) => Cow::Borrowed(host),
-                None => Cow::Owned(format!("{host} (one of the names of {})", address())),
+                None => Cow::Owned(format!("{host} (or another name it has)")),
             };
         }
         match self.tls().map(TlsFacts::sni) {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::profile;
 use super::rules::Rule;
 use crate::model::registry::{CipherSuite, NamedGroup, TlsVersion};
-use crate::model::{Access, EndpointKind, Entry, Record, Service, Severity, Timestamp};
+use crate::model::{Access, EndpointFacts, EndpointKind, Entry, Record, Service, Severity, Timestamp};
 
 /// Options of the evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,7 +282,7 @@ impl Match {
             (false, _) => (!may_be_named).then_some(false),
         };
         let is_service = is_one_of(&self.service, endpoint.service.as_ref());
-        let is_service_open = record.is_service_open() && self.tells_services_apart(endpoint.service);
+        let is_service_open = record.is_service_open() && self.tells_services_apart(endpoint);
         let is_region = |region: &str| self.region.iter().any(|wanted| wanted == region);
         let region = if self.region.is_empty() { Some(true) } else { record.known_region().map(is_region) };
         let kind = endpoint.kind.as_ref().filter(|_| record.is_name_proved());
@@ -303,10 +303,11 @@ impl Match {
         }
     }
 
-    /// True where it hangs on which of the services that share addresses a flow goes to, of which one is `told`. DAX shares none:
+    /// True where it hangs on which of the services that share addresses a flow goes to, of which it has one told. DAX shares none:
     /// a flow that is told as another's is not its.
-    fn tells_services_apart(&self, told: Option<Service>) -> bool {
-        let is_dax_open = told == Some(Service::Dax);
+    fn tells_services_apart(&self, endpoint: &EndpointFacts) -> bool {
+        let is_dax = |endpoint: &EndpointFacts| endpoint.service == Some(Service::Dax);
+        let is_dax_open = is_dax(endpoint) || endpoint.alternatives.iter().any(is_dax);
         let mut candidates = Service::ALL.iter().filter(|service| is_dax_open || **service != Service::Dax);
         let is_asked = |service: &&Service| self.service.contains(*service);
         candidates.clone().any(|service| is_asked(&service)) && !candidates.all(|service| is_asked(&service))

@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::claim::{Claim, Named, common_place, same};
+use super::claim::{Claim, Named, same};
 use super::partition::partition_of_region;
 use super::{MAX_CONFLICTS, Said, shown_of};
 use crate::classify::SniAlias;
-use crate::model::{EndpointEvidence, EndpointFacts, Service};
+use crate::model::{EndpointEvidence, EndpointFacts, EndpointKind, Service};
 
 /// The most names that are taken in turn; more leave the form open. Real certificates of AWS have some ten forms.
 const MAX_CANDIDATES: usize = 16;
@@ -34,9 +34,7 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
     if shown.is_spoken() {
         return match dns.or(certificate) {
             Some(told) if shown.is_nameless() => behind_request(said, shown, told),
-            Some(told) if shown.is_beside_answer(told) && shown.named.is_known() => {
-                beside_answers(said, shown, told)
-            }
+            Some(told) if shown.is_beside_answer(told) => beside_answers(said, shown, told),
             _ => Vec::new(),
         };
     }
@@ -55,11 +53,14 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
         && said.sni_alias == SniAlias::No
         && leaves_form_open(shown, certificate)
     {
-        // It tells other forms, and nothing of where: that was told by no answer.
-        let (region, partition) = common_place(shown.names());
-        for named in certificate.names() {
-            let (region, named) = (region.clone(), named.clone());
-            add(&mut names, Named { region, partition, account_id: None, host: None, ..named }, true);
+        // It tells other forms, and nothing of where and of whom: that was told by no answer.
+        let account_id = same(shown.names().map(|named| &named.account_id)).cloned().flatten();
+        for (shown, named) in
+            shown.names().flat_map(|shown| certificate.names().map(move |named| (shown, named)))
+        {
+            let (region, partition) = (shown.region.clone(), shown.partition);
+            let account_id = account_id.clone().filter(|_| named.kind == Some(EndpointKind::Account));
+            add(&mut names, Named { region, partition, account_id, host: None, ..named.clone() }, true);
         }
     }
     in_place_of(said, shown, names)
@@ -68,16 +69,24 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
 /// A doubtful name of the client's beside what DNS said of the address: each may be the one that was meant, and where the
 /// answers are for other names, so may any name.
 fn beside_answers<'a>(said: &'a Said, shown: &'a Claim, told: &'a Claim) -> Vec<Candidate<'a>> {
-    if told.names().all(|named| *named == shown.named) {
+    if told.names().all(|named| *named == shown.named) && !told.has_more {
         return Vec::new();
     }
     let beside = |claim: Cow<'a, Claim>| {
         let others = said.claims.iter().filter(|claim| !claim.is_one_of(&[shown, told])).map(Cow::Borrowed);
         Candidate { claims: std::iter::once(claim).chain(others).collect(), is_one_of_certificate: false }
     };
+    let is_told = told.names().any(|named| *named == shown.named);
     let mut candidates = vec![beside(Cow::Borrowed(shown))];
-    candidates.extend(told.names().map(|named| beside(Cow::Owned(told.with_name(named.clone())))));
-    if told.names().all(|named| named.host != shown.named.host) {
+    for named in told.names() {
+        let claim = Cow::Owned(told.with_name(named.clone()));
+        match candidates.first_mut() {
+            // One name, that both say.
+            Some(first) if *named == shown.named => first.claims.insert(1, claim),
+            _ => candidates.push(beside(claim)),
+        }
+    }
+    if !is_told || told.has_more {
         let all = told.names().chain(std::iter::once(&shown.named));
         candidates.push(beside(Cow::Owned(Claim::open(Named::any(shown.named.service, all)))));
     }
@@ -101,11 +110,12 @@ fn behind_request<'a>(said: &'a Said, shown: &Claim, told: &'a Claim) -> Vec<Can
 fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> Vec<Candidate<'a>> {
     // Nothing is in doubt where that name is told already.
     if let [only] = names.as_slice()
+        && !source.has_more
         && source.names().all(|named| *named == only.named)
     {
         return Vec::new();
     }
-    close(&mut names);
+    close(&mut names, source.has_more);
     let replaced = |name: Name| {
         let one = |claim: &'a Claim| match claim.is_one_of(&[source]) {
             true => Cow::Owned(claim.with_name(name.named.clone())),
@@ -123,9 +133,9 @@ fn add(names: &mut Vec<Name>, named: Named, is_one_of_certificate: bool) {
     }
 }
 
-/// Of more names than can be taken in turn, the rest is any name of the services they are for.
-fn close(names: &mut Vec<Name>) {
-    if names.len() <= MAX_CANDIDATES {
+/// Of more names than can be taken in turn, or than are known, the rest is any name of the services they are for.
+fn close(names: &mut Vec<Name>, has_more: bool) {
+    if names.len() <= MAX_CANDIDATES && !has_more {
         return;
     }
     let mut services: Vec<Service> = names.iter().map(|name| name.named.service).collect();
@@ -150,8 +160,17 @@ fn leaves_form_open(told: &Claim, certificate: &Claim) -> bool {
 
 /// What is so whichever of the names is the flow's; `is_spoken` where the first is what the client says.
 pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -> Option<EndpointFacts> {
-    let may_be_there =
-        |facts: &EndpointFacts| facts.conflict.is_empty() && facts.service != Some(Service::Dax);
+    // Of what only looks like a name nobody knows where it leads, and no name of DAX leads to an address of the list.
+    let may_be_there = |facts: &EndpointFacts| {
+        facts.conflict.is_empty()
+            && facts.service != Some(Service::Dax)
+            && facts.kind != Some(EndpointKind::Unrecognised)
+    };
+    // For a name of AWS the certificate is whichever was meant.
+    let has_aws_name = each.iter().any(|(facts, _)| facts.is_aws_name);
+    for (facts, _) in &mut each {
+        facts.is_aws_name_open |= has_aws_name && !facts.is_aws_name;
+    }
     // Of a certificate's names, one that is for the address was meant.
     if each.iter().any(|(facts, _)| facts.is_in_prefix && may_be_there(facts)) {
         each.retain(|(facts, is_one_of_certificate)| !is_one_of_certificate || facts.conflict.is_empty());
@@ -169,8 +188,6 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         None if !is_spoken => all().filter_map(|facts| facts.service).min(),
         _ => first.service,
     };
-    let may_be_there =
-        |facts: &EndpointFacts| facts.conflict.is_empty() && facts.service != Some(Service::Dax);
     let told_region = same(all().map(|facts| &facts.region)).cloned().flatten();
     let by_address = || first.prefix_region.clone().filter(|_| all().any(may_be_there));
     let (region, partition) = match (told_region, by_address()) {
@@ -192,7 +209,7 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         || !is_contradicted && all().any(|facts| !facts.conflict.is_empty())
         // What need not be the name contradicts nothing, and where it is for elsewhere, nothing is proved.
         || is_spoken && same(all().filter_map(|facts| facts.region.as_ref())).is_none();
-    Some(EndpointFacts {
+    let facts = EndpointFacts {
         service,
         kind: same(all().map(|facts| facts.kind)).flatten(),
         confidence: all().filter(is_there).filter_map(|facts| facts.confidence).max(),
@@ -201,6 +218,7 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         dual_stack: all().all(|facts| facts.dual_stack),
         host: same(all().map(|facts| &facts.host)).cloned().flatten(),
         is_aws_name: all().all(|facts| facts.is_aws_name),
+        is_aws_name_open: all().any(|facts| facts.is_aws_name_open),
         has_many_services,
         is_form_open: all().any(|facts| facts.is_form_open),
         conflict: if is_contradicted { sentences(&alternatives) } else { Vec::new() },
@@ -211,8 +229,11 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         region,
         partition,
         evidence,
-        alternatives,
-    })
+        alternatives: Vec::new(),
+    };
+    // What a sentence names is the likeliest of them.
+    alternatives.sort_by_key(|one| (!one.conflict.is_empty(), one.region != facts.region));
+    Some(EndpointFacts { alternatives, ..facts })
 }
 
 /// What contradicts the names, each said once; of what only stands for some form, where there is nothing else.

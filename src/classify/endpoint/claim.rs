@@ -36,6 +36,8 @@ pub(super) struct Claim {
     pub named: Named,
     /// More names of the same source, of which any may support another claim.
     others: Vec<Named>,
+    /// The source has more names than are looked at.
+    pub has_more: bool,
 }
 
 impl From<Endpoint> for Named {
@@ -174,7 +176,7 @@ impl Claim {
     pub fn spoken(evidence: EndpointEvidence, named: Named, is_doubtful: bool) -> Self {
         let is_sure = named.is_known() && !is_doubtful;
         let strength = if is_sure { Confidence::Certain } else { Confidence::Possible };
-        Self { evidence: Some(evidence), strength, is_doubtful, named, others: Vec::new() }
+        Self { evidence: Some(evidence), strength, is_doubtful, named, others: Vec::new(), has_more: false }
     }
 
     /// The protocol itself says which service it is; `kind` and `host` where the request says more.
@@ -185,7 +187,14 @@ impl Claim {
         host: Option<String>,
     ) -> Self {
         let named = Named { kind, host, ..Named::of_service(service) };
-        Self { evidence, strength: Confidence::Certain, is_doubtful: false, named, others: Vec::new() }
+        Self {
+            evidence,
+            strength: Confidence::Certain,
+            is_doubtful: false,
+            named,
+            others: Vec::new(),
+            has_more: false,
+        }
     }
 
     /// All names that a source has for one address; `None` without any.
@@ -198,6 +207,7 @@ impl Claim {
             is_doubtful: false,
             named,
             others,
+            has_more: false,
         };
         if !claim.names().any(Named::is_known) {
             claim.strength = Confidence::Possible;
@@ -207,14 +217,28 @@ impl Claim {
 
     /// Nothing is known of the name but what `named` says.
     pub const fn open(named: Named) -> Self {
-        Self { evidence: None, strength: Confidence::Possible, is_doubtful: true, named, others: Vec::new() }
+        Self {
+            evidence: None,
+            strength: Confidence::Possible,
+            is_doubtful: true,
+            named,
+            others: Vec::new(),
+            has_more: false,
+        }
     }
 
     /// The same source where this is the one name of it.
     pub fn with_name(&self, named: Named) -> Self {
         let is_known = self.is_spoken() || named.is_known();
         let strength = if is_known { self.strength } else { Confidence::Possible };
-        Self { evidence: self.evidence, strength, is_doubtful: self.is_doubtful, named, others: Vec::new() }
+        Self {
+            evidence: self.evidence,
+            strength,
+            is_doubtful: self.is_doubtful,
+            named,
+            others: Vec::new(),
+            has_more: false,
+        }
     }
 
     /// It says which service it is, and no name.

@@ -53,6 +53,8 @@ pub struct EndpointInput<'a> {
     pub is_from_beginning: bool,
     /// What the client had been told in DNS for the server's address.
     pub dns_names: &'a [Arc<str>],
+    /// It was told more names than are kept.
+    pub has_more_dns_names: bool,
     /// Not this client's address was told those names, but one of the other address family, which may
     /// be the same host's.
     pub is_dns_of_other_family: bool,
@@ -178,6 +180,7 @@ impl Said {
         if !is_other && !input.is_proxied() && is_dns_heard {
             let names = input.dns_names.iter().filter_map(|name| named(name, options));
             if let Some(mut claim) = Claim::of_names(EndpointEvidence::Dns, names) {
+                claim.has_more = input.has_more_dns_names;
                 if input.is_dns_of_other_family || may_be_alias {
                     claim.is_doubtful = true;
                     claim.strength = Confidence::Possible;
@@ -227,6 +230,12 @@ impl Place<'_> {
         for claim in claims.iter().filter(|claim| claim.agrees_with(first)) {
             facts.complete(first, claim);
         }
+        // Whichever name was meant, the certificate is for one of AWS.
+        facts.is_aws_name_open = !facts.is_aws_name
+            && !first.is_spoken()
+            && said
+                .by(EndpointEvidence::Certificate)
+                .is_some_and(|shown| shown.names().any(|named| named.is_aws_name));
         let is_behind_prefixes = first.named.service != Service::Dax;
         if is_behind_prefixes
             && facts.kind != Some(EndpointKind::Interface)
@@ -547,14 +556,14 @@ fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
 /// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
 /// DynamoDB's is no proof of it, but beside one that is known it may be the name that was meant.
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
-    let found =
-        certificate_names(certificate).iter().filter_map(|name| named_by_certificate(name, configured));
-    let names: Vec<Named> = found.collect();
-    if names.iter().any(Named::is_known) {
-        Claim::of_names(EndpointEvidence::Certificate, names)
-    } else {
-        None
+    let names = certificate_names(certificate);
+    let found: Vec<Named> = names.iter().filter_map(|name| named_by_certificate(name, configured)).collect();
+    if !found.iter().any(Named::is_known) {
+        return None;
     }
+    let mut claim = Claim::of_names(EndpointEvidence::Certificate, found)?;
+    claim.has_more = names.len() >= MAX_CERTIFICATE_NAMES;
+    Some(claim)
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].

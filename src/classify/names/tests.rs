@@ -88,6 +88,23 @@ fn tells_what_the_name_that_a_client_says_stands_for() {
     assert_eq!((other("db.corp.example"), other("www.corp.example")), (Possible, No));
 }
 
+/// As long as the name that had to make room would have held.
+#[test]
+fn knows_that_it_forgot_a_name() {
+    const CLIENT: &str = "10.0.0.1";
+    let name = |number: usize| format!("dynamodb.eu-west-{number}.amazonaws.com");
+    let mut cache = NameCache::default();
+    let has_more = |cache: &NameCache, seconds| {
+        cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(seconds), Sni::NotSent).has_more
+    };
+    for number in 0..=MAX_NAMES_PER_PAIR {
+        assert!(!has_more(&cache, 101), "{number}");
+        let seconds = if number == 0 { 30 } else { 60 };
+        cache.observe(ip(CLIENT), None, &answer(&name(number), "52.94.5.1", seconds), at(100));
+    }
+    assert_eq!([101, 129, 130].map(|seconds| has_more(&cache, seconds)), [true, true, false]);
+}
+
 #[test]
 fn knows_that_it_forgot_an_alias() {
     const CLIENT: &str = "10.0.0.1";

@@ -48,8 +48,11 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         let was_not_asked = before.iter().any(|facts| facts.not_asked.contains(&name));
         let is_of_unknown_certificate =
             record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
-        let is_beyond_records =
-            rule.is_beyond_records() || rule.is_about_form() && (was_open || was_not_asked);
+        // Several names said what those facts do not that they have in common.
+        let has_names = was_open
+            || was_not_asked
+            || record.endpoint.kind.is_none() && found_before.clone().next().is_some();
+        let is_beyond_records = rule.is_beyond_records() || rule.is_about_form() && has_names;
         let is_as_recorded =
             is_beyond_records && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
         let (found, is_open): (Vec<Violation>, bool) = if is_as_recorded {

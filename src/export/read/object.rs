@@ -461,6 +461,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
         is_aws_name: has_kind_of_aws || host.as_ref().is_some_and(is_aws),
+        is_aws_name_open: false,
         is_form_open: false,
         alternatives: Vec::new(),
         host,

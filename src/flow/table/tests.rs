@@ -134,6 +134,7 @@ impl Wire {
             flags: TcpFlags(flags),
             payload,
             payload_wire_bytes: payload.len() as u32,
+            excess_bytes: 0,
         };
         let moment = Moment {
             at: Timestamp::from_nanos(self.at),

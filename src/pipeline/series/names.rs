@@ -87,17 +87,30 @@ pub fn follow(one: &Input, other: &Input) -> Option<Names> {
         if next.is_first() && !before.is_first() {
             return Some(Names::Next);
         }
+    } else if ends_with_address(next.trunk.strip_suffix(next.ending)?) {
+        return None;
     } else if next.is_first()
         && (before.stem, before.ending) == (next.stem, next.ending)
         && is_next(before.number, next.number)
-        && !ends_with_address(next.trunk.strip_suffix(next.ending)?)
     {
         return Some(Names::Next);
     }
     let (before, next) = next.beside(before);
-    let pattern = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "0");
     let digits = next.chars().filter(char::is_ascii_digit).count();
     (digits >= MIN_DIGITS_OF_TIME && pattern(before) == pattern(next)).then_some(Names::Digits)
+}
+
+/// A name with one digit in place of each number.
+fn pattern(name: &str) -> String {
+    let mut pattern = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if pattern.ends_with('0') => {}
+            '0'..='9' => pattern.push('0'),
+            _ => pattern.push(c),
+        }
+    }
+    pattern
 }
 
 /// Digits of a time, at least: hours and minutes.
@@ -251,17 +264,18 @@ mod tests {
             ("cap-20261127091000.pcap11.gz", "cap-20261127091500.pcap", Some(Names::Digits)),
             ("cap-20261127091000.pcap11", "cap-20261127091500.pcap00", Some(Names::Digits)),
             ("cap-20261127091000.pcap1", "cap-20261127091500.pcap2", Some(Names::Digits)),
-            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap2", None),
+            ("cap-20261127091000.pcap11", "cap-20261127091500.pcap2", Some(Names::Digits)),
+            ("cap_99999_20261127091459.pcap", "cap_100000_20261127091500.pcap", Some(Names::Digits)),
             ("cap.pcap20261130", "cap.pcap20261201", Some(Names::Digits)),
             ("cap.pcap09.gz", "cap.pcap10", Some(Names::Recorder)),
             ("part-1.pcapng", "part-2.pcapng", Some(Names::Next)),
             ("part1", "part2", Some(Names::Next)),
             ("site.1", "site.2", Some(Names::Next)),
             ("fw-10.0.0.pcap", "fw-10.0.1.pcap", Some(Names::Next)),
-            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Digits)),
-            ("10.0.0.11", "10.0.0.12", Some(Names::Digits)),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", None),
+            ("10.0.0.11", "10.0.0.12", None),
             ("10.0.0.9.gz", "10.0.0.10.gz", None),
-            ("ip-10-0-0-11.pcap", "ip-10-0-0-12.pcap", Some(Names::Digits)),
+            ("ip-10-0-0-11.pcap", "ip-10-0-0-12.pcap", None),
             ("cap.pcap19", "cap.pcap00", Some(Names::Next)),
             ("cap-19.pcap", "cap-00.pcap", None),
             ("snaplen-96.pcap", "snaplen-400.pcap", None),
@@ -283,6 +297,8 @@ mod tests {
         let first = Timestamp::from_seconds(1_795_770_750);
         for (before, name, expected) in [
             ("cap_00001_20261127081200.pcap", "cap_00002_20261127091230.pcap", Some(Told::Date)),
+            ("cap_99999_20261127081200.pcap", "cap_100000_20261127091230.pcap", Some(Told::Date)),
+            ("cap-20261127081200.pcap11", "cap-20261127091230.pcap2", None),
             ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap", Some(Told::Date)),
             ("261125.pcap", "261126.pcap", Some(Told::Date)),
             ("cap-2026_11_27.pcap", "cap-2026_11_28.pcap", Some(Told::Date)),

@@ -313,12 +313,17 @@ impl Case<'_> {
     pub(super) fn suspected_interception(&self) -> Finding {
         let endpoint = self.endpoint;
         // The certificates of DAX clusters are not known well enough to judge by.
-        if !endpoint.is_aws_name || endpoint.kind == Some(EndpointKind::DaxCluster) {
+        if !endpoint.is_aws_name && !endpoint.is_aws_name_open
+            || endpoint.kind == Some(EndpointKind::DaxCluster)
+        {
             return Finding::Kept;
         }
         let Some(facts) = self.certificate() else { return self.without_certificate() };
         if certificate::is_amazon_issued(facts) {
             return Finding::Kept;
+        }
+        if !endpoint.is_aws_name {
+            return Finding::Unknown;
         }
         // What AWS says of the issuer it says of its commercial regions. The services of GovCloud have
         // used a government's authority, and those of China and the others are not documented.

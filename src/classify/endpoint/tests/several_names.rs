@@ -67,7 +67,6 @@ fn what_the_client_says_stays_whatever_dns_and_certificates_say_of_others() {
         Case { certificate: certificate(&[UNKNOWN, STREAMS]), ..unknown() },
         Case { certificate: certificate(&[UNKNOWN, FIPS]), ..unknown() },
         Case { certificate: certificate(&[FIPS]), dns: vec![FIPS], ..unknown() },
-        Case { encrypted_hello: EncryptedHello::Sent, dns: vec![FIPS], ..unknown() },
         Case { sni: Sni::NotSent, http: http(Some(UNKNOWN), None), dns: vec![FIPS], ..unknown() },
         Case { sni: Sni::NotSent, proxy: connect(UNKNOWN), certificate: certificate(&[FIPS]), ..unknown() },
     ] {
@@ -75,6 +74,9 @@ fn what_the_client_says_stays_whatever_dns_and_certificates_say_of_others() {
         assert_eq!(form(&case), found, "{:?} {:?}", case.dns, case.certificate);
         assert_eq!(decide(&case).unwrap().host.as_deref(), Some(UNKNOWN));
     }
+    // An outer name of whatever form need not be the one that is meant.
+    let outer = Case { encrypted_hello: EncryptedHello::Sent, dns: vec![FIPS], ..unknown() };
+    assert_eq!(form(&outer).0, "dynamodb - false");
     let case =
         Case { sni_alias: SniAlias::Yes, sni: sni("data.corp.example"), dns: vec![FIPS], ..Case::default() };
     assert_eq!(form(&case).0, "dynamodb fips true", "it stands for that one");
@@ -137,7 +139,8 @@ fn an_address_may_contradict_some_names_or_all() {
         let case = Case { certificate: certificate(&names), server: IN_PREFIX, ..Case::default() };
         let facts = decide(&case).unwrap();
         assert_eq!(!facts.conflict.is_empty(), is_conflict, "{names:?}");
-        assert!(is_conflict || !facts.is_address_unproven, "{names:?}");
+        // But nobody knows whether one of no known form is for that address.
+        assert_eq!(facts.is_address_unproven, names.contains(&UNKNOWN), "{names:?}");
     }
 }
 
@@ -180,7 +183,10 @@ fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
 fn each(case: &Case<'_>) -> Vec<(Option<bool>, bool)> {
     let facts = decide(case).unwrap();
     let each = if facts.alternatives.is_empty() { vec![facts] } else { facts.alternatives };
-    each.iter().map(|facts| (facts.has_public_name(), !facts.conflict.is_empty())).collect()
+    let mut each: Vec<_> =
+        each.iter().map(|facts| (facts.has_public_name(), !facts.conflict.is_empty())).collect();
+    each.sort_unstable_by(|one, other| other.cmp(one));
+    each
 }
 
 #[test]
@@ -380,4 +386,69 @@ fn a_request_chooses_among_names_of_its_service() {
         let facts = decide(&Case { dns: dns.clone(), http: scan(), ..Case::default() }).unwrap();
         assert_eq!((facts.kind, facts.region.as_deref()), (kind, region), "{dns:?}");
     }
+}
+
+/// What is not looked at may be the one that was meant.
+#[test]
+fn more_names_than_are_known_leave_open_what_those_agree_in() {
+    let shown: Vec<&str> = std::iter::repeat_n(FIPS, MAX_CERTIFICATE_NAMES).collect();
+    for (case, is_open) in [
+        (Case { dns: vec![FIPS], ..Case::default() }, false),
+        (Case { dns: vec![FIPS], has_more_dns: true, ..Case::default() }, true),
+        (Case { dns: vec![FIPS], has_more_dns: true, sni: sni(FIPS), ..Case::default() }, false),
+        (Case { certificate: certificate(&shown[1..]), ..Case::default() }, false),
+        (Case { certificate: certificate(&shown), ..Case::default() }, true),
+    ] {
+        let facts = decide(&case).unwrap();
+        assert_eq!((facts.fips, facts.kind.is_none(), facts.is_form_open), (!is_open, is_open, is_open));
+    }
+}
+
+/// Beside an outer name, one that DNS told as well is as sure as without it.
+#[test]
+fn a_doubtful_name_that_dns_told_counts_as_told() {
+    let case = |server| Case {
+        sni: sni(REGIONAL),
+        encrypted_hello: EncryptedHello::NotSeen,
+        dns: vec![REGIONAL, ACCOUNT],
+        server,
+        ..Case::default()
+    };
+    let facts = decide(&case(PRIVATE)).unwrap();
+    assert_eq!(facts.alternatives.len(), 2);
+    assert!(facts.alternatives.iter().all(|facts| facts.evidence.contains(&EndpointEvidence::Dns)));
+    assert_eq!(decide(&case(PUBLIC)).unwrap().conflict.len(), 1);
+}
+
+/// Which of its names was meant changes nothing of whose certificate it is.
+#[test]
+fn a_certificate_for_a_name_of_aws_is_one_whatever_was_meant() {
+    let own = "db.corp.example";
+    for (dns, shown, server, expected) in [
+        (vec![], vec![REGIONAL], PRIVATE, (true, false)),
+        (vec![], vec![INTERFACE, own], IN_PREFIX, (false, true)),
+        (vec![], vec![REGIONAL, own], PRIVATE, (false, true)),
+        (vec![own], vec![REGIONAL], PRIVATE, (false, true)),
+        (vec![own], vec![own], PRIVATE, (false, false)),
+        (vec![REGIONAL, own], vec![own], PRIVATE, (false, true)),
+    ] {
+        let case = Case { dns: dns.clone(), certificate: certificate(&shown), server, ..Case::default() };
+        let facts = decide(&case).unwrap();
+        assert_eq!((facts.is_aws_name, facts.is_aws_name_open), expected, "{dns:?} {shown:?}");
+    }
+    let case = Case { sni: sni(own), certificate: certificate(&[REGIONAL]), ..Case::default() };
+    assert!(!decide(&case).unwrap().is_aws_name_open, "the client says another name");
+}
+
+/// Two regions of one form beside a certificate for other forms are still two.
+#[test]
+fn a_form_of_the_certificate_is_of_each_region_that_was_told() {
+    let east = "dynamodb-fips.us-east-1.amazonaws.com";
+    let shown = certificate(&[REGIONAL]);
+    let case = Case { dns: vec![FIPS, east], certificate: shown, server: "52.94.9.9:443", ..Case::default() };
+    let facts = decide(&case).unwrap();
+    assert_eq!((facts.region, facts.conflict.is_empty()), (None, false));
+    let shown = certificate(&["*.ddb-fips.eu-west-1.amazonaws.com"]);
+    let case = Case { dns: vec![ACCOUNT], certificate: shown, ..Case::default() };
+    assert_eq!(decide(&case).unwrap().account_id.as_deref(), Some("123456789012"));
 }

@@ -89,6 +89,7 @@ fn behind_a_proxy_only_the_address_it_was_asked_for_counts() {
             proxy: facts.as_ref(),
             is_from_beginning: true,
             dns_names: &[],
+            has_more_dns_names: false,
             is_dns_of_other_family: false,
             sni_alias: SniAlias::No,
             client,

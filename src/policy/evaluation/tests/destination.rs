@@ -476,3 +476,17 @@ fn a_path_rule_that_may_be_meant_leaves_open_what_asks_for_it() {
     assert_eq!((holds(&record, "dx"), holds(&record, "vpn")), (Some(false), None));
     assert_eq!(Match::default().holds(&record), Some(true));
 }
+
+/// DAX shares no addresses with the others, but a name of it may be one of several.
+#[test]
+fn a_service_among_several_names_may_be_dax() {
+    let services = [Service::Dynamodb, Service::DynamodbStreams, Service::DynamodbSearch];
+    let matching = Match { service: services.to_vec(), ..Match::default() };
+    let mut record = good();
+    record.endpoint.has_many_services = true;
+    let of = |service| EndpointFacts { service: Some(service), ..(*good().endpoint).clone() };
+    for (other, holds) in [(Service::DynamodbStreams, Some(true)), (Service::Dax, None)] {
+        record.endpoint.alternatives = vec![of(Service::Dynamodb), of(other)];
+        assert_eq!(matching.holds(&record), holds, "{other}");
+    }
+}
