@@ -132,8 +132,19 @@ struct Server {
     known: Vec<Known>,
     /// There were more aliases than that.
     has_forgotten: bool,
-    /// Until when a name held of which there were more than that.
-    forgotten_until: Timestamp,
+    /// Of the names that there were more of than that: until when the last of them held, and in which network, if all were
+    /// told in one.
+    forgotten: Option<(Timestamp, Option<Tenant>)>,
+}
+
+impl Server {
+    /// Takes note that a name was forgotten that holds until then.
+    fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>)) {
+        self.forgotten = Some(match self.forgotten {
+            Some((known, of)) => (known.max(until), of.filter(|of| Some(*of) == tenant)),
+            None => (until, tenant),
+        });
+    }
 }
 
 struct Known {
@@ -343,7 +354,11 @@ impl NameCache {
         let mut names: Vec<Arc<str>> = good().filter(is_meant).map(|known| Arc::clone(&known.name)).collect();
         names.sort_unstable();
         names.dedup();
-        let has_more = !names.is_empty() && servers.iter().any(|server| at < server.forgotten_until);
+        let is_forgotten = |&(until, tenant)| at < until && !is_other(tenant);
+        // Aliases keep their own room.
+        let has_more = !names.is_empty()
+            && sni != SniAlias::Yes
+            && servers.iter().filter_map(|server| server.forgotten.as_ref()).any(is_forgotten);
         Told { names, has_more, sni }
     }
 
@@ -382,14 +397,15 @@ impl NameCache {
             forgotten.aliases().for_each(|(client, until)| self.forgotten.note(client, until));
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
-        if let Some(Server { known, has_forgotten, forgotten_until }) = carried {
+        if let Some(Server { known, has_forgotten, forgotten }) = carried {
             known.into_iter().for_each(|known| self.young.push(pair, known));
             if let Some(server) = self.young.pairs.get_mut(&pair) {
                 server.has_forgotten |= has_forgotten;
-                server.forgotten_until = server.forgotten_until.max(forgotten_until);
+                forgotten.into_iter().for_each(|forgotten| server.forget(forgotten));
             }
         }
-        if let Some(Server { known, has_forgotten, forgotten_until }) = self.young.pairs.get_mut(&pair) {
+        if let Some(server) = self.young.pairs.get_mut(&pair) {
+            let known = &mut server.known;
             // An answer that comes while an earlier one still holds prolongs it; the flow that is
             // asked about may have begun before.
             let is_same = |known: &&mut Known| {
@@ -412,9 +428,9 @@ impl NameCache {
             {
                 let oldest = known.swap_remove(oldest);
                 if is_alias {
-                    *has_forgotten = true;
+                    server.has_forgotten = true;
                 } else {
-                    *forgotten_until = oldest.until.max(*forgotten_until);
+                    server.forget((oldest.until, oldest.tenant));
                 }
                 self.evictions += 1;
             }

@@ -7,6 +7,8 @@
 mod fin;
 mod gap;
 
+use arrayvec::ArrayVec;
+
 use super::consumer::Moment;
 use super::unconfirmed::Unconfirmed;
 use crate::model::Timestamp;
@@ -54,6 +56,10 @@ pub const WINDOW: u32 = 1 << 24;
 /// ServerHello with certificates, at ten bytes to a kilobyte each.
 const MAX_UNANCHORED: usize = 32;
 
+/// The most ends of packets that were not seen to their end that are remembered: those of a flight with a long chain of
+/// certificates.
+const MAX_SAID_ENDS: usize = 16;
+
 /// Reassembly of one direction.
 #[derive(Debug, Default)]
 pub struct Stream {
@@ -68,8 +74,8 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// Sequence number of an RST ahead of what was seen.
     reset_ahead: Option<u32>,
-    /// Where the newest packet that was shorter than it says says that it ends.
-    said_end: Option<u32>,
+    /// Where packets that were shorter than they say say that they end, the newest ones.
+    said_ends: Option<Box<ArrayVec<u32, MAX_SAID_ENDS>>>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
     unconfirmed: Unconfirmed,
@@ -429,15 +435,24 @@ impl Stream {
 
     /// Takes note that a packet says it goes on until `end`, and did not.
     #[cold]
-    pub const fn note_said_end(&mut self, end: u32) {
-        self.said_end = Some(end);
+    pub fn note_said_end(&mut self, end: u32) {
+        let ends = self.said_ends.get_or_insert_default();
+        if ends.is_full() {
+            ends.remove(0);
+        }
+        ends.push(end);
     }
 
-    /// True where what is held goes on just there: what is missing was sent, and cut off by a tap.
+    /// True where what is held goes on just there, and the peer has what is missing: it was sent, and cut off by a tap.
     #[inline]
     #[must_use]
     pub fn is_gap_sliced(&self) -> bool {
-        self.said_end.is_some_and(|end| self.held().first().is_some_and(|first| first.sequence == end))
+        self.said_ends.as_ref().is_some_and(|ends| {
+            self.held().first().is_some_and(|first| {
+                let is_there = self.acknowledged.is_some_and(|behind| distance(first.sequence, behind) >= 0);
+                is_there && ends.contains(&first.sequence)
+            })
+        })
     }
 
     /// True where so much is held without a known beginning that waiting for one is over.

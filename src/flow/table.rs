@@ -605,7 +605,10 @@ impl<C: Consumer> Table<C> {
                     );
             }
             let is_joined = stream.is_beginning_hopeless(self.limits.flow_bytes);
-            if is_joined || stream.is_gap_sliced() || stream.is_gap_hopeless(moment.at) {
+            if is_joined || stream.is_gap_hopeless(moment.at) {
+                stream.skip_gap(&mut deliver);
+            }
+            while stream.is_gap_sliced() {
                 stream.skip_gap(&mut deliver);
             }
             if is_joined && streams[other].is_unanchored() {
@@ -623,12 +626,16 @@ impl<C: Consumer> Table<C> {
             release(active, side.other(), moment, consumer);
         }
         // A gap in the other direction may turn hopeless by this packet's acknowledgement or time.
-        if active.streams[other].has_held() && active.streams[other].is_gap_hopeless(moment.at) {
-            has_changed = true;
-            let Active { streams, state, view, .. } = active;
-            streams[other].skip_gap(&mut |delivery| {
-                hand_on(delivery, consumer, state, view, side.other(), moment);
-            });
+        if active.streams[other].has_held() {
+            let Active { streams, state, view, .. } = &mut *active;
+            let stream = &mut streams[other];
+            let mut deliver =
+                |delivery: Delivery<'_>| hand_on(delivery, consumer, state, view, side.other(), moment);
+            let mut is_hopeless = stream.is_gap_hopeless(moment.at);
+            while std::mem::take(&mut is_hopeless) || stream.is_gap_sliced() {
+                has_changed = true;
+                stream.skip_gap(&mut deliver);
+            }
         }
         if has_changed {
             // Flows are worth more than what their segments are compared with.

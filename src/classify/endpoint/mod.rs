@@ -209,6 +209,13 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// True where the certificate is for a name of AWS, or may be.
+    fn is_shown_for_aws(&self, said: &Said) -> bool {
+        let shown = said.by(EndpointEvidence::Certificate);
+        shown.is_some_and(|shown| shown.names().any(|named| named.is_aws_name))
+            || self.input.certificate.is_some_and(has_more_names)
+    }
+
     /// The endpoint by these claims, of which the one that is shown has one name.
     fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
         let Self { input, options, addresses, listed } = self;
@@ -231,11 +238,7 @@ impl Place<'_> {
             facts.complete(first, claim);
         }
         // Whichever name was meant, the certificate is for one of AWS.
-        facts.is_aws_name_open = !facts.is_aws_name
-            && !first.is_spoken()
-            && said
-                .by(EndpointEvidence::Certificate)
-                .is_some_and(|shown| shown.names().any(|named| named.is_aws_name));
+        facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && self.is_shown_for_aws(said);
         let is_behind_prefixes = first.named.service != Service::Dax;
         if is_behind_prefixes
             && facts.kind != Some(EndpointKind::Interface)
@@ -333,6 +336,11 @@ impl Place<'_> {
     }
 }
 
+/// True where there are more names in a certificate than are looked at.
+fn has_more_names(certificate: &CertificateFacts) -> bool {
+    certificate_names(certificate).len() >= MAX_CERTIFICATE_NAMES
+}
+
 /// What the list says of several addresses of one server, where it says anything of them.
 fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     let (first, rest) = listed.split_first()?;
@@ -373,6 +381,7 @@ fn by_prefix(
         confidence: Some(Confidence::Likely),
         conflict: conflict.sentences,
         is_address_unproven: may_be_alias,
+        is_aws_name_open: input.certificate.is_some_and(has_more_names),
         is_in_prefix: true,
         prefix_region: region.map(ToOwned::to_owned),
         partition_has_prefixes: true,
@@ -562,7 +571,7 @@ fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) ->
         return None;
     }
     let mut claim = Claim::of_names(EndpointEvidence::Certificate, found)?;
-    claim.has_more = names.len() >= MAX_CERTIFICATE_NAMES;
+    claim.has_more = has_more_names(certificate);
     Some(claim)
 }
 
@@ -618,7 +627,7 @@ impl Conflicts {
         let is_dynamodb = |name: &String| may_cover_endpoint(name, options);
         let names = certificate_names(certificate);
         // Of more names than are looked at, one may be DynamoDB's.
-        if names.len() >= MAX_CERTIFICATE_NAMES || names.iter().any(is_dynamodb) {
+        if has_more_names(certificate) || names.iter().any(is_dynamodb) {
             return;
         }
         let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));

@@ -103,6 +103,19 @@ fn knows_that_it_forgot_a_name() {
         cache.observe(ip(CLIENT), None, &answer(&name(number), "52.94.5.1", seconds), at(100));
     }
     assert_eq!([101, 129, 130].map(|seconds| has_more(&cache, seconds)), [true, true, false]);
+    // In another network nothing was forgotten, nor of what an alias stands for.
+    let mut cache = NameCache::default();
+    let networks = [7, 8].map(|vni| Tenant::Vni(vni));
+    for number in 0..=MAX_NAMES_PER_PAIR {
+        cache.observe(ip(CLIENT), Some(networks[0]), &answer(&name(number), "52.94.5.1", 60), at(100));
+    }
+    cache.observe(ip(CLIENT), Some(networks[1]), &answer(NAME, "52.94.5.1", 90), at(100));
+    let of =
+        |tenants: &[Tenant], sni| cache.told(ip(CLIENT), ip("52.94.5.1"), tenants, at(101), sni).has_more;
+    assert_eq!(networks.map(|network| of(&[network], Sni::NotSent)), [true, false]);
+    cache.observe(ip(CLIENT), None, &behind(&[("db.corp.example", 60)], NAME), at(100));
+    let of = |sni| cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(101), sni).has_more;
+    assert_eq!([of(Sni::NotSent), of(Sni::Name("db.corp.example"))], [true, false]);
 }
 
 #[test]

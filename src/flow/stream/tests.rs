@@ -258,3 +258,31 @@ fn finds_the_beginning_late() {
     stream.push(100, b"abcde", 5, LIMIT, &moment(0), &mut deliver);
     assert_eq!(bytes, b"abcdefgh");
 }
+
+/// Of a flight of segments that a tap sliced, nothing is waited for that the peer has; of one that is wrong, or was lost and
+/// comes again, all is.
+#[test]
+fn what_was_sliced_is_given_up_once_the_peer_has_it() {
+    for base in [0, u32::MAX - 12] {
+        let at = |offset| base.wrapping_add(offset);
+        let mut stream = Stream::default();
+        stream.anchor(base, true);
+        // Each says that it has ten bytes.
+        for offset in [0, 10, 20] {
+            stream.push(at(offset), b"abc", 3, LIMIT, &moment(0), &mut |_| ());
+            stream.note_said_end(at(offset + 10));
+            assert!(!stream.is_gap_sliced(), "nobody has it yet");
+        }
+        for (acknowledged, is_sliced) in [(3, false), (9, false), (10, true), (20, true)] {
+            stream.acknowledge(at(acknowledged));
+            assert_eq!(stream.is_gap_sliced(), is_sliced, "{acknowledged}");
+        }
+        stream.skip_gap(&mut |_| ());
+        assert!(stream.is_gap_sliced());
+        stream.skip_gap(&mut |_| ());
+        assert!(!stream.is_gap_sliced() && !stream.has_held());
+        stream.push(at(31), b"d", 1, LIMIT, &moment(0), &mut |_| ());
+        stream.acknowledge(at(32));
+        assert!(!stream.is_gap_sliced(), "it goes on elsewhere");
+    }
+}

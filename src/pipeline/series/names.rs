@@ -59,6 +59,17 @@ impl<'a> Name<'a> {
         self.part.is_none_or(|part| part == 0)
     }
 
+    /// True where a host is named by its IPv4 address, of which the last number counts nothing: `fw-10.0.0.11`,
+    /// `ip-10-0-0-11`.
+    fn ends_with_address(self) -> bool {
+        let front = self.trunk.strip_suffix(self.ending).unwrap_or(self.trunk);
+        ['.', '-', '_'].into_iter().any(|separator| {
+            let numbers =
+                front.rsplit(|c: char| c != separator && !c.is_ascii_digit()).next().unwrap_or_default();
+            numbers.trim_matches(separator).replace(separator, ".").parse::<Ipv4Addr>().is_ok()
+        })
+    }
+
     /// What of the name before, and of this, may tell the time or the place. The first file of an interval (`tcpdump -G -C`)
     /// comes behind the last one of another, whose part tells neither.
     fn beside(self, before: Self) -> (&'a str, &'a str) {
@@ -87,11 +98,10 @@ pub fn follow(one: &Input, other: &Input) -> Option<Names> {
         if next.is_first() && !before.is_first() {
             return Some(Names::Next);
         }
-    } else if ends_with_address(next.trunk.strip_suffix(next.ending)?) {
-        return None;
     } else if next.is_first()
         && (before.stem, before.ending) == (next.stem, next.ending)
         && is_next(before.number, next.number)
+        && !next.ends_with_address()
     {
         return Some(Names::Next);
     }
@@ -122,14 +132,6 @@ fn ends_with_extension(name: &str) -> bool {
     !extension.is_empty() && extension.chars().all(char::is_alphabetic)
 }
 
-/// True where a host is named by its IPv4 address, of which the last number counts nothing: `fw-10.0.0.11`, `ip-10-0-0-11`.
-fn ends_with_address(stem: &str) -> bool {
-    ['.', '-', '_'].into_iter().any(|separator| {
-        let numbers = stem.rsplit(|c: char| c != separator && !c.is_ascii_digit()).next().unwrap_or_default();
-        numbers.trim_matches(separator).replace(separator, ".").parse::<Ipv4Addr>().is_ok()
-    })
-}
-
 /// What the digits in which two names differ tell of the second file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Told {
@@ -142,9 +144,11 @@ pub enum Told {
 }
 
 /// What the digits in which names differ tell of the second file, whose first packet is of this time; `None` where some tell
-/// something else: two sites may be recorded on the same day.
+/// something else: two sites may be recorded on the same day. The digits of an address tell nothing, but may be a date.
 pub fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
-    let (before, next) = Name::both(one, other).map(|(before, next)| next.beside(before))?;
+    let (before, next) = Name::both(one, other)?;
+    let is_address = next.ends_with_address();
+    let (before, next) = next.beside(before);
     let dates = dates(first);
     let mut told = None;
     for (before, next) in numbers(before).iter().zip(&numbers(next)) {
@@ -152,23 +156,26 @@ pub fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
             told = told.max(Some(told_by(before, next, &dates, first)?));
         }
     }
-    told
+    told.filter(|told| !is_address || *told == Told::Date)
 }
 
 /// The same of numbers that stand together.
 fn told_by(before: &[&str], next: &[&str], dates: &[String], first: Timestamp) -> Option<Told> {
     let is_next = counts(before, next);
+    let lengths = |numbers: &[&str]| numbers.iter().map(|number| number.len()).collect::<Vec<_>>();
+    let is_alike = lengths(before) == lengths(next);
     let (digits_before, digits) = (before.concat(), next.concat());
     if let Some(at) = dates.iter().find_map(|date| digits.find(date)) {
         let (place_before, time_before) = digits_before.split_at_checked(at)?;
         let (place, time) = digits.split_at_checked(at)?;
         let time_of = |digits: &str| digits.get(..DIGITS_OF_TIME).unwrap_or(digits).to_owned();
-        if (place_before == place || is_next) && time_of(time_before) != time_of(time) {
+        if (is_alike && place_before == place || is_next) && time_of(time_before) != time_of(time) {
             return Some(Told::Date);
         }
     }
     let is_time = |at| {
-        before.get(..at) == next.get(..at)
+        is_alike
+            && before.get(..at) == next.get(..at)
             && next.get(at..).is_some_and(|time| {
                 time.iter().all(|number| number.len() % 2 == 0) && is_time_of_day(&time.concat(), first)
             })
@@ -272,10 +279,10 @@ mod tests {
             ("part1", "part2", Some(Names::Next)),
             ("site.1", "site.2", Some(Names::Next)),
             ("fw-10.0.0.pcap", "fw-10.0.1.pcap", Some(Names::Next)),
-            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", None),
-            ("10.0.0.11", "10.0.0.12", None),
-            ("10.0.0.9.gz", "10.0.0.10.gz", None),
-            ("ip-10-0-0-11.pcap", "ip-10-0-0-12.pcap", None),
+            ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap", Some(Names::Digits)),
+            ("10.0.0.11", "10.0.0.12", Some(Names::Digits)),
+            ("10.0.0.9.gz", "10.0.0.10.gz", Some(Names::Digits)),
+            ("ip-10-0-0-11.pcap", "ip-10-0-0-12.pcap", Some(Names::Digits)),
             ("cap.pcap19", "cap.pcap00", Some(Names::Next)),
             ("cap-19.pcap", "cap-00.pcap", None),
             ("snaplen-96.pcap", "snaplen-400.pcap", None),
@@ -299,6 +306,15 @@ mod tests {
             ("cap_00001_20261127081200.pcap", "cap_00002_20261127091230.pcap", Some(Told::Date)),
             ("cap_99999_20261127081200.pcap", "cap_100000_20261127091230.pcap", Some(Told::Date)),
             ("cap-20261127081200.pcap11", "cap-20261127091230.pcap2", None),
+            ("cap-26-11-27-08.pcap", "cap-26-11-27-09.pcap", Some(Told::Date)),
+            ("cap-26-11-27-10.pcap", "cap-26-11-27-11.pcap", Some(Told::Date)),
+            ("fw-10.0.09.11.pcap", "fw-10.0.09.12.pcap", Some(Told::TimeOfDay)),
+            ("fw-10.0.9.11.pcap", "fw-10.0.9.12.pcap", None),
+            ("10.0.0.9.gz", "10.0.0.10.gz", None),
+            ("site2-261127-0800.pcap", "site22-261127-0900.pcap", None),
+            ("vpc-1-261127.pcap", "vpc-12-261127.pcap", None),
+            ("site1-11-27-2026.pcap", "site11-11-27-2026.pcap", None),
+            ("fw1-1795766400.pcap", "fw11-1795770000.pcap", None),
             ("2026-11-27T08:00:00.pcap", "2026-11-27T09:00:00.pcap", Some(Told::Date)),
             ("261125.pcap", "261126.pcap", Some(Told::Date)),
             ("cap-2026_11_27.pcap", "cap-2026_11_28.pcap", Some(Told::Date)),

@@ -436,6 +436,12 @@ fn a_certificate_for_a_name_of_aws_is_one_whatever_was_meant() {
         let facts = decide(&case).unwrap();
         assert_eq!((facts.is_aws_name, facts.is_aws_name_open), expected, "{dns:?} {shown:?}");
     }
+    // Behind those that are looked at there may be one.
+    let many: Vec<&str> = std::iter::repeat_n("www.example.com", MAX_CERTIFICATE_NAMES).collect();
+    for (shown, expected) in [(&many[..], true), (&many[1..], false)] {
+        let case = Case { certificate: certificate(shown), server: IN_PREFIX, ..Case::default() };
+        assert_eq!(decide(&case).unwrap().is_aws_name_open, expected);
+    }
     let case = Case { sni: sni(own), certificate: certificate(&[REGIONAL]), ..Case::default() };
     assert!(!decide(&case).unwrap().is_aws_name_open, "the client says another name");
 }
