@@ -594,7 +594,7 @@ fn what_may_have_been_said_before_leaves_a_strange_address_unproven() {
 
 #[test]
 fn tells_whose_a_request_is_by_what_it_says_itself() {
-    use Addressee::{Dynamodb, LookAlike, Open, Other};
+    use crate::app::http1::Addressee::{Dynamodb, LookAlike, Open, Other};
     let scan = Some("DynamoDB_20120810.Scan");
     let of = |host, target, scope: Option<&str>, has_other_target| HttpFacts {
         scope_service: scope.map(ToOwned::to_owned),

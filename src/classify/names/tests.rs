@@ -105,7 +105,7 @@ fn knows_that_it_forgot_a_name() {
     assert_eq!([101, 129, 130].map(|seconds| has_more(&cache, seconds)), [true, true, false]);
     // In another network nothing was forgotten, nor of what an alias stands for.
     let mut cache = NameCache::default();
-    let networks = [7, 8].map(|vni| Tenant::Vni(vni));
+    let networks = [7, 8].map(Tenant::Vni);
     for number in 0..=MAX_NAMES_PER_PAIR {
         cache.observe(ip(CLIENT), Some(networks[0]), &answer(&name(number), "52.94.5.1", 60), at(100));
     }
