@@ -138,12 +138,13 @@ struct Server {
 }
 
 impl Server {
-    /// Takes note that a name was forgotten that holds until then.
-    fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>)) {
-        self.forgotten = Some(match self.forgotten {
-            Some((known, of)) => (known.max(until), of.filter(|of| Some(*of) == tenant)),
-            None => (until, tenant),
-        });
+    /// Takes note that a name was forgotten that holds until then, which is later than now.
+    fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>), now: Timestamp) {
+        self.forgotten = match self.forgotten.filter(|(known, _)| *known > now) {
+            forgotten if until <= now => forgotten,
+            Some((known, of)) => Some((known.max(until), of.filter(|of| Some(*of) == tenant))),
+            None => Some((until, tenant)),
+        };
     }
 }
 
@@ -354,11 +355,13 @@ impl NameCache {
         let mut names: Vec<Arc<str>> = good().filter(is_meant).map(|known| Arc::clone(&known.name)).collect();
         names.sort_unstable();
         names.dedup();
-        let is_forgotten = |&(until, tenant)| at < until && !is_other(tenant);
-        // Aliases keep their own room.
-        let has_more = !names.is_empty()
-            && sni != SniAlias::Yes
-            && servers.iter().filter_map(|server| server.forgotten.as_ref()).any(is_forgotten);
+        let is_forgotten = |(until, tenant): (Timestamp, _)| at < until && !is_other(tenant);
+        // Aliases have their own room.
+        let is_full = |server: &&Server| match sni {
+            SniAlias::Yes => server.has_forgotten,
+            SniAlias::No | SniAlias::Possible => server.forgotten.is_some_and(is_forgotten),
+        };
+        let has_more = !names.is_empty() && servers.iter().any(is_full);
         Told { names, has_more, sni }
     }
 
@@ -401,7 +404,7 @@ impl NameCache {
             known.into_iter().for_each(|known| self.young.push(pair, known));
             if let Some(server) = self.young.pairs.get_mut(&pair) {
                 server.has_forgotten |= has_forgotten;
-                forgotten.into_iter().for_each(|forgotten| server.forget(forgotten));
+                forgotten.into_iter().for_each(|forgotten| server.forget(forgotten, told.from));
             }
         }
         if let Some(server) = self.young.pairs.get_mut(&pair) {
@@ -430,7 +433,7 @@ impl NameCache {
                 if is_alias {
                     server.has_forgotten = true;
                 } else {
-                    server.forget((oldest.until, oldest.tenant));
+                    server.forget((oldest.until, oldest.tenant), told.from);
                 }
                 self.evictions += 1;
             }

@@ -437,6 +437,9 @@ impl Stream {
     #[cold]
     pub fn note_said_end(&mut self, end: u32) {
         let ends = self.said_ends.get_or_insert_default();
+        if ends.contains(&end) {
+            return;
+        }
         if ends.is_full() {
             ends.remove(0);
         }

@@ -564,6 +564,8 @@ impl<C: Consumer> Table<C> {
                 slot.has_base[end] = true;
             }
         }
+        // Another interface may show whole, a little later, what a tap cut off on one.
+        let is_seen_once = self.linger.is_none() && active.view.contexts.len() < 2;
         if segment.excess_bytes > 0 {
             let length = segment.payload_wire_bytes.wrapping_add(segment.excess_bytes);
             active.streams[mine].note_said_end(sequence.wrapping_add(length));
@@ -608,7 +610,7 @@ impl<C: Consumer> Table<C> {
             if is_joined || stream.is_gap_hopeless(moment.at) {
                 stream.skip_gap(&mut deliver);
             }
-            while stream.is_gap_sliced() {
+            while is_seen_once && stream.is_gap_sliced() {
                 stream.skip_gap(&mut deliver);
             }
             if is_joined && streams[other].is_unanchored() {
@@ -632,7 +634,7 @@ impl<C: Consumer> Table<C> {
             let mut deliver =
                 |delivery: Delivery<'_>| hand_on(delivery, consumer, state, view, side.other(), moment);
             let mut is_hopeless = stream.is_gap_hopeless(moment.at);
-            while std::mem::take(&mut is_hopeless) || stream.is_gap_sliced() {
+            while std::mem::take(&mut is_hopeless) || is_seen_once && stream.is_gap_sliced() {
                 has_changed = true;
                 stream.skip_gap(&mut deliver);
             }

@@ -138,6 +138,9 @@ fn knows_that_it_forgot_an_alias() {
     assert_eq!(told(&cache, CLIENT, 101, &alias(999)).0, SniAlias::Yes);
     assert_eq!(told(&cache, CLIENT, 101, &alias(0)), (SniAlias::Possible, vec![NAME.to_owned()]));
     assert_eq!(told(&cache, CLIENT, 101, "www.corp.example").0, SniAlias::Possible);
+    let alias_is_all =
+        |sni: &str| !cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(101), Sni::Name(sni)).has_more;
+    assert!(!alias_is_all(&alias(999)) && alias_is_all("www.corp.example"), "it may stand for others, too");
     let of_no_name = cache.told(ip(CLIENT), ip("52.94.5.1"), &[], at(101), Sni::NotSent);
     assert_eq!((of_no_name.sni, of_no_name.names.len()), (SniAlias::No, 1), "names keep their own room");
     assert!(cache.young.pairs.values().all(|server| server.known.len() == 1 + MAX_ALIASES_PER_PAIR));

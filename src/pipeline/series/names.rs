@@ -144,37 +144,51 @@ pub enum Told {
 }
 
 /// What the digits in which names differ tell of the second file, whose first packet is of this time; `None` where some tell
-/// something else: two sites may be recorded on the same day. The digits of an address tell nothing, but may be a date.
+/// something else: two sites may be recorded on the same day. The digits of an address tell nothing, unless they begin with a date.
 pub fn told(one: &Input, other: &Input, first: Timestamp) -> Option<Told> {
     let (before, next) = Name::both(one, other)?;
     let is_address = next.ends_with_address();
     let (before, next) = next.beside(before);
-    let dates = dates(first);
+    let dates = dates(first, is_address);
     let mut told = None;
     for (before, next) in numbers(before).iter().zip(&numbers(next)) {
         if before != next {
-            told = told.max(Some(told_by(before, next, &dates, first)?));
+            told = told.max(Some(told_by(before, next, (&dates, is_address), first)?));
         }
     }
     told.filter(|told| !is_address || *told == Told::Date)
 }
 
 /// The same of numbers that stand together.
-fn told_by(before: &[&str], next: &[&str], dates: &[String], first: Timestamp) -> Option<Told> {
+fn told_by(
+    before: &[&str],
+    next: &[&str],
+    (dates, is_address): (&[String], bool),
+    first: Timestamp,
+) -> Option<Told> {
     let is_next = counts(before, next);
-    let lengths = |numbers: &[&str]| numbers.iter().map(|number| number.len()).collect::<Vec<_>>();
-    let is_alike = lengths(before) == lengths(next);
+    // How long the numbers are that begin in so many digits.
+    let lengths = |numbers: &[&str], digits: usize| -> Vec<usize> {
+        let begins = |begun: &mut usize, number: &&str| {
+            let begin = *begun;
+            *begun += number.len();
+            (begin < digits).then_some(number.len())
+        };
+        numbers.iter().scan(0, begins).collect()
+    };
+    let is_alike_until = |digits| lengths(before, digits) == lengths(next, digits);
     let (digits_before, digits) = (before.concat(), next.concat());
-    if let Some(at) = dates.iter().find_map(|date| digits.find(date)) {
+    let place_of = |date: &String| digits.find(date).filter(|at| !is_address || *at == 0);
+    if let Some(at) = dates.iter().find_map(place_of) {
         let (place_before, time_before) = digits_before.split_at_checked(at)?;
         let (place, time) = digits.split_at_checked(at)?;
         let time_of = |digits: &str| digits.get(..DIGITS_OF_TIME).unwrap_or(digits).to_owned();
-        if (is_alike && place_before == place || is_next) && time_of(time_before) != time_of(time) {
+        if (is_alike_until(at) && place_before == place || is_next) && time_of(time_before) != time_of(time) {
             return Some(Told::Date);
         }
     }
     let is_time = |at| {
-        is_alike
+        is_alike_until(usize::MAX)
             && before.get(..at) == next.get(..at)
             && next.get(at..).is_some_and(|time| {
                 time.iter().all(|number| number.len() % 2 == 0) && is_time_of_day(&time.concat(), first)
@@ -230,8 +244,8 @@ fn is_time_of_day(digits: &str, first: Timestamp) -> bool {
 }
 
 /// How names tell that a file began about then: the date, in whatever time zone and order, or the seconds since the Unix
-/// epoch.
-fn dates(first: Timestamp) -> Vec<String> {
+/// epoch; where those digits may be an address, also the date without the year.
+fn dates(first: Timestamp, is_address: bool) -> Vec<String> {
     if !first.is_date() {
         return Vec::new();
     }
@@ -242,11 +256,15 @@ fn dates(first: Timestamp) -> Vec<String> {
     let days = days.iter().flat_map(|text| {
         let part = |range| text.get(range).unwrap_or_default();
         let (century, year, month, day) = (part(0..2), part(2..4), part(5..7), part(8..10));
-        [
+        let mut dates = vec![
             format!("{year}{month}{day}"),
             format!("{day}{month}{century}{year}"),
             format!("{month}{day}{century}{year}"),
-        ]
+        ];
+        if is_address {
+            dates.extend([format!("{day}{month}"), format!("{month}{day}")]);
+        }
+        dates
     });
     [hours(at(-3_600)), hours(first)].into_iter().flatten().chain(days).collect()
 }
@@ -308,6 +326,11 @@ mod tests {
             ("cap-20261127081200.pcap11", "cap-20261127091230.pcap2", None),
             ("cap-26-11-27-08.pcap", "cap-26-11-27-09.pcap", Some(Told::Date)),
             ("cap-26-11-27-10.pcap", "cap-26-11-27-11.pcap", Some(Told::Date)),
+            ("cap-27-11-10-15.pcap", "cap-27-11-10-30.pcap", Some(Told::Date)),
+            ("cap-11-27-10-15.pcap", "cap-11-27-10-30.pcap", Some(Told::Date)),
+            ("fw-10.2.61.120.pcap", "fw-10.2.61.127.pcap", None),
+            ("fw-10.26.11.15.pcap", "fw-10.26.11.27.pcap", None),
+            ("cap_20261127081200_99999.pcap", "cap_20261127091230_100000.pcap", Some(Told::Date)),
             ("fw-10.0.09.11.pcap", "fw-10.0.09.12.pcap", Some(Told::TimeOfDay)),
             ("fw-10.0.9.11.pcap", "fw-10.0.9.12.pcap", None),
             ("10.0.0.9.gz", "10.0.0.10.gz", None),
