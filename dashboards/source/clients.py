@@ -39,7 +39,7 @@ def board():
         count("Without TLS", "plaintext_http",
               "Clients that call DynamoDB in the clear.", limits(GOOD, (1, BAD))),
         count("Weak or without forward secrecy", "no_forward_secrecy|weak_cipher|weak_key_exchange",
-              "Clients and rule broken, added up over these rules.", limits(GOOD, (1, WARN))),
+              "Pairs of client and rule: a client that breaks three of these rules counts three times.", limits(GOOD, (1, WARN))),
         table(
             "Who must be upgraded, and to what",
             "Each rule that was broken seriously: how many clients broke it in the newest window, how often in this range, and what "

@@ -51,7 +51,7 @@ TO_DO = {
     "early_data": "Client owner: switch 0-RTT off",
     "downgrade_detected": "Network team: something on the way lowers the version",
     "tls_compression": "Client owner: switch TLS compression off",
-    "certificate_expired": "Owner of what answered: renew it; it is not AWS",
+    "certificate_expired": "Owner of what answered: renew it; if it is AWS, check the clock of the observer",
     "certificate_name_mismatch": "Network team: the name leads to another server",
     "suspected_interception": "Security, now: somebody other than AWS ends TLS",
     "plaintext_http": "Client owner, now: https:// as the endpoint (DAX: daxs://)",
