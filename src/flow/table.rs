@@ -10,6 +10,7 @@ mod choose;
 mod closing;
 mod delivery;
 mod ending;
+mod going_on;
 mod slot;
 
 use std::hash::BuildHasher;

@@ -305,7 +305,7 @@ fn read(
         };
         let name: Arc<str> = Arc::from(input.name());
         let known = match goes_on {
-            Some(goes_on) => capture.take_if(|capture| capture.engine.may_go_on(goes_on)),
+            Some(goes_on) => capture.take_if(|capture| goes_on.holds(&capture.engine)),
             None => None,
         };
         if let Some(ended) = capture.take()

@@ -10,8 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::counts::{FrameCounts, SEGMENTS_DISAGREE};
 use super::flows::{Flows, IDLE_DATAGRAM};
-use super::series::GoesOn;
-use crate::capture::{FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
+use crate::capture::{Beginning, FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
 use crate::decode::{self, DecodeError, Decoded, Decoder, LinkAddresses, Segment, TcpFlags};
 use crate::flow::{self, Identity, Moment, Place, Table, Taken};
@@ -308,19 +307,27 @@ impl Engine {
     /// Whether packets that begin so may be those that follow the ones before: on the same interfaces, and not earlier than
     /// these.
     #[must_use]
-    pub(super) fn may_go_on(&self, goes_on: &GoesOn) -> bool {
-        let GoesOn::With(beginning, within) = goes_on else { return true };
+    pub(super) fn may_go_on(&self, beginning: &Beginning) -> bool {
         let mut known = self.streams.flows.interfaces().enumerate();
         // Those of a second section of a file are those of the first once more.
         let are_same = known.all(|(number, known)| match beginning.interfaces.get(number) {
             None => known.is_some_and(|known| beginning.interfaces.contains(known)),
             same => known == same,
         });
-        let tolerance = tolerance(beginning.interfaces.len());
-        let Some(last) = self.counts.last_packet() else { return are_same };
-        are_same
-            && last <= beginning.first.after(tolerance)
-            && within.is_none_or(|within| beginning.first <= last.after(within))
+        let latest = beginning.first.after(tolerance(beginning.interfaces.len()));
+        are_same && self.last_packet().is_none_or(|last| last <= latest)
+    }
+
+    /// Time of the newest packet.
+    #[must_use]
+    pub(super) fn last_packet(&self) -> Option<Timestamp> {
+        self.counts.last_packet()
+    }
+
+    /// True where a segment is of a connection that was met.
+    #[must_use]
+    pub(super) fn expects(&self, segment: &Segment<'_>) -> bool {
+        self.streams.table.expects(segment)
     }
 
     /// The next frames are of the file `source`, whose packets follow those before. Gives what was counted of the frames
@@ -359,7 +366,7 @@ impl Engine {
 
 /// The link type of a frame's interface; 0, which is none of those read ahead, of an unknown one.
 #[inline]
-fn link_type(frame: &Frame<'_>, interfaces: &[Interface]) -> LinkType {
+pub(super) fn link_type(frame: &Frame<'_>, interfaces: &[Interface]) -> LinkType {
     interfaces.get(frame.interface as usize).map_or(LinkType(0), |interface| interface.link_type)
 }
 

@@ -1,19 +1,23 @@
 //! Captures that recorders cut into files, by size or by time (`tcpdump -C`, `-G`, `dumpcap -b`), are read as one:
 //! a handshake may lie in two files, and a connection goes on in all that follow.
 //!
-//! Files may be of one series where their names count, also in a ring, or tell the time at which they begin, in the same
-//! folder, and none begins earlier than the one before, but for what interfaces and queues do. Other digits name places: hosts,
-//! accounts, addresses. Whether files are of one series is seen when the one before was read: the next one has to begin where
-//! that ended, on the same interfaces ([`Engine::may_go_on`](super::Engine::may_go_on)).
+//! Files may be of one series where they lie in the same folder, their names differ in numbers alone, and none begins earlier
+//! than the one before, but for what interfaces and queues do. Numbers may as well name places (hosts, accounts, addresses),
+//! so that names prove nothing, unless they count as recorders do. Proof is a connection that goes on: one that the
+//! file before knows, in the next at the sequence numbers that follow. Whether it is there is seen when the one before was
+//! read ([`GoesOn::holds`]).
 
 mod names;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use self::names::{Name, Names, Told, follow, told};
-use super::engine;
+use self::names::{Name, Names, follow};
+use super::engine::{self, Engine};
 use crate::capture::{self, Beginning, InOrder, Input};
-use crate::model::Timestamp;
+use crate::decode::{self, Decoded, Decoder};
+use crate::flow::Key;
+use crate::model::{Encapsulation, Timestamp};
 
 /// An input, and how it begins where it may go on with the one before.
 pub(super) struct Part<'a> {
@@ -24,27 +28,74 @@ pub(super) struct Part<'a> {
 
 /// How an input begins that may go on with the one before.
 pub(super) enum GoesOn {
-    /// With this, and no later behind the one before where names alone do not tell enough.
-    With(Beginning, Option<Duration>),
+    /// With this. Where the names do not count as recorders do, connections have to go on in this input.
+    With(Beginning, Option<Input>),
     /// Nothing is in it: the interval was silent.
     Empty,
 }
 
-/// Files that neither count as recorders do nor tell the date may be those of one place after another. Of a recorder each
-/// begins where the one before was full.
-const NEXT_FILE: Duration = Duration::from_secs(30);
+/// Connections are forgotten that were silent for longer, in one file, too.
+const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+
+/// Frames of a file that are looked at for connections that go on.
+const MOST_FRAMES: u64 = 4_096;
+
+/// Connections that are looked at, each by its first segment.
+const MOST_CONNECTIONS: usize = 256;
 
 impl GoesOn {
     /// As it is where all packets come later by `shift`.
     pub fn after(&self, shift: Duration) -> Self {
         match self {
-            Self::With(Beginning { first, interfaces }, within) => {
-                let interfaces = interfaces.clone();
-                Self::With(Beginning { first: first.after(shift), interfaces }, *within)
-            }
+            Self::With(Beginning { first, interfaces }, to_be_proven) => Self::With(
+                Beginning { first: first.after(shift), interfaces: interfaces.clone() },
+                to_be_proven.clone(),
+            ),
             Self::Empty => Self::Empty,
         }
     }
+
+    /// True where the input goes on with what this engine has read.
+    pub fn holds(&self, engine: &Engine) -> bool {
+        let Self::With(beginning, to_be_proven) = self else { return true };
+        engine.may_go_on(beginning)
+            && to_be_proven.as_ref().is_none_or(|input| {
+                let is_soon = |last: Timestamp| beginning.first <= last.after(LONGEST_SILENCE);
+                engine.last_packet().is_some_and(is_soon) && are_known(input, engine)
+            })
+    }
+}
+
+/// True where one of the first connections of this input is known. What cannot be read proves nothing.
+fn are_known(input: &Input, engine: &Engine) -> bool {
+    let Ok(mut source) = capture::open_input(input) else { return false };
+    let mut decoder = Decoder::new(decode::Limits::default());
+    let (mut encapsulation, mut link) = (Encapsulation::default(), None);
+    let (mut frames, mut met) = (0, HashSet::new());
+    while frames < MOST_FRAMES
+        && met.len() < MOST_CONNECTIONS
+        && let Ok(Some(together)) = source.next_frames()
+    {
+        frames += together.count();
+        for frame in together.iter() {
+            encapsulation.clear();
+            let decoded = decoder.decode(
+                engine::link_type(&frame, together.interfaces()).0,
+                frame.timestamp,
+                frame.data,
+                frame.wire_bytes,
+                &mut encapsulation,
+                &mut link,
+            );
+            if let Ok(Decoded::Tcp(segment)) = decoded
+                && met.insert(Key::of(segment.source, segment.destination).0)
+                && engine.expects(&segment)
+            {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// The inputs in their order, those together that may be of one series.
@@ -55,9 +106,10 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
         let mut counted = best.clone();
         counted.sort_by_cached_key(|input| input.path().file_name().map(InOrder::of));
         let turned = turned(&counted);
-        // The order given holds unless another makes one capture of more of them. Whatever interfaces and queues do, time
-        // then goes on.
-        let strictly = |inputs: &[&Input]| in_turn(inputs, |_| Duration::ZERO).len();
+        // The order given holds unless another makes one capture of more of them, by numbers that count. Whatever interfaces
+        // and queues do, time then goes on.
+        let strictly =
+            |inputs: &[&Input]| in_turn(inputs, |names| names != Names::Alike, |_| Duration::ZERO).len();
         for other in [counted, turned] {
             if other != best && strictly(&other) < strictly(&best) {
                 best = other;
@@ -65,7 +117,7 @@ pub(super) fn plan(inputs: &[Input]) -> Vec<Vec<Part<'_>>> {
         }
         ordered.extend(best);
     }
-    in_turn(&ordered, |beginning| engine::tolerance(beginning.interfaces.len()))
+    in_turn(&ordered, |_| true, |beginning| engine::tolerance(beginning.interfaces.len()))
 }
 
 /// The same with each ring (`tcpdump -C -W`) from its oldest file on: the first are those that were written again.
@@ -121,16 +173,20 @@ fn are_files(one: &Input, other: &Input) -> bool {
     one.path().is_file() && other.path().is_file()
 }
 
-/// The inputs in this order, those together that may be of one series. `early` is how much earlier than the one before
-/// one may begin that begins so.
-fn in_turn<'a>(inputs: &[&'a Input], early: impl Fn(&Beginning) -> Duration) -> Vec<Vec<Part<'a>>> {
+/// The inputs in this order, those together that may be of one series, where names that follow each other so `may_join`.
+/// `early` is how much earlier than the one before one may begin that begins so.
+fn in_turn<'a>(
+    inputs: &[&'a Input],
+    may_join: impl Fn(Names) -> bool,
+    early: impl Fn(&Beginning) -> Duration,
+) -> Vec<Vec<Part<'a>>> {
     let mut series: Vec<Vec<Part<'_>>> = Vec::new();
     // When the newest input of the series begins that has packets.
     let mut newest: Option<Timestamp> = None;
     for &input in inputs {
         if let Some(parts) = series.last_mut()
             && let Some(before) = parts.last().map(|before| before.input)
-            && let Some(names) = follow(before, input)
+            && let Some(names) = follow(before, input).filter(|names| may_join(*names))
             && are_files(before, input)
             && let Ok(this) = capture::beginning(input)
         {
@@ -140,11 +196,7 @@ fn in_turn<'a>(inputs: &[&'a Input], early: impl Fn(&Beginning) -> Duration) -> 
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
                 Some(this) if newest.is_some_and(|newest| newest > this.first.after(early(&this))) => None,
-                Some(this) => match (names, told(before, input, this.first)) {
-                    (Names::Recorder, _) | (_, Some(Told::Date)) => Some(GoesOn::With(this, None)),
-                    (Names::Digits, None) => None,
-                    _ => Some(GoesOn::With(this, Some(NEXT_FILE))),
-                },
+                Some(this) => Some(GoesOn::With(this, (names != Names::Counted).then(|| input.clone()))),
             };
             if let Some(goes_on) = goes_on {
                 if let GoesOn::With(this, _) = &goes_on {

@@ -1,4 +1,5 @@
 mod endings;
+mod going_on;
 mod opening;
 mod order;
 mod room;

@@ -177,7 +177,7 @@ impl<A> Worker<A> {
             self.earlier.clear();
             self.round = round;
         }
-        let is_same = self.has_input && goes_on.is_some_and(|goes_on| self.engine.may_go_on(goes_on));
+        let is_same = self.has_input && goes_on.is_some_and(|goes_on| goes_on.holds(&self.engine));
         if is_same {
             let mut accounts = Accounts::default();
             self.note_unsupported(&mut accounts);
