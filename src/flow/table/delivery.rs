@@ -1,6 +1,6 @@
 //! What streams deliver, on its way to who reads it.
 
-use super::{Active, HEAD_BYTES};
+use super::slot::{Active, HEAD_BYTES};
 use crate::decode::{Segment, TcpFlags};
 use crate::flow::consumer::{Consumer, FlowView, Moment};
 use crate::flow::stream::{Delivery, Origin};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
+use super::Table;
 use super::delivery::hand_on;
-use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
+use super::slot::{Active, NONE, Phase};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};
@@ -191,13 +192,6 @@ impl<C: Consumer> Table<C> {
             while stream.skip_gap(&mut |delivery| hand_on(delivery, consumer, state, view, side, &moment)) {}
         }
         active.settle();
-    }
-
-    pub(super) fn expire(&mut self, consumer: &mut C) {
-        for _ in 0..DUE_PER_PACKET {
-            let Some(index) = self.wheel.next_due(self.now) else { return };
-            self.look_at(index, consumer);
-        }
     }
 
     pub(super) fn look_at(&mut self, index: u32, consumer: &mut C) {

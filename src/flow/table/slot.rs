@@ -1,11 +1,20 @@
 //! One flow as the table keeps it: what stays of every flow, and what an open one takes beside it.
 
+use std::hash::BuildHasher;
+
 use arrayvec::ArrayVec;
+use foldhash::fast::RandomState;
 
 use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS};
 use crate::flow::key::Key;
 use crate::flow::stream::Stream;
 use crate::model::{Side, Timestamp};
+
+/// In place of the index of a slot, where there is none.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Record header, handshake header, version and random of a hello: enough to tell two apart.
+pub(super) const HEAD_BYTES: usize = 43;
 
 /// How far a flow is, as its slot knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,4 +162,10 @@ impl<S: Default> Active<S> {
         active.streams[side.index()].anchor(slot.base[side.index()], true);
         active
     }
+}
+
+/// Tells connections apart that begin at the same place; never 0.
+pub(super) fn head_hash(hasher: &RandomState, payload: &[u8]) -> Option<u32> {
+    let head = payload.get(..HEAD_BYTES)?;
+    Some((hasher.hash_one(head) as u32).max(1))
 }
