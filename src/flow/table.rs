@@ -27,7 +27,10 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
-use slot::{NONE, Phase, Slot};
+use slot::{Active, NONE, Phase, Slot};
+
+/// What a record of the handshake begins with [RFC 8446 section 5.1].
+const HANDSHAKE: u8 = 22;
 
 /// What may grow, and how far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +67,11 @@ pub enum Taken {
 /// Counts of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableCounts {
+    /// Flows that began.
     pub opened: u64,
+    /// Flows that ended, for whichever reason.
     pub ended: u64,
+    /// The most flows that were open at once.
     pub peak: u64,
     /// Segments whose bytes could not be held, or not be compared with others for want of room.
     pub segments_refused: u64,
@@ -88,13 +94,24 @@ pub struct Place {
     edition: u64,
 }
 
+/// A segment, the side of its flow that sent it, and when and where it was seen.
+#[derive(Clone, Copy)]
+struct Sighting<'a> {
+    side: Side,
+    segment: &'a Segment<'a>,
+    moment: &'a Moment,
+}
+
 /// The flows.
 pub struct Table<C: Consumer> {
     limits: Limits,
     hasher: RandomState,
+    /// The slot of the oldest flow with the same addresses and ports; the others follow by [`Slot::next`].
     index: HashTable<u32>,
     slots: Vec<Slot<C::State>>,
+    /// Slots without a flow.
     free: Vec<u32>,
+    /// When each flow is to be looked at.
     wheel: Wheel,
     /// What [`Table::finish_some`] has still to end, the first at the end.
     finishing: Option<Vec<u32>>,
@@ -109,8 +126,11 @@ pub struct Table<C: Consumer> {
     now: Timestamp,
     /// Where the clock was before it leapt, which no second packet has confirmed yet.
     before_leap: Option<Timestamp>,
+    /// Bytes of all flows that are open, with what they hold.
     held_bytes: usize,
+    /// The slot at which a sample was taken last: each begins behind the one before, so that all have their turn.
     hand: usize,
+    /// Flows that have not ended.
     live: usize,
     counts: TableCounts,
 }
@@ -152,15 +172,10 @@ impl<C: Consumer> Table<C> {
         self.live
     }
 
-    /// Bytes held in reassembly and inspection.
+    /// Bytes of all flows that are open, with what is held of them in reassembly and inspection.
     #[must_use]
     pub const fn held_bytes(&self) -> usize {
         self.held_bytes
-    }
-
-    /// Changes how many bytes may be held in all.
-    pub const fn limit_memory(&mut self, memory_bytes: usize) {
-        self.limits.memory_bytes = memory_bytes;
     }
 
     /// Lets a flow that is over wait until everything that `linger` brings was seen: interfaces are read in
@@ -199,6 +214,25 @@ impl<C: Consumer> Table<C> {
         })
     }
 
+    /// What an open flow takes beside its slot.
+    fn active(&self, index: u32) -> Option<&Active<C::State>> {
+        self.slots.get(index as usize)?.active.as_deref()
+    }
+
+    fn active_mut(&mut self, index: u32) -> Option<&mut Active<C::State>> {
+        self.slots.get_mut(index as usize)?.active.as_deref_mut()
+    }
+
+    /// The slots of all flows with the addresses and ports of the one at `head`, the oldest first.
+    fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
+        let mut next = head;
+        std::iter::from_fn(move || {
+            let index = next;
+            next = self.slots.get(index as usize)?.next;
+            Some(index)
+        })
+    }
+
     /// True where nothing more is learned of the flow of a slot, there or under other addresses.
     fn is_over(&self, slot: &Slot<C::State>) -> bool {
         match (slot.translated, &slot.active) {
@@ -233,8 +267,9 @@ impl<C: Consumer> Table<C> {
             if !segment.flags.has(TcpFlags::SYN) && segment.payload_wire_bytes == 0 {
                 return Taken::NoFlow;
             }
-            let index = self.open(place, segment, moment, consumer);
-            return self.take(index, place.side, segment, moment, consumer);
+            let sighting = Sighting { side: place.side, segment, moment };
+            let index = self.open(place, sighting, consumer);
+            return self.take(index, sighting, consumer);
         };
         if let Some(slot) = self.slots.get_mut(head as usize)
             // What is said where a closed connection was may be another one, of which no SYN was seen.
@@ -242,67 +277,63 @@ impl<C: Consumer> Table<C> {
                 || slot.phase == Phase::Closed && segment.payload_wire_bytes == 0)
             && slot.next == NONE
             && segment.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST) == 0
-            && segment.payload.first() != Some(&0x16)
+            && segment.payload.first() != Some(&HANDSHAKE)
         {
             // The common packet of a long transfer: its flow is decided, and nothing else matters.
             slot.last_seen = self.now;
             return Taken::Decided;
         }
-        self.push_known(head, place, segment, moment, consumer)
+        self.push_known(head, place, Sighting { side: place.side, segment, moment }, consumer)
     }
 
+    /// Takes a segment whose addresses and ports are those of the flow at `head`, and perhaps of others.
     #[inline(never)]
-    fn push_known(
-        &mut self,
-        head: u32,
-        place: &Place,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &mut C,
-    ) -> Taken {
-        let side = place.side;
+    fn push_known(&mut self, head: u32, place: &Place, sighting: Sighting<'_>, consumer: &mut C) -> Taken {
         let mut next = head;
         while let Some(slot) = self.slots.get(next as usize) {
             let index = next;
             next = slot.next;
             self.unfold(index);
         }
-        let choice = if segment.flags.has(TcpFlags::SYN) {
-            self.choose_for_syn(head, side, segment)
+        let choice = if sighting.segment.flags.has(TcpFlags::SYN) {
+            self.choose_for_syn(head, sighting)
         } else {
-            self.choose_for_data(head, side, segment, moment, consumer)
+            self.choose_for_data(head, sighting, consumer)
         };
         match choice {
             Choice::Instance(index) => {
-                self.confirm(head, index, side, segment, moment, consumer);
-                self.take(index, side, segment, moment, consumer)
+                self.confirm(head, index, sighting, consumer);
+                self.take(index, sighting, consumer)
             }
-            Choice::New => {
-                let twin = self.part(head, side, segment, moment);
-                let is_doubted = twin.is_none() && self.goes_on(head, moment.context);
-                self.supersede(head, None, is_doubted, moment, consumer);
-                if !self.make_room_beside(head, consumer) {
-                    self.counts.beginnings_refused += 1;
-                    return Taken::NoRoom;
-                }
-                let index = self.open(place, segment, moment, consumer);
-                if let Some(slot) = self.slots.get_mut(index as usize) {
-                    slot.is_doubted = is_doubted;
-                }
-                if let Some((base, has_base)) = twin
-                    && let Some(active) =
-                        self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_mut())
-                {
-                    for end in [0, 1] {
-                        if has_base[end] {
-                            active.streams[end].anchor(base[end], true);
-                        }
-                    }
-                }
-                self.take(index, side, segment, moment, consumer)
-            }
+            Choice::New => self.push_new(head, place, sighting, consumer),
             Choice::OutOfWindow => Taken::OutOfWindow,
         }
+    }
+
+    /// Takes a segment that begins a flow beside the one at `head`.
+    fn push_new(&mut self, head: u32, place: &Place, sighting: Sighting<'_>, consumer: &mut C) -> Taken {
+        let context = sighting.moment.context;
+        let twin = self.part(head, sighting);
+        let is_doubted = twin.is_none() && self.goes_on(head, context);
+        self.supersede(head, None, is_doubted, context, consumer);
+        if !self.make_room_beside(head, consumer) {
+            self.counts.beginnings_refused += 1;
+            return Taken::NoRoom;
+        }
+        let index = self.open(place, sighting, consumer);
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            slot.is_doubted = is_doubted;
+        }
+        if let Some((base, has_base)) = twin
+            && let Some(active) = self.active_mut(index)
+        {
+            for end in [0, 1] {
+                if has_base[end] {
+                    active.streams[end].anchor(base[end], true);
+                }
+            }
+        }
+        self.take(index, sighting, consumer)
     }
 }
 

@@ -2,19 +2,14 @@
 
 use super::ending::HANDSHAKE_IDLE;
 use super::slot::{Active, NONE, Phase, Slot};
-use super::{Place, Table};
-use crate::decode::{Segment, TcpFlags};
-use crate::flow::{Consumer, Moment};
+use super::{Place, Sighting, Table};
+use crate::decode::TcpFlags;
+use crate::flow::Consumer;
 
 impl<C: Consumer> Table<C> {
     /// Makes a slot for a flow that begins with this segment, which is yet to be given to it.
-    pub(super) fn open(
-        &mut self,
-        place: &Place,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &mut C,
-    ) -> u32 {
+    pub(super) fn open(&mut self, place: &Place, sighting: Sighting<'_>, consumer: &mut C) -> u32 {
+        let Sighting { segment, moment, .. } = sighting;
         let Place { key, side, hash, .. } = *place;
         if self.slots.len() - self.free.len() >= self.limits.flows {
             self.evict(consumer);

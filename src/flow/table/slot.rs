@@ -37,6 +37,7 @@ pub(super) enum Phase {
 #[repr(C, align(64))]
 pub(super) struct Slot<S> {
     pub key: Key,
+    /// There in [`Phase::Active`].
     pub active: Option<Box<Active<S>>>,
     pub last_seen: Timestamp,
     /// Next instance with the same key.
@@ -45,8 +46,11 @@ pub(super) struct Slot<S> {
     pub phase: Phase,
     /// It began where another connection was going on, and nothing has followed that belongs to it.
     pub is_doubted: bool,
+    /// Counts the flows that had this slot, to tell one from those before it.
     pub generation: u32,
+    /// Sequence number of the first byte of each side, where `has_base` says that it is known.
     pub base: [u32; 2],
+    /// [`head_hash`] of what each side began with; 0 where that is not known.
     pub head: [u32; 2],
     /// Of the first packet, as `interface` and `first_seen`.
     pub context: u32,
@@ -56,6 +60,7 @@ pub(super) struct Slot<S> {
     pub first_seen: Timestamp,
     /// Of an open flow the number of its first frame, of an ended one [`Slot::ends`]: neither needs the other.
     pub frame_or_ends: u64,
+    /// Of the client's first bytes and where they stand, by which it is known under other addresses; 0 before they came.
     pub view_hash: u64,
 }
 
@@ -108,6 +113,7 @@ pub(super) struct Active<S> {
     pub is_answer_disputed: bool,
     /// Its first bytes are those of another flow, from which it cannot be told on the interfaces so far.
     pub awaits_join: bool,
+    /// Bytes that the table counted of it.
     pub held_bytes: usize,
 }
 
