@@ -5,7 +5,7 @@ use tls_parser::parse_tls_handshake_client_hello;
 
 use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
 use super::extensions::{self, Extension, Numbers};
-use super::numbers::extension as id;
+use super::numbers::{RANDOM_BYTES, extension as id};
 use super::reader::{Reader, u16_list};
 use crate::model::registry::{
     CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion, is_grease,
@@ -14,8 +14,6 @@ use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest, witho
 
 /// Room for the extensions of an ordinary hello, so that the list is made without growing.
 const USUAL_EXTENSIONS: usize = 16;
-
-const RANDOM_BYTES: usize = 32;
 
 /// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
 ///

@@ -79,6 +79,7 @@ impl Default for Messages {
 }
 
 impl Messages {
+    /// Bytes held.
     pub const fn held_bytes(&self) -> usize {
         self.buffer.capacity()
     }

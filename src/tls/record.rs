@@ -46,6 +46,13 @@ enum State {
     Ended,
 }
 
+impl State {
+    /// Where so many bytes of a record's payload are to come.
+    const fn within(layer: Layer, remaining: usize) -> Self {
+        if remaining == 0 { Self::Header(0) } else { Self::Payload { layer, remaining } }
+    }
+}
+
 /// The record framer of one direction.
 #[derive(Debug)]
 pub struct Records {
@@ -61,6 +68,7 @@ pub struct Records {
 }
 
 impl Records {
+    /// The framer of a stream that this hello may open.
     pub const fn new(opening: Opening) -> Self {
         Self {
             opening,
@@ -79,6 +87,7 @@ impl Records {
         }
     }
 
+    /// True once what follows is no record, or none was found for too long.
     pub const fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }
@@ -140,9 +149,8 @@ impl Records {
                     let (bytes, rest) = input.split_at_checked(remaining).unwrap_or((input, &[]));
                     *input = rest;
                     let remaining = remaining - bytes.len();
-                    let is_last = remaining == 0;
-                    self.state = if is_last { State::Header(0) } else { State::Payload { layer, remaining } };
-                    return Some(Piece::Payload { layer, bytes, is_last });
+                    self.state = State::within(layer, remaining);
+                    return Some(Piece::Payload { layer, bytes, is_last: remaining == 0 });
                 }
                 // Nearly every record: its header lies whole in the input. The same as byte by byte below.
                 State::Header(0)
@@ -153,11 +161,7 @@ impl Records {
                 {
                     self.header = *header;
                     *input = rest;
-                    self.state = if length == 0 {
-                        State::Header(0)
-                    } else {
-                        State::Payload { layer, remaining: length }
-                    };
+                    self.state = State::within(layer, length);
                     return Some(Piece::Start { layer, length });
                 }
                 State::Header(have) => {
@@ -176,11 +180,7 @@ impl Records {
                         Header::Record { layer, length } => {
                             self.has_begun = true;
                             self.has_ssl2 |= layer == Layer::Ssl2;
-                            self.state = if length == 0 {
-                                State::Header(0)
-                            } else {
-                                State::Payload { layer, remaining: length }
-                            };
+                            self.state = State::within(layer, length);
                             return Some(Piece::Start { layer, length });
                         }
                         Header::Invalid if self.has_begun => {

@@ -124,6 +124,7 @@ enum Sender {
 }
 
 impl Session {
+    /// An observer of a connection of which nothing was seen yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -193,12 +194,13 @@ impl Session {
         self.gap(Sender::Server, until);
     }
 
+    /// True once a ClientHello was read, whole or not.
     #[must_use]
     pub fn has_client_hello(&self) -> bool {
         self.facts.client_hello.is_some()
     }
 
-    /// True for a ServerHello or a HelloRetryRequest.
+    /// True once a ServerHello or a HelloRetryRequest was read.
     #[must_use]
     pub fn has_server_hello(&self) -> bool {
         self.facts.server_hello.is_some() || self.facts.hello_retry_request.is_some()
@@ -254,8 +256,7 @@ impl Session {
             self.note_gap(Sender::Client);
         }
         if self.lacks_second_hello() {
-            self.facts.is_truncated = true;
-            self.errors.insert(TlsError::HandshakeGap);
+            self.note_gap(Sender::Client);
         }
     }
 
