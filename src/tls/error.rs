@@ -27,7 +27,7 @@ pub enum TlsError {
     /// Bytes are missing where a hello, or the server's clear flight, was due.
     #[error("bytes of the handshake are missing")]
     HandshakeGap,
-    /// More than [`MAX_HANDSHAKE_BYTES`].
+    /// More than 64 KiB.
     #[error("a handshake message is longer than what is kept")]
     HandshakeTooLong,
     /// It was whole, and was read as far as it goes.
@@ -36,7 +36,7 @@ pub enum TlsError {
     /// It was whole; there is no certificate.
     #[error("the certificate message contradicts its own lengths")]
     MalformedCertificate,
-    /// More than [`MAX_LEAF_BYTES`].
+    /// More than 64 KiB.
     #[error("the leaf certificate is longer than what is kept")]
     CertificateTooLong,
     /// The message was cut within it.
@@ -45,7 +45,7 @@ pub enum TlsError {
     /// The suite says that there are some.
     #[error("the key exchange parameters could not be read")]
     MalformedKeyExchange,
-    /// More than [`MAX_SERVER_NAME_BYTES`]; the beginning is kept.
+    /// More than 1 KiB; the beginning is kept.
     #[error("the server name is longer than what is kept")]
     ServerNameTooLong,
     /// A hello whose lengths do not fit together.

@@ -196,7 +196,7 @@ pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
 /// What there is of hellos within other bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// Where a hello begins, by the rules of [`find_client_hello`], and whose: a client's, else a server's.
+    /// Where a hello begins of which every field that is there fits, and whose: a client's, else a server's.
     pub hello: Option<(usize, Probe)>,
     /// Where the first record begins that [`probe`] does not rule out; not an empty one.
     pub candidate: Option<usize>,
