@@ -337,7 +337,6 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
         limit: None,
     };
     let start = skip_empty_lines(bytes);
-    let mut at = bytes.len() - start.len();
     let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
     let facts = &mut request.facts;
@@ -345,11 +344,29 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
     let method = method.filter(|_| is_plain_method(line.method) && !is_preface);
     facts.method = method.map(ToOwned::to_owned);
     let Some(end) = memchr(b'\n', start) else { return (request, false) };
-    at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
     head.authority = authority(line.target).and_then(host);
+    let fields = start.get(end + 1..).unwrap_or_default();
+    let field_bytes = read_fields(fields, |name, value| head.field(name, value, facts));
+    if let Some(field_bytes) = field_bytes {
+        facts.is_truncated = false;
+        request.head_bytes = bytes.len() - fields.len() + field_bytes;
+        request.body = head.body.unwrap_or(Body::Length(0));
+        request.awaits_continue = head.awaits_continue;
+    }
+    head.finish(facts);
+    if is_preface {
+        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+        request.body = Body::Other;
+    }
+    (request, field_bytes.is_some())
+}
+
+/// Gives every field of a head that is whole to `take`, with its name, and tells how many bytes they have with the empty line
+/// behind them; `None` where that is not there.
+fn read_fields(bytes: &[u8], mut take: impl FnMut(&[u8], &[u8])) -> Option<usize> {
+    let mut at = 0;
     let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
-    let mut is_whole = false;
     while let Some(rest) = bytes.get(at..)
         && let Some(end) = memchr(b'\n', rest)
     {
@@ -368,11 +385,10 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
             continue;
         }
         if let Some((name, value)) = field.take() {
-            head.field(name, &value, facts);
+            take(name, &value);
         }
         if line.is_empty() {
-            is_whole = true;
-            break;
+            return Some(at);
         }
         if let Some(colon) = memchr(b':', line)
             && let Some((name, value)) = line.split_at_checked(colon)
@@ -381,24 +397,12 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
         }
     }
     // A last field could go on, unless something else was begun behind it.
-    if !is_whole
-        && let Some((name, value)) = field
+    if let Some((name, value)) = field
         && bytes.get(at).is_some_and(|next| !matches!(next, b' ' | b'\t'))
     {
-        head.field(name, &value, facts);
+        take(name, &value);
     }
-    facts.is_truncated = !is_whole;
-    if is_whole {
-        request.head_bytes = at;
-        request.body = head.body.unwrap_or(Body::Length(0));
-        request.awaits_continue = head.awaits_continue;
-    }
-    head.finish(facts);
-    if is_preface {
-        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-        request.body = Body::Other;
-    }
-    (request, is_whole)
+    None
 }
 
 /// What is gathered while a head is read.

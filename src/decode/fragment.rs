@@ -27,7 +27,7 @@ const MAX_PACKET_BYTES: u32 = 65_535;
 /// every IPv4 host must take, are 119.
 const MAX_PIECES: usize = 128;
 
-/// This part of what fragments may hold is given beside it to packets that are whole.
+/// One part in so many of what fragments may hold is given, beside it, to packets that are whole.
 const WHOLE_PART: usize = 4;
 
 /// What a piece and a packet cost beyond their bytes, roughly.
@@ -168,15 +168,7 @@ impl Fragments {
         self.make_room(&key, length).map_err(error)?;
 
         let number = self.next_number;
-        let packet = self.packets.entry(key.clone()).or_insert_with(|| Packet {
-            number,
-            first_seen: at,
-            pieces: Vec::new(),
-            total_bytes: None,
-            protocol: None,
-            bytes: 0,
-            refused: None,
-        });
+        let packet = self.packets.entry(key.clone()).or_insert_with(|| Packet::new(number, at));
         if packet.number == number {
             self.next_number += 1;
             self.held_bytes += PACKET_BYTES;
@@ -296,6 +288,18 @@ impl Whole {
 }
 
 impl Packet {
+    fn new(number: u64, first_seen: Timestamp) -> Self {
+        Self {
+            number,
+            first_seen,
+            pieces: Vec::new(),
+            total_bytes: None,
+            protocol: None,
+            bytes: 0,
+            refused: None,
+        }
+    }
+
     fn held_bytes(&self) -> usize {
         self.bytes as usize + self.pieces.len() * PIECE_BYTES
     }

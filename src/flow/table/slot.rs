@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use arrayvec::ArrayVec;
 use foldhash::fast::RandomState;
 
-use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS};
+use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS, Moment};
 use crate::flow::key::Key;
 use crate::flow::stream::Stream;
 use crate::model::{Side, Timestamp};
@@ -81,6 +81,28 @@ impl Translated {
 }
 
 impl<S> Slot<S> {
+    /// Of a flow whose first packet was seen at this `moment`, which is yet to be given to it.
+    pub const fn opened(key: Key, moment: &Moment, now: Timestamp) -> Self {
+        Self {
+            key,
+            active: None,
+            last_seen: now,
+            next: NONE,
+            generation: 0,
+            base: [0; 2],
+            head: [0; 2],
+            context: moment.context,
+            interface: moment.interface,
+            first_seen: moment.at,
+            frame_or_ends: moment.frame,
+            view_hash: 0,
+            translated: None,
+            has_base: [false; 2],
+            phase: Phase::Opened,
+            is_doubted: false,
+        }
+    }
+
     /// Sequence numbers behind the last byte that was delivered of each side, of a flow that has ended; 0 where
     /// nothing is known of a side.
     pub const fn ends(&self) -> [u32; 2] {
@@ -103,11 +125,11 @@ pub(super) struct Active<S> {
     pub syn_ack_at: Option<Timestamp>,
     /// How it will end, by the first FIN or RST.
     pub closing: Option<Ending>,
-    /// What the first FIN seen acknowledges, or RST.
+    /// What the first FIN or RST that was seen acknowledges.
     pub closing_acknowledges: Option<u32>,
     /// RST was seen, and believed.
     pub is_reset: bool,
-    /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
+    /// How and when it ended, and its number among all that lingered; it waits for what other interfaces show of it.
     pub lingering: Option<(Ending, Timestamp, u64)>,
     /// The opener was answered with different numbers; it has not said yet which it took.
     pub is_answer_disputed: bool,
