@@ -204,13 +204,13 @@ pub trait LiveSource: Send {
     /// The word of the back-end: `ebpf`, `afpacket`, `pcap`.
     fn backend(&self) -> &'static str;
 
-    /// Begins to watch an interface; one that is watched already is no error.
+    /// Starts watching an interface; one that is watched already is no error.
     ///
     /// # Errors
     /// Where the system refuses.
     fn attach(&mut self, link: &Link) -> Result<(), LiveError>;
 
-    /// Ends to watch the interface with this kernel number, if it is watched.
+    /// Stops watching the interface with this kernel number, if it is watched.
     fn detach(&mut self, index: u32);
 
     /// The interfaces that are told apart, in the order of [`Frame::interface`]. One that is gone may make place for

@@ -5,8 +5,8 @@
 //! [`Consumer`], which reads the bytes and says when it has learned enough; from then on a packet of
 //! the flow costs one look-up.
 //!
-//! Bounded in everything a stranger controls: flows, those with the same addresses and ports, looks planned at them (one
-//! each), bytes held per flow and, as far as the consumer tells what it holds, in all, views per flow.
+//! Bounded in everything a stranger controls: flows, those with the same addresses and ports, the looks planned at them
+//! (one for each), bytes held for a flow and, as far as the consumer tells what it holds, for all of them, views of a flow.
 //! Time is packet time, always an argument. It looks at no more of what the bytes mean than whether they may be a record of
 //! a TLS handshake: the consumer says what the beginning of a stream looks like.
 

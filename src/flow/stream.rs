@@ -56,8 +56,8 @@ pub const WINDOW: u32 = 1 << 24;
 /// ServerHello with certificates, at ten bytes to a kilobyte each.
 const MAX_UNANCHORED: usize = 32;
 
-/// The most ends of packets that were not seen to their end that are remembered: those of a flight with a long chain of
-/// certificates.
+/// The most ends of packets that are remembered, of those that were not seen to their end: as many as a flight with a long
+/// chain of certificates has.
 const MAX_SAID_ENDS: usize = 16;
 
 /// Reassembly of one direction.
@@ -74,7 +74,7 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// Sequence number of an RST ahead of what was seen.
     reset_ahead: Option<u32>,
-    /// Where packets that were shorter than they say say that they end, the newest ones.
+    /// Where packets end, as they say, that were not seen to their end: the newest ones.
     said_ends: Option<Box<ArrayVec<u32, MAX_SAID_ENDS>>>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,

@@ -221,11 +221,11 @@ pub fn find_hidden(bytes: &[u8]) -> Hidden {
     hidden
 }
 
-/// Where the first record with anything of a hello begins that is `wanted` by the rules of [`probe`]; where there is none,
-/// from where on to look again once more bytes are there. Empty records in front of it are not looked at.
+/// Where the first record begins that is what is `wanted`, by the rules of [`probe`]. Empty records in front of it are not
+/// looked at.
 ///
 /// # Errors
-/// There is none; from where on one may become one.
+/// Where there is none: the place to look from once more bytes are there.
 pub fn find_probed(bytes: &[u8], wanted: Probe) -> Result<usize, usize> {
     // The last byte may be the first of the two that are looked for.
     let mut open = bytes.len().saturating_sub(1);

@@ -37,8 +37,10 @@ const EGRESS: (&str, TcAttachType) = ("ddb_egress", TcAttachType::Egress);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
-/// How often is looked whether the programs still hang at their interfaces, and what is said where they do not.
+/// How often it is checked that the programs still hang at their interfaces.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why an interface is given up at which they do not.
 const TAKEN_AWAY: &str = "the eBPF program was taken away from it";
 
 /// What goes out there comes in again.
@@ -47,7 +49,7 @@ const LOOPBACK: &str = "lo";
 /// Where the tags of a frame begin: behind two hardware addresses.
 const TAG_AT: usize = 12;
 
-/// Largest ring, which is all the kernel's interface can describe in one number of 32 bits.
+/// The largest ring: its size in bytes, a power of two, fits into 32 bits.
 const MOST_RING_MIB: u32 = 1_024;
 
 /// An interface, and the programs at its sides.
