@@ -28,15 +28,15 @@ const DECIDED_IDLE: Duration = Duration::from_secs(300);
 const CLOSED_IDLE: Duration = Duration::from_secs(60);
 
 impl<C: Consumer> Table<C> {
-    /// Ends every flow, in the order they were opened.
+    /// Ends every flow: first those that are over and linger, as they were decided, then the others, as they were opened.
     pub fn finish(&mut self, consumer: &mut C) {
         while self.finish_some(usize::MAX, consumer) {}
     }
 
-    /// Ends up to `most` flows, in the order they were opened, and says whether there are more. No
-    /// segment may be given in between.
+    /// Ends up to `most` flows, in the order of [`Table::finish`], and says whether there are more. No segment may be given
+    /// in between.
     pub fn finish_some(&mut self, most: usize, consumer: &mut C) -> bool {
-        let mut waiting = self.finishing.take().unwrap_or_else(|| self.newest_first());
+        let mut waiting = self.finishing.take().unwrap_or_else(|| self.last_first());
         for _ in 0..most {
             let Some(index) = waiting.pop() else { break };
             let ending = self.ending_without_gaps(index, Ending::InputEnded, consumer);
@@ -55,9 +55,8 @@ impl<C: Consumer> Table<C> {
         false
     }
 
-    /// All flows that are open, the one to be ended first at the end: those that linger, as they were decided, then the others,
-    /// as they were opened.
-    fn newest_first(&self) -> Vec<u32> {
+    /// All flows that have not ended, the one to be ended first at the end.
+    fn last_first(&self) -> Vec<u32> {
         let mut order: Vec<((bool, u64), u32)> = self
             .slots
             .iter()

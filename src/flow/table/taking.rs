@@ -20,7 +20,9 @@ impl<C: Consumer> Table<C> {
         let Some(active) = slot.active.as_deref_mut() else {
             return self.take_without_active(index, sighting, consumer);
         };
-        self.counts.contexts_refused += u64::from(active.note_place(moment));
+        if active.note_place(moment) {
+            self.counts.contexts_refused += 1;
+        }
         if let Some(link) = moment.link {
             consumer.linked(&mut active.state, side, link, moment.context);
         }
@@ -79,9 +81,9 @@ impl<C: Consumer> Table<C> {
             }
             let flow_bytes = self.limits.flow_bytes;
             let room = self.limits.memory_bytes.saturating_sub(self.held_bytes).min(flow_bytes);
-            let is_refused =
-                deliver_payload(active, sighting, sequence, [room, flow_bytes], is_seen_once, consumer);
-            self.counts.segments_refused += u64::from(is_refused);
+            if deliver_payload(active, sighting, sequence, [room, flow_bytes], is_seen_once, consumer) {
+                self.counts.segments_refused += 1;
+            }
             if active.streams[mine].is_unanchored() {
                 begin_by_content(active, side, moment, consumer);
             }
