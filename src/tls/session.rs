@@ -15,7 +15,7 @@ use super::hellos::Hellos;
 use super::message::Messages;
 use super::numbers::{content, handshake, is_tls13};
 use super::order::{Order, Seen};
-use super::record::{Layer, Opening, Piece, Records};
+use super::record::{Layer, Piece, Records, Sender};
 use super::{agreement, downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
 use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
@@ -45,9 +45,9 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(opening: Opening) -> Self {
+    fn new(sender: Sender) -> Self {
         Self {
-            records: Records::new(opening),
+            records: Records::new(sender),
             messages: Messages::default(),
             begun: None,
             ssl2_message: Vec::new(),
@@ -117,19 +117,13 @@ impl Default for Session {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sender {
-    Client,
-    Server,
-}
-
 impl Session {
     /// An observer of a connection of which nothing was seen yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            client: Direction::new(Opening::Client),
-            server: Direction::new(Opening::Server),
+            client: Direction::new(Sender::Client),
+            server: Direction::new(Sender::Server),
             facts: Box::default(),
             leaf: None,
             own_bytes: 0,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Sender, Session};
+use super::Session;
 use crate::model::registry::{ExtensionId, KeyExchange};
 use crate::model::{ClientHello, Hello, Resumption, ServerHello, TicketDigest};
 use crate::tls::certificate::{self, Leaf};
@@ -11,6 +11,7 @@ use crate::tls::hellos::{ClientKind, Hellos, IsNew, Keep, ServerKind};
 use crate::tls::message::{End, Message};
 use crate::tls::numbers::{handshake, is_tls13};
 use crate::tls::reader::Reader;
+use crate::tls::record::Sender;
 use crate::tls::{forward_secrecy, key_exchange, server_hello, ssl2};
 
 impl Session {
