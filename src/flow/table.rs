@@ -5,6 +5,10 @@
 //! ranges overlap behind two mirror sessions. One instance may be seen through several *contexts*
 //! (an interface and what the packets were wrapped in), also under other addresses where they
 //! were translated on the way.
+//!
+//! Here is what it holds, and the way of a packet: `clock` hears its time, `choose` tells whose it is, `opening` makes a flow
+//! of it, `taking` gives it to one, `closing` and `delivery` are what that does, `joining` finds flows that are one, and
+//! `ending` lets them go. A `slot` is what it keeps of each.
 
 mod choose;
 mod clock;
