@@ -46,6 +46,7 @@ pub struct Resolution {
     pub name: Arc<str>,
     /// The names on the way that stand for it, from that of the question on: what clients then call the server.
     pub aliases: Arc<[Alias]>,
+    /// One of the addresses that it was said to have.
     pub address: IpAddr,
     /// The least of the times to live on the way from the name to the address.
     pub ttl_seconds: u32,
@@ -54,6 +55,7 @@ pub struct Resolution {
 /// A name that stands for another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alias {
+    /// A host name in lower case, without the final dot.
     pub name: Arc<str>,
     /// The least of the times to live on the way to that other one.
     pub ttl_seconds: u32,

@@ -23,7 +23,7 @@ pub use answer::{AnswerHeads, MAX_ANSWERS, looks_like_answer};
 pub use following::{Addressee, Body, Following, MAX_FOLLOWED_BYTES, MAX_REQUESTS, is_connect};
 pub use unfinished::Unfinished;
 
-use super::Parse;
+use super::{Parse, at_most, is_host_name};
 use crate::model::{HttpFacts, Signature};
 
 /// The longest request head that is read. Presigned URLs with a session token take some 2 KiB; servers
@@ -35,9 +35,6 @@ const MAX_METHOD_BYTES: usize = 24;
 
 /// Methods that no other registered one ends with, so that none of them is the rest of another.
 const WHOLE_METHODS: [&str; 6] = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
-
-/// The longest host name in text form [RFC 1035 section 2.3.4].
-const MAX_HOST_BYTES: usize = 253;
 
 /// The method that asks a proxy for a tunnel; no registered one ends with it, either.
 const CONNECT: &[u8] = b"CONNECT";
@@ -52,6 +49,7 @@ const PREFACE_METHOD: &[u8] = b"PRI";
 /// A request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
+    /// What it says, but for all that is secret.
     pub facts: HttpFacts,
     /// Bytes of the head, with the empty line that ends it.
     pub head_bytes: usize,
@@ -67,16 +65,14 @@ pub struct Request {
 /// and, where the line goes on that far, the protocol's name [RFC 9112 section 3]. The preface of HTTP/2 does, too.
 #[must_use]
 pub fn looks_like_request(bytes: &[u8]) -> bool {
-    let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    RequestLine::read(skip_empty_lines(line)).is_some()
+    RequestLine::of(bytes).is_some()
 }
 
 /// True for bytes that are a request wherever they were taken from: of any stream some three bytes look like a method and
 /// a target, so that here it takes a known method, or the name of the protocol behind them.
 #[must_use]
 pub fn is_surely_request(bytes: &[u8]) -> bool {
-    let line = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    RequestLine::read(skip_empty_lines(line)).is_some_and(|line| line.is_known || line.has_known_method())
+    RequestLine::of(bytes).is_some_and(|line| line.is_known || line.has_known_method())
 }
 
 /// Reads a whole request head.
@@ -88,8 +84,7 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
     if !looks_like_request(bytes) {
         return if may_become_request(bytes) { Parse::NeedMore } else { Parse::No };
     }
-    let head = bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default();
-    let (mut request, is_whole) = read_head(head);
+    let (mut request, is_whole) = read_head(at_most(bytes, MAX_HEAD_BYTES));
     if is_whole {
         Parse::Done(request)
     } else if bytes.len() > MAX_HEAD_BYTES {
@@ -104,7 +99,7 @@ pub fn parse_request(bytes: &[u8]) -> Parse<Request> {
 /// What can be said of a head of which the end is missing: whole lines count, a cut one does not.
 #[must_use]
 pub fn parse_truncated(bytes: &[u8]) -> HttpFacts {
-    read_head(bytes.get(..bytes.len().min(MAX_HEAD_BYTES)).unwrap_or_default()).0.facts
+    read_head(at_most(bytes, MAX_HEAD_BYTES)).0.facts
 }
 
 /// What is known of a request that was read behind missing bytes: it may have begun in them, and others may have been
@@ -176,6 +171,11 @@ impl<'a> RequestLine<'a> {
         self.method == CONNECT || WHOLE_METHODS.iter().any(|known| known.as_bytes() == self.method)
     }
 
+    /// That of a head, behind any empty lines; `None` where there is none.
+    fn of(head: &'a [u8]) -> Option<Self> {
+        Self::read(skip_empty_lines(at_most(head, MAX_HEAD_BYTES)))
+    }
+
     /// `None` where these bytes do not begin a request.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (line, is_whole) = match memchr(b'\n', bytes) {
@@ -226,7 +226,7 @@ impl<'a> RequestLine<'a> {
     fn lenient(line: &'a [u8]) -> Option<Self> {
         // Nearly no line of another protocol has to be taken apart.
         let end = line.trim_ascii_end();
-        if !matches!(end.last_chunk(), Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'])) {
+        if !end.last_chunk::<8>().is_some_and(|last| is_version(last)) {
             return None;
         }
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
@@ -235,8 +235,7 @@ impl<'a> RequestLine<'a> {
         else {
             return None;
         };
-        let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']);
-        let is_request = is_version
+        let is_request = is_version(version)
             && line.starts_with(method)
             && method.iter().all(|byte| is_token_byte(*byte))
             && !matches!(method, CONNECT | PREFACE_METHOD)
@@ -250,6 +249,11 @@ impl<'a> RequestLine<'a> {
 fn is_plain_method(method: &[u8]) -> bool {
     (1..=MAX_METHOD_BYTES).contains(&method.len())
         && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}
+
+/// True for the name of HTTP/1.x, whichever minor version it is [RFC 9112 section 2.3].
+fn is_version(word: &[u8]) -> bool {
+    matches!(word, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'])
 }
 
 /// What a token has [RFC 9110 section 5.6.2].
@@ -279,13 +283,14 @@ fn has_form(target: &[u8]) -> bool {
     matches!(target, [b'/' | b'*', ..]) || scheme_bytes(target).is_some()
 }
 
-/// Length of `http://` or `https://` in front of an absolute-form target.
+/// What an absolute-form target begins with.
+const SCHEMES: [&[u8]; 2] = [b"http://", b"https://"];
+
+/// Length of the scheme in front of an absolute-form target.
 fn scheme_bytes(target: &[u8]) -> Option<usize> {
-    ["http://", "https://"]
+    SCHEMES
         .iter()
-        .find(|scheme| {
-            target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
-        })
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
         .map(|scheme| scheme.len())
 }
 
@@ -301,8 +306,7 @@ fn may_become_request(bytes: &[u8]) -> bool {
             let (method, target) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
             let target = target.get(1..).unwrap_or_default();
             is_plain_method(method)
-                && (method == CONNECT
-                    || ["http://", "https://"].iter().any(|scheme| scheme.as_bytes().starts_with(target)))
+                && (method == CONNECT || SCHEMES.iter().any(|scheme| scheme.starts_with(target)))
         }
     }
 }
@@ -333,7 +337,6 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
         limit: None,
     };
     let start = skip_empty_lines(bytes);
-    let mut at = bytes.len() - start.len();
     let Some(line) = RequestLine::read(start) else { return (request, false) };
     let is_preface = line.method == PREFACE_METHOD;
     let facts = &mut request.facts;
@@ -341,11 +344,29 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
     let method = method.filter(|_| is_plain_method(line.method) && !is_preface);
     facts.method = method.map(ToOwned::to_owned);
     let Some(end) = memchr(b'\n', start) else { return (request, false) };
-    at += end + 1;
     let mut head = Head { signing: aws::Signing::of_target(line.target), ..Head::default() };
     head.authority = authority(line.target).and_then(host);
+    let fields = start.get(end + 1..).unwrap_or_default();
+    let field_bytes = read_fields(fields, |name, value| head.field(name, value, facts));
+    if let Some(field_bytes) = field_bytes {
+        facts.is_truncated = false;
+        request.head_bytes = bytes.len() - fields.len() + field_bytes;
+        request.body = head.body.unwrap_or(Body::Length(0));
+        request.awaits_continue = head.awaits_continue;
+    }
+    head.finish(facts);
+    if is_preface {
+        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+        request.body = Body::Other;
+    }
+    (request, field_bytes.is_some())
+}
+
+/// Gives every field of a head that is whole to `take`, with its name, and tells how many bytes they have with the empty line
+/// behind them; `None` where that is not there.
+fn read_fields(bytes: &[u8], mut take: impl FnMut(&[u8], &[u8])) -> Option<usize> {
+    let mut at = 0;
     let mut field: Option<(&[u8], Cow<'_, [u8]>)> = None;
-    let mut is_whole = false;
     while let Some(rest) = bytes.get(at..)
         && let Some(end) = memchr(b'\n', rest)
     {
@@ -364,11 +385,10 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
             continue;
         }
         if let Some((name, value)) = field.take() {
-            head.field(name, &value, facts);
+            take(name, &value);
         }
         if line.is_empty() {
-            is_whole = true;
-            break;
+            return Some(at);
         }
         if let Some(colon) = memchr(b':', line)
             && let Some((name, value)) = line.split_at_checked(colon)
@@ -377,24 +397,12 @@ fn read_head(bytes: &[u8]) -> (Request, bool) {
         }
     }
     // A last field could go on, unless something else was begun behind it.
-    if !is_whole
-        && let Some((name, value)) = field
+    if let Some((name, value)) = field
         && bytes.get(at).is_some_and(|next| !matches!(next, b' ' | b'\t'))
     {
-        head.field(name, &value, facts);
+        take(name, &value);
     }
-    facts.is_truncated = !is_whole;
-    if is_whole {
-        request.head_bytes = at;
-        request.body = head.body.unwrap_or(Body::Length(0));
-        request.awaits_continue = head.awaits_continue;
-    }
-    head.finish(facts);
-    if is_preface {
-        *facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-        request.body = Body::Other;
-    }
-    (request, is_whole)
+    None
 }
 
 /// What is gathered while a head is read.
@@ -474,7 +482,7 @@ fn authority(target: &[u8]) -> Option<&[u8]> {
 }
 
 /// The host of `host`, `host:port` or `[IPv6]:port`: lower case, without brackets; `None` for what is no host.
-pub(super) fn host(value: &[u8]) -> Option<String> {
+fn host(value: &[u8]) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?.trim();
     if let Some(rest) = value.strip_prefix('[') {
         let (literal, _) = rest.split_once(']')?;
@@ -485,9 +493,7 @@ pub(super) fn host(value: &[u8]) -> Option<String> {
         Some(_) => return None,
         None => value,
     };
-    let is_name = (1..=MAX_HOST_BYTES).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    is_name.then(|| name.to_ascii_lowercase())
+    is_host_name(name).then(|| name.to_ascii_lowercase())
 }
 
 /// A line may end in LF alone [RFC 9112 section 2.2].

@@ -5,6 +5,8 @@
 //! peer's session id where there are any), the packet's own id, then bytes of a TLS stream. With
 //! `tls-crypt` all of that is encrypted and nothing can be taken out.
 
+use std::ops::RangeInclusive;
+
 /// The longest control packet that is taken. OpenVPN keeps them below its link MTU of some 1,500 bytes.
 const MAX_CONTROL_BYTES: usize = 16 * 1024;
 
@@ -23,9 +25,14 @@ const MAX_ACKS: usize = 8;
 const SESSION_ID_BYTES: usize = 8;
 const PACKET_ID_BYTES: usize = 4;
 
+/// The opcode of packets that carry TLS, and all that there are.
 const P_CONTROL_V1: u8 = 4;
-const FIRST_OPCODE: u8 = 1;
-const LAST_OPCODE: u8 = 11;
+const OPCODES: RangeInclusive<u8> = 1..=11;
+
+/// The opcode in the byte that holds the key id, too; `None` where there is none of this number.
+fn opcode_of(byte: u8) -> Option<u8> {
+    Some(byte >> 3).filter(|opcode| OPCODES.contains(opcode))
+}
 
 /// Takes the TLS stream of one direction out of OpenVPN's framing.
 ///
@@ -53,10 +60,7 @@ pub fn detect(dialogue: &[u8], at: usize) -> Option<[Deframer; 2]> {
         let packet = dialogue.get(start..)?;
         let (length, rest) = packet.split_first_chunk::<2>()?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let opcode = rest.first()? >> 3;
-        if length == 0 || !(FIRST_OPCODE..=LAST_OPCODE).contains(&opcode) {
-            return None;
-        }
+        let opcode = opcode_of(*rest.first()?).filter(|_| length > 0)?;
         let end = start + 2 + length;
         if at < end {
             if opcode != P_CONTROL_V1 {
@@ -82,9 +86,7 @@ pub fn may_begin(said: &[u8]) -> bool {
     for _ in 0..MAX_PACKETS_BEFORE_HELLO {
         let Some(&[high, low, opcode, ..]) = said.get(start..) else { return true };
         let length = usize::from(u16::from_be_bytes([high, low]));
-        if !(1..=MAX_CONTROL_BYTES).contains(&length)
-            || !(FIRST_OPCODE..=LAST_OPCODE).contains(&(opcode >> 3))
-        {
+        if !(1..=MAX_CONTROL_BYTES).contains(&length) || opcode_of(opcode).is_none() {
             return false;
         }
         start += 2 + length;
@@ -114,16 +116,17 @@ impl Deframer {
             let (wanted, is_known) = match *self.held.as_slice() {
                 [high, low, opcode, ..] => {
                     let length = usize::from(u16::from_be_bytes([high, low]));
-                    let opcode = opcode >> 3;
-                    let is_packet = length > 0 && (FIRST_OPCODE..=LAST_OPCODE).contains(&opcode);
-                    if !is_packet || (opcode == P_CONTROL_V1 && length > MAX_CONTROL_BYTES) {
-                        *self = Self::default();
-                        return;
-                    }
-                    if opcode != P_CONTROL_V1 {
-                        self.held.clear();
-                        self.skip_bytes = length - 1;
-                        continue;
+                    match opcode_of(opcode) {
+                        Some(P_CONTROL_V1) if (1..=MAX_CONTROL_BYTES).contains(&length) => {}
+                        Some(opcode) if opcode != P_CONTROL_V1 && length > 0 => {
+                            self.held.clear();
+                            self.skip_bytes = length - 1;
+                            continue;
+                        }
+                        _ => {
+                            *self = Self::default();
+                            return;
+                        }
                     }
                     (2 + length, true)
                 }

@@ -5,10 +5,11 @@
 //! User names, passwords and authorisation headers are read past and never kept.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 
 use memchr::{memchr, memmem};
 
-use super::{Parse, http1};
+use super::{Parse, at_most, http1, is_host_name};
 use crate::model::{ProxyFacts, ProxyKind};
 
 /// The longest head of a CONNECT; a ticket of Kerberos has up to 48 KB, by Windows' default, which base64 makes 64.
@@ -19,9 +20,6 @@ const MAX_V1_BYTES: usize = 107;
 
 /// The longest user id or host name of SOCKS4, which only end in NUL; a host name has at most 253 bytes.
 const MAX_SOCKS4_TEXT_BYTES: usize = 255;
-
-/// The longest host of a target [RFC 1035 section 2.3.4].
-const MAX_HOST_BYTES: usize = 253;
 
 /// The most preambles in a row: load balancer, proxy, second proxy, and CONNECT again for authentication.
 const MAX_PREAMBLES: usize = 16;
@@ -54,6 +52,12 @@ pub enum Start {
 struct Step {
     facts: Option<ProxyFacts>,
     length_bytes: usize,
+}
+
+impl Step {
+    fn of(kind: ProxyKind, target: Option<String>, length_bytes: usize) -> Self {
+        Self { facts: Some(ProxyFacts { kind, target }), length_bytes }
+    }
 }
 
 /// The preambles of a client that goes on talking, in pieces as small as it likes: what was read of them is not read
@@ -148,25 +152,36 @@ pub fn client(said: &[u8], start: Start) -> Parse<Preamble> {
 }
 
 fn step(bytes: &[u8], connect: &mut Connect) -> Parse<Step> {
-    match bytes.first() {
-        None => Parse::NeedMore,
+    let step = match bytes.first() {
+        None => Err(Stop::NeedMore),
         Some(b'C') => connect.read(bytes),
         Some(b'P') => v1(bytes),
         Some(b'\r') => v2(bytes),
         Some(5) => socks5(bytes),
         Some(4) => socks4(bytes),
-        Some(_) => Parse::No,
+        Some(_) => Err(Stop::No),
+    };
+    match step {
+        Ok(step) => Parse::Done(step),
+        Err(Stop::NeedMore) => Parse::NeedMore,
+        Err(Stop::No) => Parse::No,
     }
 }
 
-/// True, or perhaps later true, where `bytes` begin with `prefix`.
-fn begins(bytes: &[u8], prefix: &[u8]) -> Parse<()> {
+/// Why a step ended early.
+enum Stop {
+    NeedMore,
+    No,
+}
+
+/// Fails where `bytes` do not, or not yet, begin with `prefix`.
+fn begins(bytes: &[u8], prefix: &[u8]) -> Result<(), Stop> {
     if bytes.starts_with(prefix) {
-        Parse::Done(())
+        Ok(())
     } else if prefix.starts_with(bytes) {
-        Parse::NeedMore
+        Err(Stop::NeedMore)
     } else {
-        Parse::No
+        Err(Stop::No)
     }
 }
 
@@ -182,13 +197,9 @@ struct Connect {
 impl Connect {
     const METHOD: &[u8] = b"CONNECT ";
 
-    fn read(&mut self, bytes: &[u8]) -> Parse<Step> {
-        match begins(bytes, Self::METHOD) {
-            Parse::Done(()) => {}
-            Parse::NeedMore => return Parse::NeedMore,
-            Parse::No => return Parse::No,
-        }
-        let head = bytes.get(..bytes.len().min(MAX_CONNECT_BYTES)).unwrap_or_default();
+    fn read(&mut self, bytes: &[u8]) -> Result<Step, Stop> {
+        begins(bytes, Self::METHOD)?;
+        let head = at_most(bytes, MAX_CONNECT_BYTES);
         let is_full = bytes.len() >= MAX_CONNECT_BYTES;
         let line_end = match self.line_end {
             Some(line_end) => line_end,
@@ -196,12 +207,10 @@ impl Connect {
                 let fresh = head.get(self.searched..).unwrap_or_default();
                 let Some(at) = memchr(b'\n', fresh) else {
                     self.searched = head.len();
-                    return if !is_full && is_printable(fresh) { Parse::NeedMore } else { Parse::No };
+                    return Err(if !is_full && is_printable(fresh) { Stop::NeedMore } else { Stop::No });
                 };
                 let line_end = self.searched + at;
-                if Self::target(head, line_end).is_none() {
-                    return Parse::No;
-                }
+                Self::target(head, line_end).ok_or(Stop::No)?;
                 self.searched = line_end;
                 *self.line_end.insert(line_end)
             }
@@ -210,9 +219,9 @@ impl Connect {
         let from = self.searched.saturating_sub(2).max(line_end);
         self.searched = head.len();
         match http1::end_of_head(head.get(from..).unwrap_or_default()) {
-            Some(end) => done(ProxyKind::HttpConnect, Self::target(head, line_end), from + end),
-            None if is_full => Parse::No,
-            None => Parse::NeedMore,
+            Some(end) => Ok(Step::of(ProxyKind::HttpConnect, Self::target(head, line_end), from + end)),
+            None if is_full => Err(Stop::No),
+            None => Err(Stop::NeedMore),
         }
     }
 
@@ -229,75 +238,53 @@ impl Connect {
 }
 
 /// `PROXY TCP4 192.0.2.1 198.51.100.1 56324 443`, a destination that is the target.
-fn v1(bytes: &[u8]) -> Parse<Step> {
-    match begins(bytes, b"PROXY ") {
-        Parse::Done(()) => {}
-        Parse::NeedMore => return Parse::NeedMore,
-        Parse::No => return Parse::No,
-    }
-    let head = bytes.get(..bytes.len().min(MAX_V1_BYTES)).unwrap_or_default();
+fn v1(bytes: &[u8]) -> Result<Step, Stop> {
+    begins(bytes, b"PROXY ")?;
+    let head = at_most(bytes, MAX_V1_BYTES);
     let Some(end) = memmem::find(head, b"\r\n") else {
-        return if head.len() < MAX_V1_BYTES && is_printable(head) { Parse::NeedMore } else { Parse::No };
+        return Err(if head.len() < MAX_V1_BYTES && is_printable(head) { Stop::NeedMore } else { Stop::No });
     };
-    let Some(line) = head.get(..end).and_then(|line| std::str::from_utf8(line).ok()) else {
-        return Parse::No;
-    };
+    let line = head.get(..end).and_then(|line| std::str::from_utf8(line).ok()).ok_or(Stop::No)?;
     let words: arrayvec::ArrayVec<&str, 7> = line.split(' ').take(7).collect();
     let target = match words.as_slice() {
         ["PROXY", "UNKNOWN", ..] => None,
         ["PROXY", "TCP4" | "TCP6", source, destination, source_port, port] => {
-            let (Ok(_), Ok(_)) = (source.parse::<IpAddr>(), source_port.parse::<u16>()) else {
-                return Parse::No;
-            };
-            let (Ok(address), Ok(port)) = (destination.parse::<IpAddr>(), port.parse()) else {
-                return Parse::No;
-            };
-            Some(SocketAddr::new(address, port).to_string())
+            let (_, _): (IpAddr, u16) = (parsed(source)?, parsed(source_port)?);
+            Some(SocketAddr::new(parsed(destination)?, parsed(port)?).to_string())
         }
-        _ => return Parse::No,
+        _ => return Err(Stop::No),
     };
-    done(ProxyKind::ProxyProtocol, target, end + 2)
+    Ok(Step::of(ProxyKind::ProxyProtocol, target, end + 2))
+}
+
+fn parsed<T: FromStr>(word: &str) -> Result<T, Stop> {
+    word.parse().map_err(|_| Stop::No)
 }
 
 /// Signature, version and command, family, length, addresses (section 2.2).
-fn v2(bytes: &[u8]) -> Parse<Step> {
-    match begins(bytes, V2_SIGNATURE) {
-        Parse::Done(()) => {}
-        Parse::NeedMore => return Parse::NeedMore,
-        Parse::No => return Parse::No,
-    }
-    let Some((&[command, family, high, low], rest)) =
-        bytes.get(V2_SIGNATURE.len()..).and_then(<[u8]>::split_first_chunk)
-    else {
-        return Parse::NeedMore;
-    };
+fn v2(bytes: &[u8]) -> Result<Step, Stop> {
+    begins(bytes, V2_SIGNATURE)?;
+    let (&[command, family, high, low], rest) =
+        bytes.get(V2_SIGNATURE.len()..).and_then(<[u8]>::split_first_chunk).ok_or(Stop::NeedMore)?;
     // Version 2, LOCAL or PROXY.
     if !matches!(command, 0x20 | 0x21) {
-        return Parse::No;
+        return Err(Stop::No);
     }
     let length = usize::from(u16::from_be_bytes([high, low]));
-    let Some(body) = rest.get(..length) else { return Parse::NeedMore };
+    let body = rest.get(..length).ok_or(Stop::NeedMore)?;
     let target = match (command, family) {
         (0x21, 0x11) => body.get(4..8).and_then(v4_of).zip(body.get(10..12).and_then(port_of)),
         (0x21, 0x21) => body.get(16..32).and_then(v6_of).zip(body.get(34..36).and_then(port_of)),
         _ => None,
     };
     let target = target.map(|(address, port)| SocketAddr::new(address, port).to_string());
-    done(ProxyKind::ProxyProtocol, target, V2_SIGNATURE.len() + 4 + length)
+    Ok(Step::of(ProxyKind::ProxyProtocol, target, V2_SIGNATURE.len() + 4 + length))
 }
 
-/// Greeting, optional sub-negotiation, request. The greeting alone proves nothing.
-fn socks5(bytes: &[u8]) -> Parse<Step> {
-    let mut cursor = Cursor { bytes, at: 0 };
-    match read_socks5(&mut cursor) {
-        Ok(target) => done(ProxyKind::Socks5, target, cursor.at),
-        Err(Stop::NeedMore) => Parse::NeedMore,
-        Err(Stop::No) => Parse::No,
-    }
-}
-
-fn read_socks5(cursor: &mut Cursor<'_>) -> Result<Option<String>, Stop> {
+/// Greeting, optional sub-negotiation, request [RFC 1928 sections 3 and 4]. The greeting alone proves nothing.
+fn socks5(bytes: &[u8]) -> Result<Step, Stop> {
     const USERNAME_PASSWORD: u8 = 2;
+    let mut cursor = Cursor { bytes, at: 0 };
     cursor.take(1)?;
     let methods = cursor.take_counted()?;
     if methods.is_empty() {
@@ -329,20 +316,13 @@ fn read_socks5(cursor: &mut Cursor<'_>) -> Result<Option<String>, Stop> {
     };
     let port = port_of(cursor.take(2)?).ok_or(Stop::No)?;
     // BIND and UDP ASSOCIATE name no target of this connection.
-    Ok(host.filter(|_| command == 1).map(|host| format!("{host}:{port}")))
+    let target = host.filter(|_| command == 1).map(|host| format!("{host}:{port}"));
+    Ok(Step::of(ProxyKind::Socks5, target, cursor.at))
 }
 
 /// Version, command, port, address, user id; in 4a a host name where the address is 0.0.0.x.
-fn socks4(bytes: &[u8]) -> Parse<Step> {
+fn socks4(bytes: &[u8]) -> Result<Step, Stop> {
     let mut cursor = Cursor { bytes, at: 0 };
-    match read_socks4(&mut cursor) {
-        Ok(()) => Parse::Done(Step { facts: None, length_bytes: cursor.at }),
-        Err(Stop::NeedMore) => Parse::NeedMore,
-        Err(Stop::No) => Parse::No,
-    }
-}
-
-fn read_socks4(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     cursor.take(1)?;
     if !matches!(cursor.byte()?, 1 | 2) {
         return Err(Stop::No);
@@ -353,13 +333,7 @@ fn read_socks4(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
     if matches!(address, [0, 0, 0, last] if *last != 0) {
         host_of_text(cursor.take_text()?).ok_or(Stop::No)?;
     }
-    Ok(())
-}
-
-/// Why a step ended early.
-enum Stop {
-    NeedMore,
-    No,
+    Ok(Step { facts: None, length_bytes: cursor.at })
 }
 
 /// Reads forward over bytes of which more may come.
@@ -388,7 +362,7 @@ impl<'a> Cursor<'a> {
     /// Printable text up to a NUL.
     fn take_text(&mut self) -> Result<&'a [u8], Stop> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let window = rest.get(..rest.len().min(MAX_SOCKS4_TEXT_BYTES + 1)).unwrap_or_default();
+        let window = at_most(rest, MAX_SOCKS4_TEXT_BYTES + 1);
         let end = memchr(0, window);
         let text = window.get(..end.unwrap_or(window.len())).unwrap_or_default();
         if !is_printable(text) {
@@ -403,10 +377,6 @@ impl<'a> Cursor<'a> {
             None => Err(Stop::NeedMore),
         }
     }
-}
-
-fn done(kind: ProxyKind, target: Option<String>, length_bytes: usize) -> Parse<Step> {
-    Parse::Done(Step { facts: Some(ProxyFacts { kind, target }), length_bytes })
 }
 
 fn v4_of(bytes: &[u8]) -> Option<IpAddr> {
@@ -440,9 +410,7 @@ fn host_of_text(bytes: &[u8]) -> Option<String> {
     if let Ok(address) = text.parse::<Ipv6Addr>() {
         return Some(format!("[{address}]"));
     }
-    let is_host = (1..=MAX_HOST_BYTES).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    is_host.then(|| text.to_ascii_lowercase())
+    is_host_name(text).then(|| text.to_ascii_lowercase())
 }
 
 fn is_printable(bytes: &[u8]) -> bool {

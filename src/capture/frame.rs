@@ -8,6 +8,7 @@ use crate::model::Timestamp;
 /// The place frames were taken at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
+    /// How its frames begin.
     pub link_type: LinkType,
     /// Name, where the capture tells it.
     pub name: Option<Arc<str>>,
@@ -20,11 +21,13 @@ pub struct Interface {
 pub struct Frame<'a> {
     /// From 1, over the whole input.
     pub number: u64,
+    /// When it was taken, UTC.
     pub timestamp: Timestamp,
     /// Index into [`FrameSource::interfaces`].
     pub interface: u32,
     /// Length on the wire; more than `data.len()` where the capture cut it.
     pub wire_bytes: u32,
+    /// Its bytes, from the outermost header on, as far as they were captured.
     pub data: &'a [u8],
 }
 

@@ -27,7 +27,9 @@ const MAX_PASSED_OVER_LISTED: usize = 1_000;
 /// One capture to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
+    /// A file, or a pipe with a name.
     File(PathBuf),
+    /// Given as `-`.
     StandardInput,
 }
 
@@ -72,7 +74,9 @@ pub struct Expanded {
 /// Something in a folder that is not read.
 #[derive(Debug)]
 pub struct PassedOver {
+    /// Where it was found.
     pub path: PathBuf,
+    /// Why it is not read.
     pub reason: PassedOverReason,
 }
 
@@ -143,7 +147,9 @@ impl fmt::Display for PassedOver {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", path.display())]
 pub struct InputError {
+    /// As it was given.
     pub path: PathBuf,
+    /// What is wrong with it.
     pub source: CaptureError,
 }
 

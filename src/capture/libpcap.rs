@@ -288,13 +288,8 @@ impl LiveSource for Pcap {
         let buffer_bytes =
             memory::granted(u64::from(self.options.buffer_mib) << 20, used).max(MIN_BUFFER_BYTES);
         let (capture, link_type) = self.open(link, buffer_bytes)?;
-        let interface = Interface { link_type, name: Some(Arc::clone(&link.name)), kind: link.kind.clone() };
-        let Some(place) = self.places.find(&interface, MAX_WATCHED) else {
-            return Err(LiveError::Interface {
-                interface: Arc::clone(&link.name),
-                why: format!("{MAX_WATCHED} others are watched"),
-            });
-        };
+        let interface = Interface { link_type, ..link.interface() };
+        let place = self.places.find(&interface, MAX_WATCHED).ok_or_else(|| link.beyond(MAX_WATCHED))?;
         self.places.settle(place, link.index, interface);
         self.places.lose(place, "ring", "buffer_full", 0);
         self.handles.push(Handle {

@@ -31,6 +31,21 @@ impl Link {
         !self.name.contains(char::REPLACEMENT_CHARACTER)
     }
 
+    /// As the frames of its source name it.
+    #[must_use]
+    pub fn interface(&self) -> Interface {
+        Interface { link_type: self.link_type, name: Some(Arc::clone(&self.name)), kind: self.kind.clone() }
+    }
+
+    /// Why it is not watched beside as many `others` as can be.
+    #[must_use]
+    pub fn beyond(&self, others: usize) -> LiveError {
+        LiveError::Interface {
+            interface: Arc::clone(&self.name),
+            why: format!("{others} others are watched"),
+        }
+    }
+
     /// Why a back-end that goes by names does not find it.
     #[must_use]
     pub fn lost_by_name(&self) -> LiveError {
@@ -46,7 +61,9 @@ impl Link {
 /// The addresses of a flow's packet, the innermost ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowAddresses {
+    /// Who sent the packet.
     pub source: SocketAddr,
+    /// Whom it was sent to.
     pub destination: SocketAddr,
 }
 
@@ -65,6 +82,7 @@ pub enum Outgoing {
 /// Packets and bytes of one kind, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
+    /// Packets, however long.
     pub packets: u64,
     /// Bytes on the wire.
     pub bytes: u64,
@@ -186,13 +204,13 @@ pub trait LiveSource: Send {
     /// The word of the back-end: `ebpf`, `afpacket`, `pcap`.
     fn backend(&self) -> &'static str;
 
-    /// Begins to watch an interface; one that is watched already is no error.
+    /// Starts watching an interface; one that is watched already is no error.
     ///
     /// # Errors
     /// Where the system refuses.
     fn attach(&mut self, link: &Link) -> Result<(), LiveError>;
 
-    /// Ends to watch the interface with this kernel number, if it is watched.
+    /// Stops watching the interface with this kernel number, if it is watched.
     fn detach(&mut self, index: u32);
 
     /// The interfaces that are told apart, in the order of [`Frame::interface`]. One that is gone may make place for
@@ -201,8 +219,8 @@ pub trait LiveSource: Send {
 
     /// Gives every waiting frame to `take`, at most `most` of them and none after the one at which `take` breaks off,
     /// and says how many they were. What is not given stays where it is; where that becomes too much, it is dropped
-    /// there and counted. It waits no longer than `wait` for the first one. Frames begin with the outermost header; VLAN tags that
-    /// hardware or kernel took off stand in the frame again; timestamps are UTC.
+    /// there and counted. It waits no longer than `wait` for the first one. Frames begin with the outermost header;
+    /// VLAN tags that hardware or kernel took off stand in the frame again; timestamps are UTC.
     ///
     /// # Errors
     /// Where nothing can be read any more.

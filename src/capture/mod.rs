@@ -42,12 +42,6 @@ pub mod unwanted;
 #[cfg(test)]
 mod writer;
 
-/// Gives free memory back to the operating system, where its allocator keeps it for each thread.
-pub fn give_back_memory() {
-    #[cfg(target_os = "linux")]
-    sys::heap::give_back();
-}
-
 pub use content::Content;
 pub use error::{Breakage, CaptureError, Compression, Damage, DamageKind};
 pub use file::{
@@ -59,3 +53,9 @@ pub use input::{Expanded, InOrder, Input, InputError, PassedOver, PassedOverReas
 pub use link_type::LinkType;
 pub use live::{Count, FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Met, Outgoing, Take};
 pub use pcapng::RecordedDrops;
+
+/// Gives free memory back to the operating system, where its allocator keeps it for each thread.
+pub fn give_back_memory() {
+    #[cfg(target_os = "linux")]
+    sys::heap::give_back();
+}

@@ -60,12 +60,11 @@ impl Pcap {
         if !buffer.has(FILE_HEADER_BYTES)? {
             return Err(CaptureError::HeaderCutOff { format: "pcap", have_bytes: buffer.available().len() });
         }
-        let Some(&[a, b, c, d, major @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]) =
+        let Some(&[a, b, c, d, major_0, major_1, minor_0, minor_1, ..]) =
             buffer.available().first_chunk::<FILE_HEADER_BYTES>()
         else {
             return Err(CaptureError::HeaderBroken);
         };
-        let [major_0, major_1, minor_0, minor_1] = major;
         let is_big_endian = a == 0xa1;
         let magic = if is_big_endian { [a, b, c, d] } else { [d, c, b, a] };
         let short = |bytes| if is_big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };

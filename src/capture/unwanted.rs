@@ -18,9 +18,6 @@ const ETHER_TYPES: &[u16] = &[
     0x88f7, 0x8902, 0x9000,
 ];
 
-/// Returns 0: nothing of the frame is kept [Documentation/networking/filter.rst].
-const NOTHING: &[Instruction] = &[Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 0 }];
-
 /// Takes them for as long as it lives, on every interface of this host.
 #[derive(Debug)]
 pub struct Unwanted {
@@ -28,12 +25,14 @@ pub struct Unwanted {
 }
 
 impl Unwanted {
+    /// Begins to take them.
+    ///
     /// # Errors
     /// `EPERM` without `CAP_NET_RAW`.
     pub fn take() -> io::Result<Self> {
         let take = |ether_type: &u16| {
             let socket = PacketSocket::open(FrameStart::Link)?;
-            socket.attach_classic(NOTHING)?;
+            socket.attach_classic(Instruction::NOTHING)?;
             // Nor can it be made to see anything later, when privileges are given up.
             socket.lock_filter()?;
             socket.bind_to(0, *ether_type)?;

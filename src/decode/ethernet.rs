@@ -7,7 +7,10 @@ use super::decoder::Next;
 use super::error::{DecodeError, Header};
 use super::view::View;
 
-const HEADER_BYTES: usize = 14;
+pub(super) const HEADER_BYTES: usize = 14;
+
+/// Where the EtherType stands, behind two addresses.
+pub(super) const ETHER_TYPE_OFFSET: usize = 12;
 
 /// Destination, source, EtherType or length.
 #[inline]

@@ -27,7 +27,7 @@ const MAX_PACKET_BYTES: u32 = 65_535;
 /// every IPv4 host must take, are 119.
 const MAX_PIECES: usize = 128;
 
-/// This part of what fragments may hold is given beside it to packets that are whole.
+/// One part in so many of what fragments may hold is given, beside it, to packets that are whole.
 const WHOLE_PART: usize = 4;
 
 /// What a piece and a packet cost beyond their bytes, roughly.
@@ -82,8 +82,8 @@ struct Packet {
     protocol: Option<u8>,
     /// Sum of the pieces.
     bytes: u32,
-    /// Contradicted itself: what still comes of it is refused, and nothing is held.
-    is_refused: bool,
+    /// Why nothing is held of it any more, and what still comes is refused.
+    refused: Option<Fault>,
 }
 
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Fragments {
     }
 
     pub fn counts(&self) -> Counts {
-        let waiting = self.packets.values().filter(|packet| !packet.is_refused).count() as u64;
+        let waiting = self.packets.values().filter(|packet| packet.refused.is_none()).count() as u64;
         Counts { waiting, ..self.counts }
     }
 
@@ -168,15 +168,7 @@ impl Fragments {
         self.make_room(&key, length).map_err(error)?;
 
         let number = self.next_number;
-        let packet = self.packets.entry(key.clone()).or_insert_with(|| Packet {
-            number,
-            first_seen: at,
-            pieces: Vec::new(),
-            total_bytes: None,
-            protocol: None,
-            bytes: 0,
-            is_refused: false,
-        });
+        let packet = self.packets.entry(key.clone()).or_insert_with(|| Packet::new(number, at));
         if packet.number == number {
             self.next_number += 1;
             self.held_bytes += PACKET_BYTES;
@@ -184,8 +176,8 @@ impl Fragments {
         }
         let before = packet.held_bytes();
         let kept = packet.add(fragment, view.bytes, end);
-        if kept.is_err() {
-            packet.refuse();
+        if let Err(fault) = kept {
+            packet.refuse(fault);
         }
         self.held_bytes = self.held_bytes.saturating_sub(before) + packet.held_bytes();
         kept.map_err(error)?;
@@ -232,7 +224,7 @@ impl Fragments {
                     if at.since(packet.first_seen) <= TIMEOUT {
                         break;
                     }
-                    self.counts.fragment_timeout += u64::from(!packet.is_refused);
+                    self.counts.fragment_timeout += u64::from(packet.refused.is_none());
                     self.forget_oldest();
                 }
                 _ => {
@@ -260,8 +252,10 @@ impl Fragments {
                 return Ok(());
             }
             let Some((number, oldest)) = self.order.front() else { return Err(Fault::FragmentTableFull) };
-            if self.packets.get(oldest).is_some_and(|packet| packet.number == *number && !packet.is_refused) {
-                self.counts.fragment_evicted += 1;
+            if let Some(packet) = self.packets.get(oldest)
+                && packet.number == *number
+            {
+                self.counts.fragment_evicted += u64::from(packet.refused.is_none());
             }
             self.forget_oldest();
         }
@@ -294,12 +288,24 @@ impl Whole {
 }
 
 impl Packet {
+    fn new(number: u64, first_seen: Timestamp) -> Self {
+        Self {
+            number,
+            first_seen,
+            pieces: Vec::new(),
+            total_bytes: None,
+            protocol: None,
+            bytes: 0,
+            refused: None,
+        }
+    }
+
     fn held_bytes(&self) -> usize {
         self.bytes as usize + self.pieces.len() * PIECE_BYTES
     }
 
-    fn refuse(&mut self) {
-        self.is_refused = true;
+    fn refuse(&mut self, fault: Fault) {
+        self.refused = Some(fault);
         self.pieces = Vec::new();
         self.bytes = 0;
     }
@@ -310,8 +316,8 @@ impl Packet {
     }
 
     fn add(&mut self, fragment: Fragment, bytes: &[u8], end: u32) -> Result<(), Fault> {
-        if self.is_refused {
-            return Err(Fault::FragmentOverlap);
+        if let Some(fault) = self.refused {
+            return Err(fault);
         }
         let start = fragment.offset_bytes;
         let total = if fragment.has_more { self.total_bytes } else { Some(end) };
@@ -559,6 +565,7 @@ mod tests {
         assert_eq!(bench.add(2, 16, true, &[0; 8]), Err("bad_fragment"));
         assert_eq!(bench.add(3, 16, true, &[0; 8]), Ok(None));
         assert_eq!(bench.add(3, 8, false, &[0; 8]), Err("bad_fragment"));
+        assert_eq!(bench.add(3, 0, true, &[0; 8]), Err("bad_fragment"), "what follows, for the same reason");
 
         let fragment = Fragment { identification: 9, protocol: 6, offset_bytes: 0, has_more: true };
         let view = View::new(&[0; 8], 16);
@@ -579,7 +586,9 @@ mod tests {
         for piece in 0..MAX_PIECES as u32 {
             assert_eq!(bench.add(1, piece * 16, true, &[0; 8]), Ok(None));
         }
-        assert_eq!(bench.add(1, 8, true, &[0; 8]), Err("too_many_fragments"));
+        for _ in 0..2 {
+            assert_eq!(bench.add(1, 8, true, &[0; 8]), Err("too_many_fragments"));
+        }
         assert_eq!(bench.fragments.held_bytes, PACKET_BYTES);
     }
 

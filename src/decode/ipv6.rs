@@ -9,7 +9,7 @@ use super::error::{DecodeError, Fault, Header};
 use super::ip::Ends;
 use super::view::View;
 
-const HEADER_BYTES: usize = 40;
+pub(super) const HEADER_BYTES: usize = 40;
 
 /// What matters of the header.
 #[derive(Debug)]

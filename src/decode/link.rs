@@ -54,7 +54,7 @@ pub fn link_addresses(link_type: u16, data: &[u8]) -> Option<LinkAddresses> {
 }
 
 /// The interface that a frame of the device "any" was taken on, as the system numbered it; `None` where the link type does
-/// not tell [https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html].
+/// not tell [<https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html>].
 #[inline]
 #[must_use]
 pub fn cooked_interface(link_type: u16, data: &[u8]) -> Option<u32> {

@@ -52,7 +52,12 @@ pub enum Decoded<'a> {
     /// A UDP datagram that is no tunnel known here.
     Udp(Datagram<'a>),
     /// An encrypted packet of IPsec: ESP [RFC 4303], also inside UDP [RFC 3948].
-    Esp { source: IpAddr, destination: IpAddr },
+    Esp {
+        /// Who sent it.
+        source: IpAddr,
+        /// Whom it was sent to.
+        destination: IpAddr,
+    },
     /// A fragment, kept until the rest of its packet comes.
     Held,
     /// Nothing that could carry TCP or DNS.
@@ -140,7 +145,9 @@ impl Skip {
 /// One UDP datagram, borrowed from the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
+    /// Who sent it, by the innermost IP header.
     pub source: SocketAddr,
+    /// Whom it was sent to.
     pub destination: SocketAddr,
     /// The payload as captured.
     pub payload: &'a [u8],
@@ -148,17 +155,23 @@ pub struct Datagram<'a> {
     pub is_whole: bool,
 }
 
-/// TCP flags as on the wire (low byte of the flags field).
+/// TCP flags as on the wire (low byte of the flags field) [RFC 9293 section 3.1].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpFlags(pub u8);
 
 impl TcpFlags {
+    /// The sender says nothing more.
     pub const FIN: u8 = 0x01;
+    /// The sequence number is the initial one.
     pub const SYN: u8 = 0x02;
+    /// The connection is over, or was never one.
     pub const RST: u8 = 0x04;
+    /// The data is to be handed on at once.
     pub const PSH: u8 = 0x08;
+    /// The acknowledgment number counts.
     pub const ACK: u8 = 0x10;
 
+    /// True where all of `bits` are set.
     #[must_use]
     pub const fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
@@ -168,10 +181,15 @@ impl TcpFlags {
 /// One TCP segment, borrowed from the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
+    /// Who sent it, by the innermost IP header.
     pub source: SocketAddr,
+    /// Whom it was sent to, in the end.
     pub destination: SocketAddr,
+    /// Number of its first byte; of SYN, where that is set.
     pub sequence: u32,
+    /// Number of the next byte that its sender expects, where [`TcpFlags::ACK`] is set.
     pub acknowledgment: u32,
+    /// What it is besides data.
     pub flags: TcpFlags,
     /// The payload as captured.
     pub payload: &'a [u8],

@@ -4,6 +4,7 @@ use super::Skip;
 use super::decoder::{Next, push};
 use super::error::{DecodeError, Header};
 use super::ether_type;
+use super::ethernet::ETHER_TYPE_OFFSET;
 use super::view::View;
 use crate::model::{Encapsulation, Layer};
 
@@ -12,9 +13,6 @@ const IPV4_EXPLICIT_NULL: u32 = 0;
 const IPV6_EXPLICIT_NULL: u32 = 2;
 
 const CONTROL_WORD_BYTES: usize = 4;
-
-/// Where the EtherType of a frame stands.
-const ETHER_TYPE_OFFSET: usize = 12;
 
 /// One label; the next, or what the bottom of the stack carries.
 pub(super) fn read(view: &mut View<'_>, encapsulation: &mut Encapsulation) -> Result<Next, DecodeError> {

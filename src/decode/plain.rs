@@ -6,21 +6,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::ethernet::HEADER_BYTES as ETHERNET_BYTES;
+use super::ipv6::HEADER_BYTES as IPV6_BYTES;
 use super::tcp::SHORTEST_FRAME_BYTES;
+use super::vlan::HEADER_BYTES as VLAN_BYTES;
 use super::{Segment, TcpFlags, ether_type, ip, link, udp};
 use crate::model::{Encapsulation, Layer};
 
-const ETHERNET_BYTES: usize = 14;
-const VLAN_BYTES: usize = 4;
+/// Those without options.
 const IPV4_BYTES: usize = 20;
-const IPV6_BYTES: usize = 40;
 const TCP_BYTES: usize = 20;
 
 /// Version 4 and a header of 20 bytes.
 const IPV4_WITHOUT_OPTIONS: u8 = 0x45;
 
-/// The segment of a plain packet in a frame that was `wire_bytes` long, as [`Decoder::decode`](super::Decoder::decode) gives it. Nothing is added to
-/// `encapsulation` where the answer is `None`.
+/// The segment of a plain packet in a frame that was `wire_bytes` long, as [`Decoder::decode`](super::Decoder::decode)
+/// gives it. Nothing is added to `encapsulation` where the answer is `None`.
 ///
 /// All of it is compiled into its caller, which keeps the segment: a call would hand it on through memory twice.
 #[inline(always)]

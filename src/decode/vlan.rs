@@ -7,7 +7,7 @@ use super::error::{DecodeError, Header};
 use super::view::View;
 use crate::model::{Encapsulation, Layer};
 
-const HEADER_BYTES: usize = 4;
+pub(super) const HEADER_BYTES: usize = 4;
 
 /// Behind the EtherType of a tag: priority and VLAN id, then the next EtherType or length.
 #[inline]

@@ -4,6 +4,7 @@
 use super::decoder::{Next, push};
 use super::error::{DecodeError, Header};
 use super::ether_type;
+use super::ethernet::ETHER_TYPE_OFFSET;
 use super::view::View;
 use crate::model::{Encapsulation, Layer};
 
@@ -13,9 +14,6 @@ const HAS_VNI: u8 = 0x08;
 const HAS_GROUP: u8 = 0x80;
 /// The fourth byte is a protocol.
 const HAS_PROTOCOL: u8 = 0x04;
-
-/// Where the EtherType of the frame inside stands.
-const ETHER_TYPE_OFFSET: usize = 12;
 
 /// Goes over the header; `None`, and nothing done, where it is none.
 pub(super) fn read(

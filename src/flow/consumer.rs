@@ -59,8 +59,11 @@ pub enum Ending {
 /// What the table knows of a flow.
 #[derive(Clone, Debug)]
 pub struct FlowView {
+    /// Its addresses and ports; of a flow seen under several, those of where it was seen first.
     pub key: Key,
+    /// Time of its first packet.
     pub first_seen: Timestamp,
+    /// Number of the frame with its first packet.
     pub first_frame: u64,
     /// Who opened the connection, where a SYN or SYN-ACK told.
     pub originator: Option<Side>,

@@ -45,30 +45,16 @@ impl Key {
         if let (SocketAddr::V4(source), SocketAddr::V4(destination)) = (source, destination) {
             return Self::of_v4(source, destination);
         }
-        let (from, to) = (pack(source.ip()), pack(destination.ip()));
-        let (from_port, to_port) = (source.port(), destination.port());
-        let is_v6 = source.is_ipv6();
-        if (from, from_port) <= (to, to_port) {
-            (
-                Self {
-                    a: halves(from),
-                    b: halves(to),
-                    ports: u32::from(from_port) << 16 | u32::from(to_port),
-                    is_v6,
-                },
-                Side::A,
-            )
-        } else {
-            (
-                Self {
-                    a: halves(to),
-                    b: halves(from),
-                    ports: u32::from(to_port) << 16 | u32::from(from_port),
-                    is_v6,
-                },
-                Side::B,
-            )
-        }
+        let from = (pack(source.ip()), source.port());
+        let to = (pack(destination.ip()), destination.port());
+        let (a, b, side) = if from <= to { (from, to, Side::A) } else { (to, from, Side::B) };
+        (Self::between(a, b, source.is_ipv6()), side)
+    }
+
+    /// The key of two ends, each an address and a port.
+    #[inline]
+    fn between(a: (u128, u16), b: (u128, u16), is_v6: bool) -> Self {
+        Self { a: halves(a.0), b: halves(b.0), ports: u32::from(a.1) << 16 | u32::from(b.1), is_v6 }
     }
 
     /// The same of IPv4, where an address and its port fit into one word.
@@ -92,12 +78,7 @@ impl Key {
     #[must_use]
     pub fn of_sender(side: Side, source: SocketAddr, destination: SocketAddr) -> Self {
         let (a, b) = if side == Side::A { (source, destination) } else { (destination, source) };
-        Self {
-            a: halves(pack(a.ip())),
-            b: halves(pack(b.ip())),
-            ports: u32::from(a.port()) << 16 | u32::from(b.port()),
-            is_v6: a.is_ipv6(),
-        }
+        Self::between((pack(a.ip()), a.port()), (pack(b.ip()), b.port()), a.is_ipv6())
     }
 
     /// The address and port of one end.

@@ -5,10 +5,10 @@
 //! [`Consumer`], which reads the bytes and says when it has learned enough; from then on a packet of
 //! the flow costs one look-up.
 //!
-//! Bounded in everything a stranger controls: flows, those with the same addresses and ports, looks planned at them (one
-//! each), bytes held per flow and, as far as the consumer tells what it holds, in all, views per flow.
-//! Time is packet time, always an argument. It never looks at what the bytes mean: the consumer says
-//! what the beginning of a stream looks like.
+//! Bounded in everything a stranger controls: flows, those with the same addresses and ports, the looks planned at them
+//! (one for each), bytes held for a flow and, as far as the consumer tells what it holds, for all of them, views of a flow.
+//! Time is packet time, always an argument. It looks at no more of what the bytes mean than whether they may be a record of
+//! a TLS handshake: the consumer says what the beginning of a stream looks like.
 
 mod consumer;
 mod key;
@@ -19,5 +19,4 @@ mod wheel;
 
 pub use consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 pub use key::Key;
-pub use stream::{Delivery, Stream};
 pub use table::{Limits, Place, Table, TableCounts, Taken};

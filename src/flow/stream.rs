@@ -56,8 +56,8 @@ pub const WINDOW: u32 = 1 << 24;
 /// ServerHello with certificates, at ten bytes to a kilobyte each.
 const MAX_UNANCHORED: usize = 32;
 
-/// The most ends of packets that were not seen to their end that are remembered: those of a flight with a long chain of
-/// certificates.
+/// The most ends of packets that are remembered, of those that were not seen to their end: as many as a flight with a long
+/// chain of certificates has.
 const MAX_SAID_ENDS: usize = 16;
 
 /// Reassembly of one direction.
@@ -74,7 +74,7 @@ pub struct Stream {
     acknowledged: Option<u32>,
     /// Sequence number of an RST ahead of what was seen.
     reset_ahead: Option<u32>,
-    /// Where packets that were shorter than they say say that they end, the newest ones.
+    /// Where packets end, as they say, that were not seen to their end: the newest ones.
     said_ends: Option<Box<ArrayVec<u32, MAX_SAID_ENDS>>>,
     /// There only while segments are held, which in most streams is never.
     waiting: Option<Box<Waiting>>,
@@ -345,13 +345,12 @@ impl Stream {
         Some((first, length))
     }
 
-    /// Where a stream begins of which this is the first number that its peer acknowledges: with what is held in front of
-    /// that, and FIN, which takes a number, too.
-    #[must_use]
-    pub fn beginning_before(&self, acknowledgment: u32) -> u32 {
+    /// Tells where the stream begins by the first number that its peer acknowledges: with what is held in front of that, and
+    /// FIN, which takes a number, too.
+    pub fn anchor_before(&mut self, acknowledgment: u32, from_syn: bool) {
         let fin = self.fin.map(|fin| fin.sequence).filter(|fin| fin.wrapping_add(1) == acknowledgment);
         let end = fin.unwrap_or(acknowledgment);
-        self.run_before(end).unwrap_or(end)
+        self.anchor(self.run_before(end).unwrap_or(end), from_syn);
     }
 
     /// Where the bytes held that lead up to `sequence` without a gap begin.
@@ -431,6 +430,22 @@ impl Stream {
             waiting.gap = Some(Gap::behind_another(first.origin.at, acknowledged));
         }
         true
+    }
+
+    /// Gives up the gap in front where it `is_hopeless`, and those that [`Stream::is_gap_sliced`] tells of where nobody else
+    /// shows them whole. True where there were any.
+    pub fn skip_gaps(
+        &mut self,
+        mut is_hopeless: bool,
+        is_seen_once: bool,
+        deliver: &mut dyn FnMut(Delivery<'_>),
+    ) -> bool {
+        let mut has_skipped = false;
+        while std::mem::take(&mut is_hopeless) || is_seen_once && self.is_gap_sliced() {
+            has_skipped = true;
+            self.skip_gap(deliver);
+        }
+        has_skipped
     }
 
     /// Takes note that a packet says it goes on until `end`, and did not.

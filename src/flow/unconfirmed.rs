@@ -26,7 +26,7 @@ impl Unconfirmed {
         self.disagreements
     }
 
-    /// Segments that may have, and nobody knows.
+    /// Segments that may have said something else: there was no room for what they had to be compared with.
     pub const fn uncompared(&self) -> u32 {
         self.uncompared
     }

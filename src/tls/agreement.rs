@@ -9,7 +9,7 @@ use super::numbers::{EMPTY_RENEGOTIATION_INFO_SCSV, extension as id};
 use crate::model::registry::{CipherSuite, ExtensionId, NamedGroup, TlsVersion, is_grease};
 use crate::model::{ClientHello, ServerHello, TlsFacts};
 
-/// More than so many extensions are in no answer: fewer have a meaning there.
+/// No answer has more extensions than this: fewer have a meaning there.
 const MAX_ANSWERED: usize = 64;
 
 /// True where no two peers come to terms by these hellos. `has_other_id`: the second ClientHello has another session id than

@@ -1,7 +1,7 @@
 //! Payload of alert records → alerts in clear [RFC 5246 section 7.2].
 
 /// A record that is shorter holds no ciphertext: level, description and the shortest tag take as much.
-const MIN_ENCRYPTED_BYTES: usize = 10;
+pub const MIN_ENCRYPTED_BYTES: usize = 10;
 
 /// The level that ends a connection.
 pub const FATAL: u8 = 2;

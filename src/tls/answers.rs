@@ -26,7 +26,7 @@ const MIN_PADDED_RECORDS: u32 = 2;
 /// Records of a client that have been answered, at least.
 const MIN_CLIENT_RECORDS: u32 = 2;
 
-/// So many acknowledgments of the server are told apart until the client's flight is known.
+/// The most acknowledgments of the server that are told apart until the client's flight is known.
 const MAX_HEARD: usize = 6;
 
 /// What may be the client's last flight, and what its server sent behind that.

@@ -1,11 +1,13 @@
 //! The ClientHello [RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2].
 
+use std::fmt::Write as _;
+
 use arrayvec::ArrayVec;
 use tls_parser::parse_tls_handshake_client_hello;
 
 use super::error::{MAX_SERVER_NAME_BYTES, TlsError, TlsErrors};
 use super::extensions::{self, Extension, Numbers};
-use super::numbers::extension as id;
+use super::numbers::{RANDOM_BYTES, extension as id};
 use super::reader::{Reader, u16_list};
 use crate::model::registry::{
     CipherSuite, CompressionMethod, ExtensionId, NamedGroup, SignatureScheme, TlsVersion, is_grease,
@@ -14,8 +16,6 @@ use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, TicketDigest, witho
 
 /// Room for the extensions of an ordinary hello, so that the list is made without growing.
 const USUAL_EXTENSIONS: usize = 16;
-
-const RANDOM_BYTES: usize = 32;
 
 /// Reads a ClientHello body, or what there is of it: `is_whole` says whether all of it is there.
 ///
@@ -194,23 +194,20 @@ fn server_name(mut body: Reader<'_>, errors: &mut TlsErrors) -> (Option<String>,
 /// As sent; control bytes and bytes that are no UTF-8 as `\xNN`.
 fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
+    let push_escaped = |text: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    };
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             if character.is_control() {
-                let mut buffer = [0; 4];
-                character.encode_utf8(&mut buffer).bytes().for_each(|byte| push_escaped(&mut text, byte));
+                push_escaped(&mut text, character.encode_utf8(&mut [0; 4]).as_bytes());
             } else {
                 text.push(character);
             }
         }
-        chunk.invalid().iter().for_each(|byte| push_escaped(&mut text, *byte));
+        push_escaped(&mut text, chunk.invalid());
     }
     text
-}
-
-fn push_escaped(text: &mut String, byte: u8) {
-    text.push_str("\\x");
-    for nibble in [byte >> 4, byte & 0xf] {
-        text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
-    }
 }

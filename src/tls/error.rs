@@ -21,24 +21,34 @@ pub const MAX_LEADING_BYTES: usize = 16 * 1024;
 /// Something was not as it should be; facts were kept as far as they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
+    /// What follows a record is none.
     #[error("the stream is not, or no longer, made of TLS records")]
     NotTls,
+    /// Bytes are missing where a hello, or the server's clear flight, was due.
     #[error("bytes of the handshake are missing")]
     HandshakeGap,
+    /// More than 64 KiB.
     #[error("a handshake message is longer than what is kept")]
     HandshakeTooLong,
+    /// It was whole, and was read as far as it goes.
     #[error("a hello contradicts its own lengths")]
     MalformedHello,
+    /// It was whole; there is no certificate.
     #[error("the certificate message contradicts its own lengths")]
     MalformedCertificate,
+    /// More than 64 KiB.
     #[error("the leaf certificate is longer than what is kept")]
     CertificateTooLong,
+    /// The message was cut within it.
     #[error("bytes of the certificate are missing")]
     CertificateTruncated,
+    /// The suite says that there are some.
     #[error("the key exchange parameters could not be read")]
     MalformedKeyExchange,
+    /// More than 1 KiB; the beginning is kept.
     #[error("the server name is longer than what is kept")]
     ServerNameTooLong,
+    /// A hello whose lengths do not fit together.
     #[error("a message of SSLv2 could not be read")]
     MalformedSsl2,
 }
@@ -87,6 +97,7 @@ impl From<TlsError> for TlsErrors {
 }
 
 impl TlsErrors {
+    /// Adds one.
     pub const fn insert(&mut self, error: TlsError) {
         self.0 |= 1 << error as u16;
     }
@@ -96,16 +107,19 @@ impl TlsErrors {
         self.0 |= other.0;
     }
 
+    /// True where nothing was wrong.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
+    /// True where this was met.
     #[must_use]
     pub const fn contains(self, error: TlsError) -> bool {
         self.0 & 1 << error as u16 != 0
     }
 
+    /// Each that was met, once.
     pub fn iter(self) -> impl Iterator<Item = TlsError> {
         TlsError::ALL.into_iter().filter(move |error| self.contains(*error))
     }

@@ -133,9 +133,7 @@ fn push_hash(text: &mut Vec<u8>, list: &[u8]) {
         text.extend_from_slice(b"000000000000");
         return;
     }
-    for byte in Sha256::digest(list).iter().take(6) {
-        text.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 0xf)]);
-    }
+    text.extend(hex_digits(Sha256::digest(list).iter().take(6)));
 }
 
 fn push_hex_list(text: &mut Vec<u8>, values: &[u16]) {
@@ -143,9 +141,7 @@ fn push_hex_list(text: &mut Vec<u8>, values: &[u16]) {
         if index > 0 {
             text.push(b',');
         }
-        for byte in value.to_be_bytes() {
-            text.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 0xf)]);
-        }
+        text.extend(hex_digits(&value.to_be_bytes()));
     }
 }
 
@@ -176,8 +172,12 @@ const fn hex_digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
+fn hex_digits<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> impl Iterator<Item = u8> {
+    bytes.into_iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0xf)])
+}
+
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 0xf)]).map(char::from).collect()
+    hex_digits(bytes).map(char::from).collect()
 }
 
 #[cfg(test)]

@@ -11,15 +11,24 @@ pub fn key_exchange_of(suite: CipherSuite) -> Option<KeyExchange> {
 }
 
 /// Why the answer is what it is; absent where it is `yes`.
-pub mod reason {
+mod reason {
+    /// Whoever has the server's long-term key has the keys of the connection.
     pub const STATIC_KEY_EXCHANGE: &str = "static_key_exchange";
+    /// The suite has none.
     pub const NO_KEY_EXCHANGE: &str = "no_key_exchange";
+    /// A PSK without key_share.
     pub const PSK_KE: &str = "psk_ke";
+    /// The keys are those of an earlier handshake.
     pub const RESUMED: &str = "resumed";
+    /// Whether they are is not known.
     pub const RESUMPTION_UNKNOWN: &str = "resumption_unknown";
+    /// The suite is none that is known for the version.
     pub const UNKNOWN_SUITE: &str = "unknown_suite";
+    /// What tells was in a part of the hello that was cut.
     pub const TRUNCATED: &str = "truncated";
+    /// TLS 1.3 with neither key_share nor PSK.
     pub const NO_KEY_SHARE: &str = "no_key_share";
+    /// [`Flight::lacks_exchange`](super::Flight::lacks_exchange)
     pub const NO_SERVER_KEY_EXCHANGE: &str = "no_server_key_exchange";
 }
 

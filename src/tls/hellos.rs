@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 
 use super::error::TlsErrors;
 use super::extensions;
-use super::numbers::extension as id;
+use super::numbers::{RANDOM_BYTES, extension as id};
 use super::reader::Reader;
 use super::server_hello::RETRY_RANDOM;
 use super::{client_hello, fingerprint, server_hello};
@@ -37,7 +37,9 @@ const NOTHING: Limits = Limits { values: 0, key_bytes: 0, bytes: 0 };
 #[derive(Clone, Debug)]
 pub struct ClientKind {
     pub hello: Shared<ClientHello>,
+    /// [`fingerprint::ja3`] of it.
     pub ja3: Option<Arc<str>>,
+    /// [`fingerprint::ja4`] of it.
     pub ja4: Option<Arc<str>>,
 }
 
@@ -45,6 +47,7 @@ pub struct ClientKind {
 #[derive(Clone, Debug)]
 pub struct ServerKind {
     pub hello: Shared<ServerHello>,
+    /// [`fingerprint::ja3s`] of it.
     pub ja3s: Option<Arc<str>>,
 }
 
@@ -86,12 +89,20 @@ fn text_bytes(text: &Option<Arc<str>>) -> usize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsNew(pub bool);
 
+impl IsNew {
+    /// The bytes that whoever brings it counts.
+    pub fn own(self, bytes: impl FnOnce() -> usize) -> usize {
+        if self.0 { bytes() } else { 0 }
+    }
+}
+
 /// What connections have in common, kept from one to the next.
 #[derive(Debug)]
 pub struct Hellos {
     clients: Kept<ClientKind>,
     servers: Kept<ServerKind>,
     certificates: Kept<Arc<[u8]>>,
+    /// The key of the hello at hand, in memory that is used again.
     key: Vec<u8>,
 }
 
@@ -101,19 +112,6 @@ impl Default for Hellos {
             clients: Kept::new(HELLOS),
             servers: Kept::new(HELLOS),
             certificates: Kept::new(CERTIFICATES),
-            key: Vec::new(),
-        }
-    }
-}
-
-impl Hellos {
-    /// Keeps nothing.
-    #[cfg(test)]
-    pub fn forgetful() -> Self {
-        Self {
-            clients: Kept::new(NOTHING),
-            servers: Kept::new(NOTHING),
-            certificates: Kept::new(NOTHING),
             key: Vec::new(),
         }
     }
@@ -135,6 +133,17 @@ impl From<Shared<ServerHello>> for ServerKind {
 }
 
 impl Hellos {
+    /// Keeps nothing.
+    #[cfg(test)]
+    pub fn forgetful() -> Self {
+        Self {
+            clients: Kept::new(NOTHING),
+            servers: Kept::new(NOTHING),
+            certificates: Kept::new(NOTHING),
+            key: Vec::new(),
+        }
+    }
+
     /// [`client_hello::read`], and the kind of hello it is.
     pub(super) fn client(
         &mut self,
@@ -223,7 +232,7 @@ fn client_key<'a>(body: &'a [u8], key: &mut Vec<u8>) -> Option<ClientOwn<'a>> {
     key.clear();
     let mut reader = Reader::new(body);
     let version = reader.u16()?;
-    reader.take(RETRY_RANDOM.len())?;
+    reader.take(RANDOM_BYTES)?;
     let session_id = reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_BYTES)?;
     let suites = reader.vector16()?;
     let compression = reader.vector8()?;
@@ -265,7 +274,7 @@ fn server_key<'a>(body: &'a [u8], key: &mut Vec<u8>) -> Option<ServerOwn<'a>> {
     let mut reader = Reader::new(body);
     // The drafts of TLS 1.3 have forms of their own.
     let version = reader.u16().filter(|version| version >> 8 == 3)?;
-    let random = reader.take(RETRY_RANDOM.len())?;
+    let random = reader.take(RANDOM_BYTES)?;
     let random_end = *random.last_chunk()?;
     let session_id = reader.vector8().filter(|id| id.len() <= MAX_SESSION_ID_BYTES)?;
     let suite_and_compression = reader.take(3)?;

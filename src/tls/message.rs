@@ -79,6 +79,7 @@ impl Default for Messages {
 }
 
 impl Messages {
+    /// Bytes held.
     pub const fn held_bytes(&self) -> usize {
         self.buffer.capacity()
     }
@@ -247,11 +248,10 @@ impl Messages {
 fn wanted_bytes(kind: u8, length: usize, seen: &[u8]) -> (usize, End) {
     if kind == handshake::CERTIFICATE {
         let mut reader = Reader::new(seen);
-        let leaf = (|| {
-            reader.u24()?;
-            reader.u24()
-        })();
-        let Some(leaf) = leaf else { return (LEAF_OFFSET.min(length), End::Whole) };
+        // Behind the length of the list.
+        let Some(leaf) = reader.u24().and_then(|_| reader.u24()) else {
+            return (LEAF_OFFSET.min(length), End::Whole);
+        };
         let leaf = leaf as usize;
         if leaf > MAX_LEAF_BYTES {
             return (LEAF_OFFSET.min(length), End::TooLong);

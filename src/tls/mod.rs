@@ -38,11 +38,7 @@ mod ssl2;
 #[cfg(test)]
 mod tests;
 
-pub use error::{
-    MAX_HANDSHAKE_BYTES, MAX_LEADING_BYTES, MAX_LEAF_BYTES, MAX_RECORD_BYTES, MAX_SERVER_NAME_BYTES,
-    TlsError, TlsErrors,
-};
-pub use forward_secrecy::reason as forward_secrecy_reason;
+pub use error::{MAX_LEADING_BYTES, TlsError, TlsErrors};
 pub use fuzz::fuzz_tls;
 pub use hellos::Hellos;
 pub use order::Seen;

@@ -1,9 +1,8 @@
 //! The numbers of the protocol that this stage acts on.
-//!
-//! Source: RFC 8446 sections 4 and 5.1, RFC 5246 section 7.4, IANA "TLS ExtensionType Values".
 
 use crate::model::registry::TlsVersion;
 
+/// Content types of records [RFC 8446 section 5.1; heartbeat RFC 6520 section 3].
 pub mod content {
     pub const CHANGE_CIPHER_SPEC: u8 = 20;
     pub const ALERT: u8 = 21;
@@ -12,6 +11,7 @@ pub mod content {
     pub const HEARTBEAT: u8 = 24;
 }
 
+/// Types of handshake messages [RFC 8446 section 4, RFC 5246 section 7.4].
 pub mod handshake {
     pub const CLIENT_HELLO: u8 = 1;
     pub const SERVER_HELLO: u8 = 2;
@@ -24,12 +24,13 @@ pub mod handshake {
     pub const SERVER_HELLO_DONE: u8 = 14;
     pub const CLIENT_KEY_EXCHANGE: u8 = 16;
 
-    /// True for the types that IANA lists.
+    /// True for the types that IANA lists ("TLS HandshakeType").
     pub const fn is_known(kind: u8) -> bool {
         matches!(kind, 0..=8 | 10..=17 | 20..=25 | 67)
     }
 }
 
+/// Extensions [IANA "TLS ExtensionType Values"].
 pub mod extension {
     pub const SERVER_NAME: u16 = 0;
     pub const SUPPORTED_GROUPS: u16 = 10;
@@ -57,6 +58,9 @@ pub mod extension {
         matches!(id, 0xfe08..=0xfe0d | 0xff02..=0xff03 | 0xffce)
     }
 }
+
+/// Length of the random of a hello [RFC 8446 section 4.1.2].
+pub const RANDOM_BYTES: usize = 32;
 
 /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV [RFC 5746 section 3.3].
 pub const EMPTY_RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;

@@ -5,6 +5,7 @@ use crate::model::Timestamp;
 /// When bytes were seen, and where they stand in the conversation, as far as that is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
+    /// Time of the packet they came in.
     pub at: Timestamp,
     /// What their sender acknowledges of the other side: the sequence number behind what it had received.
     pub acknowledgment: Option<u32>,

@@ -5,18 +5,24 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::alert::FATAL;
+use super::alert::{self, FATAL};
 use super::error::MAX_RECORD_BYTES;
-use super::numbers::{content, handshake, is_hello_version};
+use super::numbers::{RANDOM_BYTES, content, handshake, is_hello_version};
 use super::reader::Reader;
+use super::ssl2;
+use crate::model::MAX_SESSION_ID_BYTES;
+use crate::model::registry::TlsVersion;
 
 /// What the beginning of a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
+    /// A ClientHello, of SSLv2 as well.
     ClientHello,
+    /// A ServerHello or a HelloRetryRequest, of SSLv2 as well.
     ServerHello,
     /// A hello as far as it goes; more bytes will tell.
     NeedMore,
+    /// Neither.
     No,
 }
 
@@ -121,11 +127,11 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
     let length = u32::from(length & 0x7fff);
     let Some(kind) = reader.u8() else { return Probe::NeedMore };
     match kind {
-        1 => {
+        ssl2::CLIENT_HELLO => {
             let Some(version) = reader.u16() else {
                 return if matches!(reader.rest(), [] | [0 | 3]) { Probe::NeedMore } else { Probe::No };
             };
-            if version != 2 && version >> 8 != 3 {
+            if version != TlsVersion::SSL2.0 && version >> 8 != 3 {
                 return Probe::No;
             }
             let (Some(specs), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16())
@@ -139,7 +145,7 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
                 && 9 + u32::from(specs) + u32::from(session) + u32::from(challenge) == length;
             if is_consistent { Probe::ClientHello } else { Probe::No }
         }
-        4 => {
+        ssl2::SERVER_HELLO => {
             let (Some(hit), Some(certificate_kind)) = (reader.u8(), reader.u8()) else {
                 return Probe::NeedMore;
             };
@@ -147,7 +153,7 @@ fn probe_ssl2(bytes: &[u8]) -> Probe {
                 return Probe::No;
             }
             let Some(version) = reader.u16() else { return Probe::NeedMore };
-            if version != 2 {
+            if version != TlsVersion::SSL2.0 {
                 return Probe::No;
             }
             let (Some(certificate), Some(specs), Some(connection)) =
@@ -190,7 +196,7 @@ pub fn find_server_hello(bytes: &[u8]) -> Option<usize> {
 /// What there is of hellos within other bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// Where a hello begins, by the rules of [`find_client_hello`], and whose: a client's, else a server's.
+    /// Where a hello begins of which every field that is there fits, and whose: a client's, else a server's.
     pub hello: Option<(usize, Probe)>,
     /// Where the first record begins that [`probe`] does not rule out; not an empty one.
     pub candidate: Option<usize>,
@@ -215,11 +221,11 @@ pub fn find_hidden(bytes: &[u8]) -> Hidden {
     hidden
 }
 
-/// Where the first record with anything of a hello begins that is `wanted` by the rules of [`probe`]; where there is none,
-/// from where on to look again once more bytes are there. Empty records in front of it are not looked at.
+/// Where the first record begins that is what is `wanted`, by the rules of [`probe`]. Empty records in front of it are not
+/// looked at.
 ///
 /// # Errors
-/// There is none; from where on one may become one.
+/// Where there is none: the place to look from once more bytes are there.
 pub fn find_probed(bytes: &[u8], wanted: Probe) -> Result<usize, usize> {
     // The last byte may be the first of the two that are looked for.
     let mut open = bytes.len().saturating_sub(1);
@@ -277,12 +283,12 @@ fn is_certain_hello(bytes: &[u8], kind: u8) -> Option<bool> {
         return Some(false);
     }
     // What follows may be cut off; where it is there it must fit.
-    let Some(_random) = reader.array::<32>() else { return Some(true) };
+    let Some(_random) = reader.array::<RANDOM_BYTES>() else { return Some(true) };
     if version >= 0x7f00 {
         return Some(true);
     }
     let Some(session_length) = reader.u8() else { return Some(true) };
-    if session_length > 32 {
+    if usize::from(session_length) > MAX_SESSION_ID_BYTES {
         return Some(false);
     }
     let (Some(_), Some(number)) = (reader.take(session_length.into()), reader.u16()) else {
@@ -337,7 +343,9 @@ fn is_record_header(reader: &mut Reader<'_>) -> bool {
     let is_length_possible = match kind {
         content::CHANGE_CIPHER_SPEC => length == 1,
         // In clear one, half of one, or two.
-        content::ALERT => matches!(length, 1 | 2 | 4) || (10..=512).contains(&length),
+        content::ALERT => {
+            matches!(length, 1 | 2 | 4) || (alert::MIN_ENCRYPTED_BYTES..=512).contains(&length.into())
+        }
         content::HANDSHAKE | content::APPLICATION_DATA => {
             length > 0 && usize::from(length) <= MAX_RECORD_BYTES
         }

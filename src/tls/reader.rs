@@ -7,6 +7,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// A cursor at the beginning of `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
@@ -16,10 +17,12 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// True where everything was read.
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
+    /// So many bytes; `None`, and nothing read, where there are fewer. So it is with all that follow but the two `at_most`.
     pub fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -33,20 +36,24 @@ impl<'a> Reader<'a> {
         taken
     }
 
+    /// As many bytes as the array has.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
         Some(*taken)
     }
 
+    /// A number of one byte.
     pub fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    /// A number of two bytes, the highest first, as all numbers of TLS are [RFC 8446 section 3.3].
     pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
+    /// A number of three bytes.
     pub fn u24(&mut self) -> Option<u32> {
         self.array::<3>().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }

@@ -26,9 +26,9 @@ pub enum Piece<'a> {
     Garbage,
 }
 
-/// Which hello may open the stream.
+/// Whose stream it is, which says which hello may open it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
+pub enum Sender {
     Client,
     Server,
 }
@@ -46,10 +46,17 @@ enum State {
     Ended,
 }
 
+impl State {
+    /// Where so many bytes of a record's payload are to come.
+    const fn within(layer: Layer, remaining: usize) -> Self {
+        if remaining == 0 { Self::Header(0) } else { Self::Payload { layer, remaining } }
+    }
+}
+
 /// The record framer of one direction.
 #[derive(Debug)]
 pub struct Records {
-    opening: Opening,
+    sender: Sender,
     state: State,
     header: [u8; 5],
     /// A record was seen.
@@ -61,9 +68,10 @@ pub struct Records {
 }
 
 impl Records {
-    pub const fn new(opening: Opening) -> Self {
+    /// The framer of a stream of which nothing was seen yet.
+    pub const fn new(sender: Sender) -> Self {
         Self {
-            opening,
+            sender,
             state: State::Header(0),
             header: [0; 5],
             has_begun: false,
@@ -79,6 +87,7 @@ impl Records {
         }
     }
 
+    /// True once what follows is no record, or none was found for too long.
     pub const fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended)
     }
@@ -111,9 +120,9 @@ impl Records {
 
     /// Looks for the first record within `input`.
     fn seek(&mut self, input: &mut &[u8]) {
-        let found = match self.opening {
-            Opening::Client => find_client_hello(input),
-            Opening::Server => find_server_hello(input),
+        let found = match self.sender {
+            Sender::Client => find_client_hello(input),
+            Sender::Server => find_server_hello(input),
         };
         match found.and_then(|at| input.get(at..)) {
             Some(rest) => {
@@ -140,9 +149,8 @@ impl Records {
                     let (bytes, rest) = input.split_at_checked(remaining).unwrap_or((input, &[]));
                     *input = rest;
                     let remaining = remaining - bytes.len();
-                    let is_last = remaining == 0;
-                    self.state = if is_last { State::Header(0) } else { State::Payload { layer, remaining } };
-                    return Some(Piece::Payload { layer, bytes, is_last });
+                    self.state = State::within(layer, remaining);
+                    return Some(Piece::Payload { layer, bytes, is_last: remaining == 0 });
                 }
                 // Nearly every record: its header lies whole in the input. The same as byte by byte below.
                 State::Header(0)
@@ -153,11 +161,7 @@ impl Records {
                 {
                     self.header = *header;
                     *input = rest;
-                    self.state = if length == 0 {
-                        State::Header(0)
-                    } else {
-                        State::Payload { layer, remaining: length }
-                    };
+                    self.state = State::within(layer, length);
                     return Some(Piece::Start { layer, length });
                 }
                 State::Header(have) => {
@@ -176,11 +180,7 @@ impl Records {
                         Header::Record { layer, length } => {
                             self.has_begun = true;
                             self.has_ssl2 |= layer == Layer::Ssl2;
-                            self.state = if length == 0 {
-                                State::Header(0)
-                            } else {
-                                State::Payload { layer, remaining: length }
-                            };
+                            self.state = State::within(layer, length);
                             return Some(Piece::Start { layer, length });
                         }
                         Header::Invalid if self.has_begun => {
@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn frames_records_however_they_are_cut() {
-        let whole = kinds(&mut Records::new(Opening::Client), TWO);
+        let whole = kinds(&mut Records::new(Sender::Client), TWO);
         assert_eq!(whole, [(Layer::Tls(20), 1), (Layer::Tls(22), 3)]);
         for cut in 0..TWO.len() {
-            let mut records = Records::new(Opening::Client);
+            let mut records = Records::new(Sender::Client);
             let (a, b) = TWO.split_at(cut);
             let mut found = kinds(&mut records, a);
             found.extend(kinds(&mut records, b));
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn ends_at_garbage() {
-        let mut records = Records::new(Opening::Server);
+        let mut records = Records::new(Sender::Server);
         kinds(&mut records, TWO);
         kinds(&mut records, b"HTTP/1.1 400");
         assert!(records.has_ended());
@@ -313,10 +313,10 @@ mod tests {
 
     #[test]
     fn refuses_a_record_longer_than_the_protocol_allows() {
-        let mut records = Records::new(Opening::Server);
+        let mut records = Records::new(Sender::Server);
         kinds(&mut records, TWO);
         assert_eq!(kinds(&mut records, &[23, 3, 3, 0x48, 0x00]), [(Layer::Tls(23), MAX_RECORD_BYTES)]);
-        let mut records = Records::new(Opening::Server);
+        let mut records = Records::new(Sender::Server);
         kinds(&mut records, TWO);
         assert_eq!(kinds(&mut records, &[23, 3, 3, 0x48, 0x01]), []);
         assert!(records.has_ended());
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn finds_the_boundary_again_after_a_gap() {
-        let mut records = Records::new(Opening::Server);
+        let mut records = Records::new(Sender::Server);
         kinds(&mut records, &[22, 3, 3, 0, 9, 1, 2]);
         records.gap();
         assert_eq!(kinds(&mut records, &[1, 2, 3, 4, 5, 6, 7, 8]), []);
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn gives_up_a_stream_without_records() {
-        let mut records = Records::new(Opening::Client);
+        let mut records = Records::new(Sender::Client);
         let junk = vec![b'x'; MAX_LEADING_BYTES];
         assert_eq!(kinds(&mut records, &junk), []);
         assert!(!records.has_ended());

@@ -6,13 +6,13 @@ use tls_parser::parse_tls_handshake_server_hello;
 
 use super::error::{TlsError, TlsErrors};
 use super::extensions::{self, Extension, Numbers};
-use super::numbers::{draft_of, extension as id, is_hello_version, is_tls13};
+use super::numbers::{RANDOM_BYTES, draft_of, extension as id, is_hello_version, is_tls13};
 use super::reader::Reader;
 use crate::model::registry::{CipherSuite, CompressionMethod, ExtensionId, NamedGroup, TlsVersion};
 use crate::model::{Hello, MAX_SESSION_ID_BYTES, ServerHello};
 
 /// SHA-256 of "HelloRetryRequest", the random that marks one [RFC 8446 section 4.1.3].
-pub const RETRY_RANDOM: [u8; 32] = [
+pub const RETRY_RANDOM: [u8; RANDOM_BYTES] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
     0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
@@ -93,7 +93,7 @@ fn conclude(
     hello
 }
 
-type WholeHello<'a> = (ServerHello, &'a [u8; 32], &'a [u8], &'a [u8]);
+type WholeHello<'a> = (ServerHello, &'a [u8; RANDOM_BYTES], &'a [u8], &'a [u8]);
 
 /// The fixed part of a well-formed body, its random, its session id and its extensions.
 fn read_whole(body: &[u8]) -> Option<WholeHello<'_>> {
@@ -112,14 +112,14 @@ fn read_whole(body: &[u8]) -> Option<WholeHello<'_>> {
     Some((hello, parsed.random.first_chunk()?, session_id, parsed.ext.unwrap_or_default()))
 }
 
-type PartialHello<'a> = (ServerHello, &'a [u8; 32], &'a [u8], Option<(&'a [u8], bool)>);
+type PartialHello<'a> = (ServerHello, &'a [u8; RANDOM_BYTES], &'a [u8], Option<(&'a [u8], bool)>);
 
 /// The fixed part of a body that may end after the cipher suite, its random, its session id, and what there
 /// is of its extensions.
 fn read_partial(body: &[u8]) -> Option<PartialHello<'_>> {
     let mut reader = Reader::new(body);
     let version = reader.u16().filter(|version| is_hello_version(*version))?;
-    let random = reader.take(32)?.first_chunk()?;
+    let random = reader.take(RANDOM_BYTES)?.first_chunk()?;
     let is_old_draft = draft_of(version).is_some_and(|draft| draft < FIRST_COMPATIBLE_DRAFT);
     let session_id = if is_old_draft { &[] } else { reader.vector8()? };
     if session_id.len() > MAX_SESSION_ID_BYTES {

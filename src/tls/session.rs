@@ -15,7 +15,7 @@ use super::hellos::Hellos;
 use super::message::Messages;
 use super::numbers::{content, handshake, is_tls13};
 use super::order::{Order, Seen};
-use super::record::{Layer, Opening, Piece, Records};
+use super::record::{Layer, Piece, Records, Sender};
 use super::{agreement, downgrade, forward_secrecy, session_id};
 use crate::model::registry::AlertDescription;
 use crate::model::{AlertFrom, Resumption, Timestamp, TlsFacts};
@@ -45,9 +45,9 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(opening: Opening) -> Self {
+    fn new(sender: Sender) -> Self {
         Self {
-            records: Records::new(opening),
+            records: Records::new(sender),
             messages: Messages::default(),
             begun: None,
             ssl2_message: Vec::new(),
@@ -117,18 +117,13 @@ impl Default for Session {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sender {
-    Client,
-    Server,
-}
-
 impl Session {
+    /// An observer of a connection of which nothing was seen yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            client: Direction::new(Opening::Client),
-            server: Direction::new(Opening::Server),
+            client: Direction::new(Sender::Client),
+            server: Direction::new(Sender::Server),
             facts: Box::default(),
             leaf: None,
             own_bytes: 0,
@@ -193,12 +188,13 @@ impl Session {
         self.gap(Sender::Server, until);
     }
 
+    /// True once a ClientHello was read, whole or not.
     #[must_use]
     pub fn has_client_hello(&self) -> bool {
         self.facts.client_hello.is_some()
     }
 
-    /// True for a ServerHello or a HelloRetryRequest.
+    /// True once a ServerHello or a HelloRetryRequest was read.
     #[must_use]
     pub fn has_server_hello(&self) -> bool {
         self.facts.server_hello.is_some() || self.facts.hello_retry_request.is_some()
@@ -254,8 +250,7 @@ impl Session {
             self.note_gap(Sender::Client);
         }
         if self.lacks_second_hello() {
-            self.facts.is_truncated = true;
-            self.errors.insert(TlsError::HandshakeGap);
+            self.note_gap(Sender::Client);
         }
     }
 

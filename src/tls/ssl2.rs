@@ -4,11 +4,12 @@ use arrayvec::ArrayVec;
 
 use super::reader::Reader;
 use crate::model::registry::{CipherSuite, Ssl2CipherKind, TlsVersion};
-use crate::model::{ClientHello, Hello, Offered, ServerHello};
+use crate::model::{ClientHello, Hello, MAX_SESSION_ID_BYTES, Offered, ServerHello};
 
-const CLIENT_HELLO: u8 = 1;
+/// Types of messages.
+pub const CLIENT_HELLO: u8 = 1;
 const CLIENT_MASTER_KEY: u8 = 2;
-const SERVER_HELLO: u8 = 4;
+pub const SERVER_HELLO: u8 = 4;
 
 /// The most of an SSLv2 record that is kept: its length has 15 bits.
 pub const MAX_RECORD_BYTES: usize = 0x7fff;
@@ -29,7 +30,7 @@ pub fn client_hello(body: &[u8], is_whole: bool) -> Option<Hello<ClientHello>> {
     let challenge_length = usize::from(reader.u16()?);
     if specs_length == 0
         || !specs_length.is_multiple_of(3)
-        || session_length > 32
+        || session_length > MAX_SESSION_ID_BYTES
         || !(16..=32).contains(&challenge_length)
     {
         return None;

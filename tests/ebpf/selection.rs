@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ddbwatch::capture::LinkType;
-use ddbwatch::capture::afpacket::{self, AfPacket};
+use ddbwatch::capture::afpacket::{self, AfPacket, SocketSelection as _};
 use ddbwatch::capture::ebpf::{Attachment, EbpfSource, Options, SelectionProgram};
 use ddbwatch::capture::live::LiveSource;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ddbwatch::capture::afpacket::{self, AfPacket, Outgoing};
+use ddbwatch::capture::afpacket::{self, AfPacket};
 use ddbwatch::capture::libpcap::{self, Pcap};
 use ddbwatch::capture::live::{Link, LiveSource};
-use ddbwatch::capture::{self, Frame, FrameSource, Input, Interface, LinkType};
+use ddbwatch::capture::{self, Frame, FrameSource, Input, Interface, LinkType, Outgoing};
 use ddbwatch::config::Resolved;
 use ddbwatch::export::{Jsonl, Sink as _};
 use ddbwatch::pipeline::Engine;

@@ -5,12 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use arrayvec::{ArrayString, ArrayVec};
 
 use super::{HEADER_BYTES, MAX_ANSWERS, Wanted};
+use crate::app::MAX_HOST_BYTES;
 
 /// The longest name as it is written, with the length of each label and of the root [RFC 1035 section 2.3.4].
 const MAX_NAME_BYTES: usize = 255;
-
-/// The same in text form.
-const MAX_HOST_BYTES: usize = 253;
 
 /// Pointers on the way through one name: one in front of each label, of which [`MAX_NAME_BYTES`] have room for 127.
 const MAX_POINTERS: usize = 127;

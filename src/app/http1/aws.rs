@@ -164,7 +164,7 @@ impl Signing {
 }
 
 impl Credentials {
-    /// Of several credentials each counts for what is graver, and the first names the scope.
+    /// Of several credentials the graver kind counts, and the scope is the first one's.
     fn add(&mut self, other: Self) {
         self.has_long_term_key |= other.has_long_term_key;
         self.has_temporary_key |= other.has_temporary_key;

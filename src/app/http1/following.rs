@@ -13,7 +13,7 @@ use super::{
     MAX_HEAD_BYTES, Request, Unfinished, behind_loss, is_surely_request, looks_like_answer,
     looks_like_request, of_unknown_beginning, parse_request, parse_truncated, skip_empty_lines,
 };
-use crate::app::Parse;
+use crate::app::{Parse, at_most};
 use crate::model::{HttpFacts, Signature};
 
 /// Requests that are read of one connection. A client that signs does so from its first request on; what
@@ -49,6 +49,7 @@ pub enum Addressee {
     Open,
     /// The name only looks like one of DynamoDB's.
     LookAlike,
+    /// It names DynamoDB.
     Dynamodb,
 }
 
@@ -256,8 +257,7 @@ impl Following {
             bytes = skip_empty_lines(bytes);
         }
         // No head is longer than the limit by more than what shows that it is.
-        let taken =
-            bytes.get(..bytes.len().min(MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES))).unwrap_or(bytes);
+        let taken = at_most(bytes, MAX_HEAD_BYTES + 1 - before.min(MAX_HEAD_BYTES));
         self.pending.extend_from_slice(taken);
         if !self.unfinished.may_have_changed(&self.pending, before) {
             return bytes.get(taken.len()..).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! A request head of which more is to come, in pieces as small as the sender likes: it is read again only where the next
 //! piece may change what it is.
 
-use super::{MAX_HEAD_BYTES, RequestLine, end_of_head, skip_empty_lines};
+use super::{MAX_HEAD_BYTES, RequestLine, at_most, end_of_head, skip_empty_lines};
 
 /// What is known of a head that is not whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Unfinished {
     /// What is known of a head that [`parse_request`](super::parse_request) wants more of.
     #[must_use]
     pub fn of(head: &[u8]) -> Self {
-        let line = skip_empty_lines(head.get(..head.len().min(MAX_HEAD_BYTES)).unwrap_or_default());
+        let line = skip_empty_lines(at_most(head, MAX_HEAD_BYTES));
         match RequestLine::read(line) {
             None if line.is_empty() && !head.is_empty() => Self::Empty,
             None => Self::Open,

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-pub use crate::capture::live::Outgoing;
+use crate::capture::live::Outgoing;
 use crate::capture::sys::packet_socket::{FrameStart, Instruction};
 
 /// What a first flight in one merged packet may measure: ten segments of 1,460 bytes [RFC 6928] and
@@ -88,11 +88,6 @@ enum Op {
 
 const fn plain(code: u16, operand: u32) -> Op {
     Op::Plain(Instruction { code, jump_true: 0, jump_false: 0, operand })
-}
-
-/// The program that takes nothing.
-pub fn nothing() -> Vec<Instruction> {
-    vec![Instruction { code: code::RETURN, jump_true: 0, jump_false: 0, operand: 0 }]
 }
 
 /// The program for a socket.

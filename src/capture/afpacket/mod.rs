@@ -29,14 +29,14 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use self::ring::Ring;
 use super::frame::Interface;
 use super::link_type::LinkType;
-use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Take};
+use super::live::{FlowAddresses, Link, LinkCounts, LiveError, LiveSource, Outgoing, Take};
 use super::memory;
 use super::places::Places;
 use super::reading::{self, Queues};
 use super::sys::packet_socket::{FrameStart, PacketSocket, RingShape};
 use crate::model::Timestamp;
 
-pub use self::filter::{MAX_OWN_ADDRESSES, Outgoing};
+pub use self::filter::MAX_OWN_ADDRESSES;
 
 /// A block that is not full is handed over after this time, give or take the kernel's timer.
 const RETIRE_MILLISECONDS: u32 = 16;
@@ -54,7 +54,7 @@ const LARGE_BLOCK_BYTES: u32 = 1024 * 1024;
 const MIN_BLOCKS: u32 = 4;
 
 /// A group of more sockets than this has more rings than any host has cores to fill them.
-pub const MAX_FANOUT: u16 = 64;
+const MAX_FANOUT: u16 = 64;
 
 /// Interfaces that are watched at once: each needs a ring.
 const MAX_WATCHED: usize = 4_096;
@@ -73,6 +73,7 @@ pub struct Options {
     pub fanout: u16,
     /// Have interfaces hand over what is addressed to others: for ports that mirror.
     pub is_promiscuous: bool,
+    /// Which of the frames that this host sends are taken.
     pub outgoing: Outgoing,
 }
 
@@ -366,17 +367,8 @@ impl LiveSource for AfPacket {
         if self.places.of(link.index).is_some() {
             return Ok(());
         }
-        let interface = Interface {
-            link_type: link.link_type,
-            name: Some(Arc::clone(&link.name)),
-            kind: link.kind.clone(),
-        };
-        let Some(place) = self.places.find(&interface, MAX_WATCHED) else {
-            return Err(LiveError::Interface {
-                interface: Arc::clone(&link.name),
-                why: format!("{MAX_WATCHED} others are watched"),
-            });
-        };
+        let interface = link.interface();
+        let place = self.places.find(&interface, MAX_WATCHED).ok_or_else(|| link.beyond(MAX_WATCHED))?;
         if let Some(selection) = &mut self.selection {
             selection.watch(link.index, start_of(link.link_type) == Some(FrameStart::Network))?;
         }

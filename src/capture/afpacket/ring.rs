@@ -6,10 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::block::{self, Place};
-use super::filter;
 use crate::capture::live::Count;
 use crate::capture::merge::{Queue, TakeOne, Taken, moment_of};
-use crate::capture::sys::packet_socket::{MappedRing, PacketSocket, RingStatistics};
+use crate::capture::sys::packet_socket::{Instruction, MappedRing, PacketSocket, RingStatistics};
 use crate::model::Timestamp;
 
 /// The ring of one socket. Its head is the oldest frame that was not taken yet.
@@ -70,7 +69,7 @@ impl Ring {
     pub fn leave(&mut self, now: Instant) {
         self.left.get_or_insert(now);
         // Where the kernel refuses, the interface is gone, and nothing comes anyway.
-        let _ = self.socket().attach_classic(&filter::nothing());
+        let _ = self.socket().attach_classic(Instruction::NOTHING);
     }
 
     pub const fn is_leaving(&self) -> bool {

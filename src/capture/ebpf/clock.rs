@@ -15,8 +15,8 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Reads both clocks. Who was held up in between does not know which two readings belong together, and looks again with
-    /// the next frames.
+    /// Reads both clocks. Where this thread was held up in between, the readings do not belong together, and the next frames
+    /// are a reason to look again.
     pub fn look(&mut self) {
         let (Some(before), Some(utc), Some(after)) =
             (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_REALTIME), read(ClockId::CLOCK_MONOTONIC))

@@ -68,7 +68,9 @@ pub enum Attachment {
     /// TCX from Linux 6.6 on, else clsact.
     #[default]
     Newest,
+    /// TCX, which is ordered among others and can be asked what hangs there.
     Tcx,
+    /// The filters of a clsact queue, by netlink.
     Clsact,
 }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use aya::programs::ProgramError;
 use aya::programs::tc::TcError;
+use aya::programs::{Program, ProgramError};
 use aya::util::KernelVersion;
 use aya::{EbpfError, EbpfLoader};
 
@@ -41,6 +41,24 @@ pub(super) fn load(options: &Options, ring_bytes: u32) -> Result<aya::Ebpf, Live
     })
 }
 
+/// A program of the object, as the kind that it is.
+pub(super) fn program<'a, P>(loaded: &'a mut aya::Ebpf, name: &str) -> Result<&'a mut P, LiveError>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    let program = loaded.program_mut(name).ok_or_else(|| missing(name))?;
+    program.try_into().map_err(|error| of_program("loading the eBPF program", error))
+}
+
+/// The object is not the one that this was built for.
+pub(super) fn missing(name: &str) -> LiveError {
+    LiveError::Unsupported {
+        what: "eBPF".to_owned(),
+        why: format!("the program has no {name}: build ddbwatch anew"),
+    }
+}
+
+/// What the kernel says of a map, in the words of live sources.
 pub(super) fn of_map(error: aya::maps::MapError) -> LiveError {
     use aya::maps::MapError;
     match error {
@@ -50,6 +68,7 @@ pub(super) fn of_map(error: aya::maps::MapError) -> LiveError {
     }
 }
 
+/// What the kernel says of a program; of a refusal, the last words of its verifier.
 pub(super) fn of_program(what: &str, error: ProgramError) -> LiveError {
     match error {
         ProgramError::LoadError { io_error, verifier_log } => {
@@ -70,6 +89,7 @@ pub(super) fn of_program(what: &str, error: ProgramError) -> LiveError {
     }
 }
 
+/// What the system says while it does `what`.
 pub(super) fn system(what: &str, source: io::Error) -> LiveError {
     if is_refusal(&source) {
         // Without CAP_PERFMON the verifier refuses what programs do with packets.

@@ -7,12 +7,12 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray};
-use aya::programs::{ProgramFd, SocketFilter};
+use aya::programs::{ProgramError, ProgramFd, SocketFilter};
 use ipnet::IpNet;
 
 use super::abi::{self, COUNTER_WORDS, FlowWords, KeyWords, SlotWords};
 use super::clock::Clock;
-use super::object::{self, of_map, of_program};
+use super::object::{self, missing, of_map, of_program};
 use super::{Faults, Options};
 use crate::capture::afpacket::SocketSelection;
 use crate::capture::live::{Count, FlowAddresses, LinkCounts, LiveError};
@@ -29,6 +29,9 @@ const MAX_LEARNED: usize = 2_048;
 
 /// Prefixes that may be asked for, besides which learned addresses find room.
 pub const MAX_INTEREST: usize = abi::MAX_PREFIXES as usize - MAX_LEARNED;
+
+/// What the program for sockets is called.
+const PROGRAM: &str = "ddb_socket";
 
 /// The ring of a program that uses none.
 const SMALLEST_RING_BYTES: u32 = 4_096;
@@ -266,11 +269,9 @@ impl Counters {
     }
 }
 
-fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Result<T, LiveError> {
-    let map = loaded.take_map(name).ok_or_else(|| LiveError::Unsupported {
-        what: "eBPF".to_owned(),
-        why: format!("the program has no map {name}: build ddbwatch anew"),
-    })?;
+/// Takes a map out of what was loaded.
+pub(super) fn take<T: TryFrom<Map, Error = MapError>>(loaded: &mut Ebpf, name: &str) -> Result<T, LiveError> {
+    let map = loaded.take_map(name).ok_or_else(|| missing(name))?;
     T::try_from(map).map_err(of_map)
 }
 
@@ -290,6 +291,7 @@ fn prefix_of(prefix: &IpNet) -> Prefix {
 /// several sockets that share one instance share those.
 ///
 /// ```no_run
+/// # use ddbwatch::capture::afpacket::SocketSelection;
 /// # use ddbwatch::capture::ebpf::{Options, SelectionProgram};
 /// # use ddbwatch::{capture::FlowAddresses, model::Timestamp};
 /// # fn example(socket: std::os::fd::OwnedFd, flow: &FlowAddresses, until: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
@@ -317,109 +319,22 @@ impl SelectionProgram {
     /// Without `CAP_BPF` (and `CAP_NET_ADMIN` to attach without `CAP_NET_RAW`), or where the kernel is too old.
     pub fn load(options: &Options) -> Result<Self, LiveError> {
         let mut loaded = object::load(options, SMALLEST_RING_BYTES)?;
-        let what = "loading the eBPF socket filter";
-        let program: &mut SocketFilter = loaded
-            .program_mut("ddb_socket")
-            .ok_or_else(|| of_program(what, aya::programs::ProgramError::NotLoaded))?
-            .try_into()
-            .map_err(|error| of_program(what, error))?;
-        program.load().map_err(|error| of_program(what, error))?;
-        let program = program
-            .fd()
-            .and_then(|fd| fd.try_clone().map_err(aya::programs::ProgramError::IOError))
-            .map_err(|error| of_program(what, error))?;
+        let failed = |error| of_program("loading the eBPF socket filter", error);
+        let program: &mut SocketFilter = object::program(&mut loaded, PROGRAM)?;
+        program.load().map_err(failed)?;
+        let program = program.fd().and_then(|fd| fd.try_clone().map_err(ProgramError::IOError));
+        let program = program.map_err(failed)?;
         let selection = Selection::new(&mut loaded, options)?;
         Ok(Self { selection, clock: Clock::default(), program, loaded, watched: Vec::new() })
-    }
-
-    /// The descriptor of the program, for `SO_ATTACH_BPF`; valid as long as this lives.
-    #[must_use]
-    pub fn descriptor(&self) -> RawFd {
-        self.program.as_fd().as_raw_fd()
     }
 
     /// Attaches it to a packet socket, as `SO_ATTACH_BPF` does with the descriptor.
     ///
     /// # Errors
     /// Where the kernel refuses.
-    pub fn attach(&self, socket: impl AsFd) -> Result<(), LiveError> {
-        let what = "attaching the eBPF socket filter";
-        let program: &SocketFilter = self
-            .loaded
-            .program("ddb_socket")
-            .ok_or_else(|| of_program(what, aya::programs::ProgramError::NotLoaded))?
-            .try_into()
-            .map_err(|error| of_program(what, error))?;
-        program.attach(socket).map_err(|error| of_program(what, error))
-    }
-
-    /// Counts the packets of the interface with this kernel number apart, and says whether its frames begin
-    /// with an IP header. Needed for every interface that is not Ethernet.
-    ///
-    /// # Errors
-    /// Where the kernel refuses, or there are more interfaces than it has counters for.
-    pub fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError> {
-        let place = |wanted: Option<u32>| self.watched.iter().position(|&known| known == wanted);
-        let at = place(Some(index)).or_else(|| place(None)).unwrap_or(self.watched.len());
-        // Slot 0 is for those nobody named.
-        let slot = at as u32 + 1;
-        if slot >= abi::MAX_SLOTS {
-            return Err(too_many_interfaces(index));
-        }
-        self.selection.watch(index, slot, is_raw_ip)?;
-        match self.watched.get_mut(at) {
-            Some(known) if *known == Some(index) => {}
-            Some(known) => {
-                *known = Some(index);
-                // What was counted until now is of another interface.
-                self.selection.news(slot);
-            }
-            None => self.watched.push(Some(index)),
-        }
-        Ok(())
-    }
-
-    /// The interface with this kernel number is gone; its slot may be taken by another one.
-    pub fn forget(&mut self, index: u32) {
-        if let Some(known) = self.watched.iter_mut().find(|known| **known == Some(index)) {
-            *known = None;
-        }
-        self.selection.unwatch(index);
-    }
-
-    /// Changes the addresses of interest, for flows that begin from now on.
-    ///
-    /// # Errors
-    /// Where the kernel refuses, or there are too many prefixes.
-    pub fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
-        self.selection.set_interest(prefixes)
-    }
-
-    /// Adds one address of interest.
-    pub fn learn(&mut self, address: IpAddr) {
-        self.selection.learn(address);
-    }
-
-    /// Learns that no further packet of this flow matters until its next SYN. A flow that began just before `until`,
-    /// the time of the frame that told, or later, is left alone; say it again with its next packet.
-    pub fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
-        if let Some(now) = super::clock::monotonic_nanoseconds() {
-            self.clock.look();
-            // Not in the future, after the clock was set back.
-            let until = self.clock.monotonic(until).min(now);
-            self.selection.settle(flow, until.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
-        }
-    }
-
-    /// What was left out on the interface with this kernel number, by reason, since this was asked last. Of an
-    /// interface that is not watched: of all such together.
-    pub fn left_out(&mut self, index: u32) -> LinkCounts {
-        let counters = self.selection.news(self.slot(index));
-        let mut counts = LinkCounts { skipped: counters.skipped(), ..LinkCounts::default() };
-        // The ring belongs to the socket, which counts for itself.
-        let lost = counters.lost().into_iter().filter(|(stage, ..)| *stage == "kernel");
-        counts.dropped = lost.map(|(stage, reason, count)| (stage, reason, count.packets)).collect();
-        counts
+    pub fn attach(&mut self, socket: impl AsFd) -> Result<(), LiveError> {
+        let program: &mut SocketFilter = object::program(&mut self.loaded, PROGRAM)?;
+        program.attach(socket).map_err(|error| of_program("attaching the eBPF socket filter", error))
     }
 
     /// What was chosen on the interface with this kernel number, before the socket had room for it or not.
@@ -434,37 +349,67 @@ impl SelectionProgram {
 
 impl SocketSelection for SelectionProgram {
     fn descriptor(&self) -> RawFd {
-        Self::descriptor(self)
+        self.program.as_fd().as_raw_fd()
     }
 
+    /// Counts the packets of the interface apart. Needed for every interface that is not Ethernet.
     fn watch(&mut self, index: u32, is_raw_ip: bool) -> Result<(), LiveError> {
-        Self::watch(self, index, is_raw_ip)
+        let place = |wanted: Option<u32>| self.watched.iter().position(|&known| known == wanted);
+        let at = place(Some(index)).or_else(|| place(None)).unwrap_or(self.watched.len());
+        // Slot 0 is for those nobody named.
+        let slot = at as u32 + 1;
+        if slot >= abi::MAX_SLOTS {
+            return Err(LiveError::Interface {
+                interface: format!("number {index}").into(),
+                why: format!("{} others are watched", abi::MAX_SLOTS - 1),
+            });
+        }
+        self.selection.watch(index, slot, is_raw_ip)?;
+        match self.watched.get_mut(at) {
+            Some(known) if *known == Some(index) => {}
+            Some(known) => {
+                *known = Some(index);
+                // What was counted until now is of another interface.
+                self.selection.news(slot);
+            }
+            None => self.watched.push(Some(index)),
+        }
+        Ok(())
     }
 
+    /// A flow that began just before `until`, or later, is left alone; say it again with its next packet.
     fn settle(&mut self, flow: &FlowAddresses, until: Timestamp) {
-        Self::settle(self, flow, until);
+        if let Some(now) = super::clock::monotonic_nanoseconds() {
+            self.clock.look();
+            // Not in the future, after the clock was set back.
+            let until = self.clock.monotonic(until).min(now);
+            self.selection.settle(flow, until.saturating_sub(SOCKET_LATENCY_NANOSECONDS));
+        }
     }
 
+    /// Its slot may be taken by another interface.
     fn forget(&mut self, index: u32) {
-        Self::forget(self, index);
+        if let Some(known) = self.watched.iter_mut().find(|known| **known == Some(index)) {
+            *known = None;
+        }
+        self.selection.unwatch(index);
     }
 
+    /// Of an interface that is not watched: of all such together.
     fn left_out(&mut self, index: u32) -> LinkCounts {
-        Self::left_out(self, index)
+        let counters = self.selection.news(self.slot(index));
+        let mut counts = LinkCounts { skipped: counters.skipped(), ..LinkCounts::default() };
+        // The ring belongs to the socket, which counts for itself.
+        let lost = counters.lost().into_iter().filter(|(stage, ..)| *stage == "kernel");
+        counts.dropped = lost.map(|(stage, reason, count)| (stage, reason, count.packets)).collect();
+        counts
     }
 
     fn set_interest(&mut self, prefixes: &[IpNet]) -> Result<(), LiveError> {
-        Self::set_interest(self, prefixes)
+        self.selection.set_interest(prefixes)
     }
 
     fn learn(&mut self, address: IpAddr) {
-        Self::learn(self, address);
-    }
-}
-
-pub(super) fn too_many_interfaces(index: u32) -> LiveError {
-    LiveError::Interface {
-        interface: format!("number {index}").into(),
-        why: format!("{} others are watched", abi::MAX_SLOTS - 1),
+        self.selection.learn(address);
     }
 }

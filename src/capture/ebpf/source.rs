@@ -10,14 +10,14 @@ use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use aya::programs::links::LinkOrder;
 use aya::programs::tc::{self, NlOptions, SchedClassifierLinkId, TcAttachOptions};
-use aya::programs::{ProgramError, SchedClassifier, TcAttachType};
+use aya::programs::{SchedClassifier, TcAttachType};
 use ipnet::IpNet;
 use nix::net::if_::if_nametoindex;
 
 use super::abi;
 use super::clock::Clock;
-use super::object::{self, of_map, of_program};
-use super::selection::{Selection, too_many_interfaces};
+use super::object::{self, of_program};
+use super::selection::{Selection, take};
 use super::senders::Senders;
 use super::{Attachment, Faults, Options};
 use crate::capture::frame::{Frame, Interface};
@@ -37,8 +37,10 @@ const EGRESS: (&str, TcAttachType) = ("ddb_egress", TcAttachType::Egress);
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
-/// How often is looked whether the programs still hang at their interfaces, and what is said where they do not.
+/// How often it is checked that the programs still hang at their interfaces.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why an interface is given up at which they do not.
 const TAKEN_AWAY: &str = "the eBPF program was taken away from it";
 
 /// What goes out there comes in again.
@@ -47,9 +49,10 @@ const LOOPBACK: &str = "lo";
 /// Where the tags of a frame begin: behind two hardware addresses.
 const TAG_AT: usize = 12;
 
-/// Largest ring, which is all the kernel's interface can describe in one number of 32 bits.
+/// The largest ring: its size in bytes, a power of two, fits into 32 bits.
 const MOST_RING_MIB: u32 = 1_024;
 
+/// An interface, and the programs at its sides.
 struct Attached {
     link: Link,
     ingress: Option<SchedClassifierLinkId>,
@@ -93,13 +96,12 @@ impl EbpfSource {
         let wanted = if options.takes_outgoing { &[INGRESS, EGRESS][..] } else { &[INGRESS] };
         let mut programs = [None; 2];
         for ((name, _), number) in wanted.iter().zip(&mut programs) {
-            let program = program(&mut loaded, name)?;
+            let program: &mut SchedClassifier = object::program(&mut loaded, name)?;
             program.load().map_err(|error| of_program("loading the eBPF program", error))?;
             *number = program.info().ok().map(|info| info.id());
         }
         let selection = Selection::new(&mut loaded, options)?;
-        let ring = loaded.take_map("ring").ok_or_else(|| missing("ring"))?;
-        let ring = RingBuf::try_from(ring).map_err(of_map)?;
+        let ring = take(&mut loaded, "ring")?;
         let mut clock = Clock::default();
         clock.look();
         Ok(Self {
@@ -163,6 +165,7 @@ impl EbpfSource {
         }
     }
 
+    /// Attaches a program to one side of an interface.
     fn hang(
         &mut self,
         link: &Link,
@@ -181,9 +184,8 @@ impl EbpfSource {
             let _ = tc::qdisc_detach_program(&link.name, side, name);
             TcAttachOptions::Netlink(NlOptions::default())
         };
-        program(&mut self.loaded, name)?
-            .attach_with_options(&link.name, side, options)
-            .map_err(|error| of_program(&what, error))
+        let program: &mut SchedClassifier = object::program(&mut self.loaded, name)?;
+        program.attach_with_options(&link.name, side, options).map_err(|error| of_program(&what, error))
     }
 
     /// Whether programs hang by TCX, which is asked what hangs there.
@@ -216,15 +218,17 @@ impl EbpfSource {
         }
     }
 
+    /// Takes a program away again.
     fn unhang(&mut self, name: &str, link: Option<SchedClassifierLinkId>) {
         if let Some(link) = link
-            && let Ok(program) = program(&mut self.loaded, name)
+            && let Ok(program) = object::program::<SchedClassifier>(&mut self.loaded, name)
         {
             // It is gone with its interface, where that is gone.
             let _ = program.detach(link);
         }
     }
 
+    /// Hands over what is in the ring, at most `most` frames.
     fn drain(&mut self, most: usize, take: &mut Take<'_>) -> usize {
         let mut count = 0;
         while count < most {
@@ -288,13 +292,9 @@ impl LiveSource for EbpfSource {
         if if_nametoindex(link.name.as_ref()).ok() != Some(link.index) {
             return Err(link.lost_by_name());
         }
-        let interface = Interface {
-            link_type: link.link_type,
-            name: Some(Arc::clone(&link.name)),
-            kind: link.kind.as_ref().map(Arc::clone),
-        };
+        let interface = link.interface();
         let most = abi::MAX_SLOTS as usize - 1;
-        let place = self.places.find(&interface, most).ok_or_else(|| too_many_interfaces(link.index))?;
+        let place = self.places.find(&interface, most).ok_or_else(|| link.beyond(most))?;
         let slot = place as u32 + 1;
         // What was counted until now is of whoever had the place before.
         self.read_counters(place);
@@ -375,20 +375,5 @@ impl LiveSource for EbpfSource {
     fn counts(&mut self) -> Vec<LinkCounts> {
         self.read_all_counters();
         self.places.counts()
-    }
-}
-
-fn program<'a>(loaded: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier, LiveError> {
-    loaded
-        .program_mut(name)
-        .ok_or_else(|| missing(name))?
-        .try_into()
-        .map_err(|error: ProgramError| of_program("loading the eBPF program", error))
-}
-
-fn missing(name: &str) -> LiveError {
-    LiveError::Unsupported {
-        what: "eBPF".to_owned(),
-        why: format!("the program has no {name}: build ddbwatch anew"),
     }
 }

@@ -24,11 +24,13 @@ const MAX_STATISTICS: usize = 16_384;
 /// Offloads that change what a capture sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offloads {
-    /// Received packets of one flow are merged, by the kernel or by the hardware.
+    /// Received packets of one flow are merged by the kernel.
     pub gro: bool,
+    /// The same by the hardware.
     pub lro: bool,
-    /// Sent packets are cut late.
+    /// Sent packets are cut late, by the kernel.
     pub gso: bool,
+    /// The same by the hardware.
     pub tso: bool,
     /// The hardware takes the outer VLAN tag off.
     pub vlan_strip: bool,
@@ -41,6 +43,8 @@ pub struct Ethtool {
 }
 
 impl Ethtool {
+    /// Opens the way to them.
+    ///
     /// # Errors
     /// Where no socket can be made.
     pub fn open() -> io::Result<Self> {

@@ -43,6 +43,12 @@ pub struct Instruction {
     pub operand: u32,
 }
 
+impl Instruction {
+    /// The program that keeps nothing of a frame: it returns 0 [Documentation/networking/filter.rst].
+    pub const NOTHING: &[Self] =
+        &[Self { code: libc::BPF_RET as u16, jump_true: 0, jump_false: 0, operand: 0 }];
+}
+
 /// What the kernel counted since it was asked last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingStatistics {
@@ -50,8 +56,6 @@ pub struct RingStatistics {
     pub frames: u64,
     /// Frames for which no block was free.
     pub dropped: u64,
-    /// How often the ring was full.
-    pub freezes: u64,
 }
 
 /// A packet socket that sees nothing before [`PacketSocket::bind`].
@@ -354,11 +358,7 @@ impl MappedRing {
     pub fn statistics(&self) -> io::Result<RingStatistics> {
         let mut counted = libc::tpacket_stats_v3 { tp_packets: 0, tp_drops: 0, tp_freeze_q_cnt: 0 };
         self.socket.get(libc::SOL_PACKET, libc::PACKET_STATISTICS, &mut counted)?;
-        Ok(RingStatistics {
-            frames: u64::from(counted.tp_packets),
-            dropped: u64::from(counted.tp_drops),
-            freezes: u64::from(counted.tp_freeze_q_cnt),
-        })
+        Ok(RingStatistics { frames: u64::from(counted.tp_packets), dropped: u64::from(counted.tp_drops) })
     }
 }
 

@@ -1,27 +1,35 @@
 //! Which of several flows with the same addresses and ports a segment belongs to.
 
 use std::cell::LazyCell;
-use std::hash::BuildHasher;
+use std::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use super::slot::{Active, Translated};
-use super::{HEAD_BYTES, NONE, Phase, Slot, Table, head_hash};
-use crate::decode::{Segment, TcpFlags};
+use super::delivery::may_start_stream;
+use super::slot::{Active, NONE, Phase, Slot, head_hash};
+use super::{HANDSHAKE, Sighting, Table};
+use crate::decode::TcpFlags;
 use crate::flow::stream::{WINDOW, distance};
-use crate::flow::{Consumer, Ending, Key, Moment};
+use crate::flow::{Consumer, Ending};
 use crate::model::Side;
 
 /// The most instances that share addresses and ports at once: each is looked at for each packet of one of them.
 pub(super) const MAX_INSTANCES: usize = 32;
 
-/// What a record of the handshake begins with [RFC 8446 section 5.1].
-const HANDSHAKE: u8 = 22;
+/// How far behind its initial sequence number the first bytes of a connection may lie, with those sent beside SYN: what may
+/// be on its way before the first window is scaled [RFC 7323 section 2.2].
+const FIRST_FLIGHT: Range<i32> = 0..65_536;
+
+/// How far from the number of a SYN bytes may lie that were captured before it.
+const MAX_BEFORE_SYN: u32 = 1 << 20;
 
 /// Where a segment goes.
 pub(super) enum Choice {
+    /// To the flow of this slot.
     Instance(u32),
+    /// To a flow that begins with it.
     New,
+    /// To none: it is too far from what any expects, and begins nothing.
     OutOfWindow,
 }
 
@@ -38,7 +46,8 @@ fn is_unheard<S>(slot: &Slot<S>, side: Side) -> bool {
 
 /// True for a segment that proves a connection to be one, of which only one side's first segment was seen: the other side
 /// acknowledges that, or it goes on.
-fn proves<S>(active: &Active<S>, side: Side, segment: &Segment<'_>) -> bool {
+fn proves<S>(active: &Active<S>, sighting: Sighting<'_>) -> bool {
+    let Sighting { side, segment, .. } = sighting;
     let flags = segment.flags;
     if flags.has(TcpFlags::RST) {
         // Who refuses what was said has received all of it. Of a SYN alone a firewall may say so, too.
@@ -70,24 +79,17 @@ impl<C: Consumer> Table<C> {
     }
 
     /// A connection that was doubted is one, where this segment of it proves it: those before it are over.
-    pub(super) fn confirm(
-        &mut self,
-        head: u32,
-        index: u32,
-        side: Side,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &mut C,
-    ) {
+    pub(super) fn confirm(&mut self, head: u32, index: u32, sighting: Sighting<'_>, consumer: &mut C) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if slot.is_doubted && slot.active.as_ref().is_some_and(|active| proves(active, side, segment)) {
+        if slot.is_doubted && slot.active.as_ref().is_some_and(|active| proves(active, sighting)) {
             slot.is_doubted = false;
-            self.supersede(head, Some(index), false, moment, consumer);
+            self.supersede(head, Some(index), false, sighting.moment.context, consumer);
         }
     }
 
     /// The connection that is doubted and that this segment proves, unless it is what another one waits for.
-    fn proven(&self, head: u32, side: Side, segment: &Segment<'_>) -> Option<u32> {
+    fn proven(&self, head: u32, sighting: Sighting<'_>) -> Option<u32> {
+        let Sighting { side, segment, .. } = sighting;
         let mut proven = None;
         for index in self.chain(head) {
             let slot = self.slots.get(index as usize)?;
@@ -96,7 +98,7 @@ impl<C: Consumer> Table<C> {
                 if active.lingering.is_none() && active.streams[side.index()].is_next(segment.sequence) {
                     return None;
                 }
-            } else if proves(active, side, segment) {
+            } else if proves(active, sighting) {
                 proven = Some(index);
             }
         }
@@ -105,7 +107,8 @@ impl<C: Consumer> Table<C> {
 
     /// Which instance a SYN or SYN-ACK belongs to: the one with this initial sequence number, or
     /// one that has seen nothing from this side that contradicts it.
-    pub(super) fn choose_for_syn(&self, head: u32, side: Side, segment: &Segment<'_>) -> Choice {
+    pub(super) fn choose_for_syn(&self, head: u32, sighting: Sighting<'_>) -> Choice {
+        let Sighting { side, segment, .. } = sighting;
         let base = segment.sequence.wrapping_add(1);
         let is_answer = segment.flags.has(TcpFlags::ACK);
         let (mine, other) = (side.index(), side.other().index());
@@ -114,64 +117,48 @@ impl<C: Consumer> Table<C> {
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             // The peer's first byte must be the one acknowledged; Fast Open data may be acknowledged with it.
-            let answers_peer = !is_answer
-                || !slot.has_base[other]
-                || (0..=65_535).contains(&distance(slot.base[other], segment.acknowledgment));
-            let is_exact = !is_answer || !slot.has_base[other] || slot.base[other] == segment.acknowledgment;
-            if slot.has_base[mine] {
-                if answers_peer && (slot.base[mine] == base || (is_answer && is_unheard(slot, side))) {
-                    if is_exact {
-                        return Choice::Instance(index);
-                    }
-                    near.get_or_insert(index);
-                }
-                continue;
+            let is_answer_to_known = is_answer && slot.has_base[other];
+            let answered = distance(slot.base[other], segment.acknowledgment);
+            let is_exact = !is_answer_to_known || answered == 0;
+            let may_be = if slot.has_base[mine] {
+                slot.base[mine] == base || is_answer && is_unheard(slot, side)
+            } else if is_answer_to_known {
+                slot.active.is_some() || is_exact
+            } else {
+                slot.active.as_ref().is_some_and(|active| {
+                    let offset = active.streams[mine].offset_of(base);
+                    // Data before its SYN: the capture is out of order.
+                    offset.is_none_or(|offset| offset.unsigned_abs() < MAX_BEFORE_SYN)
+                })
+            };
+            if may_be && is_exact {
+                return Choice::Instance(index);
             }
-            if slot.active.is_none() && !(is_answer && slot.has_base[other] && is_exact) {
-                continue;
-            }
-            if is_answer && slot.has_base[other] {
-                if answers_peer {
-                    if is_exact {
-                        return Choice::Instance(index);
-                    }
-                    near.get_or_insert(index);
-                }
-                continue;
-            }
-            let Some(active) = &slot.active else { continue };
-            match active.streams[mine].offset_of(base) {
-                None => return Choice::Instance(index),
-                // Data before its SYN: the capture is out of order.
-                Some(offset) if offset.unsigned_abs() < 1 << 20 => return Choice::Instance(index),
-                Some(_) => {}
+            if may_be && FIRST_FLIGHT.contains(&answered) {
+                near.get_or_insert(index);
             }
         }
         near.map_or(Choice::New, Choice::Instance)
     }
 
-    pub(super) fn choose_for_data(
-        &self,
-        head: u32,
-        side: Side,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &C,
-    ) -> Choice {
+    /// Which instance a segment without SYN belongs to: one that expects it, or that ended and of which it is a late copy.
+    /// One that may begin a stream, and belongs to none, begins another.
+    pub(super) fn choose_for_data(&self, head: u32, sighting: Sighting<'_>, consumer: &C) -> Choice {
+        let Sighting { side, segment, moment } = sighting;
         let mine = side.index();
         // Mostly not asked: a packet within an open flow belongs to it whatever it carries.
-        let is_start = LazyCell::new(|| segment.payload.len() > 5 && consumer.starts_stream(segment.payload));
+        let is_start = LazyCell::new(|| may_start_stream(segment, consumer));
         let mut fallback = None;
         let mut near = None;
         let is_only_one = self.slots.get(head as usize).is_none_or(|slot| slot.next == NONE);
-        if !is_only_one && let Some(index) = self.proven(head, side, segment) {
+        if !is_only_one && let Some(index) = self.proven(head, sighting) {
             return Choice::Instance(index);
         }
         let mut is_foreign = false;
         for index in self.chain(head) {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let Some(active) = slot.active.as_ref().filter(|active| active.lingering.is_none()) else {
-                if !*is_start || self.is_late_copy(slot, mine, segment) {
+                if !*is_start || self.is_late_copy(slot, sighting) {
                     if slot.context == moment.context && slot.has_base[mine] && !*is_start {
                         let offset = distance(slot.base[mine], segment.sequence);
                         if offset >= 0 && (offset as u32) < WINDOW {
@@ -192,30 +179,22 @@ impl<C: Consumer> Table<C> {
                 continue;
             }
             let is_known_context = active.view.contexts.contains(&moment.context);
-            match active.streams[mine].offset_of(segment.sequence) {
-                None => {
-                    if is_known_context {
-                        return Choice::Instance(index);
-                    }
-                    near.get_or_insert(index);
+            if let Some(offset) = active.streams[mine].offset_of(segment.sequence) {
+                if offset.unsigned_abs() >= WINDOW || self.conflicts(slot, sighting) && *is_start {
+                    continue;
                 }
-                Some(offset) if offset.unsigned_abs() < WINDOW => {
-                    if self.conflicts(slot, mine, segment, moment) && *is_start {
-                        continue;
-                    }
-                    if !is_known_context && slot.has_base[mine] && *is_start {
-                        let from_base = distance(slot.base[mine], segment.sequence);
-                        if !(0..65_536).contains(&from_base) {
-                            continue;
-                        }
-                    }
-                    if is_known_context {
-                        return Choice::Instance(index);
-                    }
-                    near.get_or_insert(index);
+                if !is_known_context
+                    && slot.has_base[mine]
+                    && *is_start
+                    && !FIRST_FLIGHT.contains(&distance(slot.base[mine], segment.sequence))
+                {
+                    continue;
                 }
-                Some(_) => {}
             }
+            if is_known_context {
+                return Choice::Instance(index);
+            }
+            near.get_or_insert(index);
         }
         if is_foreign && near.is_none() && *is_start {
             // No copy, where the one that ended never heard the first.
@@ -232,91 +211,63 @@ impl<C: Consumer> Table<C> {
 
     /// True where what may begin a stream is a copy of what a flow that has ended began with: at the place where that did,
     /// and the same as far as it is known, or before the end of what that said.
-    fn is_late_copy(&self, slot: &Slot<C::State>, side: usize, segment: &Segment<'_>) -> bool {
-        if !slot.has_base[side] {
+    fn is_late_copy(&self, slot: &Slot<C::State>, sighting: Sighting<'_>) -> bool {
+        let Sighting { side, segment, .. } = sighting;
+        let mine = side.index();
+        if !slot.has_base[mine] {
             return true;
         }
-        let offset = distance(slot.base[side], segment.sequence);
-        let is_other_head = || {
-            slot.head[side] != 0
-                && head_hash(&self.hasher, segment.payload).is_some_and(|hash| hash != slot.head[side])
-        };
+        let offset = distance(slot.base[mine], segment.sequence);
+        if offset == 0 {
+            return !self.is_other_head(slot, sighting);
+        }
         // Requests follow one another on a connection; no second handshake is in clear.
         let is_hello = segment.payload.first() == Some(&HANDSHAKE);
         let is_behind =
             || is_hello && self.end_of(slot, side).is_some_and(|end| distance(end, segment.sequence) >= 0);
-        (0..65_536).contains(&offset) && if offset == 0 { !is_other_head() } else { !is_behind() }
+        FIRST_FLIGHT.contains(&offset) && !is_behind()
+    }
+
+    /// True where a side of the flow began with other bytes than these.
+    fn is_other_head(&self, slot: &Slot<C::State>, sighting: Sighting<'_>) -> bool {
+        let known = slot.head[sighting.side.index()];
+        known != 0 && head_hash(&self.hasher, sighting.segment.payload).is_some_and(|hash| hash != known)
     }
 
     /// Sequence number behind the last byte of one side of a flow that has ended, under whichever addresses it was followed;
     /// `None` where it goes on there, or nobody knows any more.
-    fn end_of(&self, slot: &Slot<C::State>, side: usize) -> Option<u32> {
-        let there = match slot.translated {
-            Some(there) => {
-                self.slots.get(there.slot as usize).filter(|slot| slot.generation == there.generation)?
-            }
-            None => slot,
+    fn end_of(&self, slot: &Slot<C::State>, side: Side) -> Option<u32> {
+        let (followed, side) = match slot.translated {
+            Some(there) => (self.slot_there(there)?, there.side(side)),
+            None => (slot, side),
         };
-        let side = match slot.translated {
-            Some(Translated { is_turned: true, .. }) => 1 - side,
-            _ => side,
-        };
-        match &there.active {
-            Some(active) if active.lingering.is_some() => active.streams[side].end(),
+        match &followed.active {
+            Some(active) if active.lingering.is_some() => active.streams[side.index()].end(),
             Some(_) => None,
-            None => Some(there.ends()[side]),
+            None => Some(followed.ends()[side.index()]),
         }
-    }
-
-    /// The flow that one under other addresses turned out to be, as long as that is open.
-    pub(super) fn open_there(&self, there: Translated) -> Option<&Active<C::State>> {
-        let slot = self.slots.get(there.slot as usize).filter(|slot| slot.generation == there.generation)?;
-        slot.active.as_deref()
     }
 
     /// Another connection's first bytes at the same place in the sequence space, seen elsewhere.
     /// In the same context such bytes are a retransmission that lies, and the first copy wins.
-    pub(super) fn conflicts(
-        &self,
-        slot: &Slot<C::State>,
-        side: usize,
-        segment: &Segment<'_>,
-        moment: &Moment,
-    ) -> bool {
-        slot.head[side] != 0
-            && slot.base[side] == segment.sequence
+    fn conflicts(&self, slot: &Slot<C::State>, sighting: Sighting<'_>) -> bool {
+        let Sighting { side, segment, moment } = sighting;
+        slot.base[side.index()] == segment.sequence
             && slot.context != moment.context
-            && head_hash(&self.hasher, segment.payload).is_some_and(|hash| hash != slot.head[side])
+            && self.is_other_head(slot, sighting)
     }
 
     /// Where this segment's first bytes tell two connections apart that began alike, the context
     /// it was seen in was never the older one's. Returns the beginnings both share.
-    pub(super) fn part(
-        &mut self,
-        head: u32,
-        side: Side,
-        segment: &Segment<'_>,
-        moment: &Moment,
-    ) -> Option<([u32; 2], [bool; 2])> {
+    pub(super) fn part(&mut self, head: u32, sighting: Sighting<'_>) -> Option<([u32; 2], [bool; 2])> {
         let twin = self.chain(head).find(|&index| {
-            self.slots
-                .get(index as usize)
-                .is_some_and(|slot| self.conflicts(slot, side.index(), segment, moment))
+            self.slots.get(index as usize).is_some_and(|slot| self.conflicts(slot, sighting))
         })?;
         let slot = self.slots.get_mut(twin as usize)?;
         if let Some(active) = slot.active.as_deref_mut() {
-            active.view.contexts.retain(|context| *context != moment.context);
+            active.view.contexts.retain(|context| *context != sighting.moment.context);
         }
         Some((slot.base, slot.has_base))
-    }
-
-    pub(super) fn chain(&self, head: u32) -> impl Iterator<Item = u32> {
-        let mut next = head;
-        std::iter::from_fn(move || {
-            let index = next;
-            next = self.slots.get(index as usize)?.next;
-            Some(index)
-        })
     }
 
     /// A new instance, `new` if it is there already, begins where old ones were: in the same context those are over, unless
@@ -326,7 +277,7 @@ impl<C: Consumer> Table<C> {
         head: u32,
         new: Option<u32>,
         is_doubted: bool,
-        moment: &Moment,
+        context: u32,
         consumer: &mut C,
     ) {
         let old: ArrayVec<u32, MAX_INSTANCES> = self.chain(head).take(MAX_INSTANCES).collect();
@@ -334,7 +285,7 @@ impl<C: Consumer> Table<C> {
             let Some(slot) = self.slots.get(index as usize) else { continue };
             let was_doubted = slot.is_doubted;
             let is_over = slot.active.as_ref().is_some_and(|active| {
-                (!is_doubted || was_doubted) && active.view.contexts.contains(&moment.context)
+                (!is_doubted || was_doubted) && active.view.contexts.contains(&context)
             });
             if is_over {
                 let ending = self.ending_without_gaps(index, Ending::Superseded, consumer);
@@ -361,96 +312,5 @@ impl<C: Consumer> Table<C> {
         self.end(index, Ending::Superseded, consumer);
         self.remove(index);
         true
-    }
-
-    /// Remembers a client's first bytes, or recognises them as those of a flow under other addresses.
-    pub(super) fn join(&mut self, index: u32, segment: &Segment<'_>, moment: &Moment, consumer: &mut C) {
-        let Some(first_bytes) = segment.payload.get(..HEAD_BYTES) else { return };
-        let hash = self.hasher.hash_one((segment.sequence, first_bytes)).max(1);
-        let own = self.slots.get(index as usize);
-        let key = own.map(|slot| slot.key);
-        let sides = |slot: &Slot<C::State>, head: Option<u32>| {
-            [Side::A, Side::B].into_iter().find(|side| Some(slot.head[side.index()]) == head)
-        };
-        let begun = own.and_then(|slot| slot.active.as_ref()).map(|active| {
-            let view = &active.view;
-            (view.first_seen, view.first_frame)
-        });
-        let head = head_hash(&self.hasher, segment.payload);
-        let own_side = own.and_then(|slot| sides(slot, head));
-        if let Some(&primary) = self.views.get(&hash)
-            && primary != index
-            && let Some(slot) = self.slots.get_mut(primary as usize)
-            && slot.phase != Phase::Unused
-            && slot.view_hash == hash
-            && Some(slot.key) != key
-        {
-            let is_here = |active: &Active<C::State>| active.interfaces.contains(&moment.interface);
-            if slot.interface == moment.interface || slot.active.as_deref().is_some_and(is_here) {
-                // Each may be seen elsewhere, too.
-                if let Some(active) =
-                    self.slots.get_mut(index as usize).and_then(|own| own.active.as_deref_mut())
-                {
-                    active.awaits_join = true;
-                }
-                return;
-            }
-            let sender = sides(slot, head);
-            let there = Translated {
-                slot: primary,
-                generation: slot.generation,
-                is_turned: own_side.is_some() && sender.is_some() && own_side != sender,
-            };
-            if let Some(active) = slot.active.as_deref_mut() {
-                let view = &mut active.view;
-                // Interfaces are read in turn: what comes second may have been there first.
-                let begun = begun.filter(|(first_seen, _)| *first_seen < view.first_seen);
-                let is_first = begun.is_some() && sender.is_some();
-                if active.interfaces.try_push(moment.interface).is_ok() {
-                    let mut other = (segment.source, segment.destination);
-                    if let (Some((first_seen, first_frame)), Some(sender)) = (begun, sender) {
-                        other = (view.key.end(sender), view.key.end(sender.other()));
-                        view.key = Key::of_sender(sender, segment.source, segment.destination);
-                        (view.first_seen, view.first_frame) = (first_seen, first_frame);
-                    }
-                    view.translated.push(other);
-                }
-                let position = if is_first { 0 } else { view.contexts.len() };
-                if view.contexts.try_insert(position, moment.context).is_err() {
-                    self.counts.contexts_refused += u64::from(view.note_more_contexts());
-                }
-                if let (Some(link), Some(sender)) = (moment.link, sender) {
-                    consumer.linked(&mut active.state, sender, link, moment.context);
-                }
-            }
-            self.end(index, Ending::Translated, consumer);
-            if let Some(slot) = self.slots.get_mut(index as usize) {
-                slot.translated = Some(there);
-            }
-            return;
-        }
-        if let Some(slot) = self.slots.get_mut(index as usize) {
-            slot.view_hash = hash;
-            self.views.insert(hash, index);
-        }
-    }
-
-    /// The same of a flow that is over and waits for other interfaces, of which this is one.
-    #[cold]
-    pub(super) fn join_late(
-        &mut self,
-        index: u32,
-        side: Side,
-        segment: &Segment<'_>,
-        moment: &Moment,
-        consumer: &mut C,
-    ) {
-        let head = head_hash(&self.hasher, segment.payload);
-        let is_beginning = self.slots.get(index as usize).is_some_and(|slot| {
-            slot.base[side.index()] == segment.sequence && head == Some(slot.head[side.index()])
-        });
-        if is_beginning && consumer.starts_stream(segment.payload) {
-            self.join(index, segment, moment, consumer);
-        }
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
+use super::Table;
 use super::delivery::hand_on;
-use super::{Active, DUE_PER_PACKET, NONE, Phase, Table};
+use super::slot::{Active, NONE, Phase};
 use crate::flow::wheel::Wheel;
 use crate::flow::{Consumer, Ending, Identity, Moment};
 use crate::model::{Side, Timestamp};
@@ -27,15 +28,15 @@ const DECIDED_IDLE: Duration = Duration::from_secs(300);
 const CLOSED_IDLE: Duration = Duration::from_secs(60);
 
 impl<C: Consumer> Table<C> {
-    /// Ends every flow, in the order they were opened.
+    /// Ends every flow: first those that are over and linger, as they were decided, then the others, as they were opened.
     pub fn finish(&mut self, consumer: &mut C) {
         while self.finish_some(usize::MAX, consumer) {}
     }
 
-    /// Ends up to `most` flows, in the order they were opened, and says whether there are more. No
-    /// segment may be given in between.
+    /// Ends up to `most` flows, in the order of [`Table::finish`], and says whether there are more. No segment may be given
+    /// in between.
     pub fn finish_some(&mut self, most: usize, consumer: &mut C) -> bool {
-        let mut waiting = self.finishing.take().unwrap_or_else(|| self.newest_first());
+        let mut waiting = self.finishing.take().unwrap_or_else(|| self.last_first());
         for _ in 0..most {
             let Some(index) = waiting.pop() else { break };
             let ending = self.ending_without_gaps(index, Ending::InputEnded, consumer);
@@ -54,8 +55,8 @@ impl<C: Consumer> Table<C> {
         false
     }
 
-    fn newest_first(&self) -> Vec<u32> {
-        // Those that are over already come first, as they were decided.
+    /// All flows that have not ended, the one to be ended first at the end.
+    fn last_first(&self) -> Vec<u32> {
         let mut order: Vec<((bool, u64), u32)> = self
             .slots
             .iter()
@@ -75,29 +76,15 @@ impl<C: Consumer> Table<C> {
         order.into_iter().rev().map(|(_, index)| index).collect()
     }
 
-    fn closing_of(&self, index: u32) -> Option<Ending> {
-        self.slots.get(index as usize)?.active.as_ref()?.closing
-    }
-
-    /// The connection is over, and only what may still be on its way is waited for.
-    fn is_reset(&self, index: u32) -> bool {
-        self.slots
-            .get(index as usize)
-            .and_then(|slot| slot.active.as_ref())
-            .is_some_and(|active| active.is_reset)
-    }
-
     /// Ends the flow of a slot, at once or, where other interfaces may still show it, a little later.
     pub(super) fn end_or_linger(&mut self, index: u32, ending: Ending, consumer: &mut C) {
         let Some(linger) = self.linger else { return self.end(index, ending, consumer) };
         let now = self.now;
-        let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let Some(active) = slot.active.as_deref_mut() else { return };
-        if active.lingering.is_none() {
-            self.lingered += 1;
-            active.lingering = Some((ending, now, self.lingered));
-            self.wheel.schedule(index, now.after(linger), now);
-        }
+        let number = self.lingered + 1;
+        let Some(active) = self.active_mut(index).filter(|active| active.lingering.is_none()) else { return };
+        active.lingering = Some((ending, now, number));
+        self.lingered = number;
+        self.wheel.schedule(index, now.after(linger), now);
     }
 
     /// Ends the flow of a slot; the slot stays, to recognise late copies of its packets.
@@ -105,7 +92,8 @@ impl<C: Consumer> Table<C> {
         let now = self.now;
         self.unfold(index);
         let is_for_room = matches!(ending, Ending::TableFull | Ending::MemoryFull);
-        let ending = if is_for_room && self.is_reset(index) {
+        // What was still waited for may decide it.
+        let ending = if is_for_room && self.active(index).is_some_and(|active| active.is_reset) {
             self.ending_without_gaps(index, ending, consumer)
         } else {
             ending
@@ -157,23 +145,16 @@ impl<C: Consumer> Table<C> {
     /// ends for the reason given. So it does not depend on what makes the table look at it.
     pub(super) fn ending_without_gaps(&mut self, index: u32, reason: Ending, consumer: &mut C) -> Ending {
         self.give_up_gaps(index, consumer);
-        let is_decided = self
-            .slots
-            .get(index as usize)
-            .and_then(|slot| slot.active.as_ref())
-            .is_some_and(|active| consumer.is_decided(&active.state));
-        if is_decided { Ending::Decided } else { self.closing_of(index).unwrap_or(reason) }
+        match self.active(index) {
+            Some(active) if consumer.is_decided(&active.state) => Ending::Decided,
+            active => active.and_then(|active| active.closing).unwrap_or(reason),
+        }
     }
 
+    /// Gives up all gaps of a flow. One that lingers has ended already.
     fn give_up_gaps(&mut self, index: u32, consumer: &mut C) {
         let now = self.now;
-        let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
-        else {
-            return;
-        };
-        if active.lingering.is_some() {
-            return;
-        }
+        let Some(active) = self.active_mut(index).filter(|active| active.lingering.is_none()) else { return };
         let moment = Moment {
             at: now,
             frame: active.view.first_frame,
@@ -193,13 +174,8 @@ impl<C: Consumer> Table<C> {
         active.settle();
     }
 
-    pub(super) fn expire(&mut self, consumer: &mut C) {
-        for _ in 0..DUE_PER_PACKET {
-            let Some(index) = self.wheel.next_due(self.now) else { return };
-            self.look_at(index, consumer);
-        }
-    }
-
+    /// Looks at a flow that may have been silent for too long: ends one that is open, forgets one that has ended, and plans the
+    /// next look where neither is due.
     pub(super) fn look_at(&mut self, index: u32, consumer: &mut C) {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
@@ -228,8 +204,7 @@ impl<C: Consumer> Table<C> {
         }
         if matches!(slot.phase, Phase::Opened | Phase::Active) {
             let ending = self.ending_without_gaps(index, Ending::TimedOut, consumer);
-            if let Some(active) =
-                self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut())
+            if let Some(active) = self.active_mut(index)
                 && !active.is_reset
                 && active.lingering.is_none()
             {
@@ -327,15 +302,16 @@ impl<C: Consumer> Table<C> {
 
     /// Flows are worth more than what their segments are compared with.
     fn give_up_unconfirmed(&mut self, index: u32) {
-        if let Some(active) = self.slots.get_mut(index as usize).and_then(|slot| slot.active.as_deref_mut()) {
-            for stream in &mut active.streams {
-                // No more than what was counted of it.
-                let freed = stream.unconfirmed().held_bytes().min(active.held_bytes);
-                stream.give_up_unconfirmed();
-                active.held_bytes -= freed;
-                self.held_bytes = self.held_bytes.saturating_sub(freed);
-            }
+        let Some(active) = self.active_mut(index) else { return };
+        let before = active.held_bytes;
+        for stream in &mut active.streams {
+            // No more than what was counted of it.
+            let freed = stream.unconfirmed().held_bytes().min(active.held_bytes);
+            stream.give_up_unconfirmed();
+            active.held_bytes -= freed;
         }
+        let freed = before - active.held_bytes;
+        self.held_bytes = self.held_bytes.saturating_sub(freed);
     }
 
     /// Makes room: of a sample, the flow whose loss costs least, the longest silent first.

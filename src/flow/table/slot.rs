@@ -1,11 +1,20 @@
 //! One flow as the table keeps it: what stays of every flow, and what an open one takes beside it.
 
-use arrayvec::ArrayVec;
+use std::hash::BuildHasher;
 
-use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS};
+use arrayvec::ArrayVec;
+use foldhash::fast::RandomState;
+
+use crate::flow::consumer::{Ending, FlowView, MAX_CONTEXTS, Moment};
 use crate::flow::key::Key;
 use crate::flow::stream::Stream;
 use crate::model::{Side, Timestamp};
+
+/// In place of the index of a slot, where there is none.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Record header, handshake header, version and random of a hello: enough to tell two apart.
+pub(super) const HEAD_BYTES: usize = 43;
 
 /// How far a flow is, as its slot knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +37,7 @@ pub(super) enum Phase {
 #[repr(C, align(64))]
 pub(super) struct Slot<S> {
     pub key: Key,
+    /// There in [`Phase::Active`].
     pub active: Option<Box<Active<S>>>,
     pub last_seen: Timestamp,
     /// Next instance with the same key.
@@ -36,8 +46,11 @@ pub(super) struct Slot<S> {
     pub phase: Phase,
     /// It began where another connection was going on, and nothing has followed that belongs to it.
     pub is_doubted: bool,
+    /// Counts the flows that had this slot, to tell one from those before it.
     pub generation: u32,
+    /// Sequence number of the first byte of each side, where `has_base` says that it is known.
     pub base: [u32; 2],
+    /// [`head_hash`] of what each side began with; 0 where that is not known.
     pub head: [u32; 2],
     /// Of the first packet, as `interface` and `first_seen`.
     pub context: u32,
@@ -47,6 +60,7 @@ pub(super) struct Slot<S> {
     pub first_seen: Timestamp,
     /// Of an open flow the number of its first frame, of an ended one [`Slot::ends`]: neither needs the other.
     pub frame_or_ends: u64,
+    /// Of the client's first bytes and where they stand, by which it is known under other addresses; 0 before they came.
     pub view_hash: u64,
 }
 
@@ -67,6 +81,28 @@ impl Translated {
 }
 
 impl<S> Slot<S> {
+    /// Of a flow whose first packet was seen at this `moment`, which is yet to be given to it.
+    pub const fn opened(key: Key, moment: &Moment, now: Timestamp) -> Self {
+        Self {
+            key,
+            active: None,
+            last_seen: now,
+            next: NONE,
+            generation: 0,
+            base: [0; 2],
+            head: [0; 2],
+            context: moment.context,
+            interface: moment.interface,
+            first_seen: moment.at,
+            frame_or_ends: moment.frame,
+            view_hash: 0,
+            translated: None,
+            has_base: [false; 2],
+            phase: Phase::Opened,
+            is_doubted: false,
+        }
+    }
+
     /// Sequence numbers behind the last byte that was delivered of each side, of a flow that has ended; 0 where
     /// nothing is known of a side.
     pub const fn ends(&self) -> [u32; 2] {
@@ -89,16 +125,17 @@ pub(super) struct Active<S> {
     pub syn_ack_at: Option<Timestamp>,
     /// How it will end, by the first FIN or RST.
     pub closing: Option<Ending>,
-    /// What the first FIN seen acknowledges, or RST.
+    /// What the first FIN or RST that was seen acknowledges.
     pub closing_acknowledges: Option<u32>,
     /// RST was seen, and believed.
     pub is_reset: bool,
-    /// How it ended, when, and as the how manieth; it waits for packets of other interfaces that show the same.
+    /// How and when it ended, and its number among all that lingered; it waits for what other interfaces show of it.
     pub lingering: Option<(Ending, Timestamp, u64)>,
     /// The opener was answered with different numbers; it has not said yet which it took.
     pub is_answer_disputed: bool,
     /// Its first bytes are those of another flow, from which it cannot be told on the interfaces so far.
     pub awaits_join: bool,
+    /// Bytes that the table counted of it.
     pub held_bytes: usize,
 }
 
@@ -153,4 +190,10 @@ impl<S: Default> Active<S> {
         active.streams[side.index()].anchor(slot.base[side.index()], true);
         active
     }
+}
+
+/// Tells connections apart that begin at the same place; never 0.
+pub(super) fn head_hash(hasher: &RandomState, payload: &[u8]) -> Option<u32> {
+    let head = payload.get(..HEAD_BYTES)?;
+    Some((hasher.hash_one(head) as u32).max(1))
 }

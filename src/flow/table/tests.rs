@@ -8,7 +8,11 @@ mod translated;
 
 use std::net::SocketAddr;
 
+use super::clock::DUE_PER_PACKET;
+use super::slot::Active;
 use super::*;
+use crate::decode::TcpFlags;
+use crate::flow::Ending;
 use crate::flow::consumer::{FlowView, Identity, MAX_CONTEXTS};
 
 const CLIENT: &str = "10.0.0.9:40000";

@@ -18,19 +18,21 @@ pub trait Keep: Clone {
 /// Limits of what is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// The most values.
     pub values: usize,
-    /// Of the bytes that one is known by.
+    /// The longest key, in bytes: what is known by a longer one is not kept.
     pub key_bytes: usize,
-    /// Of all of them, with what they are known by.
+    /// The most bytes of all values together, with their keys.
     pub bytes: usize,
 }
 
+/// What is kept, by its key.
 #[derive(Debug)]
 pub struct Kept<V> {
     values: HashMap<Box<[u8]>, Entry<V>, RandomState>,
     limits: Limits,
     bytes: usize,
-    /// So many more are to come before it is looked again for what nobody has.
+    /// How many more values have to come before the next search for those that nobody shares.
     is_full_for: usize,
 }
 
@@ -38,11 +40,12 @@ pub struct Kept<V> {
 struct Entry<V> {
     value: V,
     bytes: usize,
-    /// A second one has it, or had.
+    /// It was shared at least once.
     is_given: bool,
 }
 
 impl<V: Keep> Kept<V> {
+    /// Nothing yet.
     pub fn new(limits: Limits) -> Self {
         Self { values: HashMap::default(), limits, bytes: 0, is_full_for: 0 }
     }

@@ -1,11 +1,11 @@
 //! What shows that both sides have finished, and when.
 
-use super::{Sender, Session};
+use super::Session;
 use crate::model::Timestamp;
 use crate::tls::finished;
 use crate::tls::numbers::{content, is_tls13};
 use crate::tls::order::{Seen, is_behind};
-use crate::tls::record::Layer;
+use crate::tls::record::{Layer, Sender};
 
 /// A record of which more comes: how long it is, and where it began to be seen.
 #[derive(Clone, Copy, Debug)]

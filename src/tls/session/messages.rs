@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Sender, Session};
+use super::Session;
 use crate::model::registry::{ExtensionId, KeyExchange};
 use crate::model::{ClientHello, Hello, Resumption, ServerHello, TicketDigest};
 use crate::tls::certificate::{self, Leaf};
@@ -11,6 +11,7 @@ use crate::tls::hellos::{ClientKind, Hellos, IsNew, Keep, ServerKind};
 use crate::tls::message::{End, Message};
 use crate::tls::numbers::{handshake, is_tls13};
 use crate::tls::reader::Reader;
+use crate::tls::record::Sender;
 use crate::tls::{forward_secrecy, key_exchange, server_hello, ssl2};
 
 impl Session {
@@ -46,10 +47,10 @@ impl Session {
                         }
                     }
                     Some(first) => {
-                        if let Some((hello, _, IsNew(is_new))) = hello {
+                        if let Some((hello, _, is_new)) = hello {
                             let is_whole = !first.is_truncated && !hello.is_truncated;
                             self.has_other_id = is_whole && first.session_id != hello.session_id;
-                            self.own_bytes += if is_new { hello.size_bytes() } else { 0 };
+                            self.own_bytes += is_new.own(|| hello.size_bytes());
                             self.facts.second_client_hello = Some(hello.kind);
                         }
                     }
@@ -60,8 +61,8 @@ impl Session {
         }
     }
 
-    fn take_client_hello(&mut self, (hello, kind, IsNew(is_new)): (Hello<ClientHello>, ClientKind, IsNew)) {
-        self.own_bytes += if is_new { kind.held_bytes() } else { 0 };
+    fn take_client_hello(&mut self, (hello, kind, is_new): (Hello<ClientHello>, ClientKind, IsNew)) {
+        self.own_bytes += is_new.own(|| kind.held_bytes());
         // A cookie comes from a HelloRetryRequest [RFC 8446 section 4.2.2].
         self.seems_second = self.client.has_changed_cipher || hello.extensions.contains(&ExtensionId::COOKIE);
         self.facts.client_hello = Some(hello);
@@ -72,8 +73,7 @@ impl Session {
     /// The only ClientHello seen is the second one. It says what the first did but for what the HelloRetryRequest asked
     /// for [RFC 8446 section 4.1.2]: of that, and of the fingerprints, which are the first one's, nothing is known.
     pub(super) fn miss_first_hello(&mut self) {
-        self.facts.is_truncated = true;
-        self.errors.insert(TlsError::HandshakeGap);
+        self.note_gap(Sender::Client);
         (self.facts.ja3, self.facts.ja4) = (None, None);
         if let Some(hello) = self.facts.client_hello.as_mut().filter(|hello| !hello.key_shares.is_empty()) {
             if hello.kind.is_shared() {
@@ -100,70 +100,15 @@ impl Session {
         match message.kind {
             _ if message.end == End::Foreign => {}
             handshake::SERVER_HELLO | handshake::HELLO_RETRY_REQUEST => {
-                self.note_end(message.end);
-                let hello = if message.kind == handshake::SERVER_HELLO {
-                    hellos.server(&message.body, is_whole, &mut self.errors)
-                } else {
-                    server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
-                        .map(|hello| (hello.clone(), hello.kind.into(), IsNew(true)))
-                };
-                if hello.is_some() && self.server.has_changed_cipher {
-                    self.forget_change_of_cipher();
-                }
-                match hello {
-                    None => {
-                        self.facts.is_truncated = true;
-                        if is_whole {
-                            self.errors.insert(TlsError::MalformedHello);
-                        }
-                    }
-                    Some((hello, _, IsNew(is_new))) if hello.is_hello_retry_request => {
-                        if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
-                            self.own_bytes += if is_new { hello.size_bytes() } else { 0 };
-                            self.facts.hello_retry_request = Some(hello.kind);
-                        } else {
-                            // No client takes a second one [RFC 8446 section 4.1.4].
-                            self.facts.is_contradicted = true;
-                        }
-                    }
-                    Some(hello) => self.take_server_hello(hello),
-                }
+                self.server_hello_message(message, hellos)
             }
             handshake::CERTIFICATE => {
                 self.note_full_handshake();
-                if self.leaf.is_none() && self.facts.version().is_none_or(|version| !is_tls13(version)) {
-                    match certificate::leaf(&message.body, message.end) {
-                        Ok(Leaf::Certificate(leaf)) => {
-                            let (leaf, IsNew(is_new)) = hellos.certificate(leaf);
-                            self.own_bytes += if is_new { leaf.len() } else { 0 };
-                            self.leaf = Some(leaf);
-                        }
-                        Ok(Leaf::RawPublicKey) => {
-                            self.facts.certificate_error = Some(certificate::RAW_PUBLIC_KEY);
-                        }
-                        Ok(Leaf::Empty) => {}
-                        Err(error) => self.errors.insert(error),
-                    }
-                }
+                self.certificate_message(message, hellos);
             }
             handshake::SERVER_KEY_EXCHANGE => {
                 self.note_full_handshake();
-                self.has_server_key_exchange = true;
-                let exchange = self
-                    .facts
-                    .server_hello
-                    .as_ref()
-                    .and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
-                let read = key_exchange::read(&message.body, exchange, is_whole);
-                if read.is_none() && exchange.is_some_and(KeyExchange::is_ephemeral) {
-                    self.errors.insert(TlsError::MalformedKeyExchange);
-                }
-                // With what is in no key of the certificate, where the suite says that it is.
-                self.facts.is_contradicted |=
-                    self.facts.server_hello.as_ref().is_some_and(|hello| !key_exchange::is_legal(hello));
-                if self.facts.key_exchange.is_none() {
-                    self.facts.key_exchange = read;
-                }
+                self.key_exchange_message(message);
             }
             handshake::NEW_SESSION_TICKET if is_whole => {
                 // A lifetime hint, then the ticket [RFC 5077 section 3.3].
@@ -180,7 +125,71 @@ impl Session {
         }
     }
 
-    fn take_server_hello(&mut self, (hello, kind, IsNew(is_new)): (Hello<ServerHello>, ServerKind, IsNew)) {
+    fn server_hello_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
+        let is_whole = message.end == End::Whole;
+        self.note_end(message.end);
+        let hello = if message.kind == handshake::SERVER_HELLO {
+            hellos.server(&message.body, is_whole, &mut self.errors)
+        } else {
+            server_hello::read_draft_retry(&message.body, is_whole, &mut self.errors)
+                .map(|hello| (hello.clone(), hello.kind.into(), IsNew(true)))
+        };
+        if hello.is_some() && self.server.has_changed_cipher {
+            self.forget_change_of_cipher();
+        }
+        match hello {
+            None => {
+                self.facts.is_truncated = true;
+                if is_whole {
+                    self.errors.insert(TlsError::MalformedHello);
+                }
+            }
+            Some((hello, _, is_new)) if hello.is_hello_retry_request => {
+                if self.facts.hello_retry_request.is_none() && self.facts.server_hello.is_none() {
+                    self.own_bytes += is_new.own(|| hello.size_bytes());
+                    self.facts.hello_retry_request = Some(hello.kind);
+                } else {
+                    // No client takes a second one [RFC 8446 section 4.1.4].
+                    self.facts.is_contradicted = true;
+                }
+            }
+            Some(hello) => self.take_server_hello(hello),
+        }
+    }
+
+    /// The first certificate that is in clear counts.
+    fn certificate_message(&mut self, message: &Message<'_>, hellos: &mut Hellos) {
+        if self.leaf.is_some() || self.facts.version().is_some_and(is_tls13) {
+            return;
+        }
+        match certificate::leaf(&message.body, message.end) {
+            Ok(Leaf::Certificate(leaf)) => {
+                let (leaf, is_new) = hellos.certificate(leaf);
+                self.own_bytes += is_new.own(|| leaf.len());
+                self.leaf = Some(leaf);
+            }
+            Ok(Leaf::RawPublicKey) => self.facts.certificate_error = Some(certificate::RAW_PUBLIC_KEY),
+            Ok(Leaf::Empty) => {}
+            Err(error) => self.errors.insert(error),
+        }
+    }
+
+    fn key_exchange_message(&mut self, message: &Message<'_>) {
+        self.has_server_key_exchange = true;
+        let hello = self.facts.server_hello.as_ref();
+        let exchange = hello.and_then(|hello| forward_secrecy::key_exchange_of(hello.cipher_suite));
+        // No client takes parameters where the suite has the key in the certificate.
+        self.facts.is_contradicted |= hello.is_some_and(|hello| !key_exchange::is_legal(hello));
+        let read = key_exchange::read(&message.body, exchange, message.end == End::Whole);
+        if read.is_none() && exchange.is_some_and(KeyExchange::is_ephemeral) {
+            self.errors.insert(TlsError::MalformedKeyExchange);
+        }
+        if self.facts.key_exchange.is_none() {
+            self.facts.key_exchange = read;
+        }
+    }
+
+    fn take_server_hello(&mut self, (hello, kind, is_new): (Hello<ServerHello>, ServerKind, IsNew)) {
         if let Some(first) = &self.facts.server_hello {
             self.facts.is_contradicted |= *first != hello;
             return;
@@ -190,7 +199,7 @@ impl Session {
             self.facts.resumed = (hello.selected_psk || !hello.is_truncated).then_some(hello.selected_psk);
             self.facts.resumption = hello.selected_psk.then_some(Resumption::Psk);
         }
-        self.own_bytes += if is_new { kind.held_bytes() } else { 0 };
+        self.own_bytes += is_new.own(|| kind.held_bytes());
         self.facts.server_hello = Some(hello);
         self.facts.ja3s = kind.ja3s;
     }

@@ -1,6 +1,7 @@
 //! What handshakes say.
 
 use super::*;
+use crate::tls::error::MAX_SERVER_NAME_BYTES;
 
 #[test]
 fn reads_the_hellos_of_rfc_8448() {
