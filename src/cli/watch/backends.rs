@@ -58,7 +58,7 @@ pub(super) struct Opened {
 /// Opens the back-end that is asked for, or the best that this host allows, and attaches the interfaces.
 pub(super) fn open(config: &Arc<Resolved>, names: &Names) -> anyhow::Result<Opened> {
     let selection = Selection::new(&config.capture.interfaces);
-    let (follower, _) = LinkWatch::open(selection.clone())?;
+    let follower = LinkWatch::open(selection.clone())?;
     let links: Vec<Link> = follower.links().map(links::HostLink::link).collect();
     let missing: Vec<&str> =
         selection.exact_names().filter(|name| !follower.links().any(|link| link.is_called(name))).collect();
