@@ -91,8 +91,6 @@ pub struct ClientHello {
     pub offers_psk: bool,
     pub offers_early_data: bool,
     pub has_ech: bool,
-    /// encrypt_then_mac was offered [RFC 7366].
-    pub offers_encrypt_then_mac: bool,
 }
 
 impl ClientHello {
@@ -408,7 +406,7 @@ pub struct TlsFacts {
     pub issued_ticket: Option<TicketDigest>,
     /// The server asked for a client certificate (TLS <= 1.2).
     pub client_certificate_requested: bool,
-    /// The last fatal alert in clear and who sent it (`true`: the client).
+    /// The last fatal alert in clear and who sent it.
     pub alert: Option<(AlertDescription, AlertFrom)>,
     /// Both sides are seen to finish, or application data flows both ways.
     pub established: bool,
