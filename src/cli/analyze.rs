@@ -291,7 +291,7 @@ fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
         options.has_color = true;
     }
     options.all_services = args.all_services;
-    options.facts.push(evidence::prefix_list(config));
+    options.facts.push(evidence::address_list_fact(config));
     options
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::error::nearest;
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
-use crate::model::{Access, EndpointKind, Entry, Severity, Tunnel};
+use crate::model::{Access, EndpointKind, Entry, Tunnel};
 use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
 
 /// Comparisons of rules, by their values, with those before them: well below a second. The other rules are left out,
@@ -280,7 +280,7 @@ fn rules_without_subject(settings: &Settings, resolved: &Resolved) -> Vec<String
         ),
     ] {
         let severity = settings.severities.of(rule);
-        let is_raised = severity > Some(Severity::Info) && severity != rule.default_severity();
+        let is_raised = settings.severities.requires(rule) && severity != rule.default_severity();
         if is_raised && !has_subject {
             doubts.push(format!(
                 "`{}` of the profile {} finds nothing: there is {what}.",

@@ -263,7 +263,7 @@ impl Metrics {
             self.violations.count(&labels, budget);
             self.clients_by_rule.entry(violation.rule).or_default().now.insert(record.client.ip());
             if let Some(offenders) = &mut self.offenders
-                && violation.severity >= Severity::Warning
+                && violation.severity.counts()
             {
                 offenders.count(record.client.ip(), violation.rule);
             }

@@ -94,6 +94,11 @@ pub struct ClientHello {
 }
 
 impl ClientHello {
+    /// False where it lists its groups, and this one is not among them.
+    fn may_have(&self, group: NamedGroup) -> bool {
+        self.supported_groups.is_empty() || self.supported_groups.contains(&group)
+    }
+
     /// Bytes of memory that it takes with its lists.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
@@ -478,7 +483,7 @@ impl TlsFacts {
         let is_suite_offered =
             client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
         // Not to compress is on every list [RFC 5246 section 7.4.1.2].
-        let is_compression_offered = server.compression_method == CompressionMethod(0)
+        let is_compression_offered = server.compression_method == CompressionMethod::NULL
             || client.compression_methods.is_empty()
             || client.compression_methods.contains(&server.compression_method);
         let is_group_offered = server.key_share.is_none_or(|group| {
@@ -489,13 +494,10 @@ impl TlsFacts {
             } || self.lacks_server_bytes && self.hello_retry_request.is_none();
             client.key_shares.is_empty()
                 || client.key_shares.contains(&group)
-                || may_be_of_second
-                    && (client.supported_groups.is_empty() || client.supported_groups.contains(&group))
+                || may_be_of_second && client.may_have(group)
         });
         let is_curve_offered = match self.key_exchange {
-            Some(KeyExchangeFacts::Curve(group)) => {
-                client.supported_groups.is_empty() || client.supported_groups.contains(&group)
-            }
+            Some(KeyExchangeFacts::Curve(group)) => client.may_have(group),
             _ => true,
         };
         // With ECH the tickets are in the hello inside [RFC 9849 section 6.1.2].
@@ -518,10 +520,8 @@ impl TlsFacts {
     /// False for a HelloRetryRequest that asks for a group that the client does not have, or has sent a share of already,
     /// and for an answer to it that names another server [RFC 8446 sections 4.1.2 and 4.2.8].
     fn is_retry_offered(&self, client: &ClientHello, retry: &ServerHello) -> bool {
-        let is_group_offered = retry.key_share.is_none_or(|group| {
-            let is_known = client.supported_groups.is_empty() || client.supported_groups.contains(&group);
-            is_known && !client.key_shares.contains(&group)
-        });
+        let is_group_offered =
+            retry.key_share.is_none_or(|group| client.may_have(group) && !client.key_shares.contains(&group));
         let is_same_name = self
             .second_client_hello
             .as_deref()

@@ -14,6 +14,14 @@ closed_set! {
     }
 }
 
+impl Severity {
+    /// True of what makes the judgement on a flow [`Verdict::Violation`].
+    #[must_use]
+    pub fn counts(self) -> bool {
+        self != Self::Info
+    }
+}
+
 closed_set! {
     /// The judgement on one flow.
     Verdict {

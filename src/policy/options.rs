@@ -124,6 +124,12 @@ impl Severities {
         self.0.get(rule as usize).copied().flatten()
     }
 
+    /// True where a flow that breaks the rule is a violation.
+    #[must_use]
+    pub fn requires(&self, rule: Rule) -> bool {
+        self.of(rule).is_some_and(Severity::counts)
+    }
+
     /// Sets the severity of a rule; `None` is off.
     pub fn set(&mut self, rule: Rule, severity: Option<Severity>) {
         if let Some(slot) = self.0.get_mut(rule as usize) {

@@ -121,7 +121,7 @@ impl Flow {
             Some(Verdict::Pass) => "pass".to_owned(),
             Some(Verdict::NotAssessable) => "not assessable".to_owned(),
             Some(Verdict::Violation) => {
-                let counting = self.rules.iter().filter(|(severity, _)| *severity > Severity::Info).count();
+                let counting = self.rules.iter().filter(|(severity, _)| severity.counts()).count();
                 let rule = self.rules.first().map_or("violation", |(_, rule)| rule);
                 if counting > 1 { format!("{rule} +{}", counting - 1) } else { rule.to_owned() }
             }

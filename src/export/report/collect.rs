@@ -246,9 +246,7 @@ impl Collected {
         let [violating, others] = &mut client.programs;
         if is_violating { violating } else { others }.add(record);
         let grave = record.policy.iter().flat_map(|policy| &policy.violations);
-        client
-            .rules
-            .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
+        client.rules.extend(grave.filter(|found| found.severity.counts()).map(|found| found.rule));
     }
 
     /// Keeps the half with most violations; of the others the flows are counted together. Those that come back have what
@@ -294,7 +292,7 @@ impl Collected {
         if finding.remedies.len() < MAX_REMEDIES || finding.remedies.contains_key(&*violation.remedy) {
             *finding.remedies.entry(violation.remedy.to_string()).or_default() += 1;
         }
-        let most = if violation.severity == Severity::Info { MAX_EVIDENCE_INFO } else { MAX_EVIDENCE };
+        let most = if violation.severity.counts() { MAX_EVIDENCE } else { MAX_EVIDENCE_INFO };
         if finding.evidence.len() < most {
             finding.evidence.push(Evidence {
                 at: record.timestamp,

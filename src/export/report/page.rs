@@ -15,7 +15,7 @@ use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time, version_words};
 use super::{Content, InputFact, Origin, ReportOptions};
 use crate::export::markup::with_code;
-use crate::export::plain::plain;
+use crate::export::plain::{hexadecimal, plain};
 use crate::model::Severity;
 use crate::policy::{self, Rule};
 use crate::telemetry::Accounts;
@@ -629,10 +629,7 @@ fn lines_shown(text: &str) -> String {
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn file(file: &InputFact) -> FileView {
