@@ -420,3 +420,6 @@ fn exception(section: &Section<'_>, paths: &[PathRule]) -> Option<Exception> {
     });
     Some(Exception { rules, matching, owner: owner?, reason: reason?, expires: expires? })
 }
+
+#[cfg(test)]
+mod tests;

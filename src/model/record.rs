@@ -1,15 +1,13 @@
 //! The record of one flow: what is exported.
 
-use std::fmt;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dynamodb::closed_set;
 use super::{
     AlertFrom, EncryptedHello, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts,
-    Shared, Timestamp, TlsFacts, embedded, is_private,
+    Shared, Timestamp, TlsFacts, closed_set, embedded, is_private,
 };
 
 closed_set! {

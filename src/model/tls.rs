@@ -1,16 +1,14 @@
 //! What the clear part of a TLS connection says, in the words of the RFCs.
 
-use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::dynamodb::closed_set;
 use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Date, Hello, Shared, Timestamp};
+use super::{Date, Hello, Shared, Timestamp, closed_set};
 
 /// The server name indication [RFC 6066 section 3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

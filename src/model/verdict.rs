@@ -1,9 +1,8 @@
 //! What policy says of a record.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::dynamodb::closed_set;
+use super::closed_set;
 
 closed_set! {
     /// How grave a violation is, least first.

@@ -3,7 +3,6 @@
 //! Ids are stable. The order is the order in which violations of one flow are listed.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::model::registry::TlsVersion;
 use crate::model::{Severity, closed_set};
