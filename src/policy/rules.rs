@@ -159,6 +159,7 @@ impl Rule {
     }
 
     /// True where the form of the name decides: of several names a record tells only what they have in common.
+    #[must_use]
     pub const fn is_about_form(self) -> bool {
         matches!(self, Self::FipsEndpointRequired | Self::EndpointUnrecognised)
     }

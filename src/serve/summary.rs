@@ -47,6 +47,7 @@ pub struct Watching {
     pub interfaces: Vec<String>,
     /// Interfaces that could not be watched, and why.
     pub refused: BTreeMap<String, String>,
+    /// Times a capture had to be opened again, over all interfaces.
     pub restarts: u64,
     /// Sockets of this host that flows were looked up among.
     pub sockets: Sockets,
@@ -135,6 +136,7 @@ pub struct Summary<'a> {
     pub notes: Vec<String>,
 }
 
+/// What came by on one interface, or of one file.
 #[derive(Debug, Serialize)]
 pub struct Interface<'a> {
     pub name: &'a str,
@@ -146,6 +148,7 @@ pub struct Interface<'a> {
     pub last_packet: Option<String>,
 }
 
+/// Packets over all interfaces.
 #[derive(Debug, Default, Serialize)]
 pub struct Packets {
     pub seen: u64,
@@ -162,6 +165,7 @@ pub struct Packets {
     pub seen_percent: f64,
 }
 
+/// What became of the flows that were followed.
 #[derive(Debug, Serialize)]
 pub struct Flows {
     pub opened: u64,
@@ -175,6 +179,7 @@ pub struct Flows {
     pub adds_up: bool,
 }
 
+/// Reported flows by verdict.
 #[derive(Debug, Default, Serialize)]
 pub struct Verdicts {
     pub pass: u64,
@@ -184,6 +189,7 @@ pub struct Verdicts {
     pub not_assessable: u64,
 }
 
+/// Reported flows of which so much was seen.
 #[derive(Debug, Serialize)]
 pub struct Share {
     pub completeness: Completeness,
@@ -191,6 +197,7 @@ pub struct Share {
     pub percent: f64,
 }
 
+/// What was lost for one reason: packets, bytes at the stage `reassembly`, records at `export`.
 #[derive(Debug, Serialize)]
 pub struct Loss<'a> {
     pub interface: &'a str,
@@ -199,6 +206,7 @@ pub struct Loss<'a> {
     pub count: u64,
 }
 
+/// What could not be decoded, by layer and reason.
 #[derive(Debug, Serialize)]
 pub struct DecodeErrors {
     pub layer: &'static str,
@@ -207,6 +215,7 @@ pub struct DecodeErrors {
     pub packets: u64,
 }
 
+/// How often something happened for one reason.
 #[derive(Debug, Serialize)]
 pub struct Reason {
     pub reason: &'static str,
@@ -220,6 +229,7 @@ pub struct Matrix {
     pub rows: Vec<Row>,
 }
 
+/// A protocol version, or plaintext.
 #[derive(Debug, Serialize)]
 pub struct Column {
     pub name: &'static str,
@@ -227,6 +237,7 @@ pub struct Column {
     pub look: &'static str,
 }
 
+/// The flows of one path.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub access: Access,
@@ -252,6 +263,7 @@ pub struct Rule<'a> {
     pub remedy: &'a str,
 }
 
+/// A client that breaks the rule.
 #[derive(Debug, Serialize)]
 pub struct Client {
     pub address: IpAddr,

@@ -83,7 +83,7 @@ impl Counts {
         }
     }
 
-    /// `3 pass, 1 violation (critical)`; what is none is left out.
+    /// `3 pass; 1 violation, critical`; judgements without flows are left out.
     pub(super) fn words(&self) -> String {
         let parts: Vec<String> = Judgement::ALL
             .into_iter()
