@@ -142,8 +142,7 @@ fn seconds(value: Value) -> Option<Duration> {
     if let Some(whole) = value.as_u64() {
         return Some(Duration::from_secs(whole));
     }
-    let exact = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
-    Some(exact)
+    Duration::try_from_secs_f64(value.as_f64()?).ok()
 }
 
 fn record(object: &mut Object) -> Read<Record> {
