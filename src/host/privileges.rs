@@ -105,7 +105,7 @@ pub enum PrivilegeError {
     #[error("cannot give up privileges: {step}: {source}")]
     Step { step: &'static str, source: io::Error },
     /// It seemed to work, but something is left.
-    #[error("cannot give up privileges: {0} can be had again")]
+    #[error("cannot give up privileges: the process could still become {0} again")]
     Left(&'static str),
 }
 

@@ -281,7 +281,7 @@ impl Case<'_> {
         }
         let end = facts.not_after.day();
         let message =
-            format!("The certificate of {} for {} ended on {end}.", self.record.server.ip(), self.server());
+            format!("The certificate of {} for {} expired on {end}.", self.record.server.ip(), self.server());
         broken(end, message)
     }
 
