@@ -7,10 +7,13 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::offenders::Offender;
-use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
+use super::picture::{COLUMNS, PLAINTEXT, Picture, Violating};
 use crate::export::Redactor;
 use crate::model::{Access, Completeness, Entry, Eviction, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts, Undecoded};
+
+/// Which form a summary has; whoever reads one asks for this.
+pub const SCHEMA: &str = "ddbwatch.summary/1";
 
 /// Clients named for each broken rule.
 const NAMED_CLIENTS: usize = 5;
@@ -292,7 +295,7 @@ impl<'a> Summary<'a> {
     ) -> Self {
         let evicted: u64 = accounts.evictions.values().sum();
         Self {
-            schema: "ddbwatch.summary/1",
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             started: started.to_string(),
             now: now.to_string(),
@@ -505,18 +508,13 @@ fn rules(picture: &Picture) -> Vec<Rule<'_>> {
 }
 
 /// One decimal; never 100 where something is missing, never 0 where something is there.
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if part >= whole {
         return if whole == 0 { 0.0 } else { 100.0 };
     }
     let tenths = u128::from(part) * 1_000 / u128::from(whole);
     let tenths = u32::try_from(tenths).unwrap_or(999).clamp(u32::from(part > 0), 999);
     f64::from(tenths) / 10.0
-}
-
-/// The word of the column of flows without a version, for the page.
-pub(super) const fn no_version() -> &'static str {
-    NO_VERSION
 }
 
 #[cfg(test)]

@@ -7,14 +7,12 @@ use serde_json::Value;
 
 use crate::export::read;
 use crate::model::{Completeness, Eviction, Record, Severity, Sni, Timestamp, Verdict};
+use crate::serve::SCHEMA;
 use crate::view::{Grade, Line};
 
 /// The newest flows that are kept, and the bytes of their text.
-pub const MAX_FLOWS: usize = 20_000;
+pub(super) const MAX_FLOWS: usize = 20_000;
 pub(super) const MAX_FLOW_BYTES: usize = 64 << 20;
-
-/// The schema of [`Summary`].
-const SCHEMA: &str = "ddbwatch.summary/1";
 
 /// Everything that is shown.
 #[derive(Debug, Default)]
