@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::flows::{EndpointInput, Flows};
+use super::flows::Flows;
 use super::inspect::{Finding, Inspection, Link, TlsStage};
-use crate::classify::{self, path::Way};
+use crate::classify::path::Way;
+use crate::classify::{self, EndpointInput};
 use crate::flow::{Ending, FlowView};
 use crate::model::{
     AlertFrom, Completeness, EndpointEvidence, EndpointFacts, EndpointKind, Eviction, HttpFacts, Outcome,
-    PathFacts, ProxyFacts, Record, Shared, Side, Sni, Timestamp, TlsFacts,
+    PathFacts, ProxyFacts, Record, Shared, Side, Sighting, Sni, Timestamp, TlsFacts,
 };
 use crate::tls::{TlsError, TlsErrors};
 
@@ -116,7 +117,7 @@ pub(super) fn record(
                 is_proxied: parts.proxy.is_some()
                     || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
                 esp_seen,
-                is_one_sided: !view.has_packets.iter().all(|has| *has),
+                is_one_sided: !view.is_seen_both_ways(),
             },
             &flows.config().path,
         )
@@ -241,7 +242,7 @@ impl Parts {
         match &self.http {
             Some(_) if self.is_answer_alone => Completeness::ServerOnly,
             Some(facts) if facts.is_truncated || view.has_disagreement => Completeness::Truncated,
-            Some(_) if !view.has_packets.iter().all(|has| *has) => Completeness::ClientOnly,
+            Some(_) if !view.is_seen_both_ways() => Completeness::ClientOnly,
             Some(_) => Completeness::Full,
             None => Completeness::MidStream,
         }
@@ -260,7 +261,7 @@ impl Parts {
         client_side: Side,
         endpoint: Shared<EndpointFacts>,
         path: PathFacts,
-        sightings: Vec<crate::model::Sighting>,
+        sightings: Vec<Sighting>,
     ) -> Record {
         let completeness = self.completeness(&view);
         // A capture without times tells no durations.
@@ -342,7 +343,7 @@ fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending, is_silent: boo
     // With one direction only, or a hole in front of the end, how the handshake ended cannot be known. Where the
     // client's hello was missed, what it said next was, too.
     let is_client_unread = facts.client_hello.is_none();
-    if is_client_unread || facts.is_end_hidden || !view.has_packets.iter().all(|seen| *seen) {
+    if is_client_unread || facts.is_end_hidden || !view.is_seen_both_ways() {
         return Outcome::NotSeen;
     }
     plain_outcome(ending).unwrap_or(Outcome::NotSeen)
