@@ -70,22 +70,12 @@ fn warns_of_what_does_nothing_or_not_what_was_meant() {
         // The first means all interfaces: a tunnel on another one is one.
         "[[path]]\naccess = \"internet\"\ntunnel = \"none\"\n\
          [[path]]\naccess = \"in_vpc\"\ntunnel = \"none\"\ninterface = \"eth1\"",
+        "[[path]]\nvlan = 3\naccess = \"in_vpc\"\n[[path]]\naccess = \"internet\"",
         "[[path]]\naccess = \"internet\"\nvlan = [1, 2]\n[[path]]\naccess = \"in_vpc\"\nvlan = [2, 3]",
         "[[path]]\naccess = \"internet\"\nsource = \"10.1.0.0/16\"\n[[path]]\naccess = \"in_vpc\"\nsource = \"10.0.0.0/8\"",
     ] {
         assert_eq!(parsed(text).warnings, [""; 0], "{text}");
     }
-}
-
-#[test]
-fn warns_of_rules_that_are_never_reached() {
-    let text = "[[path]]\naccess = \"internet\"\n[[path]]\naccess = \"in_vpc\"\nvlan = 3";
-    assert_eq!(parsed(text).warnings.len(), 1);
-    assert!(
-        parsed("[[path]]\nvlan = 3\naccess = \"in_vpc\"\n[[path]]\naccess = \"internet\"")
-            .warnings
-            .is_empty()
-    );
 }
 
 /// Each rule is compared with all before it: a long list is gone over as far as that is quick, and no further in silence.
