@@ -149,7 +149,10 @@ pub(super) fn losses(found: &Expanded) -> Vec<DamageNote> {
     if let Some(last) = notes.last_mut()
         && found.lost_unlisted > 0
     {
-        last.what.push_str(&format!("; and so it is, or the like, with {} more", found.lost_unlisted));
+        last.what.push_str(&format!(
+            "; {} more could not be read, for this or a like reason",
+            found.lost_unlisted
+        ));
     }
     notes
 }

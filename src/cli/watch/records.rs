@@ -297,7 +297,7 @@ impl Writer {
                 (self.is_stuck, self.is_told) = (false, false);
             }
             Err(error) => {
-                tracing::error!(%error, "Records still go where they went: the system gives no thread.");
+                tracing::error!(%error, "Records still go to the old place: no thread could be started for the new one.");
             }
         }
     }
