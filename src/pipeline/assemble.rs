@@ -62,7 +62,7 @@ pub(super) fn record(
         Finding::Proxy(facts, client) => {
             parts.client = Some(client);
             parts.proxy = Some(facts);
-            parts.outcome = plain_outcome(ending);
+            parts.outcome = Some(plain_outcome(ending));
         }
         Finding::Check => return Err(Eviction::NotTls),
         Finding::Unknown => {}
@@ -317,12 +317,13 @@ fn ended_by(ending: Ending, client: Side) -> Option<AlertFrom> {
     }
 }
 
-fn plain_outcome(ending: Ending) -> Option<Outcome> {
-    Some(match ending {
+/// How a connection ended, where TLS says nothing of it.
+fn plain_outcome(ending: Ending) -> Outcome {
+    match ending {
         Ending::Reset(_) => Outcome::Reset,
         Ending::Closed(_) => Outcome::Closed,
         _ => Outcome::TimedOut,
-    })
+    }
 }
 
 /// `is_silent`: the server closed without having sent a byte, so that an alert of the client is its
@@ -346,5 +347,5 @@ fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending, is_silent: boo
     if is_client_unread || facts.is_end_hidden || !view.is_seen_both_ways() {
         return Outcome::NotSeen;
     }
-    plain_outcome(ending).unwrap_or(Outcome::NotSeen)
+    plain_outcome(ending)
 }
