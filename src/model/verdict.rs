@@ -81,3 +81,38 @@ impl PolicyFacts {
         self.verdict != Verdict::Violation && self.violations.iter().any(is_needed)
     }
 }
+
+/// How a flow was judged, the most that deserves to be looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judgement {
+    /// Broken rules, one of them critical.
+    Critical,
+    /// Broken rules, none of them critical.
+    Warning,
+    /// What the profile asks for could not all be seen.
+    NotAssessable,
+    /// It keeps the profile.
+    Pass,
+    /// There is no verdict.
+    NotJudged,
+}
+
+impl Judgement {
+    /// Every judgement, the worst first.
+    pub const ALL: [Self; 5] =
+        [Self::Critical, Self::Warning, Self::NotAssessable, Self::Pass, Self::NotJudged];
+
+    /// What a verdict and its violations come to.
+    #[must_use]
+    pub fn of(policy: Option<&PolicyFacts>) -> Self {
+        let Some(policy) = policy else { return Self::NotJudged };
+        match policy.verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::NotAssessable => Self::NotAssessable,
+            Verdict::Violation => {
+                let is_critical = policy.violations.iter().any(|found| found.severity == Severity::Critical);
+                if is_critical { Self::Critical } else { Self::Warning }
+            }
+        }
+    }
+}

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::export::read;
-use crate::model::{Completeness, Eviction, Record, Severity, Sni, Timestamp, Verdict};
+use crate::model::{Completeness, Eviction, Judgement, Record, Severity, Sni, Timestamp, Verdict};
 use crate::serve::SCHEMA;
-use crate::view::{Grade, Line};
+use crate::view::Line;
 
 /// The newest flows that are kept, and the bytes of their text.
 pub(super) const MAX_FLOWS: usize = 20_000;
@@ -75,7 +75,7 @@ pub struct Flow {
     pub server: SocketAddr,
     /// The name asked for; the server's address where there was none.
     pub name: String,
-    pub grade: Grade,
+    pub judged: Judgement,
     pub verdict: Option<Verdict>,
     /// The short words of the flow table.
     pub line: Line,
@@ -97,7 +97,7 @@ impl Flow {
             client: record.client,
             server: record.server,
             name: name(record),
-            grade: Grade::of(record),
+            judged: Judgement::of(record.policy.as_ref()),
             verdict: record.policy.as_ref().map(|policy| policy.verdict),
             line: Line::of(record),
             rules,

@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::inventory::Inventory;
-use super::shares::{Counts, Judgement, Shares};
+use super::shares::{Counts, Shares};
 use super::timeline::Timeline;
 use super::words;
 use crate::model::registry::TlsVersion;
-use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Timestamp, Violation};
+use crate::model::{Completeness, Judgement, Outcome, PolicyFacts, Record, Severity, Timestamp, Violation};
 use crate::policy::Rule;
 use crate::policy::clients::Programs;
 
@@ -160,7 +160,7 @@ impl Collected {
 
     /// Takes one record.
     pub(super) fn take(&mut self, record: &Record) {
-        let (at, judgement) = (record.timestamp, Judgement::of(record));
+        let (at, judgement) = (record.timestamp, Judgement::of(record.policy.as_ref()));
         self.flows += 1;
         self.dynamodb_flows += u64::from(record.endpoint.service.is_some());
         self.judgements.add(judgement, 1);

@@ -12,12 +12,13 @@ use self::views::{FindingView, ShareTable, at_least, client_view, finding_view, 
 use super::collect::Collected;
 use super::coverage::coverage;
 use super::sentences::{self, addresses};
-use super::shares::{Counts, Judgement};
+use super::shares::{BARS, Counts};
 use super::what_if::{Offer, WhatIf};
 use super::words::{count, share, shown, thousands, time};
 use super::{Content, InputFact, Origin, ReportOptions};
 use crate::export::markup::with_code;
 use crate::export::plain::{hexadecimal, plain};
+use crate::model::Judgement;
 use crate::policy;
 use crate::telemetry::Accounts;
 
@@ -214,7 +215,7 @@ impl Page<'_> {
             .map(|(index, (begin, counts))| {
                 let mut y = CHART_HEIGHT;
                 let mut rects = Vec::new();
-                for judgement in Judgement::ALL {
+                for judgement in BARS {
                     let flows = counts.of(judgement);
                     if flows == 0 {
                         continue;
@@ -366,8 +367,7 @@ fn outcomes(collected: &Collected) -> Vec<(&'static str, String, String)> {
 
 /// Words, flows and share of each judgement that occurs.
 fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String, String)> {
-    Judgement::ALL
-        .into_iter()
+    BARS.into_iter()
         .filter(|judgement| *judgement != Judgement::NotJudged || collected.judgements.of(*judgement) > 0)
         .map(|judgement| {
             let flows = collected.judgements.of(judgement);
@@ -377,8 +377,7 @@ fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String,
 }
 
 fn legend(counts: &Counts) -> Vec<(&'static str, &'static str)> {
-    Judgement::ALL
-        .into_iter()
+    BARS.into_iter()
         .filter(|judgement| *judgement != Judgement::NotJudged || counts.of(*judgement) > 0)
         .map(|judgement| (judgement.class(), judgement.words()))
         .collect()

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::export::report::collect::{Client, Evidence, Finding};
 use crate::export::report::sentences::addresses;
-use crate::export::report::shares::{Judgement, Shares};
+use crate::export::report::shares::{BARS, Shares};
 use crate::export::report::words::{count, share, shown, thousands, time, version_words};
-use crate::model::Severity;
+use crate::model::{Judgement, Severity};
 use crate::policy::Rule;
 
 /// Lines of a table of shares.
@@ -61,7 +61,7 @@ pub(super) fn share_table(
             let counts = &found.counts;
             let mut x = 0;
             let mut parts = Vec::new();
-            for judgement in Judgement::ALL {
+            for judgement in BARS {
                 let flows = counts.of(judgement);
                 if flows > 0 {
                     let width = (flows * 1_000 / longest).max(4);
