@@ -149,7 +149,10 @@ pub(super) fn losses(found: &Expanded) -> Vec<DamageNote> {
     if let Some(last) = notes.last_mut()
         && found.lost_unlisted > 0
     {
-        last.what.push_str(&format!("; and so it is, or the like, with {} more", found.lost_unlisted));
+        last.what.push_str(&format!(
+            "; {} more could not be read, for this or a like reason",
+            found.lost_unlisted
+        ));
     }
     notes
 }
@@ -291,7 +294,7 @@ fn table_options(args: &Analyze, config: &Resolved) -> TableOptions {
         options.has_color = true;
     }
     options.all_services = args.all_services;
-    options.facts.push(evidence::prefix_list(config));
+    options.facts.push(evidence::address_list_fact(config));
     options
 }
 

@@ -9,7 +9,7 @@ use super::args::{Check, Explain, Profiles};
 use super::{Failure, Finished, print};
 use crate::classify::{self, PrefixList};
 use crate::config::{self, CommandLine};
-use crate::model::Severity;
+use crate::model::{Date, Severity};
 use crate::policy::{Rule, profile};
 use crate::view::text::plain;
 
@@ -72,8 +72,7 @@ fn address_of(host: &str) -> Option<IpAddr> {
 
 fn explain_address(address: IpAddr) -> String {
     let list = PrefixList::compiled_in();
-    let created = list.created().to_string();
-    let day = created.split('T').next().unwrap_or_default();
+    let day = Date::from(list.created()).day();
     let place = match list.lookup(address) {
         Some(listed) => {
             format!("one of DynamoDB's public addresses in {}", listed.region().unwrap_or("several regions"))

@@ -1,7 +1,7 @@
 //! What the evidence report is told beside the records: configuration, policy and hashes of what was read.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -10,7 +10,9 @@ use super::args::VERSION;
 use crate::capture::Input;
 use crate::config::Resolved;
 use crate::export::Redactor;
+use crate::export::plain::hexadecimal;
 use crate::export::report::{Content, InputFact, Origin, Report, ReportOptions};
+use crate::model::Date;
 use crate::policy::profile;
 
 /// Bytes hashed at once.
@@ -28,23 +30,24 @@ pub fn options(config: &Resolved) -> ReportOptions {
         all_services: None,
         are_recorded: false,
         is_redacted: Some(config.privacy.redact),
-        facts: vec![prefix_list(config)],
+        facts: vec![address_list_fact(config)],
     }
 }
 
+/// Which address list the findings rest on, as a sentence.
+pub fn address_list_fact(config: &Resolved) -> String {
+    format!("Address list: {}.", address_list(config))
+}
+
 /// Which address list the findings rest on.
-pub fn prefix_list(config: &Resolved) -> String {
+pub fn address_list(config: &Resolved) -> String {
     let prefixes = &config.endpoint.prefixes;
     let origin = match &config.ip_ranges {
         Some(path) => format!("read from {}", path.display()),
         None => "compiled in".to_owned(),
     };
-    let published = prefixes.created().to_string();
-    format!(
-        "Address list: {} DynamoDB prefixes, published {}, {origin}.",
-        prefixes.len(),
-        published.split('T').next().unwrap_or_default()
-    )
+    let published = Date::from(prefixes.created()).day();
+    format!("{} DynamoDB prefixes, published {published}, {origin}", prefixes.len())
 }
 
 /// Hands over the captures with their hashes, account ids in their names replaced.
@@ -86,16 +89,6 @@ fn content(path: &Path) -> io::Result<Content> {
         digest.update(chunk.get(..count).unwrap_or_default());
     }
     Ok(Content::Stored(bytes, hexadecimal(&digest.finalize())))
-}
-
-/// The digest of everything read through it.
-pub fn hexadecimal(digest: &[u8]) -> String {
-    let mut text = Vec::with_capacity(digest.len() * 2);
-    for byte in digest {
-        // Writing to a vector cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl Staging {
             );
         }
         let path = if is_inside { wanted.join(STAGING) } else { partial_of(&wanted) };
-        fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
+        fs::create_dir_all(&path).with_context(|| format!("{}: cannot be created", path.display()))?;
         // A system that opens or locks no folders is no reason to write nothing.
         let lock = File::open(&path).ok();
         if let Some(file) = &lock
@@ -154,7 +154,7 @@ impl Staging {
         for name in listed(&path)? {
             let left = path.join(&name);
             anyhow::ensure!(is_ours(&name), "{}: is in the way; take it away", left.display());
-            fs::remove_dir_all(&left).with_context(|| format!("{}: cannot be taken away", left.display()))?;
+            fs::remove_dir_all(&left).with_context(|| format!("{}: cannot be removed", left.display()))?;
         }
         Ok(Self { path, wanted, is_inside, is_kept: false, _lock: lock })
     }

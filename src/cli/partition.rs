@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::{Output, Staging};
 use crate::export::{Parquet, Sink};
-use crate::model::Record;
+use crate::model::{Date, Record};
 use crate::telemetry::Accounts;
 
 /// Files open at once; the one that was not written to for the longest is ended for another.
@@ -105,8 +105,7 @@ fn end(mut sink: Parquet<Output>) -> io::Result<()> {
 
 /// `date=…/region=…`
 fn place(record: &Record) -> PathBuf {
-    let time = record.timestamp.to_string();
-    let date = time.split('T').next().unwrap_or_default();
+    let date = Date::from(record.timestamp).day();
     let region = record.endpoint.region.as_deref().map_or(NO_VALUE.to_owned(), escaped);
     PathBuf::from(format!("{DATE}{date}")).join(format!("region={region}"))
 }

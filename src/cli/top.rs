@@ -84,7 +84,7 @@ fn read(args: &Args) -> Result<(String, Picture, Finished), Failure> {
     for input in &mut inputs {
         *input = redactor.name(input).into_owned();
     }
-    let configuration = about(&config, evidence::prefix_list(&config)).redacted(&mut redactor);
+    let configuration = about(&config, evidence::address_list_fact(&config)).redacted(&mut redactor);
     let picture = gathering
         .finish(&accounts, inputs, configuration)
         .map_err(|error| Failure::CannotRun(error.into()))?;

@@ -164,8 +164,6 @@ fn conditions(rule: &PathRule) -> String {
         .map(|mac| mac.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
         .collect();
     let endpoints: Vec<String> = rule.gwlb_endpoint.iter().map(|id| format!("vpce-{id:017x}")).collect();
-    let tunnels: Vec<String> =
-        rule.tunnel.iter().map(|tunnel| format!("{tunnel:?}").to_lowercase()).collect();
     let parts = [
         ("interface", joined(&rule.interface, "")),
         ("vlan", joined(&rule.vlan, "")),
@@ -175,7 +173,7 @@ fn conditions(rule: &PathRule) -> String {
         ("source", joined(&rule.source, "")),
         ("destination", joined(&rule.destination, "")),
         ("next hop", joined(&macs, "")),
-        ("tunnel", joined(&tunnels, "")),
+        ("tunnel", joined(&rule.tunnel, "")),
     ];
     let given: Vec<String> = parts
         .iter()

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::error::nearest;
 use super::resolved::Resolved;
 use crate::classify::{self, PathRule};
-use crate::model::{Access, EndpointKind, Entry, Severity, Tunnel};
-use crate::policy::{AllowedPath, Override, Rule, Settings, lists, nets};
+use crate::model::{Access, EndpointKind, Entry, Tunnel};
+use crate::policy::{AllowedPath, Override, Rule, Settings, takes_all, takes_all_networks};
 
 /// Comparisons of rules, by their values, with those before them: well below a second. The other rules are left out,
 /// which is said.
@@ -209,15 +209,15 @@ fn each_never_reached<T>(
 /// True where each flow that `rule` would take is taken by `before`.
 fn takes_all_of(before: &PathRule, rule: &PathRule) -> bool {
     // What most rules differ in comes first.
-    let is_wider = nets(&before.source, &rule.source)
-        && nets(&before.destination, &rule.destination)
-        && lists(&before.interface, &rule.interface)
-        && lists(&before.vlan, &rule.vlan)
-        && lists(&before.link_kind, &rule.link_kind)
-        && lists(&before.vni, &rule.vni)
-        && lists(&before.gwlb_endpoint, &rule.gwlb_endpoint)
-        && lists(&before.next_hop_mac, &rule.next_hop_mac)
-        && lists(&before.tunnel, &rule.tunnel);
+    let is_wider = takes_all_networks(&before.source, &rule.source)
+        && takes_all_networks(&before.destination, &rule.destination)
+        && takes_all(&before.interface, &rule.interface)
+        && takes_all(&before.vlan, &rule.vlan)
+        && takes_all(&before.link_kind, &rule.link_kind)
+        && takes_all(&before.vni, &rule.vni)
+        && takes_all(&before.gwlb_endpoint, &rule.gwlb_endpoint)
+        && takes_all(&before.next_hop_mac, &rule.next_hop_mac)
+        && takes_all(&before.tunnel, &rule.tunnel);
     // Of no tunnel it is said of all ways that the rule means, which are more where it asks for less.
     let is_in_none = || before.tunnel.contains(&Tunnel::None) && rule.tunnel.contains(&Tunnel::None);
     let is_of_same_ways = || {
@@ -280,7 +280,7 @@ fn rules_without_subject(settings: &Settings, resolved: &Resolved) -> Vec<String
         ),
     ] {
         let severity = settings.severities.of(rule);
-        let is_raised = severity > Some(Severity::Info) && severity != rule.default_severity();
+        let is_raised = settings.severities.requires(rule) && severity != rule.default_severity();
         if is_raised && !has_subject {
             doubts.push(format!(
                 "`{}` of the profile {} finds nothing: there is {what}.",
@@ -291,3 +291,6 @@ fn rules_without_subject(settings: &Settings, resolved: &Resolved) -> Vec<String
     }
     doubts
 }
+
+#[cfg(test)]
+mod tests;

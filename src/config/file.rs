@@ -1,6 +1,8 @@
 //! The sections of the file but `[policy]`, as written → as needed.
 
+use std::fmt::Display;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
@@ -33,15 +35,6 @@ mod limits {
     pub const VNI: RangeInclusive<u32> = 0..=0x00ff_ffff;
 }
 
-const TUNNELS: &[(&str, Tunnel)] = &[
-    ("gre", Tunnel::Gre),
-    ("vxlan", Tunnel::Vxlan),
-    ("geneve", Tunnel::Geneve),
-    ("ipip", Tunnel::Ipip),
-    ("erspan", Tunnel::Erspan),
-    ("none", Tunnel::None),
-];
-
 const ROLES: &[(&str, Role)] = &[
     ("nat", Role::Nat),
     ("gwlb", Role::Gwlb),
@@ -72,6 +65,14 @@ fn set<T>(slot: &mut T, given: Option<T>) {
     }
 }
 
+/// Takes the number under `key`, where it is given.
+fn number<T>(limits: RangeInclusive<T>, section: &Section<'_>, key: &'static str, slot: &mut T)
+where
+    T: TryFrom<i64> + PartialOrd + Display,
+{
+    set(slot, section.get(key).and_then(|value| value.number(limits)));
+}
+
 /// Reads every section but `[policy]` and `[profile.*]`.
 pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
     if let Some(section) = root.section("site", "[site]") {
@@ -95,11 +96,8 @@ pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
         if let Some(path) = section.get("records").and_then(|value| value.name()) {
             output.records = Some(path.into());
         }
-        set(
-            &mut output.rotate_mib,
-            section.get("rotate_mib").and_then(|value| value.number(limits::ROTATE_MIB)),
-        );
-        set(&mut output.keep, section.get("keep").and_then(|value| value.number(limits::KEEP)));
+        number(limits::ROTATE_MIB, &section, "rotate_mib", &mut output.rotate_mib);
+        number(limits::KEEP, &section, "keep", &mut output.keep);
         section.finish();
     }
     if let Some(section) = root.section("metrics", "[metrics]") {
@@ -112,14 +110,8 @@ pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
             })
         });
         set(&mut metrics.listen, listen);
-        set(
-            &mut metrics.max_series,
-            section.get("max_series").and_then(|value| value.number(limits::MAX_SERIES)),
-        );
-        set(
-            &mut metrics.offenders,
-            section.get("offenders").and_then(|value| value.number(limits::OFFENDERS)),
-        );
+        number(limits::MAX_SERIES, &section, "max_series", &mut metrics.max_series);
+        number(limits::OFFENDERS, &section, "offenders", &mut metrics.offenders);
         section.finish();
     }
     if let Some(section) = root.section("privacy", "[privacy]") {
@@ -132,15 +124,9 @@ pub(super) fn read(root: &Section<'_>, resolved: &mut Resolved) {
     }
     if let Some(section) = root.section("limits", "[limits]") {
         let given = &mut resolved.limits;
-        set(&mut given.flows, section.get("flows").and_then(|value| value.number(limits::FLOWS)));
-        set(
-            &mut given.flow_bytes,
-            section.get("flow_bytes").and_then(|value| value.number(limits::FLOW_BYTES)),
-        );
-        set(
-            &mut given.memory_mib,
-            section.get("memory_mib").and_then(|value| value.number(limits::MEMORY_MIB)),
-        );
+        number(limits::FLOWS, &section, "flows", &mut given.flows);
+        number(limits::FLOW_BYTES, &section, "flow_bytes", &mut given.flow_bytes);
+        number(limits::MEMORY_MIB, &section, "memory_mib", &mut given.memory_mib);
         section.finish();
     }
 }
@@ -162,13 +148,12 @@ fn site(section: &Section<'_>, resolved: &mut Resolved) {
 fn capture(section: &Section<'_>, resolved: &mut Resolved) {
     let capture = &mut resolved.capture;
     capture.interfaces = list(section, "interfaces", Value::name);
-    let backends: Vec<_> = Backend::ALL.iter().map(|backend| (backend.as_str(), *backend)).collect();
-    set(&mut capture.backend, section.get("backend").and_then(|value| value.word("back-end", &backends)));
     set(
-        &mut capture.snaplen_bytes,
-        section.get("snaplen").and_then(|value| value.number(limits::SNAPLEN_BYTES)),
+        &mut capture.backend,
+        section.get("backend").and_then(|value| value.word("back-end", &words!(Backend))),
     );
-    set(&mut capture.ring_mib, section.get("ring_mib").and_then(|value| value.number(limits::RING_MIB)));
+    number(limits::SNAPLEN_BYTES, section, "snaplen", &mut capture.snaplen_bytes);
+    number(limits::RING_MIB, section, "ring_mib", &mut capture.ring_mib);
 }
 
 fn endpoints(section: &Section<'_>, resolved: &mut Resolved) {
@@ -212,7 +197,7 @@ fn path_rule(section: Section<'_>, number: usize, resolved: &mut Resolved) {
         source: condition(&section, "source", network),
         destination: condition(&section, "destination", network),
         next_hop_mac: condition(&section, "next_hop_mac", |value| value.parsed(hardware_address)),
-        tunnel: condition(&section, "tunnel", |value| value.word("tunnel", TUNNELS)),
+        tunnel: condition(&section, "tunnel", |value| value.word("tunnel", &words!(Tunnel))),
         access: access.and_then(|value| value.word("access", &words!(Access))).unwrap_or(Access::Unknown),
         entry: entry.and_then(|value| value.word("entry", &words!(Entry))),
     };

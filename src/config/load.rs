@@ -247,4 +247,4 @@ fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

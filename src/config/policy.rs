@@ -348,7 +348,7 @@ fn severities(value: &Value<'_>) -> Vec<(Rule, Option<Severity>)> {
             continue;
         };
         let Some(severity) = value.word("severity", &levels) else { continue };
-        if rule == Rule::SigningNotAssessable && severity > Some(Severity::Info) {
+        if rule == Rule::SigningNotAssessable && severity.is_some_and(Severity::counts) {
             value.problem("cannot be more than info: what cannot be seen is held against nobody", None);
             continue;
         }
@@ -420,3 +420,6 @@ fn exception(section: &Section<'_>, paths: &[PathRule]) -> Option<Exception> {
     });
     Some(Exception { rules, matching, owner: owner?, reason: reason?, expires: expires? })
 }
+
+#[cfg(test)]
+mod tests;

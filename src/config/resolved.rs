@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::classify::{EndpointOptions, PathOptions, SiteFacts};
+use crate::model::closed_set;
 use crate::policy;
 
 /// All that the stages are told.
@@ -70,36 +71,16 @@ impl Default for Capture {
     }
 }
 
-/// How frames are taken from an interface.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Backend {
-    /// The best that this host allows.
-    #[default]
-    Auto,
-    Ebpf,
-    AfPacket,
-    Pcap,
-}
-
-impl Backend {
-    /// Every back-end.
-    pub const ALL: &'static [Self] = &[Self::Auto, Self::Ebpf, Self::AfPacket, Self::Pcap];
-
-    /// The word on the command line and in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Ebpf => "ebpf",
-            Self::AfPacket => "afpacket",
-            Self::Pcap => "pcap",
-        }
-    }
-
-    /// The back-end a word stands for.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|backend| backend.as_str() == word)
+closed_set! {
+    /// How frames are taken from an interface.
+    #[derive(Default)]
+    Backend {
+        /// The best that this host allows.
+        #[default]
+        Auto => "auto",
+        Ebpf => "ebpf",
+        AfPacket => "afpacket",
+        Pcap => "pcap",
     }
 }
 
@@ -199,13 +180,5 @@ mod tests {
             Privacy { key: Some(RedactionKey::new(b"do not print".to_vec())), ..Privacy::default() };
         let text = format!("{privacy:?}");
         assert!(text.contains("RedactionKey") && !text.contains("print") && !text.contains("100"), "{text}");
-    }
-
-    #[test]
-    fn reads_the_words_of_back_ends() {
-        for backend in Backend::ALL {
-            assert_eq!(Backend::parse(backend.as_str()), Some(*backend));
-        }
-        assert_eq!(Backend::parse("dpdk"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! Apache Parquet: the keys of a record as typed columns, under the same dotted names as in CSV.
 //!
 //! Strings are UTF-8, `timestamp` and `tls.server.certificate.not_after` are microseconds in UTC (Spark refuses a file
-//! that has nanoseconds; JSON Lines and CSV have them), whole numbers are 64-bit, seconds are doubles, lists of strings are lists, and `violations` is a list of structures (rule,
-//! severity, offending, message, remedy). `flow.sightings` and `flow.translated` are lists of strings as in CSV.
+//! that has nanoseconds; JSON Lines and CSV have them), whole numbers are 64-bit, seconds are doubles, lists of strings
+//! are lists, and `violations` is a list of structures (rule, severity, offending, message, remedy). `flow.sightings` and
+//! `flow.translated` are lists of strings as in CSV.
 //! A key that does not apply is null. Pages are compressed with zstd; a row group has a bounded number of rows
 //! and bytes, so memory stays flat.
 

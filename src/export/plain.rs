@@ -33,6 +33,17 @@ pub fn is_active(character: char) -> bool {
                 | '\u{fdd0}'..='\u{fdef}' | '\u{61c}' | '\u{ad}' | '\u{180e}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Bytes as two lower-case digits each, as `sha256sum` prints them.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
 /// `1234567` as `1,234,567`.
 #[must_use]
 pub fn thousands(number: u64) -> String {

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use ::prometheus::core::Collector;
+use ::prometheus::core::{Atomic, Collector, GenericGauge};
 use ::prometheus::{
     Error, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -119,17 +119,13 @@ impl Metrics {
         for metric in metrics::ALL.iter().filter(|metric| is_capped(metric)) {
             folded.get_metric_with_label_values(&[metric.name])?;
         }
-        let build = IntGaugeVec::new(opts(&metrics::BUILD_INFO), &labels(&metrics::BUILD_INFO))?;
-        registry.register(Box::new(build.clone()))?;
-        build
+        gauges(&registry, &metrics::BUILD_INFO)?
             .get_metric_with_label_values(&[
                 env!("CARGO_PKG_VERSION"),
                 option_env!("DDBWATCH_REVISION").unwrap_or(UNKNOWN),
             ])?
             .set(1);
-        let violating_clients =
-            IntGaugeVec::new(opts(&metrics::VIOLATING_CLIENTS), &labels(&metrics::VIOLATING_CLIENTS))?;
-        registry.register(Box::new(violating_clients.clone()))?;
+        let violating_clients = gauges(&registry, &metrics::VIOLATING_CLIENTS)?;
         let mut new = Self {
             budget: Budget { most: room(&options), used: 0, folded },
             regions: Regions { known: options.regions.clone(), others: BTreeSet::new() },
@@ -263,7 +259,7 @@ impl Metrics {
             self.violations.count(&labels, budget);
             self.clients_by_rule.entry(violation.rule).or_default().now.insert(record.client.ip());
             if let Some(offenders) = &mut self.offenders
-                && violation.severity >= Severity::Warning
+                && violation.severity.counts()
             {
                 offenders.count(record.client.ip(), violation.rule);
             }
@@ -459,8 +455,14 @@ fn counter(registry: &Registry, metric: &Metric) -> Result<IntCounter, Error> {
     Ok(counter)
 }
 
-fn gauge(registry: &Registry, metric: &Metric) -> Result<IntGauge, Error> {
-    let gauge = IntGauge::with_opts(opts(metric))?;
+fn gauges(registry: &Registry, metric: &Metric) -> Result<IntGaugeVec, Error> {
+    let vec = IntGaugeVec::new(opts(metric), &labels(metric))?;
+    register(registry, vec.clone())?;
+    Ok(vec)
+}
+
+fn gauge<P: Atomic + 'static>(registry: &Registry, metric: &Metric) -> Result<GenericGauge<P>, Error> {
+    let gauge = GenericGauge::with_opts(opts(metric))?;
     register(registry, gauge.clone())?;
     Ok(gauge)
 }

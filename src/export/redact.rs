@@ -62,12 +62,25 @@ pub struct Redactor {
     source: Option<(Arc<str>, Arc<str>)>,
     /// The last certificate without account ids, because most connections show the same.
     clean_certificate: Option<Arc<CertificateFacts>>,
-    /// Hellos met, by where they are in memory, and what became of them.
-    hellos: HashMap<usize, (Shared<ClientHello>, Shared<ClientHello>), RandomState>,
-    /// The same of endpoints.
-    endpoints: HashMap<usize, (Shared<EndpointFacts>, Shared<EndpointFacts>), RandomState>,
-    /// The same of texts.
-    texts: HashMap<usize, (Arc<str>, Arc<str>), RandomState>,
+    hellos: Remembered<Shared<ClientHello>>,
+    endpoints: Remembered<Shared<EndpointFacts>>,
+    texts: Remembered<Arc<str>>,
+}
+
+/// What became of values that records share, by where those are in memory: each is held, so that nothing else comes there.
+struct Remembered<T>(HashMap<usize, (T, T), RandomState>);
+
+impl<T> Remembered<T> {
+    fn get(&self, address: usize) -> Option<&T> {
+        self.0.get(&address).map(|(_, became)| became)
+    }
+
+    fn keep(&mut self, address: usize, original: T, became: T) {
+        if self.0.len() >= MAX_REMEMBERED {
+            self.0.clear();
+        }
+        self.0.insert(address, (original, became));
+    }
 }
 
 impl Redactor {
@@ -80,9 +93,9 @@ impl Redactor {
             numbers: Numbers::default(),
             source: None,
             clean_certificate: None,
-            hellos: HashMap::default(),
-            endpoints: HashMap::default(),
-            texts: HashMap::default(),
+            hellos: Remembered(HashMap::default()),
+            endpoints: Remembered(HashMap::default()),
+            texts: Remembered(HashMap::default()),
         }
     }
 
@@ -182,7 +195,7 @@ impl Redactor {
     }
 
     fn client_hello(&mut self, hello: &mut Shared<ClientHello>) {
-        if let Some((_, known)) = self.hellos.get(&hello.address()) {
+        if let Some(known) = self.hellos.get(hello.address()) {
             if known.address() != hello.address() {
                 *hello = known.clone();
             }
@@ -197,15 +210,12 @@ impl Redactor {
             hello.alpn.iter_mut().for_each(|name| self.bytes(name));
         }
         if let Some(original) = original {
-            if self.hellos.len() >= MAX_REMEMBERED {
-                self.hellos.clear();
-            }
-            self.hellos.insert(original.address(), (original, hello.clone()));
+            self.hellos.keep(original.address(), original, hello.clone());
         }
     }
 
     fn endpoint(&mut self, endpoint: &mut Shared<EndpointFacts>) {
-        if let Some((_, known)) = self.endpoints.get(&endpoint.address()) {
+        if let Some(known) = self.endpoints.get(endpoint.address()) {
             if known.address() != endpoint.address() {
                 *endpoint = known.clone();
             }
@@ -229,10 +239,7 @@ impl Redactor {
             endpoint.conflict.iter_mut().for_each(|text| self.string(text));
         }
         if let Some(original) = original {
-            if self.endpoints.len() >= MAX_REMEMBERED {
-                self.endpoints.clear();
-            }
-            self.endpoints.insert(original.address(), (original, endpoint.clone()));
+            self.endpoints.keep(original.address(), original, endpoint.clone());
         }
     }
 
@@ -316,7 +323,7 @@ impl Redactor {
     /// A text that other records may share.
     fn shared(&mut self, text: &mut Arc<str>) {
         let address = Arc::as_ptr(text).addr();
-        if let Some((_, known)) = self.texts.get(&address) {
+        if let Some(known) = self.texts.get(address) {
             if !Arc::ptr_eq(known, text) {
                 *text = Arc::clone(known);
             }
@@ -327,10 +334,7 @@ impl Redactor {
             *text = replaced.into();
         }
         if let Some(original) = original {
-            if self.texts.len() >= MAX_REMEMBERED {
-                self.texts.clear();
-            }
-            self.texts.insert(address, (original, Arc::clone(text)));
+            self.texts.keep(address, original, Arc::clone(text));
         }
     }
 

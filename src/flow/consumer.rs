@@ -97,6 +97,12 @@ pub struct FlowView {
 }
 
 impl FlowView {
+    /// Packets of both sides were seen.
+    #[must_use]
+    pub fn is_seen_both_ways(&self) -> bool {
+        self.has_packets == [true; 2]
+    }
+
     /// Takes note that there are more contexts than are remembered; true for the first time.
     pub(super) fn note_more_contexts(&mut self) -> bool {
         !std::mem::replace(&mut self.has_more_contexts, true)

@@ -271,17 +271,16 @@ struct Followed {
 }
 
 impl LinkWatch {
-    /// Begins to listen. The first [`LinkWatch::take_events`] tells what is there already.
+    /// Begins to listen. What is there already stands in [`LinkWatch::links`], and is told by no event.
     ///
     /// # Errors
     /// Where the kernel gives no netlink.
-    pub fn open(selection: Selection) -> io::Result<(Self, Vec<LinkEvent>)> {
+    pub fn open(selection: Selection) -> io::Result<Self> {
         // First listen, then ask: what happens in between is told twice, never missed.
         let listener = Netlink::listen(&[GROUP_LINK, GROUP_ADDRESS_4, GROUP_ADDRESS_6])?;
         let mut watch = Self { listener, followed: Followed { selection, links: BTreeMap::new() } };
-        let mut events = Vec::new();
-        watch.resynchronise(&mut events)?;
-        Ok((watch, events))
+        watch.resynchronise(&mut Vec::new())?;
+        Ok(watch)
     }
 
     /// Everything that happened since the last call; never waits. The descriptor ([`AsRawFd`]) is readable when
@@ -351,8 +350,9 @@ impl Followed {
                         self.forget(index, events);
                     }
                 }
-                // 20 and 21: an address was added or taken away.
-                20 | 21 if !events.contains(&LinkEvent::Addresses) => events.push(LinkEvent::Addresses),
+                netlink::NEW_ADDRESS | netlink::DELETE_ADDRESS if !events.contains(&LinkEvent::Addresses) => {
+                    events.push(LinkEvent::Addresses);
+                }
                 _ => {}
             }
         }

@@ -15,11 +15,16 @@ pub const NEW_LINK: u16 = 16;
 pub const DELETE_LINK: u16 = 17;
 pub const GET_LINK: u16 = 18;
 pub const NEW_ADDRESS: u16 = 20;
+pub const DELETE_ADDRESS: u16 = 21;
 pub const GET_ADDRESS: u16 = 22;
 pub const NEW_ROUTE: u16 = 24;
 pub const GET_ROUTE: u16 = 26;
 pub const NEW_RULE: u16 = 32;
 pub const GET_RULE: u16 = 34;
+
+/// AF_INET and AF_INET6, as they stand in one byte.
+pub const FAMILY_4: u8 = libc::AF_INET as u8;
+pub const FAMILY_6: u8 = libc::AF_INET6 as u8;
 
 const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;

@@ -8,7 +8,7 @@ use std::io;
 
 use caps::{CapSet, CapsHashSet};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::unistd::{Gid, Group, Uid, User, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, setgroups, setresgid, setresuid};
 
 pub use caps::Capability;
 
@@ -105,7 +105,7 @@ pub enum PrivilegeError {
     #[error("cannot give up privileges: {step}: {source}")]
     Step { step: &'static str, source: io::Error },
     /// It seemed to work, but something is left.
-    #[error("cannot give up privileges: {0} can be had again")]
+    #[error("cannot give up privileges: the process could still become {0} again")]
     Left(&'static str),
 }
 
@@ -207,15 +207,6 @@ fn become_user(user: &str, notes: &mut Vec<String>) -> Result<(), PrivilegeError
     Ok(())
 }
 
-/// The group of a user, to whom files are given before dropping: (user, group) numbers; `None` where there
-/// is no such user.
-#[must_use]
-pub fn ids_of(user: &str) -> Option<(u32, u32)> {
-    let user = User::from_name(user).ok().flatten()?;
-    let group = Group::from_gid(user.gid).ok().flatten().map_or(user.gid, |group| group.gid);
-    Some((user.uid.as_raw(), group.as_raw()))
-}
-
 /// How many threads this process has; 1 where it cannot be read.
 pub(super) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(1, |tasks| tasks.count())
@@ -255,7 +246,6 @@ mod tests {
     fn knows_its_own_user() {
         assert!(!user_name().is_empty());
         assert!(!has_user("no-such-user-here"));
-        assert_eq!(ids_of("no-such-user-here"), None);
         assert!(threads() >= 1);
     }
 }

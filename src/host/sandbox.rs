@@ -71,7 +71,7 @@ impl fmt::Display for Wall {
     }
 }
 
-/// For the log: `files: on, system calls: on`.
+/// For the log: `files and ports: on, system calls: on`.
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "files and ports: {}, system calls: {}", self.files, self.calls)

@@ -17,8 +17,6 @@ pub use crate::capture::sys::ethtool::Offloads;
 pub struct Counters {
     pub received_packets: u64,
     pub sent_packets: u64,
-    pub received_bytes: u64,
-    pub sent_bytes: u64,
     /// Received, then dropped for want of memory or of anybody who wants them.
     pub received_dropped: u64,
     /// Dropped by the hardware, because the host fetched too slowly.
@@ -31,8 +29,6 @@ impl Counters {
         Some(Self {
             received_packets: number(0)?,
             sent_packets: number(1)?,
-            received_bytes: number(2)?,
-            sent_bytes: number(3)?,
             received_dropped: number(6)?,
             received_missed: number(15)?,
         })

@@ -73,6 +73,13 @@ impl Date {
         (year_of_cycle + cycle * 400 + (month <= 2) as i64, month, day)
     }
 
+    /// The day alone, as in RFC 3339: `2026-12-30`.
+    #[must_use]
+    pub fn day(self) -> String {
+        let (year, month, day) = self.civil();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
     /// RFC 3339, UTC, in ASCII, without the formatting machinery: every record has a time.
     #[must_use]
     pub fn rfc3339(self) -> [u8; 20] {

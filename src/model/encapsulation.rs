@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use super::closed_set;
+
 /// The most layers that are unwrapped; a deeper packet is counted and not looked into.
 ///
 /// Traffic mirrored to a Gateway Load Balancer is VLAN + GENEVE + VXLAN + VLAN; twice that is
@@ -79,16 +81,16 @@ impl fmt::Display for Layer {
     }
 }
 
-/// A kind of tunnel, as the configuration names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tunnel {
-    Erspan,
-    Geneve,
-    Gre,
-    Ipip,
-    None,
-    Vxlan,
+closed_set! {
+    /// A kind of tunnel, as the configuration names them.
+    Tunnel {
+        Gre => "gre",
+        Vxlan => "vxlan",
+        Geneve => "geneve",
+        Ipip => "ipip",
+        Erspan => "erspan",
+        None => "none",
+    }
 }
 
 /// All layers around the inner packet, outermost first, without allocation.

@@ -4,6 +4,7 @@
 
 mod account;
 mod address;
+mod closed_set;
 mod date;
 mod dynamodb;
 mod encapsulation;
@@ -39,7 +40,7 @@ pub use tls::{
     AlertFrom, CertificateFacts, ClientHello, Downgrade, EncryptedHello, ForwardSecrecy, KeyExchangeFacts,
     Offered, Resumption, ServerHello, Sni, TicketDigest, TlsFacts,
 };
-pub use verdict::{Excuse, PolicyFacts, Severity, Verdict, Violation};
+pub use verdict::{Excuse, Judgement, PolicyFacts, Severity, Verdict, Violation};
 
 // The words of every stage's closed sets are written down in one way.
-pub(crate) use dynamodb::closed_set;
+pub(crate) use closed_set::closed_set;

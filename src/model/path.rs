@@ -1,9 +1,6 @@
 //! The way packets took.
 
-use std::fmt;
-
-use super::Confidence;
-use super::dynamodb::closed_set;
+use super::{Confidence, closed_set};
 
 closed_set! {
     /// How packets get to AWS.

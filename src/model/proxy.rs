@@ -1,8 +1,6 @@
 //! What stood in front of TLS.
 
-use std::fmt;
-
-use super::dynamodb::closed_set;
+use super::closed_set;
 
 closed_set! {
     /// The protocol that carried the TLS connection.

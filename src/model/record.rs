@@ -1,15 +1,13 @@
 //! The record of one flow: what is exported.
 
-use std::fmt;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dynamodb::closed_set;
 use super::{
     AlertFrom, EncryptedHello, EndpointEvidence, EndpointFacts, Layers, PathFacts, PolicyFacts, ProxyFacts,
-    Shared, Timestamp, TlsFacts, embedded, is_private,
+    Shared, Timestamp, TlsFacts, closed_set, embedded, is_private,
 };
 
 closed_set! {
@@ -332,7 +330,8 @@ impl Record {
     }
 
     /// False where the endpoint has no name, or none but one that need not be the one that was meant: beside an Encrypted
-    /// Client Hello, or one that may have been cut off, the server name may be an outer one, and a DNS answer may have been for another host.
+    /// Client Hello, or one that may have been cut off, the server name may be an outer one, and a DNS answer may have been
+    /// for another host.
     #[must_use]
     pub fn is_name_proved(&self) -> bool {
         self.proves_name_of(&self.endpoint)

@@ -1,7 +1,7 @@
 //! Packet time.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Date;
 
@@ -62,11 +62,15 @@ impl Timestamp {
     /// This moment moved later by `duration`, saturating.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanoseconds(duration)))
     }
-}
 
-impl Timestamp {
+    /// This moment moved earlier by `duration`, not before the epoch.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(nanoseconds(duration)))
+    }
+
     /// RFC 3339, UTC, always nine fractional digits, in ASCII: every record has one, so it is written without
     /// the formatting machinery.
     #[must_use]
@@ -83,6 +87,17 @@ impl Timestamp {
         }
         text
     }
+}
+
+/// Of a clock that a caller read, saturating.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(nanoseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// As [`Timestamp::rfc3339`].
@@ -120,5 +135,8 @@ mod tests {
         let (early, late) = (Timestamp::from_seconds(1), Timestamp::from_seconds(2));
         assert_eq!(late.since(early), Duration::from_secs(1));
         assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late.before(Duration::from_secs(1)), early);
+        assert_eq!(early.before(Duration::from_secs(2)), Timestamp::default());
+        assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)), Timestamp::default());
     }
 }

@@ -1,16 +1,14 @@
 //! What the clear part of a TLS connection says, in the words of the RFCs.
 
-use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::dynamodb::closed_set;
 use super::registry::{
     AlertDescription, CipherSuite, CompressionMethod, ExtensionId, KeyExchange, NamedGroup, SignatureScheme,
     Ssl2CipherKind, TlsVersion,
 };
-use super::{Date, Hello, Shared, Timestamp};
+use super::{Date, Hello, Shared, Timestamp, closed_set};
 
 /// The server name indication [RFC 6066 section 3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +89,14 @@ pub struct ClientHello {
     pub offers_psk: bool,
     pub offers_early_data: bool,
     pub has_ech: bool,
-    /// encrypt_then_mac was offered [RFC 7366].
-    pub offers_encrypt_then_mac: bool,
 }
 
 impl ClientHello {
+    /// False where it lists its groups, and this one is not among them.
+    fn may_have(&self, group: NamedGroup) -> bool {
+        self.supported_groups.is_empty() || self.supported_groups.contains(&group)
+    }
+
     /// Bytes of memory that it takes with its lists.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
@@ -408,7 +409,7 @@ pub struct TlsFacts {
     pub issued_ticket: Option<TicketDigest>,
     /// The server asked for a client certificate (TLS <= 1.2).
     pub client_certificate_requested: bool,
-    /// The last fatal alert in clear and who sent it (`true`: the client).
+    /// The last fatal alert in clear and who sent it.
     pub alert: Option<(AlertDescription, AlertFrom)>,
     /// Both sides are seen to finish, or application data flows both ways.
     pub established: bool,
@@ -480,7 +481,7 @@ impl TlsFacts {
         let is_suite_offered =
             client.cipher_suites.is_empty() || client.cipher_suites.contains(&server.cipher_suite);
         // Not to compress is on every list [RFC 5246 section 7.4.1.2].
-        let is_compression_offered = server.compression_method == CompressionMethod(0)
+        let is_compression_offered = server.compression_method == CompressionMethod::NULL
             || client.compression_methods.is_empty()
             || client.compression_methods.contains(&server.compression_method);
         let is_group_offered = server.key_share.is_none_or(|group| {
@@ -491,13 +492,10 @@ impl TlsFacts {
             } || self.lacks_server_bytes && self.hello_retry_request.is_none();
             client.key_shares.is_empty()
                 || client.key_shares.contains(&group)
-                || may_be_of_second
-                    && (client.supported_groups.is_empty() || client.supported_groups.contains(&group))
+                || may_be_of_second && client.may_have(group)
         });
         let is_curve_offered = match self.key_exchange {
-            Some(KeyExchangeFacts::Curve(group)) => {
-                client.supported_groups.is_empty() || client.supported_groups.contains(&group)
-            }
+            Some(KeyExchangeFacts::Curve(group)) => client.may_have(group),
             _ => true,
         };
         // With ECH the tickets are in the hello inside [RFC 9849 section 6.1.2].
@@ -520,10 +518,8 @@ impl TlsFacts {
     /// False for a HelloRetryRequest that asks for a group that the client does not have, or has sent a share of already,
     /// and for an answer to it that names another server [RFC 8446 sections 4.1.2 and 4.2.8].
     fn is_retry_offered(&self, client: &ClientHello, retry: &ServerHello) -> bool {
-        let is_group_offered = retry.key_share.is_none_or(|group| {
-            let is_known = client.supported_groups.is_empty() || client.supported_groups.contains(&group);
-            is_known && !client.key_shares.contains(&group)
-        });
+        let is_group_offered =
+            retry.key_share.is_none_or(|group| client.may_have(group) && !client.key_shares.contains(&group));
         let is_same_name = self
             .second_client_hello
             .as_deref()

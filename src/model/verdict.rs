@@ -1,9 +1,8 @@
 //! What policy says of a record.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::dynamodb::closed_set;
+use super::closed_set;
 
 closed_set! {
     /// How grave a violation is, least first.
@@ -11,6 +10,14 @@ closed_set! {
         Info => "info",
         Warning => "warning",
         Critical => "critical",
+    }
+}
+
+impl Severity {
+    /// True of what makes the judgement on a flow [`Verdict::Violation`].
+    #[must_use]
+    pub fn counts(self) -> bool {
+        self != Self::Info
     }
 }
 
@@ -72,5 +79,40 @@ impl PolicyFacts {
     pub fn is_excused(&self) -> bool {
         let is_needed = |found: &Violation| found.excuse.is_some_and(|excuse| excuse.is_needed);
         self.verdict != Verdict::Violation && self.violations.iter().any(is_needed)
+    }
+}
+
+/// How a flow was judged, the most that deserves to be looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Judgement {
+    /// Broken rules, one of them critical.
+    Critical,
+    /// Broken rules, none of them critical.
+    Warning,
+    /// What the profile asks for could not all be seen.
+    NotAssessable,
+    /// It keeps the profile.
+    Pass,
+    /// There is no verdict.
+    NotJudged,
+}
+
+impl Judgement {
+    /// Every judgement, the worst first.
+    pub const ALL: [Self; 5] =
+        [Self::Critical, Self::Warning, Self::NotAssessable, Self::Pass, Self::NotJudged];
+
+    /// What a verdict and its violations come to.
+    #[must_use]
+    pub fn of(policy: Option<&PolicyFacts>) -> Self {
+        let Some(policy) = policy else { return Self::NotJudged };
+        match policy.verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::NotAssessable => Self::NotAssessable,
+            Verdict::Violation => {
+                let is_critical = policy.violations.iter().any(|found| found.severity == Severity::Critical);
+                if is_critical { Self::Critical } else { Self::Warning }
+            }
+        }
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::flows::{EndpointInput, Flows};
+use super::flows::Flows;
 use super::inspect::{Finding, Inspection, Link, TlsStage};
-use crate::classify::{self, path::Way};
+use crate::classify::path::Way;
+use crate::classify::{self, EndpointInput};
 use crate::flow::{Ending, FlowView};
 use crate::model::{
     AlertFrom, Completeness, EndpointEvidence, EndpointFacts, EndpointKind, Eviction, HttpFacts, Outcome,
-    PathFacts, ProxyFacts, Record, Shared, Side, Sni, Timestamp, TlsFacts,
+    PathFacts, ProxyFacts, Record, Shared, Side, Sighting, Sni, Timestamp, TlsFacts,
 };
 use crate::tls::{TlsError, TlsErrors};
 
@@ -24,7 +25,7 @@ pub(super) fn record(
     flows: &mut Flows,
     state: Inspection,
     view: FlowView,
-    mut ending: Ending,
+    ending: Ending,
     now: Timestamp,
 ) -> Result<Record, Eviction> {
     let may_lack_links = state.may_lack_links();
@@ -32,41 +33,10 @@ pub(super) fn record(
     if !view.has_payload {
         return Err(Eviction::NoPayload);
     }
-    let mut parts = Parts {
-        is_from_beginning: view.originator.is_some() && !state.has_gap() && !state.has_preamble(),
-        ..Parts::default()
-    };
-    let finding = state.into_finding(&view, &flows.config().endpoint);
-    match finding {
-        Finding::Dns(untold) => {
-            flows.note_dns_errors(untold);
-            return Err(Eviction::Dns);
-        }
-        Finding::Tls(stage) => ending = parts.take_tls(flows, *stage, &view, ending),
-        Finding::Http(facts, proxy, client) => {
-            parts.client = Some(client);
-            parts.take_http(facts, proxy, &view, ending);
-        }
-        Finding::Answer(client) => {
-            parts.client = Some(client);
-            parts.is_answer_alone = true;
-            // Whom it was put to is not known.
-            parts.is_from_beginning = false;
-            let facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
-            parts.take_http(Box::new(facts), None, &view, ending);
-        }
-        Finding::MidStream { is_established } => {
-            parts.take_mid_stream(is_established, view.originator.is_some());
-        }
-        Finding::Proxy(facts, client) => {
-            parts.client = Some(client);
-            parts.proxy = Some(facts);
-            parts.outcome = plain_outcome(ending);
-        }
-        Finding::Check => return Err(Eviction::NotTls),
-        Finding::Unknown => {}
-    }
-    let client_side = parts.client.unwrap_or_else(|| likely_client(&view));
+    let is_from_beginning = view.originator.is_some() && !state.has_gap() && !state.has_preamble();
+    let mut parts = Parts::new(is_from_beginning, ending);
+    parts.take(state.into_finding(&view, &flows.config().endpoint), flows, &view)?;
+    let client_side = *parts.client.get_or_insert_with(|| likely_client(&view));
     let (client, server) = (view.key.end(client_side), view.key.end(client_side.other()));
     if client_side == Side::B {
         links.iter_mut().for_each(|(_, (a, b))| std::mem::swap(a, b));
@@ -116,7 +86,7 @@ pub(super) fn record(
                 is_proxied: parts.proxy.is_some()
                     || parts.http.as_ref().is_some_and(|http| http.is_absolute_form),
                 esp_seen,
-                is_one_sided: !view.has_packets.iter().all(|has| *has),
+                is_one_sided: !view.is_seen_both_ways(),
             },
             &flows.config().path,
         )
@@ -139,10 +109,10 @@ pub(super) fn record(
         let is_at_dynamodb = endpoint.service.is_some() && is_there && !*is_absolute_form;
         later.settle(host.as_deref(), is_at_dynamodb, &addresses);
     }
-    Ok(parts.into_record(flows, view, ending, (client, server), client_side, endpoint, path, sightings))
+    Ok(parts.into_record(flows, view, (client, server), endpoint, path, sightings))
 }
 
-#[derive(Default)]
+/// What a record is made of, as far as the inspection tells it.
 struct Parts {
     client: Option<Side>,
     tls: Option<Box<TlsFacts>>,
@@ -152,20 +122,68 @@ struct Parts {
     /// In clear, and what it answers was not seen.
     is_answer_alone: bool,
     is_from_beginning: bool,
+    /// As the flow table tells it, or what was said on the way to it.
+    ending: Ending,
     outcome: Option<Outcome>,
     client_hello_frame: Option<u64>,
     server_hello_frame: Option<u64>,
 }
 
 impl Parts {
-    /// Gives back how the flow ended, where that is told only now.
-    fn take_tls(
-        &mut self,
-        flows: &mut Flows,
-        mut stage: TlsStage,
-        view: &FlowView,
-        ending: Ending,
-    ) -> Ending {
+    const fn new(is_from_beginning: bool, ending: Ending) -> Self {
+        Self {
+            client: None,
+            tls: None,
+            http: None,
+            proxy: None,
+            is_mid_stream: false,
+            is_answer_alone: false,
+            is_from_beginning,
+            ending,
+            outcome: None,
+            client_hello_frame: None,
+            server_hello_frame: None,
+        }
+    }
+
+    /// Takes what the inspection came to.
+    ///
+    /// # Errors
+    /// Where that is nothing to report.
+    fn take(&mut self, finding: Finding, flows: &mut Flows, view: &FlowView) -> Result<(), Eviction> {
+        match finding {
+            Finding::Dns(untold) => {
+                flows.note_dns_errors(untold);
+                return Err(Eviction::Dns);
+            }
+            Finding::Tls(stage) => self.take_tls(flows, *stage, view),
+            Finding::Http(facts, proxy, client) => {
+                self.client = Some(client);
+                self.take_http(facts, proxy, view);
+            }
+            Finding::Answer(client) => {
+                self.client = Some(client);
+                self.is_answer_alone = true;
+                // Whom it was put to is not known.
+                self.is_from_beginning = false;
+                let facts = HttpFacts { is_truncated: true, ..HttpFacts::default() };
+                self.take_http(Box::new(facts), None, view);
+            }
+            Finding::MidStream { is_established } => {
+                self.take_mid_stream(is_established, view.originator.is_some());
+            }
+            Finding::Proxy(facts, client) => {
+                self.client = Some(client);
+                self.proxy = Some(facts);
+                self.outcome = Some(plain_outcome(self.ending));
+            }
+            Finding::Check => return Err(Eviction::NotTls),
+            Finding::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn take_tls(&mut self, flows: &mut Flows, mut stage: TlsStage, view: &FlowView) {
         if view.originator.is_none() {
             stage.session.join();
         }
@@ -173,7 +191,7 @@ impl Parts {
         let left = view
             .left
             .filter(|ending| ended_by(*ending, stage.client).is_some_and(|by| stage.session.leave(by)));
-        let ending = left.unwrap_or(ending);
+        self.ending = left.unwrap_or(self.ending);
         flows.note_tls_errors(stage.session.errors());
         let certificate = stage.session.leaf_certificate().map(|leaf| flows.repeated.certificate(leaf));
         let mut facts = stage.session.into_facts();
@@ -190,10 +208,9 @@ impl Parts {
         // It closed without a word, and what the client said then came too late.
         let is_silent = !stage.has_server_bytes
             && !view.is_closed_knowingly
-            && ending == Ending::Closed(stage.client.other());
-        self.outcome = Some(tls_outcome(&facts, view, ending, is_silent));
+            && self.ending == Ending::Closed(stage.client.other());
+        self.outcome = Some(tls_outcome(&facts, view, self.ending, is_silent));
         self.tls = Some(facts);
-        ending
     }
 
     /// TLS of which nothing is known but that it runs. Where the connection was seen to open, its hellos were lost or cut.
@@ -204,16 +221,10 @@ impl Parts {
         self.outcome = Some(Outcome::NotSeen);
     }
 
-    fn take_http(
-        &mut self,
-        mut facts: Box<HttpFacts>,
-        proxy: Option<ProxyFacts>,
-        view: &FlowView,
-        ending: Ending,
-    ) {
+    fn take_http(&mut self, mut facts: Box<HttpFacts>, proxy: Option<ProxyFacts>, view: &FlowView) {
         // What a connection is used for after it was silent for long is not looked at, nor where another one took its
         // place that no end of it was seen of. Of what segments disagree about one alone was read.
-        facts.later.is_incomplete |= ending == Ending::Superseded
+        facts.later.is_incomplete |= self.ending == Ending::Superseded
             || self.client.is_none_or(|client| view.is_left_open[client.index()])
             || view.lost_bytes
             || view.has_disagreement;
@@ -241,26 +252,20 @@ impl Parts {
         match &self.http {
             Some(_) if self.is_answer_alone => Completeness::ServerOnly,
             Some(facts) if facts.is_truncated || view.has_disagreement => Completeness::Truncated,
-            Some(_) if !view.has_packets.iter().all(|has| *has) => Completeness::ClientOnly,
+            Some(_) if !view.is_seen_both_ways() => Completeness::ClientOnly,
             Some(_) => Completeness::Full,
             None => Completeness::MidStream,
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a record, each from another stage, put together once"
-    )]
     fn into_record(
         self,
         flows: &Flows,
         view: FlowView,
-        ending: Ending,
         (client, server): (SocketAddr, SocketAddr),
-        client_side: Side,
         endpoint: Shared<EndpointFacts>,
         path: PathFacts,
-        sightings: Vec<crate::model::Sighting>,
+        sightings: Vec<Sighting>,
     ) -> Record {
         let completeness = self.completeness(&view);
         // A capture without times tells no durations.
@@ -285,7 +290,10 @@ impl Parts {
             completeness,
             outcome: self.outcome.unwrap_or(Outcome::NotSeen),
             is_from_beginning: self.is_from_beginning,
-            ended_by: ended_by(ending, client_side).filter(|_| !view.is_end_doubtful),
+            ended_by: self
+                .client
+                .and_then(|client| ended_by(self.ending, client))
+                .filter(|_| !view.is_end_doubtful),
             tls: self.tls,
             http: self.http,
             proxy: self.proxy,
@@ -316,12 +324,13 @@ fn ended_by(ending: Ending, client: Side) -> Option<AlertFrom> {
     }
 }
 
-fn plain_outcome(ending: Ending) -> Option<Outcome> {
-    Some(match ending {
+/// How a connection ended, where TLS says nothing of it.
+fn plain_outcome(ending: Ending) -> Outcome {
+    match ending {
         Ending::Reset(_) => Outcome::Reset,
         Ending::Closed(_) => Outcome::Closed,
         _ => Outcome::TimedOut,
-    })
+    }
 }
 
 /// `is_silent`: the server closed without having sent a byte, so that an alert of the client is its
@@ -342,8 +351,8 @@ fn tls_outcome(facts: &TlsFacts, view: &FlowView, ending: Ending, is_silent: boo
     // With one direction only, or a hole in front of the end, how the handshake ended cannot be known. Where the
     // client's hello was missed, what it said next was, too.
     let is_client_unread = facts.client_hello.is_none();
-    if is_client_unread || facts.is_end_hidden || !view.has_packets.iter().all(|seen| *seen) {
+    if is_client_unread || facts.is_end_hidden || !view.is_seen_both_ways() {
         return Outcome::NotSeen;
     }
-    plain_outcome(ending).unwrap_or(Outcome::NotSeen)
+    plain_outcome(ending)
 }

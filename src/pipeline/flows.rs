@@ -17,7 +17,7 @@ use super::sessions::Sessions;
 use crate::app::dns;
 use crate::capture::{Frame, Interface, LinkType};
 use crate::classify::path::Way;
-use crate::classify::{self, NameCache, SniAlias, Told};
+use crate::classify::{EndpointInput, NameCache, SniAlias, Told};
 use crate::config::Resolved;
 use crate::decode::{Datagram, Decoded};
 use crate::flow::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
@@ -465,6 +465,3 @@ impl Consumer for Flows {
         }
     }
 }
-
-/// All that is known of a flow's other end, for the classification.
-pub(super) type EndpointInput<'a> = classify::EndpointInput<'a>;

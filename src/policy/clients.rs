@@ -45,30 +45,9 @@ const BY_PRODUCT: &[(&str, Client)] = &[
             endpoint: "AmazonDynamoDBConfig: ServiceURL, UseHttp",
         },
     ),
-    (
-        "aws-sdk-go",
-        Client {
-            name: "AWS SDK for Go",
-            tls: "the Go version it is built with, and MinVersion in the transport's tls.Config",
-            endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
-        },
-    ),
-    (
-        "aws-sdk-java",
-        Client {
-            name: "AWS SDK for Java",
-            tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
-            endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
-        },
-    ),
-    (
-        "aws-sdk-js",
-        Client {
-            name: "AWS SDK for JavaScript",
-            tls: "the Node.js version, --tls-min-v1.2 and the agent's secureProtocol",
-            endpoint: "endpoint and tls (v3) or endpoint and sslEnabled (v2)",
-        },
-    ),
+    ("aws-sdk-go", GO),
+    ("aws-sdk-java", JAVA),
+    ("aws-sdk-js", JAVASCRIPT),
     (
         "aws-sdk-kotlin",
         Client {
@@ -79,11 +58,7 @@ const BY_PRODUCT: &[(&str, Client)] = &[
     ),
     (
         "aws-sdk-nodejs",
-        Client {
-            name: "AWS SDK for JavaScript (v2)",
-            tls: "the Node.js version, --tls-min-v1.2 and the agent's secureProtocol",
-            endpoint: "endpoint and sslEnabled",
-        },
+        Client { name: "AWS SDK for JavaScript (v2)", endpoint: "endpoint and sslEnabled", ..JAVASCRIPT },
     ),
     (
         "aws-sdk-php",
@@ -101,14 +76,7 @@ const BY_PRODUCT: &[(&str, Client)] = &[
             endpoint: "endpoint of the client's configuration",
         },
     ),
-    (
-        "aws-sdk-rust",
-        Client {
-            name: "AWS SDK for Rust",
-            tls: "the version of the SDK and the HTTP client it is given",
-            endpoint: "endpoint_url of the client's configuration",
-        },
-    ),
+    ("aws-sdk-rust", RUST),
     ("boto", PYTHON),
 ];
 
@@ -117,6 +85,30 @@ const PYTHON: Client = Client {
     name: "AWS SDK for Python (boto3)",
     tls: "the OpenSSL that Python is built with",
     endpoint: "endpoint_url and use_ssl of the client",
+};
+
+const GO: Client = Client {
+    name: "AWS SDK for Go",
+    tls: "the Go version it is built with, and MinVersion in the transport's tls.Config",
+    endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
+};
+
+const JAVA: Client = Client {
+    name: "AWS SDK for Java",
+    tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
+    endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
+};
+
+const JAVASCRIPT: Client = Client {
+    name: "AWS SDK for JavaScript",
+    tls: "the Node.js version, --tls-min-v1.2 and the agent's secureProtocol",
+    endpoint: "endpoint and tls (v3) or endpoint and sslEnabled (v2)",
+};
+
+const RUST: Client = Client {
+    name: "AWS SDK for Rust",
+    tls: "the version of the SDK and the HTTP client it is given",
+    endpoint: "endpoint_url of the client's configuration",
 };
 
 /// A fingerprint that was recorded from a known program.
@@ -136,18 +128,13 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
         capture: "boto3-tls.pcap",
         client: Client {
             name: "AWS SDK for Python (boto3), or another program on Python's urllib3",
-            tls: "the OpenSSL that Python is built with",
-            endpoint: "endpoint_url and use_ssl of the client",
+            ..PYTHON
         },
     },
     Fingerprint {
         ja4: "t13d521100_b262b3658495_8e6e362c5eac",
         capture: "sdk-js-tls.pcap",
-        client: Client {
-            name: "AWS SDK for JavaScript, or another program on Node.js 24",
-            tls: "the Node.js version, --tls-min-v1.2 and the agent's secureProtocol",
-            endpoint: "endpoint and tls (v3) or endpoint and sslEnabled (v2)",
-        },
+        client: Client { name: "AWS SDK for JavaScript, or another program on Node.js 24", ..JAVASCRIPT },
     },
     Fingerprint {
         ja4: "t13d5911h1_a33745022dd6_1f22a2ca17c4",
@@ -161,11 +148,7 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
     Fingerprint {
         ja4: "t13d1910h2_9dc949149365_97f8aa674fd9",
         capture: "go-tls13.pcap",
-        client: Client {
-            name: "a program in Go 1.19, such as one with the AWS SDK for Go",
-            tls: "the Go version it is built with, and MinVersion in the transport's tls.Config",
-            endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
-        },
+        client: Client { name: "a program in Go 1.19, such as one with the AWS SDK for Go", ..GO },
     },
     Fingerprint {
         ja4: "t12d1609h2_8cdfa2d4673b_ac0d2f4ec206",
@@ -173,7 +156,7 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
         client: Client {
             name: "a program in Go 1.19 that is held to TLS 1.2",
             tls: "MaxVersion in the transport's tls.Config",
-            endpoint: "BaseEndpoint (v2) or Endpoint and DisableSSL (v1)",
+            ..GO
         },
     },
     Fingerprint {
@@ -182,7 +165,7 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
         client: Client {
             name: "a program in Rust on rustls and aws-lc, such as one with the AWS SDK for Rust",
             tls: "the version of rustls and the crypto provider it is given",
-            endpoint: "endpoint_url of the client's configuration",
+            ..RUST
         },
     },
     Fingerprint {
@@ -191,7 +174,7 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
         client: Client {
             name: "a program in Rust on rustls that is held to TLS 1.2",
             tls: "the protocol versions of its rustls configuration",
-            endpoint: "endpoint_url of the client's configuration",
+            ..RUST
         },
     },
     Fingerprint {
@@ -224,20 +207,12 @@ pub const FINGERPRINTS: &[Fingerprint] = &[
     Fingerprint {
         ja4: "t13d371200_db35923f8641_7c76daad20ec",
         capture: "java-tls13.pcap",
-        client: Client {
-            name: "a program on Java 17, such as one with the AWS SDK for Java",
-            tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
-            endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
-        },
+        client: Client { name: "a program on Java 17, such as one with the AWS SDK for Java", ..JAVA },
     },
     Fingerprint {
         ja4: "t12d341000_0ca14b6c4d46_1f7ae294493e",
         capture: "java-tls12.pcap",
-        client: Client {
-            name: "a program on Java 17 that is held to TLS 1.2",
-            tls: "the JDK: its version, jdk.tls.client.protocols and jdk.tls.disabledAlgorithms",
-            endpoint: "endpointOverride (v2) or withEndpointConfiguration and withProtocol (v1)",
-        },
+        client: Client { name: "a program on Java 17 that is held to TLS 1.2", ..JAVA },
     },
 ];
 

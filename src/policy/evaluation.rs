@@ -36,7 +36,7 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
         }
         match (case.check(rule), severity) {
             (Finding::Kept, _) => {}
-            (Finding::Unknown, Some(Severity::Warning | Severity::Critical)) => {
+            (Finding::Unknown, Some(severity)) if severity.counts() => {
                 not_assessed.push(rule.as_str());
             }
             (Finding::Broken { .. }, None) | (Finding::Unknown, _) => {
@@ -66,15 +66,14 @@ fn judge(case: &Case<'_>, record: &Record, settings: &Settings, options: &Option
 
 /// Rules that settings would find broken, or could not judge, of which nobody knows whether they are those of the flow.
 fn open_by_settings(record: &Record, violations: &[Violation], options: &Options) -> Vec<Rule> {
-    let is_required = |severity: Severity| severity != Severity::Info;
     let mut open = Vec::new();
     for settings in options.possible_settings(record) {
         let case = Case::new(record, settings, &options.site);
         for &rule in Rule::ALL {
-            if !settings.severities.of(rule).is_some_and(is_required) {
+            if !settings.severities.requires(rule) {
                 continue;
             }
-            let is_found = |found: &Violation| found.rule == rule.as_str() && is_required(found.severity);
+            let is_found = |found: &Violation| found.rule == rule.as_str() && found.severity.counts();
             if open.contains(&rule) || violations.iter().any(is_found) {
                 continue;
             }
@@ -98,7 +97,7 @@ pub fn verdict(record: &Record, violations: &[Violation], not_assessed: &[&str])
     let is_one_handshake = record.tls.as_ref().is_none_or(|tls| tls.is_choice_offered());
     let is_seen =
         record.completeness == Completeness::Full && record.outcome == Outcome::Completed && is_one_handshake;
-    if violations.iter().any(|violation| violation.severity != Severity::Info) {
+    if violations.iter().any(|violation| violation.severity.counts()) {
         Verdict::Violation
     } else if is_seen && not_assessed.is_empty() {
         Verdict::Pass
@@ -181,7 +180,7 @@ fn excused(rule: Rule, mut found: Violation, record: &Record, exceptions: &[Exce
     if let Some((place, exception)) = exception(rule, record, exceptions) {
         let Exception { owner, reason, expires, .. } = exception;
         found.message.push_str(&format!("{EXCEPTED}{expires} by {owner}: {reason}."));
-        found.excuse = Some(Excuse { by: Some(place), is_needed: found.severity != Severity::Info });
+        found.excuse = Some(Excuse { by: Some(place), is_needed: found.severity.counts() });
         found.severity = Severity::Info;
     } else if let Some(Exception { owner, expires, .. }) =
         exceptions.iter().find(|exception| is_meant(exception, rule, record))

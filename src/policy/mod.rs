@@ -16,7 +16,8 @@ mod rules;
 pub use evaluation::{carried_over, evaluate, is_excepted, recorded_excuse, verdict};
 pub use judgements::Judgements;
 pub use options::{
-    AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site, lists, nets,
+    AllowedPath, Exception, Expiry, Match, Options, Override, Settings, Severities, Site, takes_all,
+    takes_all_networks,
 };
 pub use profile::Profile;
 pub use rules::{Rule, RuleText};

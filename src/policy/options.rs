@@ -124,6 +124,12 @@ impl Severities {
         self.0.get(rule as usize).copied().flatten()
     }
 
+    /// True where a flow that breaks the rule is a violation.
+    #[must_use]
+    pub fn requires(&self, rule: Rule) -> bool {
+        self.of(rule).is_some_and(Severity::counts)
+    }
+
     /// Sets the severity of a rule; `None` is off.
     pub fn set(&mut self, rule: Rule, severity: Option<Severity>) {
         if let Some(slot) = self.0.get_mut(rule as usize) {
@@ -229,14 +235,14 @@ impl Match {
     pub fn takes_all_of(&self, other: &Self) -> bool {
         // Every field is named, so that a new one is not forgotten.
         let Self { source, destination, service, region, endpoint, access, entry, path } = other;
-        nets(&self.source, source)
-            && nets(&self.destination, destination)
-            && lists(&self.service, service)
-            && lists(&self.region, region)
-            && lists(&self.endpoint, endpoint)
-            && lists(&self.access, access)
-            && lists(&self.entry, entry)
-            && lists(&self.path, path)
+        takes_all_networks(&self.source, source)
+            && takes_all_networks(&self.destination, destination)
+            && takes_all(&self.service, service)
+            && takes_all(&self.region, region)
+            && takes_all(&self.endpoint, endpoint)
+            && takes_all(&self.access, access)
+            && takes_all(&self.entry, entry)
+            && takes_all(&self.path, path)
     }
 
     /// How many values it asks for; none where it takes every flow.
@@ -316,13 +322,13 @@ impl Match {
 
 /// True where a list of conditions takes each value that another takes; an empty one takes all.
 #[must_use]
-pub fn lists<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
+pub fn takes_all<T: PartialEq>(wider: &[T], narrower: &[T]) -> bool {
     wider.is_empty() || !narrower.is_empty() && narrower.iter().all(|value| wider.contains(value))
 }
 
 /// The same of networks.
 #[must_use]
-pub fn nets(wider: &[IpNet], narrower: &[IpNet]) -> bool {
+pub fn takes_all_networks(wider: &[IpNet], narrower: &[IpNet]) -> bool {
     wider.is_empty()
         || !narrower.is_empty() && narrower.iter().all(|net| wider.iter().any(|wider| wider.contains(net)))
 }

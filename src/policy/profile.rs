@@ -69,6 +69,8 @@ struct BuiltIn {
     minimum: TlsVersion,
     recommended: TlsVersion,
     ciphers: &'static [&'static [&'static str]],
+    /// Ends of names: suites of the lists that are left out.
+    left_out: &'static [&'static str],
     groups: &'static [&'static str],
     minimum_dh_bits: u32,
     /// Where they differ from the default.
@@ -84,6 +86,7 @@ const BASE: BuiltIn = BuiltIn {
     minimum: TlsVersion::TLS12,
     recommended: TlsVersion::TLS13,
     ciphers: &[],
+    left_out: &[],
     groups: &[],
     minimum_dh_bits: MINIMUM_DH_BITS,
     severities: &[],
@@ -174,7 +177,8 @@ static BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "fips-140-3",
         title: "FIPS endpoints with approved algorithms",
-        ciphers: &[suites::FIPS_TLS13, suites::FIPS_TLS12],
+        ciphers: &[suites::NIST_TLS13, suites::NIST_TLS12],
+        left_out: suites::CCM_8,
         groups: &[
             "secp256r1",
             "secp384r1",
@@ -324,6 +328,7 @@ impl BuiltIn {
                 .ciphers
                 .iter()
                 .flat_map(|list| list.iter())
+                .filter(|name| !self.left_out.iter().any(|end| name.ends_with(end)))
                 .filter_map(|name| CipherSuite::from_name(name))
                 .collect(),
             allowed_groups: self.groups.iter().filter_map(|name| NamedGroup::from_name(name)).collect(),

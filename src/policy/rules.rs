@@ -3,7 +3,6 @@
 //! Ids are stable. The order is the order in which violations of one flow are listed.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::model::registry::TlsVersion;
 use crate::model::{Severity, closed_set};
@@ -160,6 +159,7 @@ impl Rule {
     }
 
     /// True where the form of the name decides: of several names a record tells only what they have in common.
+    #[must_use]
     pub const fn is_about_form(self) -> bool {
         matches!(self, Self::FipsEndpointRequired | Self::EndpointUnrecognised)
     }
@@ -199,7 +199,7 @@ impl Rule {
             ),
             Self::NoForwardSecrecy => (
                 "The negotiated key exchange has no forward secrecy.",
-                "Who records the traffic now and gets the server's long-term key (or, for psk_ke, the shared key) later can read it. The DynamoDB developer guide asks for suites with perfect forward secrecy such as DHE or ECDHE.",
+                "Whoever records the traffic now and gets the server's long-term key (or, for psk_ke, the shared key) later can read it. The DynamoDB developer guide asks for suites with perfect forward secrecy such as DHE or ECDHE.",
                 "Amazon DynamoDB developer guide, \"Securing DynamoDB connections using VPC endpoints and IAM policies\"; RFC 8446 sections 2.2 and 4.2.9",
                 "Let the client offer ECDHE suites or TLS 1.3 with a key share, and stop offering TLS_RSA suites and the psk_ke mode.",
             ),
@@ -252,7 +252,7 @@ impl Rule {
                 "Switch off TLS compression in the client's TLS library.",
             ),
             Self::CertificateExpired => (
-                "The server's certificate was past its end when it was used.",
+                "The server's certificate had expired when it was used.",
                 "A client that accepts it does not check certificates as it should.",
                 "RFC 5280 section 4.1.2.5",
                 "Renew the certificate of whatever answers at this address; if that is not AWS, find out what it is.",
@@ -276,7 +276,7 @@ impl Rule {
                 "Set the client's endpoint to https:// (DAX: a cluster with encryption in transit and a daxs:// endpoint), and close port 80 (DAX: 8111) towards it.",
             ),
             Self::UnsignedRequest => (
-                "A request to DynamoDB without a signature.",
+                "A request to DynamoDB was not signed.",
                 "Requests to DynamoDB must be signed with an access key or with temporary credentials of STS.",
                 "Amazon DynamoDB developer guide, \"Securing DynamoDB connections using VPC endpoints and IAM policies\"; AWS Signature Version 4",
                 "Give the client credentials, or find out which tool sends requests by hand.",

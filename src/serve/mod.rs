@@ -14,4 +14,4 @@ pub use http::{ANSWER_TIME, Answers, Limits, Server, View};
 pub use offenders::{Offender, OffenderRule};
 pub use page::Page;
 pub use picture::{MAX_FLOWS, MAX_VIOLATIONS, Picture, Violating};
-pub use summary::{Configuration, Sockets, State, Summary, Watching};
+pub use summary::{Configuration, SCHEMA, Sockets, State, Summary, Watching};

@@ -98,7 +98,7 @@ impl Offenders {
         client.flows += 1;
         client.last = client.last.max(record.timestamp);
         client.programs.add(record);
-        for found in policy.violations.iter().filter(|found| found.severity != Severity::Info) {
+        for found in policy.violations.iter().filter(|found| found.severity.counts()) {
             let broken = client.rules.entry((Reverse(found.severity), found.rule)).or_default();
             broken.flows += 1;
             if record.timestamp >= broken.last {

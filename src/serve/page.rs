@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, context, escape_formatter};
 use sha2::{Digest as _, Sha256};
 
-use super::summary::{State, Summary, no_version};
+use super::picture::NO_VERSION;
+use super::summary::{State, Summary, percent};
 use crate::export::markup::with_code;
 use crate::export::plain::{bytes, plain, thousands};
 
@@ -57,12 +58,11 @@ impl Page {
         };
         let verdicts = &summary.verdicts;
         let judged = verdicts.pass + verdicts.violation + verdicts.not_assessable;
-        let violation = (verdicts.violation * 1_000).div_ceil(judged.max(1));
         self.environment.get_template("page.html")?.render(context! {
             s => minijinja::value::Serde(summary),
             state,
-            shares => context! { violation => format!("{}.{}", violation / 10, violation % 10) },
-            no_version => no_version(),
+            shares => context! { violation => format!("{:.1}", percent(verdicts.violation, judged)) },
+            no_version => NO_VERSION,
             css => STYLE,
             js => SCRIPT,
         })
@@ -157,6 +157,16 @@ mod tests {
         let page = rendered(&Picture::default(), &Watching::default());
         assert!(page.contains("No flow was reported yet, so nothing can be said."));
         assert!(!page.contains("No rule was broken"));
+    }
+
+    #[test]
+    fn never_says_that_all_flows_violate_where_one_does_not() {
+        let mut picture = Picture::default();
+        picture.take(&sample::tls12());
+        (0..2_000).for_each(|_| picture.take(&sample::old_version()));
+        let accounts = Accounts { records: 2_001, ..Accounts::default() };
+        let page = rendered_with(&picture, &Watching::default(), &accounts);
+        assert!(page.contains("99.9 % of flows"), "{page}");
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Picture {
                 broken.remedy = cut(&violation.remedy, MAX_SENTENCE);
             }
             // `info` is no reason to look; it would push out what is.
-            if violation.severity == Severity::Info {
+            if !violation.severity.counts() {
                 continue;
             }
             let timestamp = record.timestamp.to_string();

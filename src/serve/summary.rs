@@ -7,10 +7,13 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::offenders::Offender;
-use super::picture::{COLUMNS, NO_VERSION, PLAINTEXT, Picture, Violating};
+use super::picture::{COLUMNS, PLAINTEXT, Picture, Violating};
 use crate::export::Redactor;
 use crate::model::{Access, Completeness, Entry, Eviction, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, InterfaceCounts, StageCounts, Undecoded};
+
+/// Which form a summary has; whoever reads one asks for this.
+pub const SCHEMA: &str = "ddbwatch.summary/1";
 
 /// Clients named for each broken rule.
 const NAMED_CLIENTS: usize = 5;
@@ -47,6 +50,7 @@ pub struct Watching {
     pub interfaces: Vec<String>,
     /// Interfaces that could not be watched, and why.
     pub refused: BTreeMap<String, String>,
+    /// Times a capture had to be opened again, over all interfaces.
     pub restarts: u64,
     /// Sockets of this host that flows were looked up among.
     pub sockets: Sockets,
@@ -135,6 +139,7 @@ pub struct Summary<'a> {
     pub notes: Vec<String>,
 }
 
+/// What came by on one interface, or of one file.
 #[derive(Debug, Serialize)]
 pub struct Interface<'a> {
     pub name: &'a str,
@@ -146,6 +151,7 @@ pub struct Interface<'a> {
     pub last_packet: Option<String>,
 }
 
+/// Packets over all interfaces.
 #[derive(Debug, Default, Serialize)]
 pub struct Packets {
     pub seen: u64,
@@ -162,6 +168,7 @@ pub struct Packets {
     pub seen_percent: f64,
 }
 
+/// What became of the flows that were followed.
 #[derive(Debug, Serialize)]
 pub struct Flows {
     pub opened: u64,
@@ -175,6 +182,7 @@ pub struct Flows {
     pub adds_up: bool,
 }
 
+/// Reported flows by verdict.
 #[derive(Debug, Default, Serialize)]
 pub struct Verdicts {
     pub pass: u64,
@@ -184,6 +192,7 @@ pub struct Verdicts {
     pub not_assessable: u64,
 }
 
+/// Reported flows of which so much was seen.
 #[derive(Debug, Serialize)]
 pub struct Share {
     pub completeness: Completeness,
@@ -191,6 +200,7 @@ pub struct Share {
     pub percent: f64,
 }
 
+/// What was lost for one reason: packets, bytes at the stage `reassembly`, records at `export`.
 #[derive(Debug, Serialize)]
 pub struct Loss<'a> {
     pub interface: &'a str,
@@ -199,6 +209,7 @@ pub struct Loss<'a> {
     pub count: u64,
 }
 
+/// What could not be decoded, by layer and reason.
 #[derive(Debug, Serialize)]
 pub struct DecodeErrors {
     pub layer: &'static str,
@@ -207,6 +218,7 @@ pub struct DecodeErrors {
     pub packets: u64,
 }
 
+/// How often something happened for one reason.
 #[derive(Debug, Serialize)]
 pub struct Reason {
     pub reason: &'static str,
@@ -220,6 +232,7 @@ pub struct Matrix {
     pub rows: Vec<Row>,
 }
 
+/// A protocol version, or plaintext.
 #[derive(Debug, Serialize)]
 pub struct Column {
     pub name: &'static str,
@@ -227,6 +240,7 @@ pub struct Column {
     pub look: &'static str,
 }
 
+/// The flows of one path.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub access: Access,
@@ -252,6 +266,7 @@ pub struct Rule<'a> {
     pub remedy: &'a str,
 }
 
+/// A client that breaks the rule.
 #[derive(Debug, Serialize)]
 pub struct Client {
     pub address: IpAddr,
@@ -280,7 +295,7 @@ impl<'a> Summary<'a> {
     ) -> Self {
         let evicted: u64 = accounts.evictions.values().sum();
         Self {
-            schema: "ddbwatch.summary/1",
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             started: started.to_string(),
             now: now.to_string(),
@@ -493,18 +508,13 @@ fn rules(picture: &Picture) -> Vec<Rule<'_>> {
 }
 
 /// One decimal; never 100 where something is missing, never 0 where something is there.
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if part >= whole {
         return if whole == 0 { 0.0 } else { 100.0 };
     }
     let tenths = u128::from(part) * 1_000 / u128::from(whole);
     let tenths = u32::try_from(tenths).unwrap_or(999).clamp(u32::from(part > 0), 999);
     f64::from(tenths) / 10.0
-}
-
-/// The word of the column of flows without a version, for the page.
-pub(super) const fn no_version() -> &'static str {
-    NO_VERSION
 }
 
 #[cfg(test)]

@@ -27,19 +27,14 @@ impl<K: Ord + Clone> Tally<K> {
 
     /// Counts `key` once.
     pub fn count(&mut self, key: K) {
-        self.add(key, 1);
-    }
-
-    /// Counts `key` `number` times.
-    pub fn add(&mut self, key: K, number: u64) {
         if let Some(count) = self.counts.get_mut(&key) {
-            *count += number;
+            *count += 1;
             return;
         }
         if self.counts.len() >= self.limit {
             self.fold();
         }
-        self.counts.insert(key, number);
+        self.counts.insert(key, 1);
     }
 
     fn fold(&mut self) {

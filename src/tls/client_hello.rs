@@ -131,7 +131,6 @@ fn take(hello: &mut ClientHello, extension: &Extension<'_>, errors: &mut TlsErro
             let mut names = Reader::new(body.vector16().unwrap_or_default());
             hello.alpn = std::iter::from_fn(|| names.vector8().map(<[u8]>::to_vec)).collect();
         }
-        id::ENCRYPT_THEN_MAC => hello.offers_encrypt_then_mac = true,
         id::PRE_SHARED_KEY => hello.offers_psk = true,
         id::EARLY_DATA => hello.offers_early_data = true,
         id::SUPPORTED_VERSIONS => {

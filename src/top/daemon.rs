@@ -14,9 +14,7 @@ use tokio::net::TcpStream;
 
 use super::Update;
 use super::picture::{Picture, PictureError, Summary};
-
-/// Flows asked for: as many as a daemon keeps.
-const FLOWS: usize = 1_000;
+use crate::serve::MAX_FLOWS;
 
 /// A daemon gives one mebibyte of flows, and less of anything else.
 const MAX_ANSWER_BYTES: usize = 8 << 20;
@@ -134,7 +132,7 @@ impl Daemon {
         let foreign = |error| DaemonError::Foreign { address: self.address.clone(), error };
         let summary = self.runtime.block_on(self.get("/api/v1/summary"))?;
         let summary = Summary::read(&summary).map_err(foreign)?;
-        let flows = self.runtime.block_on(self.get(&format!("/api/v1/flows?limit={FLOWS}")))?;
+        let flows = self.runtime.block_on(self.get(&format!("/api/v1/flows?limit={MAX_FLOWS}")))?;
         Picture::read(summary, &flows).map_err(foreign)
     }
 

@@ -28,7 +28,7 @@ pub(super) fn flow(flow: &Flow, signs: &Signs) -> Page {
         let (sign, tone) = sign(severity, signs);
         page.paragraph(0, format!("{sign} {severity}: {} {}", text("rule"), quoted(text("offending"))), tone);
         page.paragraph(4, text("message"), Tone::Plain);
-        if severity > Severity::Info {
+        if severity.counts() {
             page.paragraph(4, format!("{} {}", signs.arrow, text("remedy")), Tone::Heading);
         }
     }

@@ -18,7 +18,7 @@ mod words;
 
 pub use capture::{Gathering, about};
 pub use daemon::{Address, AddressError, Daemon, DaemonError};
-pub use picture::{Flow, MAX_FLOWS, Picture, Summary};
+pub use picture::{Flow, Picture, Summary};
 pub use screen::{Look, draw};
 pub use state::{Action, Key, State, View};
 pub use terminal::{once, run};

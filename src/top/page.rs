@@ -7,7 +7,7 @@ use crate::view::text::{fit, plain, width};
 /// The most lines of a page; a hello of a stranger may list thousands of suites.
 const MAX_LINES: usize = 5_000;
 
-/// Lines of one line's pieces.
+/// One line, in pieces of one tone each.
 pub(super) type Line = Vec<Piece>;
 
 #[derive(Clone, Debug)]

@@ -6,15 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::export::read;
-use crate::model::{Completeness, Eviction, Record, Severity, Sni, Timestamp, Verdict};
-use crate::view::{Grade, Line};
+use crate::model::{Completeness, Eviction, Judgement, Record, Severity, Sni, Timestamp, Verdict};
+use crate::serve::SCHEMA;
+use crate::view::Line;
 
 /// The newest flows that are kept, and the bytes of their text.
-pub const MAX_FLOWS: usize = 20_000;
+pub(super) const MAX_FLOWS: usize = 20_000;
 pub(super) const MAX_FLOW_BYTES: usize = 64 << 20;
-
-/// The schema of [`Summary`].
-const SCHEMA: &str = "ddbwatch.summary/1";
 
 /// Everything that is shown.
 #[derive(Debug, Default)]
@@ -77,7 +75,7 @@ pub struct Flow {
     pub server: SocketAddr,
     /// The name asked for; the server's address where there was none.
     pub name: String,
-    pub grade: Grade,
+    pub judged: Judgement,
     pub verdict: Option<Verdict>,
     /// The short words of the flow table.
     pub line: Line,
@@ -99,7 +97,7 @@ impl Flow {
             client: record.client,
             server: record.server,
             name: name(record),
-            grade: Grade::of(record),
+            judged: Judgement::of(record.policy.as_ref()),
             verdict: record.policy.as_ref().map(|policy| policy.verdict),
             line: Line::of(record),
             rules,
@@ -121,7 +119,7 @@ impl Flow {
             Some(Verdict::Pass) => "pass".to_owned(),
             Some(Verdict::NotAssessable) => "not assessable".to_owned(),
             Some(Verdict::Violation) => {
-                let counting = self.rules.iter().filter(|(severity, _)| *severity > Severity::Info).count();
+                let counting = self.rules.iter().filter(|(severity, _)| severity.counts()).count();
                 let rule = self.rules.first().map_or("violation", |(_, rule)| rule);
                 if counting > 1 { format!("{rule} +{}", counting - 1) } else { rule.to_owned() }
             }

@@ -433,7 +433,7 @@ impl State {
         }
         match self.flow_order.0 {
             FlowOrder::Time => self.flow_rows.sort_by_key(|row| Reverse(of(row).map(|flow| flow.timestamp))),
-            FlowOrder::Gravity => self.flow_rows.sort_by_key(|row| of(row).map(|flow| flow.grade)),
+            FlowOrder::Gravity => self.flow_rows.sort_by_key(|row| of(row).map(|flow| flow.judged)),
             FlowOrder::Client => self.flow_rows.sort_by_key(|row| of(row).map(|flow| flow.client)),
             FlowOrder::Name => self.flow_rows.sort_by_cached_key(|row| of(row).map(|flow| flow.name.clone())),
             FlowOrder::Version => {

@@ -3,8 +3,9 @@
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement};
 
 use super::page::{Page, Signs, Tone, piece};
-use super::summary::{Grade, Line, Summary};
+use super::summary::{Line, Summary};
 use super::text::{count, fit, plain, thousands, width};
+use crate::model::Judgement;
 
 /// One column of the flow table.
 #[derive(Clone, Debug)]
@@ -25,14 +26,14 @@ impl Column {
 
 /// The worst and most frequent flows, at most `number` lines; equal ones share a line.
 pub(super) fn flows(page: &mut Page, summary: &Summary, number: usize) {
-    let mut rows: Vec<(Grade, &Line, u64)> = Vec::new();
-    for grade in Grade::ALL {
-        if let Some(lines) = summary.lines.get(&grade) {
+    let mut rows: Vec<(Judgement, &Line, u64)> = Vec::new();
+    for judgement in Judgement::ALL {
+        if let Some(lines) = summary.lines.get(&judgement) {
             rows.extend(
                 lines
                     .top(number - rows.len().min(number))
                     .into_iter()
-                    .map(|(line, flows)| (grade, line, flows)),
+                    .map(|(line, flows)| (judgement, line, flows)),
             );
         }
     }
@@ -49,14 +50,14 @@ pub(super) fn flows(page: &mut Page, summary: &Summary, number: usize) {
     }
 }
 
-fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
-    let of = |text: &dyn Fn(&(Grade, &Line, u64)) -> String| -> Vec<String> {
+fn draw(page: &mut Page, rows: &[(Judgement, &Line, u64)]) {
+    let of = |text: &dyn Fn(&(Judgement, &Line, u64)) -> String| -> Vec<String> {
         rows.iter().map(|row| plain(&text(row)).into_owned()).collect()
     };
     let signs = page.signs();
     let column = |title, least, keep, cells| Column { title, least, keep, cells };
     let mut columns = vec![
-        column("", 1, 0, of(&|(grade, ..)| sign(signs, *grade).0.to_owned())),
+        column("", 1, 0, of(&|(judgement, ..)| sign(signs, *judgement).0.to_owned())),
         column("#", 1, 0, of(&|(_, _, flows)| thousands(*flows))),
         column("Client", 12, 0, of(&|(_, line, _)| line.client.to_string())),
         column("Endpoint", 20, 2, of(&|(_, line, _)| line.endpoint.clone())),
@@ -83,10 +84,10 @@ fn draw(page: &mut Page, rows: &[(Grade, &Line, u64)]) {
             .zip(&widths)
             .map(|(column, room)| cut(column.title, *room).add_attribute(Attribute::Dim)),
     );
-    for (number, (grade, ..)) in rows.iter().enumerate() {
+    for (number, (judgement, ..)) in rows.iter().enumerate() {
         table.add_row(columns.iter().zip(&widths).map(|(column, room)| {
             let cell = cut(column.cells.get(number).map_or("", String::as_str), *room);
-            match (column.title, sign(signs, *grade).1) {
+            match (column.title, sign(signs, *judgement).1) {
                 ("", Some(color)) => cell.fg(color),
                 _ => cell,
             }
@@ -153,12 +154,12 @@ pub fn layout(columns: &mut Vec<Column>, room: usize, gap: usize) -> Vec<usize> 
     }
 }
 
-fn sign(signs: &Signs, grade: Grade) -> (&'static str, Option<Color>) {
-    match grade {
-        Grade::Critical => (signs.critical, Some(Color::Red)),
-        Grade::Warning => (signs.warning, Some(Color::Yellow)),
-        Grade::Unclear => (signs.unclear, Some(Color::Cyan)),
-        Grade::Good => (signs.good, Some(Color::Green)),
-        Grade::NotJudged => ("", None),
+fn sign(signs: &Signs, judgement: Judgement) -> (&'static str, Option<Color>) {
+    match judgement {
+        Judgement::Critical => (signs.critical, Some(Color::Red)),
+        Judgement::Warning => (signs.warning, Some(Color::Yellow)),
+        Judgement::NotAssessable => (signs.unclear, Some(Color::Cyan)),
+        Judgement::Pass => (signs.good, Some(Color::Green)),
+        Judgement::NotJudged => ("", None),
     }
 }

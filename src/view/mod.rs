@@ -16,5 +16,5 @@ pub use checklist::{Check, Checklist, Remedy, State};
 pub use flow_rows::{Column, layout, short_cipher};
 pub use page::{Signs, Tone};
 pub use progress::ReadProgress;
-pub use summary::{Grade, Line};
+pub use summary::Line;
 pub use table::{Table, TableOptions};

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 use crate::model::{
-    Access, Completeness, EndpointKind, Entry, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Service,
-    Severity, Sni, TlsFacts, Verdict, Violation,
+    Access, Completeness, EndpointKind, Entry, ForwardSecrecy, Judgement, KeyExchangeFacts, Outcome, Record,
+    Service, Severity, Sni, TlsFacts, Verdict,
 };
 use crate::telemetry::Tally;
 
@@ -17,44 +17,10 @@ const MAX_CLIENTS: usize = 4_096;
 const MAX_FINDING_CLIENTS: usize = 256;
 /// Other values told apart (suites, offending values): strangers choose some of them.
 const MAX_VALUES: usize = 256;
-/// Different lines of the flow table, for each grade.
+/// Different lines of the flow table, for each judgement.
 const MAX_LINES: usize = 512;
 /// Letters kept of a value; a host name has at most 253.
 const MAX_LETTERS: usize = 256;
-
-/// How much a flow deserves to be looked at, the most first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grade {
-    /// Broken rules, one of them critical.
-    Critical,
-    /// Broken rules, none of them critical.
-    Warning,
-    /// Not assessable.
-    Unclear,
-    /// It keeps the profile.
-    Good,
-    /// No policy was applied.
-    NotJudged,
-}
-
-impl Grade {
-    /// Every grade, the worst first.
-    pub const ALL: [Self; 5] = [Self::Critical, Self::Warning, Self::Unclear, Self::Good, Self::NotJudged];
-
-    /// What the verdict and its violations come to.
-    #[must_use]
-    pub fn of(record: &Record) -> Self {
-        let Some(policy) = &record.policy else { return Self::NotJudged };
-        match policy.verdict {
-            Verdict::Pass => Self::Good,
-            Verdict::NotAssessable => Self::Unclear,
-            Verdict::Violation => {
-                let is_critical = |violation: &Violation| violation.severity == Severity::Critical;
-                if policy.violations.iter().any(is_critical) { Self::Critical } else { Self::Warning }
-            }
-        }
-    }
-}
 
 /// What the flow table says of a flow; flows that say the same share a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,7 +86,7 @@ pub(super) struct Summary {
     pub clients: Tally<IpAddr>,
     /// The gravest first, then in the order of the rules' names.
     pub findings: BTreeMap<(Reverse<Severity>, &'static str), Finding>,
-    pub lines: BTreeMap<Grade, Tally<Line>>,
+    pub lines: BTreeMap<Judgement, Tally<Line>>,
 }
 
 impl Default for Summary {
@@ -156,7 +122,10 @@ impl Summary {
         self.ciphers.count(if line.cipher.is_empty() { "none seen".into() } else { line.cipher.clone() });
         self.paths.count(line.path.clone());
         self.clients.count(client);
-        self.lines.entry(Grade::of(record)).or_insert_with(|| Tally::new(MAX_LINES)).count(line);
+        self.lines
+            .entry(Judgement::of(record.policy.as_ref()))
+            .or_insert_with(|| Tally::new(MAX_LINES))
+            .count(line);
         let Some(policy) = &record.policy else { return };
         if record.endpoint.service.is_some() {
             *self.dynamodb_verdicts.entry(policy.verdict).or_default() += 1;

@@ -262,7 +262,7 @@ fn findings(page: &mut Page, summary: &Summary) {
                 piece(format!(" {severity}{dot}{}{values}", count(finding.flows, "flow")), Tone::Plain),
             ],
         );
-        if severity > Severity::Info && number < FULL_FINDINGS {
+        if severity.counts() && number < FULL_FINDINGS {
             details(page, finding);
         }
     }

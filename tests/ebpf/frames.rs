@@ -1,5 +1,8 @@
 //! Frames from 10.0.0.1 to 198.51.100.7, with just what the program looks at.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
 pub const SYN: u8 = 2;
 pub const ACK: u8 = 16;
 
@@ -56,4 +59,21 @@ pub fn addresses(port: u16) -> ddbwatch::capture::FlowAddresses {
 /// A whole frame of that flow.
 pub fn segment(port: u16, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
     ethernet(0x0800, &ipv4(6, &tcp(port, sequence, flags, payload)))
+}
+
+/// Sends a frame whose headers alone are in one piece, as those of a TCP stack are: with as many bytes of its head as
+/// `linear` says where the kernel keeps heads.
+pub fn send_in_pieces(frame: &[u8], linear: u16) {
+    const PROGRAM: &str = "import socket, struct, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+out.bind(('near', 0))
+out.send(struct.pack('<BBHHHH', 0, 0, int(sys.argv[1]), 0, 0, 0) + sys.stdin.buffer.read())";
+    let mut python = Command::new("python3")
+        .args(["-c", PROGRAM, &linear.to_string()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("python3 is installed");
+    python.stdin.take().unwrap().write_all(frame).unwrap();
+    assert!(python.wait().unwrap().success());
 }

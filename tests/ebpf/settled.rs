@@ -9,7 +9,7 @@ use ddbwatch::capture::live::LiveSource;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-use super::frames::{ACK, SYN, addresses, hello, segment};
+use super::frames::{ACK, SYN, addresses, hello, segment, send_in_pieces};
 use super::namespace::{self, small};
 use super::selection::{BINARY, count, frames, watching};
 
@@ -160,5 +160,58 @@ fn passes_what_follows_a_late_server_hello() {
         cable.send(&segment(443, 30_002, ACK, &server_hello));
         cable.send(&segment(443, 30_519, ACK, &BINARY));
         assert_eq!(count(&mut source), 2);
+    });
+}
+
+#[test]
+fn lets_a_few_hellos_through_settled_flows() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        for port in [443, 2_222] {
+            let mut server_hello = hello();
+            server_hello[5] = 2;
+            cable.send(&segment(port, 1, SYN, b""));
+            cable.send(&segment(port, 2, ACK, &BINARY));
+            frames(&mut source);
+            source.settle(&addresses(port), namespace::now());
+            cable.send(&segment(port, 5_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 0);
+            for _ in 0..50 {
+                cable.send(&segment(port, 5_000, ACK, &server_hello));
+            }
+            let passed = count(&mut source);
+            assert!((1..=8).contains(&passed), "{passed}");
+            std::thread::sleep(Duration::from_millis(1_100));
+            // A client's hello begins the flow anew.
+            cable.send(&segment(port, 90_000, ACK, &hello()));
+            cable.send(&segment(port, 90_517, ACK, &BINARY));
+            assert_eq!(count(&mut source), 2);
+        }
+    });
+}
+
+#[test]
+fn lets_hellos_through_settled_flows_wherever_their_bytes_are() {
+    namespace::run(|| {
+        let (cable, mut source) = watching(&small());
+        cable.send(&segment(443, 1, SYN, b""));
+        cable.send(&segment(443, 2, ACK, &BINARY));
+        frames(&mut source);
+        source.settle(&addresses(443), namespace::now());
+        let (bulk, mut long_hello) = ([0x9c; 6_000], [0x61; 6_000]);
+        long_hello[..6].copy_from_slice(&hello()[..6]);
+        for linear in [54, 57, 200] {
+            send_in_pieces(&segment(443, 5_000, ACK, &bulk), linear);
+            assert_eq!(count(&mut source), 0, "{linear}");
+        }
+        for (linear, sequence) in [(54, 100_000), (57, 200_000), (200, 300_000)] {
+            // A client's hello begins the flow anew.
+            send_in_pieces(&segment(443, sequence, ACK, &long_hello), linear);
+            cable.send(&segment(443, sequence + 6_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 2, "{linear}");
+            source.settle(&addresses(443), namespace::now());
+            cable.send(&segment(443, sequence + 7_000, ACK, &BINARY));
+            assert_eq!(count(&mut source), 0, "{linear}");
+        }
     });
 }

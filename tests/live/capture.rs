@@ -409,8 +409,8 @@ fn interfaces_may_vanish_and_come_back() {
 fn links_are_followed_as_they_come_and_go() {
     use ddbwatch::host::links::{LinkEvent, LinkWatch, Selection};
     namespace::run(|| {
-        let (mut watch, first) = LinkWatch::open(Selection::new(&["out*".to_owned()])).unwrap();
-        assert_eq!(first, []);
+        let mut watch = LinkWatch::open(Selection::new(&["out*".to_owned()])).unwrap();
+        assert_eq!(watch.links().count(), 0);
         namespace::pair("in0", "out0");
         namespace::ip("link add tunnel0 type vxlan id 42 dstport 4789 dev out0");
         let names = |events: Vec<LinkEvent>| {
@@ -434,16 +434,8 @@ fn links_are_followed_as_they_come_and_go() {
         assert!(names(all).contains(&"+tunnel0 Some(\"vxlan\")".to_owned()));
         let vni = watch.links().find(|link| &*link.name == "tunnel0").and_then(|link| link.vni);
         assert_eq!(vni, Some(42));
-        // A route: by which interface does it leave?
         namespace::ip("address add 10.7.0.1/24 dev outside");
         assert!(watch.take_events().unwrap().contains(&LinkEvent::Addresses));
-        let mut routes = ddbwatch::host::routes::Routes::open().unwrap();
-        let route = routes.to("10.7.0.9".parse().unwrap()).unwrap().unwrap();
-        assert_eq!((route.interface, route.gateway), (namespace::index("outside"), None));
-        namespace::ip("route add 192.0.2.0/24 via 10.7.0.254");
-        let route = routes.to("192.0.2.1".parse().unwrap()).unwrap().unwrap();
-        assert_eq!(route.gateway, Some("10.7.0.254".parse().unwrap()));
-        assert_eq!(routes.to("203.0.113.1".parse().unwrap()).unwrap(), None);
         assert!(ddbwatch::host::routes::own_addresses().unwrap().contains(&"10.7.0.1".parse().unwrap()));
         let losses = ddbwatch::host::statistics::losses().unwrap();
         assert!(losses.iter().any(|lost| &*lost.name == "outside" && lost.losses.len() == 2));

@@ -193,7 +193,7 @@ fn what_of_a_folder_cannot_be_read_is_told_and_ends_with_four() {
 fn watching_nothing_is_an_error_and_no_pretence() {
     let ran = support::run(&["watch"]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("nothing is named to be watched"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing to watch was named"), "{}", ran.stderr);
     // Neither file is a capture; an endless replay may find one the next time.
     for input in ["missing.pcap", "/dev/null", "-"] {
         let ran = support::run(&["watch", "--replay", input]);

@@ -58,7 +58,7 @@ pub(super) struct Opened {
 /// Opens the back-end that is asked for, or the best that this host allows, and attaches the interfaces.
 pub(super) fn open(config: &Arc<Resolved>, names: &Names) -> anyhow::Result<Opened> {
     let selection = Selection::new(&config.capture.interfaces);
-    let (follower, _) = LinkWatch::open(selection.clone())?;
+    let follower = LinkWatch::open(selection.clone())?;
     let links: Vec<Link> = follower.links().map(links::HostLink::link).collect();
     let missing: Vec<&str> =
         selection.exact_names().filter(|name| !follower.links().any(|link| link.is_called(name))).collect();
@@ -74,7 +74,7 @@ pub(super) fn open(config: &Arc<Resolved>, names: &Names) -> anyhow::Result<Open
     for name in missing {
         tracing::warn!(
             interface = names.hide(name),
-            "The interface is not there or not up; it is watched once it is."
+            "The interface is not there or not up; it will be watched as soon as it is."
         );
     }
     let heard = Heard::default();
@@ -229,7 +229,7 @@ fn choose(config: &Arc<Resolved>, heard: &Heard, links: &[Link]) -> anyhow::Resu
             Err(error) => refusals.push(format!("not {}: {error}", backend.as_str())),
         }
     }
-    Err(anyhow!("no back-end works here: {}; `ddbwatch doctor` tells what mends it", refusals.join("; ")))
+    Err(anyhow!("no back-end works here: {}; `ddbwatch doctor` says what to do", refusals.join("; ")))
 }
 
 /// Opens a back-end and has it watch the interfaces; an error, too, where it takes none of them.

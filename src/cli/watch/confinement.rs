@@ -23,15 +23,10 @@ pub(super) fn give_up(config: &Resolved, open: &Open, names: &Names) -> Result<(
     let dropped = if matches!(open.feed, Feed::Replay(_)) {
         privileges::keep_only(&[Capability::CAP_DAC_READ_SEARCH])
     } else {
-        let mut kept = privileges::needed(backend).to_vec();
+        let needed = privileges::needed(backend);
+        let mut kept = needed.to_vec();
         if open.uses_bpf {
-            kept.extend(
-                privileges::SELECTION
-                    .iter()
-                    .filter(|capability| !kept.contains(capability))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+            kept.extend(privileges::SELECTION.iter().filter(|capability| !needed.contains(capability)));
         }
         privileges::drop_to(DEFAULT_USER, &kept)
     };
@@ -74,16 +69,18 @@ fn read_again(config: &Resolved) -> impl Iterator<Item = &Path> {
 }
 
 fn reachable(config: &Resolved, open: &Open) -> Reachable {
-    let mut read = vec![PathBuf::from("/proc"), PathBuf::from("/sys")];
-    read.extend(read_again(config).map(folder_of));
+    let mut reachable = Reachable::system();
+    reachable.read.extend(read_again(config).map(folder_of));
     let mut captures: Vec<PathBuf> = open.captures.iter().map(|path| folder_of(path)).collect();
     captures.dedup();
-    read.extend(captures);
+    reachable.read.extend(captures);
     let records = config.output.records.as_deref().filter(|path| *path != Path::new("-"));
-    let mut write: Vec<PathBuf> = records.map(folder_of).into_iter().collect();
+    reachable.write.extend(records.map(folder_of));
     // Where the name of the records is a link, they are moved in the folder of the file itself.
-    write.extend(records.and_then(|path| path.canonicalize().ok()).map(|path| folder_of(&path)));
-    Reachable { read, write, listen: vec![config.metrics.listen.port()], uses_bpf: open.uses_bpf }
+    reachable.write.extend(records.and_then(|path| path.canonicalize().ok()).map(|path| folder_of(&path)));
+    reachable.listen.push(config.metrics.listen.port());
+    reachable.uses_bpf = open.uses_bpf;
+    reachable
 }
 
 /// The folder a file is in: whoever writes the file anew makes another file.

@@ -55,7 +55,7 @@ pub(super) fn open(args: &Watch, config: &Arc<Resolved>, names: &Names) -> Resul
     }
     if config.capture.interfaces.is_empty() {
         return Err(Failure::Usage(anyhow!(
-            "nothing is named to be watched: give -i IFACE, [capture] interfaces in the configuration, or --replay CAPTURE"
+            "nothing to watch was named: give -i IFACE, [capture] interfaces in the configuration, or --replay CAPTURE"
         )));
     }
     let opened = backends::open(config, names).map_err(Failure::CannotRun)?;

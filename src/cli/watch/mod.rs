@@ -116,7 +116,7 @@ pub fn run(args: &Watch) -> Result<Finished, Failure> {
                     None => attribution,
                 })
                 .inspect_err(|error| {
-                    tracing::warn!(%error, "Whose flows of this host are cannot be told.");
+                    tracing::warn!(%error, "It cannot be told which processes of this host flows belong to.");
                 })
                 .ok()
         }
@@ -244,7 +244,7 @@ impl Daemon<'_> {
                     }
                     if !is_over && health.state == State::Over {
                         is_over = true;
-                        tracing::info!("The replay is over; what it showed stays to be looked at until the program is stopped.");
+                        tracing::info!("The replay is over; what it showed can be looked at until the program is stopped.");
                     }
                     if self.lost.is_reader_gone.load(Ordering::Relaxed) {
                         break;
@@ -464,7 +464,7 @@ impl Told {
         }
         self.restarts = restarts;
         for (interface, why) in health.blind.iter().filter(|(name, _)| !self.blind.contains(*name)) {
-            tracing::warn!(interface = names.hide(interface), why, "Packets pass an interface by unseen.");
+            tracing::warn!(interface = names.hide(interface), why, "Packets pass an interface unseen.");
         }
         for interface in self.blind.iter().filter(|name| !health.blind.contains_key(*name)) {
             let interface = names.hide(interface);

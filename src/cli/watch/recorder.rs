@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -13,12 +13,13 @@ use super::names::Names;
 use super::records::{Destination, Writer};
 use crate::classify::Role;
 use crate::cli::analyze::{metrics_options, redaction};
+use crate::cli::evidence::address_list;
 use crate::config::Resolved;
 use crate::export::jsonl::write_record;
 use crate::export::{DaemonFacts, Metrics, Redaction};
 use crate::host::links::Selection;
 use crate::host::process::{Attribution, Post};
-use crate::model::{Record, Severity, Timestamp};
+use crate::model::{Record, Timestamp};
 use crate::pipeline::live::{self, Monitor, Output};
 use crate::serve::{self, Configuration, MAX_VIOLATIONS, Page, Picture, Sockets, Summary, View, Watching};
 use crate::telemetry::log::Folding;
@@ -175,8 +176,7 @@ impl Recorder {
     fn log(&mut self, record: &Record) {
         let Some(policy) = &record.policy else { return };
         for violation in &policy.violations {
-            if violation.severity == Severity::Info || !self.violations.admits(violation.rule, Instant::now())
-            {
+            if !violation.severity.counts() || !self.violations.admits(violation.rule, Instant::now()) {
                 continue;
             }
             tracing::warn!(
@@ -374,22 +374,13 @@ fn tell_folded(rule: &'static str, folded: u64) {
 }
 
 fn configuration(config: &Resolved, records: String, taken: Timestamp) -> Configuration {
-    let published = config.endpoint.prefixes.created().to_string();
-    let origin = match &config.ip_ranges {
-        Some(path) => format!("read from {}", path.display()),
-        None => "compiled in".to_owned(),
-    };
     Configuration {
         file: config.path_of_file.as_ref().map(|path| path.display().to_string()),
         profile: config.policy.settings.profile.to_string(),
         taken: taken.to_string(),
         refused: None,
         records,
-        address_list: format!(
-            "{} DynamoDB prefixes, published {}, {origin}",
-            config.endpoint.prefixes.len(),
-            published.split('T').next().unwrap_or_default()
-        ),
+        address_list: address_list(config),
     }
 }
 
@@ -400,6 +391,5 @@ fn json(value: &impl serde::Serialize) -> Option<Bytes> {
 }
 
 pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    SystemTime::now().into()
 }

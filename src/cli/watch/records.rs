@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use super::names::Names;
 use crate::config::Output as Settings;
 use crate::export::{News, RecordsFile};
+use crate::host::privileges;
 
 /// Batches of lines that wait to be written, at most some 150 kB each.
 const WAITING_BATCHES: usize = 64;
@@ -32,15 +33,6 @@ const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// The name that stands for standard output.
 const STDOUT: &str = "-";
-
-/// The user this process runs as.
-fn own_name() -> String {
-    let number = nix::unistd::Uid::effective();
-    nix::unistd::User::from_uid(number)
-        .ok()
-        .flatten()
-        .map_or_else(|| format!("the user with the number {number}"), |user| user.name)
-}
 
 /// What must be so that `user` can write records to `path`.
 fn refusal(path: &Path, user: &str) -> String {
@@ -75,7 +67,7 @@ impl Destination {
             Some(path) => {
                 let bytes = u64::from(settings.rotate_mib) << 20;
                 let file = RecordsFile::open(path, bytes, settings.keep)
-                    .with_context(|| refusal(path, &own_name()))?;
+                    .with_context(|| refusal(path, &privileges::user_name()))?;
                 Ok(Self::File(file))
             }
             None if is_stdout_wanted => Ok(Self::Stdout),
@@ -305,7 +297,7 @@ impl Writer {
                 (self.is_stuck, self.is_told) = (false, false);
             }
             Err(error) => {
-                tracing::error!(%error, "Records still go where they went: the system gives no thread.");
+                tracing::error!(%error, "Records still go to the old place: no thread could be started for the new one.");
             }
         }
     }

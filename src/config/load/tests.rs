@@ -6,17 +6,17 @@ use super::*;
 use crate::classify::Role;
 use crate::config::{Backend, describe};
 use crate::model::registry::TlsVersion;
-use crate::model::{Access, Entry, Service, Severity};
+use crate::model::{Access, Entry, Service};
 use crate::policy::{AllowedPath, Rule};
 
 const EXAMPLE: &str = include_str!("../example.toml");
 
-fn parsed(text: &str) -> Resolved {
+pub(in crate::config) fn parsed(text: &str) -> Resolved {
     parse(text, &CommandLine::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// The only problem of a text.
-fn problem(text: &str) -> String {
+pub(in crate::config) fn problem(text: &str) -> String {
     let error = parse(text, &CommandLine::default()).expect_err(text).to_string();
     assert_eq!(error.lines().count(), 1, "{error}");
     error
@@ -212,109 +212,6 @@ fn takes_one_value_or_a_list() {
     assert_eq!(rule(mapped), rule("source = [\"10.0.0.0/8\", \"10.0.0.1\"]"));
 }
 
-#[test]
-fn warns_of_what_does_nothing_or_not_what_was_meant() {
-    for (text, words) in [
-        (
-            "[policy]\nseverity = { group_not_allowed = \"critical\" }",
-            &["`group_not_allowed`", "no `allowed_groups`"][..],
-        ),
-        ("[policy]\nseverity = { cross_region_endpoint = \"critical\" }", &["no `region` of [site]"]),
-        ("[policy]\nseverity = { path_not_allowed = \"warning\" }", &["no `allowed_paths`"]),
-        (
-            "[[path]]\nname = \"a\"\naccess = \"internet\"\nentry = \"gateway_endpoint\"",
-            &["`a`", "its own VPC"],
-        ),
-        (
-            "[policy]\nallowed_paths = [{ access = \"internet\", entry = \"gateway_endpoint\" }]",
-            &["its own VPC"],
-        ),
-        (
-            "[[path]]\nname = \"a\"\naccess = \"internet\"\nsource = \"10.0.0.0/8\"\n\
-             [[path]]\nname = \"b\"\naccess = \"in_vpc\"\nsource = \"10.1.0.0/16\"\nvlan = 7",
-            &["`b` is never reached", "`a` takes"],
-        ),
-        (
-            "[[policy.override]]\nminimum_version = \"1.0\"\n\
-             [[policy.override]]\nmatch = { source = \"10.0.0.0/8\" }\nminimum_version = \"1.3\"",
-            &["override]] 2 (for source 10.0.0.0/8) is never reached", "number 1 (for every flow)"],
-        ),
-        (
-            "[[path]]\nname = \"a\"\naccess = \"internet\"\nvlan = 1\n[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nvlan = 2",
-            &["Several [[path]] are called `a`"],
-        ),
-        (
-            "[endpoints]\nhosts = [{ name = \"dynamodb.eu-west-1.amazonaws.com\", service = \"dax\" }]",
-            &["a name of AWS's own"],
-        ),
-        (
-            "[endpoints]\nhosts = [{ name = \"db.x\", service = \"dax\" }, { name = \"DB.x.\", service = \"dynamodb\" }]",
-            &["only the first counts"],
-        ),
-        (
-            "[policy]\nallowed_paths = [{ access = \"in_vpc\" }]\nseverity = { path_not_allowed = \"off\" }",
-            &["`allowed_paths` changes nothing"],
-        ),
-        (
-            "[policy]\nallowed_ciphers = [\"TLS_AES_128_GCM_SHA256\"]\n[[policy.override]]\nallowed_ciphers = []",
-            &["[[policy.override]] 1: `cipher_not_allowed`", "no `allowed_ciphers`"],
-        ),
-        (
-            "[[path]]\nname = \"a\"\naccess = \"in_vpc\"\nlink_kind = [\"vti\", \"wireguart\"]",
-            &["`a`", "`wireguart` is no kind of link", "did you mean `wireguard`?"],
-        ),
-    ] {
-        let warnings = parsed(text).warnings;
-        assert!(
-            warnings.len() == 1 && words.iter().all(|word| warnings[0].contains(word)),
-            "{text}: {warnings:?}"
-        );
-    }
-    for text in [
-        "[policy]\nseverity = { group_not_allowed = \"critical\" }\nallowed_groups = [\"x25519\"]",
-        "[policy]\nseverity = { group_not_allowed = \"off\", cross_region_endpoint = \"off\" }",
-        "[policy]\nprofile = \"fips-140-3\"",
-        "[endpoints]\nhosts = [{ name = \"graph-dynamodb.eu-west-1.amazonaws.com\", service = \"dynamodb\" }]",
-        // The first means all interfaces: a tunnel on another one is one.
-        "[[path]]\naccess = \"internet\"\ntunnel = \"none\"\n\
-         [[path]]\naccess = \"in_vpc\"\ntunnel = \"none\"\ninterface = \"eth1\"",
-        "[[path]]\naccess = \"internet\"\nvlan = [1, 2]\n[[path]]\naccess = \"in_vpc\"\nvlan = [2, 3]",
-        "[[path]]\naccess = \"internet\"\nsource = \"10.1.0.0/16\"\n[[path]]\naccess = \"in_vpc\"\nsource = \"10.0.0.0/8\"",
-    ] {
-        assert_eq!(parsed(text).warnings, [""; 0], "{text}");
-    }
-}
-
-#[test]
-fn warns_of_rules_that_are_never_reached() {
-    let text = "[[path]]\naccess = \"internet\"\n[[path]]\naccess = \"in_vpc\"\nvlan = 3";
-    assert_eq!(parsed(text).warnings.len(), 1);
-    assert!(
-        parsed("[[path]]\nvlan = 3\naccess = \"in_vpc\"\n[[path]]\naccess = \"internet\"")
-            .warnings
-            .is_empty()
-    );
-}
-
-/// Each rule is compared with all before it: a long list is gone over as far as that is quick, and no further in silence.
-#[test]
-fn says_which_rules_were_too_many_to_be_compared() {
-    let mut rules = String::from("[[path]]\nname = \"b\"\naccess = \"internet\"\nsource = \"10.0.0.0/24\"\n");
-    let mut overrides = String::new();
-    for number in 0..5_000 {
-        let net = format!("10.{}.{}.0/24", number / 256, number % 256);
-        let _ = writeln!(rules, "[[path]]\nname = \"a{number}\"\naccess = \"internet\"\nsource = \"{net}\"");
-        let _ = writeln!(overrides, "[[policy.override]]\nmatch = {{ source = \"{net}\" }}");
-    }
-    let warnings = parsed(&format!("{rules}{overrides}")).warnings;
-    assert_eq!(warnings.len(), 3, "{warnings:?}");
-    assert!(warnings[0].contains("`a0` is never reached"), "{warnings:?}");
-    for (warning, rules) in warnings[1..].iter().zip(["[[path]]", "[[policy.override]]"]) {
-        let is_told = warning.contains(rules) && warning.ends_with("was not looked at: they are too many.");
-        assert!(is_told, "{warning}");
-    }
-}
-
 /// Whoever waits for the other end of a pipe waits for ever.
 #[cfg(unix)]
 #[test]
@@ -338,39 +235,12 @@ fn reads_no_pipe_a_second_time() {
 }
 
 #[test]
-fn needs_to_know_who_owns_an_exception() {
-    let whole = ["rule = \"early_data\"", "owner = \"a\"", "reason = \"b\"", "expires = \"2027-03-31\""];
-    parsed(&format!("[[policy.exception]]\n{}", whole.join("\n")));
-    parsed(&format!("[[policy.exception]]\n{}\nexpires = 2027-03-31", whole[..3].join("\n")));
-    for left_out in 0..whole.len() {
-        let mut lines = whole.to_vec();
-        let key = lines.remove(left_out).split(' ').next().unwrap();
-        let text = problem(&format!("[[policy.exception]]\n{}", lines.join("\n")));
-        assert!(text.contains(&format!("has no `{key}`")), "{text}");
-    }
-    let text = problem(&format!("[[policy.exception]]\n{}\nexpires = \"31.3.2027\"", whole[..3].join("\n")));
-    assert!(text.contains("which is no day such as 2027-03-31"), "{text}");
-    let text = problem(
-        "[[policy.exception]]\nrule = \"early_date\"\nowner = \"a\"\nreason = \"b\"\nexpires = 2027-01-01",
+fn takes_no_name_that_nothing_has() {
+    let path = problem(
+        "[[path]]\nname = \"lan\"\naccess = \"internet\"\n[[policy.override]]\nmatch = { path = \"lam\" }\n",
     );
-    assert!(text.contains("did you mean `early_data`?"), "{text}");
-    let text = problem(&format!("[[policy.exception]]\n{}\nx = 1", whole.join("\n")));
-    assert!(text.ends_with("known are rule, match, owner, reason, expires"), "{text}");
-}
-
-#[test]
-fn takes_no_condition_that_can_never_hold() {
-    for (condition, expected) in [
-        ("source = []", "`source` in match of [[policy.override]] number 1 must not be empty"),
-        ("region = []", "`region` in match of [[policy.override]] number 1 must not be empty"),
-        ("path = \"lam\"", "names `lam`, which is no [[path]] at line 5, column 18: did you mean `lan`?"),
-    ] {
-        let text = format!(
-            "[[path]]\nname = \"lan\"\naccess = \"internet\"\n[[policy.override]]\nmatch = {{ {condition} }}\n"
-        );
-        let found = problem(&text);
-        assert!(found.contains(expected), "{found}");
-    }
+    let expected = "names `lam`, which is no [[path]] at line 5, column 18: did you mean `lan`?";
+    assert!(path.contains(expected), "{path}");
     let host = problem("[endpoints]\nhosts = [{ name = \"10.0.0.1\" }]");
     assert!(host.contains("says `10.0.0.1`, which is an address and no host name"), "{host}");
 }
@@ -394,82 +264,6 @@ fn tells_all_problems_at_once_in_order() {
 fn places_errors_of_the_language_itself() {
     let text = problem("[site]\nrole = ");
     assert!(text.contains("at line 2, column"), "{text}");
-}
-
-#[test]
-fn extends_profiles_through_others() {
-    let text = "[policy]\nprofile = \"b\"\n[profile.a]\nextends = \"cnsa-1.0\"\nminimum_version = \"1.3\"\n\
-                [profile.b]\nextends = \"a\"\nseverity = { sni_missing = \"warning\" }\n";
-    let settings = parsed(text).policy.settings;
-    assert_eq!(&*settings.profile, "b");
-    assert_eq!(settings.minimum_version, TlsVersion::TLS13);
-    assert_eq!(settings.allowed_groups.len(), 3);
-    assert_eq!(settings.severities.of(Rule::SniMissing), Some(Severity::Warning));
-    for circle in
-        ["[profile.a]\nextends = \"a\"", "[profile.a]\nextends = \"b\"\n[profile.b]\nextends = \"a\""]
-    {
-        let error = parse(circle, &CommandLine::default()).unwrap_err().to_string();
-        assert!(error.contains("leads back to the profile itself"), "{error}");
-    }
-}
-
-#[test]
-fn looks_at_each_profile_of_a_chain_once() {
-    // The first in alphabetical order rests on all others.
-    let chain = |ground: &str| {
-        (0..300).fold(String::new(), |mut text, number| {
-            let base = if number == 299 { ground.to_owned() } else { format!("\"p{:03}\"", number + 1) };
-            let _ = writeln!(text, "[profile.p{number:03}]\nextends = {base}\nrecommended_version = \"1.3\"");
-            text
-        })
-    };
-    let resolved = parsed(&chain("\"cnsa-2.0\""));
-    assert_eq!(resolved.profiles.len(), 300);
-    for (number, profile) in resolved.profiles.iter().enumerate() {
-        assert_eq!(*profile.settings.profile, format!("p{number:03}"));
-        assert_eq!(profile.settings.minimum_version, TlsVersion::TLS13);
-    }
-    // What is wrong with the last is told once, and that there is no last by each.
-    assert!(problem(&chain("1")).contains("must be a string"));
-    assert!(problem(&chain("\"nothing\"")).contains("unknown profile `nothing`"));
-    let Err(ConfigError::Invalid { problems, .. }) = parse(&chain("\"p000\""), &CommandLine::default())
-    else {
-        panic!("a circle is no chain");
-    };
-    assert_eq!(problems.len(), 300);
-}
-
-#[test]
-fn switches_a_list_on_with_its_first_entry() {
-    let settings = parsed("[policy]\nallowed_groups = [\"X25519\"]").policy.settings;
-    assert_eq!(settings.severities.of(Rule::GroupNotAllowed), Some(Severity::Critical));
-    let settings =
-        parsed("[policy]\nallowed_groups = [\"x25519\"]\nseverity = { group_not_allowed = \"warning\" }")
-            .policy
-            .settings;
-    assert_eq!(settings.severities.of(Rule::GroupNotAllowed), Some(Severity::Warning));
-    assert!(
-        parsed("[policy]\nprofile = \"cnsa-1.0\"\nallowed_groups = []")
-            .policy
-            .settings
-            .allowed_groups
-            .is_empty()
-    );
-}
-
-#[test]
-fn keeps_house_rules_under_an_override_with_another_profile() {
-    let text = "[[path]]\nname = \"lab\"\naccess = \"in_vpc\"\n\
-                [policy]\nminimum_version = \"1.3\"\nallowed_paths = [{ access = \"in_vpc\" }]\n\
-                severity = { early_data = \"critical\" }\n\
-                [[policy.override]]\nprofile = \"pci-dss-4\"\nmatch = { path = \"lab\" }";
-    let resolved = parsed(text);
-    let own = &resolved.policy.overrides[0];
-    assert_eq!(&*own.settings.profile, "pci-dss-4");
-    assert_eq!(own.settings.minimum_version, TlsVersion::TLS12);
-    assert_eq!(own.settings.allowed_paths.len(), 1);
-    assert_eq!(own.settings.severities.of(Rule::EarlyData), Some(Severity::Critical));
-    assert_eq!(own.matching.path, ["lab"]);
 }
 
 #[test]
@@ -510,26 +304,6 @@ fn tells_what_the_command_line_stands_in_for() {
     );
     assert_eq!(warnings("[capture]\ninterfaces = [\"lo\"]\nbackend = \"pcap\""), [""; 0]);
     assert_eq!(warnings("[capture]\nbackend = \"auto\""), [""; 0]);
-}
-
-/// The profile of the command line takes one key's place, and what the others do to it is told.
-#[test]
-fn tells_what_still_holds_beside_the_profile_of_the_command_line() {
-    let command_line = CommandLine { profile: Some("cnsa-2.0".to_owned()), ..CommandLine::default() };
-    let warnings = |text: &str| parse(text, &command_line).unwrap().warnings;
-    assert_eq!(
-        warnings("[policy]\nprofile = \"pci-dss-4\"\nallowed_paths = [{ access = \"in_vpc\" }]"),
-        [""; 0]
-    );
-    let text = "[policy]\nminimum_version = \"1.0\"\nseverity = { early_data = \"off\" }\n\
-                [[policy.override]]\nprofile = \"aws-dynamodb-2019\"\nmatch = { source = \"10.0.0.0/8\" }";
-    let told = warnings(text);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(
-        told[0].ends_with("which is minimum_version, severity, the profiles of its overrides."),
-        "{told:?}"
-    );
-    assert_eq!(parsed(text).warnings, [""; 0]);
 }
 
 #[test]
@@ -648,6 +422,7 @@ fn refuses_a_condition_without_a_value() {
     for (text, what) in [
         ("[[path]]\nvlan = []\naccess = \"internet\"", "`vlan` in [[path]] number 1"),
         ("[[path]]\ntunnel = []\naccess = \"internet\"", "`tunnel` in [[path]] number 1"),
+        ("[[policy.override]]\nmatch = { region = [] }", "`region` in match of [[policy.override]] number 1"),
         (
             "[[policy.override]]\nmatch = { access = [] }\nminimum_version = \"1.0\"",
             "`access` in match of [[policy.override]] number 1",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, Gauge, IntCounter, IntCounterVec, IntGauge, Registry};
 
-use super::{Budget, Family, counters, gauge, opts, seconds};
+use super::{Budget, Family, counters, gauge, register, seconds};
 use crate::model::Timestamp;
 use crate::telemetry::metrics;
 
@@ -35,14 +35,12 @@ pub(super) struct Daemon {
 
 impl Daemon {
     pub(super) fn new(registry: &Registry) -> Result<Self, Error> {
-        registry.register(Box::new(ProcessCollector::for_self()))?;
-        let reload_timestamp = Gauge::with_opts(opts(&metrics::RELOAD_TIMESTAMP))?;
-        registry.register(Box::new(reload_timestamp.clone()))?;
+        register(registry, ProcessCollector::for_self())?;
         Ok(Self {
             folded: counters(registry, &metrics::LOG_EVENTS_FOLDED)?,
             restarts: Family::counter(registry, &metrics::CAPTURE_RESTARTS)?,
             reload_successful: gauge(registry, &metrics::RELOAD_SUCCESSFUL)?,
-            reload_timestamp,
+            reload_timestamp: gauge(registry, &metrics::RELOAD_TIMESTAMP)?,
         })
     }
 

@@ -1,7 +1,7 @@
 //! A recorded flow judged anew, by another policy than that of its time.
 
 use crate::export::redact::may_stand_for;
-use crate::model::{PathFacts, PolicyFacts, Record, Severity, Verdict, Violation};
+use crate::model::{PathFacts, PolicyFacts, Record, Verdict, Violation};
 use crate::policy::{self, Options, Rule};
 
 /// Rules that find nothing where the policy has no list for them: whether they can be judged is asked anew.
@@ -32,40 +32,34 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
     let severities = &options.settings_for(record).severities;
     let may_be_required: Vec<Rule> = options
         .possible_settings(record)
-        .flat_map(|settings| {
-            Rule::ALL.iter().filter(|rule| is_required(settings.severities.of(**rule))).copied()
-        })
+        .flat_map(|settings| Rule::ALL.iter().copied().filter(|rule| settings.severities.requires(*rule)))
         .collect();
+    let is_of_unknown_certificate = record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
     let (mut violations, mut not_assessed, mut not_asked) = (Vec::new(), Vec::new(), Vec::new());
     for &rule in Rule::ALL {
         let name = rule.as_str();
         let is_open_now = now.not_assessed.contains(&name);
-        let severity = severities.of(rule);
+        let is_required = severities.requires(rule);
         let found_now = now.violations.iter().filter(|found| found.rule == name);
-        let found_before =
-            before.iter().flat_map(|facts| &facts.violations).filter(|found| found.rule == name);
-        let was_open = before.iter().any(|facts| facts.not_assessed.contains(&name));
-        let was_not_asked = before.iter().any(|facts| facts.not_asked.contains(&name));
-        let is_of_unknown_certificate =
-            record.tls.as_ref().is_some_and(|tls| tls.peer_certificate().is_none());
+        let Recorded { found: found_before, was_open, was_not_asked } = Recorded::of(name, before.as_ref());
+        let was_found = !found_before.is_empty();
         // Several names said what those facts do not that they have in common.
-        let has_names = was_open
-            || was_not_asked
-            || record.endpoint.kind.is_none() && found_before.clone().next().is_some();
+        let has_names = was_open || was_not_asked || record.endpoint.kind.is_none() && was_found;
         let is_beyond_records = rule.is_beyond_records() || rule.is_about_form() && has_names;
         let is_as_recorded =
             is_beyond_records && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
         let (found, is_open): (Vec<Violation>, bool) = if is_as_recorded {
-            let found = found_before.clone().filter_map(|found| policy::carried_over(found, record, options));
+            let found =
+                found_before.into_iter().filter_map(|found| policy::carried_over(found, record, options));
             // What only the rest of the record says of such a rule is no finding, and no proof that it was kept.
             // Nor is a record without findings.
             (found.collect(), was_open || was_not_asked || before.is_none() || found_now.count() > 0)
         } else {
-            let is_lost = BY_FACTS.contains(&rule) && found_before.clone().next().is_some();
+            let is_lost = BY_FACTS.contains(&rule) && was_found;
             let is_open = is_lost || was_not_asked || was_open && !BY_LIST.contains(&rule);
             (found_now.cloned().collect(), is_open)
         };
-        let is_found_before = is_as_recorded && found_before.clone().next().is_some();
+        let is_found_before = is_as_recorded && was_found;
         let is_unknown = is_open && found.is_empty();
         // Another override may be that of the flow, and may require what its own settings do not.
         let is_open_there = || {
@@ -76,13 +70,13 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
                     is_as_recorded && !policy::is_excepted(rule, record, options)
                 }
         };
-        if !found.iter().any(|found| is_required(Some(found.severity)))
-            && (is_open_now || is_required(severity) && is_unknown || is_open_there())
+        if !found.iter().any(|found| found.severity.counts())
+            && (is_open_now || is_required && is_unknown || is_open_there())
         {
             not_assessed.push(name);
         }
         if is_beyond_records
-            && !is_required(severity)
+            && !is_required
             && found.is_empty()
             && (is_open || is_found_before || now.not_asked.contains(&name))
         {
@@ -105,8 +99,24 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
     record.policy = Some(PolicyFacts { profile: now.profile, verdict, violations, not_assessed, not_asked });
 }
 
-fn is_required(severity: Option<Severity>) -> bool {
-    severity > Some(Severity::Info)
+/// What was recorded of one rule.
+struct Recorded<'a> {
+    found: Vec<&'a Violation>,
+    was_open: bool,
+    was_not_asked: bool,
+}
+
+impl<'a> Recorded<'a> {
+    fn of(rule: &'static str, facts: Option<&'a PolicyFacts>) -> Self {
+        let Some(facts) = facts else {
+            return Self { found: Vec::new(), was_open: false, was_not_asked: false };
+        };
+        Self {
+            found: facts.violations.iter().filter(|found| found.rule == rule).collect(),
+            was_open: facts.not_assessed.contains(&rule),
+            was_not_asked: facts.not_asked.contains(&rule),
+        }
+    }
 }
 
 /// Names of path rules that overrides and exceptions ask for, and that redaction may have made the names in the record of.
@@ -125,6 +135,7 @@ fn hidden_names(path: &PathFacts, options: &Options) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::export::read::parse;
+    use crate::model::Severity;
     use crate::policy::{Exception, Expiry, Match};
 
     /// Judged by the policy it was recorded with, a record says what it said.

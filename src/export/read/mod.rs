@@ -31,18 +31,8 @@ pub struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     /// Reads from `input`.
-    pub const fn new(input: R) -> Self {
-        let counts = ReadingCounts {
-            lines: 0,
-            records: 0,
-            torn: 0,
-            refused: 0,
-            broken: 0,
-            is_cut_short: false,
-            unknown_keys: 0,
-            judged_anew: 0,
-        };
-        Self { input, line: Vec::new(), number: 0, counts, first_refused: None }
+    pub fn new(input: R) -> Self {
+        Self { input, line: Vec::new(), number: 0, counts: ReadingCounts::default(), first_refused: None }
     }
 
     /// The next record; lines that are none are counted and passed over. A last line without a line end that

@@ -142,8 +142,7 @@ fn seconds(value: Value) -> Option<Duration> {
     if let Some(whole) = value.as_u64() {
         return Some(Duration::from_secs(whole));
     }
-    let exact = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
-    Some(exact)
+    Duration::try_from_secs_f64(value.as_f64()?).ok()
 }
 
 fn record(object: &mut Object) -> Read<Record> {
@@ -525,7 +524,7 @@ fn policy(object: &mut Object, can_pass: bool) -> Read<Option<PolicyFacts>> {
     let not_asked = object.list(Key::NotAsked, words::word)?;
     let Some(profile) = object.text(Key::Profile)? else { return Ok(None) };
     let verdict = needed(object.word(Key::Verdict, Verdict::parse), Key::Verdict)?;
-    let is_broken = violations.iter().any(|found| found.severity != Severity::Info);
+    let is_broken = violations.iter().any(|found| found.severity.counts());
     if is_broken != (verdict == Verdict::Violation)
         || (verdict == Verdict::Pass && !(can_pass && not_assessed.is_empty()))
     {

@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use crate::export::plain::hexadecimal;
+
 /// What stands for every account beyond the limit.
 pub(super) const OTHER: &str = "account-other";
 
@@ -51,7 +53,7 @@ pub(super) fn keyed(key: &[u8], id: &str) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return OTHER.to_owned() };
         mac.update(&input);
         let hash = mac.finalize().into_bytes();
-        let alias: String = hash.iter().take(SHOWN_HASH_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let alias = hexadecimal(hash.get(..SHOWN_HASH_BYTES).unwrap_or_default());
         if !alias.bytes().all(|byte| byte.is_ascii_digit()) {
             return alias;
         }

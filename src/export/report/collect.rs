@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::inventory::Inventory;
-use super::shares::{Counts, Judgement, Shares};
+use super::shares::{Counts, Shares};
 use super::timeline::Timeline;
 use super::words;
 use crate::model::registry::TlsVersion;
-use crate::model::{Completeness, Outcome, PolicyFacts, Record, Severity, Timestamp, Violation};
+use crate::model::{Completeness, Judgement, Outcome, PolicyFacts, Record, Severity, Timestamp, Violation};
 use crate::policy::Rule;
 use crate::policy::clients::Programs;
 
@@ -160,7 +160,7 @@ impl Collected {
 
     /// Takes one record.
     pub(super) fn take(&mut self, record: &Record) {
-        let (at, judgement) = (record.timestamp, Judgement::of(record));
+        let (at, judgement) = (record.timestamp, Judgement::of(record.policy.as_ref()));
         self.flows += 1;
         self.dynamodb_flows += u64::from(record.endpoint.service.is_some());
         self.judgements.add(judgement, 1);
@@ -246,9 +246,7 @@ impl Collected {
         let [violating, others] = &mut client.programs;
         if is_violating { violating } else { others }.add(record);
         let grave = record.policy.iter().flat_map(|policy| &policy.violations);
-        client
-            .rules
-            .extend(grave.filter(|found| found.severity >= Severity::Warning).map(|found| found.rule));
+        client.rules.extend(grave.filter(|found| found.severity.counts()).map(|found| found.rule));
     }
 
     /// Keeps the half with most violations; of the others the flows are counted together. Those that come back have what
@@ -294,7 +292,7 @@ impl Collected {
         if finding.remedies.len() < MAX_REMEDIES || finding.remedies.contains_key(&*violation.remedy) {
             *finding.remedies.entry(violation.remedy.to_string()).or_default() += 1;
         }
-        let most = if violation.severity == Severity::Info { MAX_EVIDENCE_INFO } else { MAX_EVIDENCE };
+        let most = if violation.severity.counts() { MAX_EVIDENCE } else { MAX_EVIDENCE_INFO };
         if finding.evidence.len() < most {
             finding.evidence.push(Evidence {
                 at: record.timestamp,

@@ -5,10 +5,9 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::collect::Collected;
-use super::shares::Judgement;
 use super::words::{count, share, shown, thousands, time};
 use super::{Origin, ReadingCounts};
-use crate::model::{Completeness, Eviction, Timestamp};
+use crate::model::{Completeness, Eviction, Judgement, Timestamp};
 use crate::telemetry::{Accounts, InterfaceCounts};
 
 /// Lines of one table: interfaces and damage come from the input. Enough to see what is meant; the sum says the rest.

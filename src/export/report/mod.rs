@@ -100,7 +100,7 @@ pub struct ReadingCounts {
     pub is_cut_short: bool,
     /// Keys that this version does not know, over all records.
     pub unknown_keys: u64,
-    /// Violations of rules that were judged anew where a `--profile` or configuration asks for that.
+    /// Records that were judged anew: all where a `--profile` or configuration asks for that, else none.
     pub judged_anew: u64,
 }
 

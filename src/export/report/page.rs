@@ -1,27 +1,27 @@
 //! The page: what was collected, as the template wants it.
 
+mod views;
+
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::collect::{Client, Collected, Evidence, Finding};
+use self::views::{FindingView, ShareTable, at_least, client_view, finding_view, share_table};
+use super::collect::Collected;
 use super::coverage::coverage;
 use super::sentences::{self, addresses};
-use super::shares::{Counts, Judgement, Shares};
+use super::shares::{BARS, Counts};
 use super::what_if::{Offer, WhatIf};
-use super::words::{count, share, shown, thousands, time, version_words};
+use super::words::{count, share, shown, thousands, time};
 use super::{Content, InputFact, Origin, ReportOptions};
 use crate::export::markup::with_code;
-use crate::export::plain::plain;
-use crate::model::Severity;
-use crate::policy::{self, Rule};
+use crate::export::plain::{hexadecimal, plain};
+use crate::model::Judgement;
+use crate::policy;
 use crate::telemetry::Accounts;
 
-/// Lines of a table of shares.
-const SHOWN_SHARES: usize = 12;
 /// Clients shown.
 const SHOWN_CLIENTS: usize = 50;
 /// Clients shown for each stricter profile.
@@ -42,37 +42,6 @@ pub(super) struct Page<'a> {
     pub accounts: &'a Accounts,
 }
 
-/// A part of a bar; lengths in thousandths of the longest bar.
-#[derive(Debug, Serialize)]
-struct Part {
-    class: &'static str,
-    x: u64,
-    width: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct ShareLine {
-    value: String,
-    flows: String,
-    share: String,
-    pass: String,
-    unclear: String,
-    violations: String,
-    words: String,
-    parts: Vec<Part>,
-    first: String,
-    last: String,
-}
-
-#[derive(Debug, Serialize)]
-struct ShareTable {
-    id: &'static str,
-    title: &'static str,
-    column: &'static str,
-    lines: Vec<ShareLine>,
-    more: String,
-}
-
 /// A bar of the chart over time, in its coordinates.
 #[derive(Debug, Serialize)]
 struct Step {
@@ -89,53 +58,6 @@ struct Rect {
     y: u64,
     width: u64,
     height: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct FindingView {
-    id: String,
-    rule: &'static str,
-    severity: &'static str,
-    what: String,
-    why: &'static str,
-    source: &'static str,
-    flows: String,
-    clients: String,
-    excepted: String,
-    first: String,
-    last: String,
-    remedies: Vec<String>,
-    evidence: Vec<EvidenceView>,
-    more: String,
-}
-
-#[derive(Debug, Serialize)]
-struct EvidenceView {
-    at: String,
-    source: String,
-    frames: String,
-    client: String,
-    server: String,
-    name: String,
-    offending: String,
-    message: String,
-    outcome: String,
-}
-
-#[derive(Debug, Serialize)]
-struct ClientView {
-    address: String,
-    software: String,
-    class: &'static str,
-    flows: String,
-    violations: String,
-    critical: String,
-    /// Some of its flows may be missing.
-    is_late: bool,
-    offers: String,
-    rules: Vec<&'static str>,
-    first: String,
-    last: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -293,7 +215,7 @@ impl Page<'_> {
             .map(|(index, (begin, counts))| {
                 let mut y = CHART_HEIGHT;
                 let mut rects = Vec::new();
-                for judgement in Judgement::ALL {
+                for judgement in BARS {
                     let flows = counts.of(judgement);
                     if flows == 0 {
                         continue;
@@ -431,137 +353,6 @@ impl Page<'_> {
     }
 }
 
-/// `3`, or `3+` where there may be more.
-fn at_least(number: u64, has_more: bool) -> String {
-    format!("{}{}", thousands(number), if has_more { "+" } else { "" })
-}
-
-fn client_view((address, client): &(IpAddr, &Client)) -> ClientView {
-    ClientView {
-        address: address.to_string(),
-        software: client.software().unwrap_or_else(|| "not recognised".to_owned()),
-        class: if client.counts.of(Judgement::Critical) > 0 {
-            "critical"
-        } else if client.counts.violations() > 0 {
-            "warning"
-        } else if client.counts.of(Judgement::Pass) == client.counts.total() {
-            "pass"
-        } else {
-            "unclear"
-        },
-        flows: at_least(client.counts.total(), client.missed.total() > 0),
-        violations: at_least(client.counts.violations(), client.missed.violations() > 0),
-        critical: at_least(client.counts.of(Judgement::Critical), client.missed.of(Judgement::Critical) > 0),
-        is_late: client.missed.total() > 0,
-        offers: client.offers.map_or_else(
-            || "not seen".to_owned(),
-            |(lowest, highest)| {
-                let (lowest, highest) = (version_words(lowest), version_words(highest));
-                // Not all programs of a client are of one age.
-                if lowest == highest { lowest } else { format!("{lowest} to {highest}") }
-            },
-        ),
-        rules: client.rules.iter().copied().collect(),
-        first: time(client.first),
-        last: time(client.last),
-    }
-}
-
-fn finding_view(severity: Severity, rule: &'static str, finding: &Finding) -> FindingView {
-    let text = Rule::parse(rule).map(Rule::text);
-    let more = finding.flows.saturating_sub(finding.evidence.len() as u64);
-    let mut remedies: Vec<(&String, &u64)> = finding.remedies.iter().collect();
-    remedies.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
-    FindingView {
-        id: format!("{severity}-{}", rule.replace(|c: char| !c.is_ascii_alphanumeric(), "-")),
-        rule,
-        severity: severity.as_str(),
-        what: text.map_or_else(
-            || "A rule that this version does not know.".to_owned(),
-            |text| text.what.to_owned(),
-        ),
-        why: text.map_or("", |text| text.why),
-        source: text.map_or("", |text| text.source),
-        flows: count(finding.flows, "flow"),
-        clients: addresses(finding.clients.len() as u64, finding.has_more_clients),
-        excepted: if finding.excepted > 0 { thousands(finding.excepted) } else { String::new() },
-        first: finding.first.map_or_else(String::new, time),
-        last: finding.last.map_or_else(String::new, time),
-        remedies: remedies.into_iter().map(|(remedy, _)| shown(remedy).into_owned()).collect(),
-        evidence: finding.evidence.iter().map(evidence_view).collect(),
-        more: if more > 0 { thousands(more) } else { String::new() },
-    }
-}
-
-fn evidence_view(evidence: &Evidence) -> EvidenceView {
-    let mut frames = format!("first {}", evidence.first_frame);
-    for (name, frame) in
-        [("ClientHello", evidence.client_hello_frame), ("ServerHello", evidence.server_hello_frame)]
-    {
-        if let Some(frame) = frame {
-            // Writing to a string cannot fail.
-            let _ = write!(frames, ", {name} {frame}");
-        }
-    }
-    EvidenceView {
-        at: time(evidence.at),
-        source: shown(&evidence.source).into_owned(),
-        frames,
-        client: evidence.client.to_string(),
-        server: evidence.server.to_string(),
-        name: evidence.name.clone(),
-        offending: evidence.offending.clone(),
-        message: evidence.message.clone(),
-        outcome: evidence.outcome.clone(),
-    }
-}
-
-fn share_table(
-    id: &'static str,
-    title: &'static str,
-    column: &'static str,
-    shares: &Shares,
-    all: u64,
-) -> ShareTable {
-    let (top, beyond, rest) = shares.top(SHOWN_SHARES);
-    let longest = top.iter().map(|(_, found)| found.counts.total()).max().unwrap_or_default().max(1);
-    let lines = top
-        .into_iter()
-        .map(|(value, found)| {
-            let counts = &found.counts;
-            let mut x = 0;
-            let mut parts = Vec::new();
-            for judgement in Judgement::ALL {
-                let flows = counts.of(judgement);
-                if flows > 0 {
-                    let width = (flows * 1_000 / longest).max(4);
-                    parts.push(Part { class: judgement.class(), x, width });
-                    x += width;
-                }
-            }
-            ShareLine {
-                value: shown(value).into_owned(),
-                flows: thousands(counts.total()),
-                share: share(counts.total(), all),
-                pass: thousands(counts.of(Judgement::Pass)),
-                unclear: thousands(counts.of(Judgement::NotAssessable) + counts.of(Judgement::NotJudged)),
-                violations: thousands(counts.violations()),
-                words: counts.words(),
-                parts,
-                first: time(found.first),
-                last: time(found.last),
-            }
-        })
-        .collect();
-    let more = if rest.total() > 0 {
-        let values = if beyond > 0 { count(beyond, "more value") } else { "further values".to_owned() };
-        format!("{values} with {}", count(rest.total(), "flow"))
-    } else {
-        String::new()
-    };
-    ShareTable { id, title, column, lines, more }
-}
-
 fn value(shown: &impl Serialize) -> Value {
     Value::from(minijinja::value::Serde(shown))
 }
@@ -576,8 +367,7 @@ fn outcomes(collected: &Collected) -> Vec<(&'static str, String, String)> {
 
 /// Words, flows and share of each judgement that occurs.
 fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String, String)> {
-    Judgement::ALL
-        .into_iter()
+    BARS.into_iter()
         .filter(|judgement| *judgement != Judgement::NotJudged || collected.judgements.of(*judgement) > 0)
         .map(|judgement| {
             let flows = collected.judgements.of(judgement);
@@ -587,8 +377,7 @@ fn judgements(collected: &Collected) -> Vec<(&'static str, &'static str, String,
 }
 
 fn legend(counts: &Counts) -> Vec<(&'static str, &'static str)> {
-    Judgement::ALL
-        .into_iter()
+    BARS.into_iter()
         .filter(|judgement| *judgement != Judgement::NotJudged || counts.of(*judgement) > 0)
         .map(|judgement| (judgement.class(), judgement.words()))
         .collect()
@@ -629,10 +418,7 @@ fn lines_shown(text: &str) -> String {
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn file(file: &InputFact) -> FileView {

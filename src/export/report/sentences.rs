@@ -1,8 +1,8 @@
 //! The sentences on what it all comes to.
 
 use super::collect::Collected;
-use super::shares::Judgement;
 use super::words::{count, share, thousands};
+use crate::model::Judgement;
 
 /// The one sentence, and its class.
 pub(super) fn verdict(collected: &Collected, is_partial: bool) -> (String, &'static str) {

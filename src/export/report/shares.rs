@@ -2,35 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Record, Severity, Timestamp, Verdict};
+use crate::model::{Judgement, Timestamp};
 
-/// How a flow was judged; the order is that of the bars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Judgement {
-    Pass,
-    NotAssessable,
-    Warning,
-    Critical,
-    /// The record holds no verdict.
-    NotJudged,
-}
+/// The order of the parts of a bar.
+pub(super) const BARS: [Judgement; Judgement::ALL.len()] = [
+    Judgement::Pass,
+    Judgement::NotAssessable,
+    Judgement::Warning,
+    Judgement::Critical,
+    Judgement::NotJudged,
+];
 
+/// As the page has it.
 impl Judgement {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Pass, Self::NotAssessable, Self::Warning, Self::Critical, Self::NotJudged];
-
-    pub(super) fn of(record: &Record) -> Self {
-        let Some(policy) = &record.policy else { return Self::NotJudged };
-        match policy.verdict {
-            Verdict::Pass => Self::Pass,
-            Verdict::NotAssessable => Self::NotAssessable,
-            Verdict::Violation => {
-                let is_critical = policy.violations.iter().any(|found| found.severity == Severity::Critical);
-                if is_critical { Self::Critical } else { Self::Warning }
-            }
-        }
-    }
-
     /// For people.
     pub(super) const fn words(self) -> &'static str {
         match self {
@@ -83,9 +67,9 @@ impl Counts {
         }
     }
 
-    /// `3 pass, 1 violation (critical)`; what is none is left out.
+    /// `3 pass; 1 violation, critical`; judgements without flows are left out.
     pub(super) fn words(&self) -> String {
-        let parts: Vec<String> = Judgement::ALL
+        let parts: Vec<String> = BARS
             .into_iter()
             .filter(|judgement| self.of(*judgement) > 0)
             .map(|judgement| format!("{} {}", super::words::thousands(self.of(judgement)), judgement.words()))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::shares::{Counts, Judgement};
-use crate::model::Timestamp;
+use super::shares::Counts;
+use crate::model::{Judgement, Timestamp};
 
 /// The most bars of the chart: what still has a visible width on a narrow screen.
 const MAX_STEPS: u64 = 60;

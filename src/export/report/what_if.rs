@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::words;
 use crate::export::read::judge_anew;
-use crate::model::{Record, Severity, Verdict, Violation};
+use crate::model::{Record, Verdict, Violation};
 use crate::policy::{self, Options, Profile, Rule, Settings};
 
 /// Clients told apart for each profile.
@@ -116,18 +116,19 @@ fn asks_for_more(other: &Settings, today: &Settings) -> bool {
     fn is_narrower<T: PartialEq>(other: &[T], today: &[T]) -> bool {
         !other.is_empty() && (today.is_empty() || today.iter().any(|value| !other.contains(value)))
     }
-    let is_required = |settings: &Settings, rule| settings.severities.of(rule) >= Some(Severity::Warning);
     other.profile != today.profile
         && (other.minimum_version.rank() > today.minimum_version.rank()
             || is_narrower(&other.allowed_ciphers, &today.allowed_ciphers)
             || is_narrower(&other.allowed_groups, &today.allowed_groups)
             || other.minimum_dh_bits > today.minimum_dh_bits
             || other.minimum_curve_bits > today.minimum_curve_bits
-            || Rule::ALL.iter().any(|rule| is_required(other, *rule) && !is_required(today, *rule)))
+            || Rule::ALL
+                .iter()
+                .any(|rule| other.severities.requires(*rule) && !today.severities.requires(*rule)))
 }
 
 fn grave(violations: &[Violation]) -> impl Iterator<Item = &'static str> + '_ {
-    violations.iter().filter(|found| found.severity >= Severity::Warning).map(|found| found.rule)
+    violations.iter().filter(|found| found.severity.counts()).map(|found| found.rule)
 }
 
 impl Case {
@@ -206,10 +207,10 @@ impl Case {
         if !settings.allowed_groups.is_empty() {
             parts.push(words::count(settings.allowed_groups.len() as u64, "listed group"));
         }
-        if settings.severities.of(Rule::NotPostQuantum) >= Some(Severity::Warning) {
+        if settings.severities.requires(Rule::NotPostQuantum) {
             parts.push("post-quantum key exchange".to_owned());
         }
-        if settings.severities.of(Rule::FipsEndpointRequired) >= Some(Severity::Warning) {
+        if settings.severities.requires(Rule::FipsEndpointRequired) {
             parts.push("FIPS endpoints".to_owned());
         }
         parts.join(", ")
@@ -236,7 +237,7 @@ fn offer(record: &Record, settings: &Settings) -> Offer {
     if !groups.is_empty() && !hello.supported_groups.iter().any(|group| groups.contains(group)) {
         return Offer::Missing("offers none of the listed groups");
     }
-    if settings.severities.of(Rule::NotPostQuantum) >= Some(Severity::Warning)
+    if settings.severities.requires(Rule::NotPostQuantum)
         && !hello.supported_groups.iter().any(|group| group.is_post_quantum())
     {
         return Offer::Missing("offers no post-quantum group");

@@ -245,6 +245,6 @@ fn the_kernel_tells_its_interfaces() {
     for (link, counters) in &links {
         assert!(link.index > 0 && !link.name.is_empty() && counters.is_some(), "{link:?}");
     }
-    let (watch, _) = LinkWatch::open(Selection::new(&["any".to_owned()])).unwrap();
+    let watch = LinkWatch::open(Selection::new(&["any".to_owned()])).unwrap();
     assert!(watch.links().all(|link| link.is_up && !link.is_loopback));
 }

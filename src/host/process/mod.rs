@@ -1,9 +1,9 @@
 //! Whose a flow is: process, container and unit of flows that begin or end on this host.
 //!
-//! Input: the record of a flow. Output: [`HostFacts`], as far as they are certain. The kernel is asked for the socket (sock_diag) and its control group, and the processes of that
-//! group for who holds it. Everything has a budget: what costs too much is left unknown and counted. It looks at
-//! no packet, and only at sockets of its own network namespace: to the host, flows of containers with one
-//! of their own are forwarded.
+//! Input: the record of a flow. Output: [`HostFacts`], as far as they are certain. The kernel is asked for the socket
+//! (sock_diag) and its control group, and the processes of that group for who holds it. Everything has a budget: what
+//! costs too much is left unknown and counted. It looks at no packet, and only at sockets of its own network
+//! namespace: to the host, flows of containers with one of their own are forwarded.
 
 mod cgroup;
 mod sockets;
@@ -21,7 +21,7 @@ use self::sockets::{Socket, Sockets};
 use self::surroundings::{Passing, Surroundings, is_tunnelled};
 use crate::model::{HostFacts, Origin, Record};
 
-pub use cgroup::{Place, read as read_cgroup};
+pub use cgroup::Place;
 
 /// Time that looking for owners may take in each second of the clock.
 const BUDGET: Duration = Duration::from_millis(20);

@@ -5,12 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
-use crate::host::netlink::{self, Netlink};
+use crate::host::netlink::{self, FAMILY_4, FAMILY_6, Netlink};
 
 /// SOCK_DIAG_BY_FAMILY
 const BY_FAMILY: u16 = 20;
-const FAMILY_4: u8 = 2;
-const FAMILY_6: u8 = 10;
 const TCP: u8 = 6;
 /// Bytes of `struct inet_diag_msg`, and where the inode stands in it.
 const ANSWER_BYTES: usize = 72;

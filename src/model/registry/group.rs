@@ -75,12 +75,6 @@ impl NamedGroup {
         self.is_post_quantum() && self.name().is_some_and(|name| name.to_ascii_uppercase().contains("MLKEM"))
     }
 
-    /// True for a curve and a key encapsulation mechanism together.
-    #[must_use]
-    pub fn is_hybrid(self) -> bool {
-        self.row().is_some_and(|row| row.kind == GroupKind::Hybrid)
-    }
-
     /// Size of the field of an elliptic curve, also of the one in a hybrid, in bits. 255 for x25519,
     /// whose prime is 2^255 - 19. `None` for other groups and for curves spelled out in the handshake.
     #[must_use]
@@ -174,9 +168,6 @@ mod tests {
         {
             assert_eq!(NamedGroup(number).is_ml_kem(), is_ml_kem, "{number:#06x}");
         }
-        assert!(
-            NamedGroup(0x11ec).is_hybrid() && !NamedGroup(0x0202).is_hybrid() && !NamedGroup(29).is_hybrid()
-        );
         for row in GROUPS {
             let lower = row.name.to_ascii_lowercase();
             assert_eq!(row.has_ml_kem, lower.contains("mlkem") || lower.contains("kyber"), "{}", row.name);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::capture::{FlowAddresses, Frame, Interface};
 use crate::model::Timestamp;
@@ -18,6 +19,16 @@ pub(super) const BATCH_FRAMES: usize = 1_024;
 /// Batches that go round between two threads: some 8 MiB of frames in all. When all of them are full, the
 /// engine is behind.
 pub(super) const BATCHES: usize = 32;
+
+/// The way that emptied batches come back, with all of them at its end.
+pub(super) fn empties() -> (SyncSender<Batch>, Receiver<Batch>) {
+    let (home, empties) = sync_channel(BATCHES);
+    for _ in 0..BATCHES {
+        // There is room for so many.
+        let _ = home.try_send(Batch::default());
+    }
+    (home, empties)
+}
 
 /// Copies of frames. It is used again and again, so that nothing is allocated per frame.
 #[derive(Default)]

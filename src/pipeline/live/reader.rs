@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use super::source::{Change, OpenSource, Shared, State, TOLD_APART};
-use super::{BATCHES, Batch, ToEngine, is_set, spawn};
+use super::{BATCHES, Batch, ToEngine, batch, is_set, spawn};
 use crate::capture::{Interface, Link, LiveError, LiveSource, Outgoing};
 
 /// The reader comes back from the kernel at least so often, to see whether it shall stop.
@@ -26,8 +26,10 @@ const COUNT_EVERY: Duration = Duration::from_millis(200);
 /// How often the supervisor looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Between two attempts to open a source that does not open; the second number is the longest wait.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Between two attempts to open a source that does not open: the first wait, of which each further one is twice the one
+/// before, up to the longest.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Who looks so much later than it meant to was stopped itself.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -95,7 +97,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
     fn run(&mut self, source: Box<dyn LiveSource>) {
         let changes = self.shared.take_changes();
         let mut source = Some(source);
-        let mut retry = RETRY.0;
+        let mut retry = FIRST_RETRY;
         while !is_set(&self.shared.stop) {
             let opened = match source.take() {
                 Some(source) => Ok(source),
@@ -106,7 +108,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
                 Err(error) => {
                     self.shared.set_state(State::Failing(error.to_string()));
                     self.shared.sleep(retry);
-                    retry = (retry * 2).min(RETRY.1);
+                    retry = (retry * 2).min(LONGEST_RETRY);
                     continue;
                 }
             };
@@ -123,11 +125,11 @@ impl<A: Send + 'static> Supervisor<'_, A> {
                 }
                 health.state = State::Failing(failure);
             });
-            if started.elapsed() > RETRY.1 {
-                retry = RETRY.0;
+            if started.elapsed() > LONGEST_RETRY {
+                retry = FIRST_RETRY;
             }
             self.shared.sleep(retry);
-            retry = (retry * 2).min(RETRY.1);
+            retry = (retry * 2).min(LONGEST_RETRY);
         }
     }
 
@@ -163,10 +165,7 @@ impl<A: Send + 'static> Supervisor<'_, A> {
     fn start(&self, source: Box<dyn LiveSource>) -> std::io::Result<Running> {
         let (changes, receiver) = channel();
         let is_replaced = Arc::new(AtomicBool::new(false));
-        let (home, empties) = sync_channel(BATCHES);
-        for _ in 0..BATCHES {
-            let _ = home.try_send(Batch::default());
-        }
+        let (home, empties) = batch::empties();
         let reader = Reader {
             source,
             shared: Arc::clone(self.shared),

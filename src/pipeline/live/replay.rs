@@ -1,11 +1,11 @@
 //! Recorded captures, played as if they came by now.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::source::{Shared, State};
-use super::{BATCHES, Batch, ToEngine, is_set};
+use super::{Batch, ToEngine, batch, is_set};
 use crate::capture::{self, FrameSource, Input};
 use crate::model::Timestamp;
 use crate::pipeline::analyze::accounts_of_file;
@@ -47,10 +47,7 @@ pub struct Replay {
 
 /// Plays until the end or until stopped, then tells the engine.
 pub(super) fn run<A>(replay: &Replay, shared: &Shared, engine: &SyncSender<ToEngine<A>>) {
-    let (home, empties) = sync_channel(BATCHES);
-    for _ in 0..BATCHES {
-        let _ = home.try_send(Batch::default());
-    }
+    let (home, empties) = batch::empties();
     let mut player = Player {
         replay,
         parts: series::plan(&replay.inputs).into_iter().flatten().collect(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use foldhash::fast::RandomState;
 
@@ -107,7 +107,7 @@ impl<A> Worker<A> {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
                     if !self.is_replay && last_frames.elapsed() >= IN_FLIGHT {
-                        self.advance(before(now(), IN_FLIGHT));
+                        self.advance(Timestamp::from(SystemTime::now()).before(IN_FLIGHT));
                     }
                     continue;
                 }
@@ -339,14 +339,3 @@ impl<A> Worker<A> {
 
 /// Why records were dropped between the engine and whoever takes them.
 const RECORDS_BEHIND: &str = "records_behind";
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
-fn before(time: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp::from_nanos(
-        time.as_nanos().saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
-    )
-}

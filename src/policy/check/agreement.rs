@@ -3,7 +3,7 @@
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
 use crate::model::{
-    AlertFrom, CertificateFacts, Date, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, TlsFacts,
+    AlertFrom, CertificateFacts, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, TlsFacts,
 };
 use crate::policy::certificate::{self, Validity};
 use crate::policy::profile::version_text;
@@ -97,11 +97,11 @@ impl Case<'_> {
     }
 
     pub(super) fn weak_cipher(&self) -> Finding {
-        let weakness = match self.suite() {
-            None => return Finding::Unknown,
-            Some(Suite::Ssl2(_)) => "SSL 2",
+        let Some(suite) = self.suite() else { return Finding::Unknown };
+        let weakness = match suite {
+            Suite::Ssl2(_) => "SSL 2",
             // A number without an entry in the registry: nothing is known of it.
-            Some(Suite::Tls(suite)) => match suite.info() {
+            Suite::Tls(suite) => match suite.info() {
                 None => return Finding::Unknown,
                 Some(info) => match info.weakness() {
                     None => return Finding::Kept,
@@ -109,7 +109,7 @@ impl Case<'_> {
                 },
             },
         };
-        let suite = self.suite().map_or_else(String::new, |suite| suite_text(&suite));
+        let suite = suite_text(&suite);
         let message = format!("{} {suite}, which is broken ({weakness}).", self.agreed_on());
         broken(suite, message)
     }
@@ -246,18 +246,12 @@ impl Case<'_> {
     }
 
     pub(super) fn tls_compression(&self) -> Finding {
-        let method =
-            self.tls().and_then(|tls| tls.server_hello.as_ref()).map(|hello| hello.compression_method);
-        match method {
-            None | Some(CompressionMethod(0)) => Finding::Kept,
-            Some(CompressionMethod(method)) => {
-                let name = match method {
-                    1 => "DEFLATE".to_owned(),
-                    64 => "LZS".to_owned(),
-                    other => format!("0x{other:02x}"),
-                };
-                let message = format!("{} TLS compression ({name}).", self.agreed_on());
-                broken(name, message)
+        let hello = self.tls().and_then(|tls| tls.server_hello.as_ref());
+        match hello.map(|hello| hello.compression_method) {
+            None | Some(CompressionMethod::NULL) => Finding::Kept,
+            Some(method) => {
+                let message = format!("{} TLS compression ({method}).", self.agreed_on());
+                broken(method.to_string(), message)
             }
         }
     }
@@ -285,9 +279,9 @@ impl Case<'_> {
             Validity::NotYet | Validity::Undated => return Finding::Unknown,
             Validity::Over => {}
         }
-        let end = day(facts.not_after);
+        let end = facts.not_after.day();
         let message =
-            format!("The certificate of {} for {} ended on {end}.", self.record.server.ip(), self.server());
+            format!("The certificate of {} for {} expired on {end}.", self.record.server.ip(), self.server());
         broken(end, message)
     }
 
@@ -345,9 +339,4 @@ fn suite_text(suite: &Suite) -> String {
         Suite::Tls(suite) => suite.to_string(),
         Suite::Ssl2(kind) => kind.to_string(),
     }
-}
-
-/// The day alone.
-fn day(date: Date) -> String {
-    date.to_string().split('T').next().unwrap_or_default().to_owned()
 }

@@ -54,7 +54,6 @@ fn reads_everything_a_modern_client_says() {
             offers_psk: true,
             offers_early_data: true,
             has_ech: true,
-            offers_encrypt_then_mac: true,
         }
     );
     assert!(facts.ja3.is_some() && facts.ja4.unwrap().starts_with("t13d0414h2_"));

@@ -2,7 +2,6 @@
 
 use super::canvas::Canvas;
 use super::tables::{self, first_row, nothing};
-use crate::model::Severity;
 use crate::top::page::{heading, wrap};
 use crate::top::picture::{BrokenRule, Flow, Offender};
 use crate::top::state::State;
@@ -95,7 +94,7 @@ fn rules_section(
     let chosen = state.chosen_rule_row();
     let first = first_row(chosen, room);
     let rows: Vec<&BrokenRule> = state.rules().skip(first).take(room).flatten().collect();
-    let broken = state.rules().flatten().filter(|rule| rule.severity > Severity::Info).count();
+    let broken = state.rules().flatten().filter(|rule| rule.severity.counts()).count();
     let mut title = match broken {
         0 => "What is wrong: nothing".to_owned(),
         broken => format!("What is wrong: {}", count(broken as u64, "broken rule")),

@@ -1,14 +1,14 @@
 //! Tables: flows, clients, broken rules.
 
 use super::canvas::Canvas;
-use crate::model::Severity;
+use crate::model::{Judgement, Severity};
 use crate::top::details::sign;
 use crate::top::page::heading;
 use crate::top::picture::{BrokenRule, Flow, Offender};
 use crate::top::state::State;
 use crate::top::words::{Piece, Tone, clock, day_and_clock};
 use crate::view::text::{count, fit, thousands, width};
-use crate::view::{Column, Grade, layout, short_cipher};
+use crate::view::{Column, layout, short_cipher};
 
 /// Columns between two columns.
 const GAP: usize = 1;
@@ -85,12 +85,12 @@ fn numbers(title: &'static str, keep: u8, cells: Vec<String>) -> Column {
 pub(super) fn flows(flows: &[&Flow], canvas: &Canvas<'_>) -> Table {
     let signs = canvas.signs();
     let of = |text: &dyn Fn(&Flow) -> String| flows.iter().map(|flow| text(flow)).collect::<Vec<_>>();
-    let marks = flows.iter().map(|flow| match flow.grade {
-        Grade::Critical => (signs.critical, Tone::Critical),
-        Grade::Warning => (signs.warning, Tone::Warning),
-        Grade::Unclear => (signs.unclear, Tone::Unclear),
-        Grade::Good => (signs.good, Tone::Good),
-        Grade::NotJudged => ("", Tone::Quiet),
+    let marks = flows.iter().map(|flow| match flow.judged {
+        Judgement::Critical => (signs.critical, Tone::Critical),
+        Judgement::Warning => (signs.warning, Tone::Warning),
+        Judgement::NotAssessable => (signs.unclear, Tone::Unclear),
+        Judgement::Pass => (signs.good, Tone::Good),
+        Judgement::NotJudged => ("", Tone::Quiet),
     });
     // The name in full where there is room for it, else what it comes to.
     let is_wide = canvas.columns() >= 120;
