@@ -19,12 +19,55 @@ pub(super) struct Candidate<'a> {
 }
 
 /// A name that may be the flow's.
-#[derive(PartialEq)]
-struct Name {
-    named: Named,
+pub(super) struct Name {
+    pub named: Named,
     /// It is one of the names of a certificate, which is for all forms and regions that a service has: that one is not for
     /// the address says nothing.
     is_one_of_certificate: bool,
+}
+
+/// Names that may be the flow's, each once. Of more than there is room for, the rest is any name of the services that all of
+/// them are for, in the place that they have in common.
+pub(super) struct Names {
+    kept: Vec<Name>,
+    max: usize,
+    has_more: bool,
+    services: Vec<Service>,
+    in_common: Option<Named>,
+}
+
+impl Names {
+    pub const fn at_most(max: usize) -> Self {
+        Self { kept: Vec::new(), max, has_more: false, services: Vec::new(), in_common: None }
+    }
+
+    pub fn add(&mut self, named: Named, is_one_of_certificate: bool) {
+        if self.kept.iter().any(|known| known.named == named) {
+            return;
+        }
+        let known = self.in_common.iter().chain(std::iter::once(&named));
+        self.in_common = Some(Named::any(named.service, known));
+        if !self.services.contains(&named.service) {
+            self.services.push(named.service);
+        }
+        if self.kept.len() < self.max {
+            self.kept.push(Name { named, is_one_of_certificate });
+        } else {
+            self.has_more = true;
+        }
+    }
+
+    /// Those that were added, and what stands for the rest.
+    pub fn into_list(mut self) -> Vec<Name> {
+        if let Some(in_common) = self.in_common.filter(|_| self.has_more) {
+            self.services.sort_unstable();
+            self.kept.truncate(self.max.saturating_sub(self.services.len()));
+            let any = |service| Named { service, ..in_common.clone() };
+            let rest = self.services.into_iter().map(any);
+            self.kept.extend(rest.map(|named| Name { named, is_one_of_certificate: false }));
+        }
+        self.kept
+    }
 }
 
 /// One for each name that may be the flow's; none where it is the only one.
@@ -38,29 +81,28 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
             _ => Vec::new(),
         };
     }
-    let mut names = Vec::new();
+    let mut names = Names::at_most(MAX_CANDIDATES);
     if shown.evidence == Some(EndpointEvidence::Certificate) {
         let host = same(shown.names().map(|named| &named.host)).cloned().flatten();
         for named in shown.names() {
-            add(&mut names, Named { host: host.clone(), ..named.clone() }, true);
+            names.add(Named { host: host.clone(), ..named.clone() }, true);
         }
         return in_place_of(said, shown, names);
     }
     for named in shown.names() {
-        add(&mut names, named.clone(), false);
+        names.add(named.clone(), false);
     }
     if let Some(certificate) = certificate
         && said.sni_alias == SniAlias::No
-        && leaves_form_open(shown, certificate)
+        && let forms = certificate.forms()
+        && leaves_form_open(shown, &forms)
     {
         // It tells other forms, and nothing of where and of whom: that was told by no answer.
         let account_id = same(shown.names().map(|named| &named.account_id)).cloned().flatten();
-        for (shown, named) in
-            shown.names().flat_map(|shown| certificate.names().map(move |named| (shown, named)))
-        {
+        for (shown, form) in shown.names().flat_map(|shown| forms.iter().map(move |form| (shown, form))) {
             let (region, partition) = (shown.region.clone(), shown.partition);
-            let account_id = account_id.clone().filter(|_| named.kind == Some(EndpointKind::Account));
-            add(&mut names, Named { region, partition, account_id, host: None, ..named.clone() }, true);
+            let account_id = account_id.clone().filter(|_| form.kind == Some(EndpointKind::Account));
+            names.add(Named { region, partition, account_id, ..form.clone() }, true);
         }
     }
     in_place_of(said, shown, names)
@@ -99,23 +141,23 @@ fn behind_request<'a>(said: &'a Said, shown: &Claim, told: &'a Claim) -> Vec<Can
     let is_called = |named: &&Named| named.service == shown.named.service;
     let is_any_called = told.names().any(|named| is_called(&named));
     let is_one_of_certificate = told.evidence == Some(EndpointEvidence::Certificate);
-    let mut names = Vec::new();
+    let mut names = Names::at_most(MAX_CANDIDATES);
     for named in told.names().filter(|named| !is_any_called || is_called(named)) {
-        add(&mut names, named.clone(), is_one_of_certificate);
+        names.add(named.clone(), is_one_of_certificate);
     }
     in_place_of(said, told, names)
 }
 
 /// All that is said, with one name at a time in place of all of `source`.
-fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> Vec<Candidate<'a>> {
+fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Names) -> Vec<Candidate<'a>> {
     // Nothing is in doubt where that name is told already.
-    if let [only] = names.as_slice()
+    if let [only] = names.kept.as_slice()
         && !source.has_more
         && source.names().all(|named| *named == only.named)
     {
         return Vec::new();
     }
-    close(&mut names, source.has_more);
+    names.has_more |= source.has_more;
     let replaced = |name: Name| {
         let one = |claim: &'a Claim| match claim.is_one_of(&[source]) {
             true => Cow::Owned(claim.with_name(name.named.clone())),
@@ -124,38 +166,16 @@ fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> V
         let claims = said.claims.iter().map(one).collect();
         Candidate { claims, is_one_of_certificate: name.is_one_of_certificate }
     };
-    names.into_iter().map(replaced).collect()
+    names.into_list().into_iter().map(replaced).collect()
 }
 
-fn add(names: &mut Vec<Name>, named: Named, is_one_of_certificate: bool) {
-    if names.iter().all(|known| known.named != named) {
-        names.push(Name { named, is_one_of_certificate });
-    }
-}
-
-/// Of more names than can be taken in turn, or than are known, the rest is any name of the services they are for.
-fn close(names: &mut Vec<Name>, has_more: bool) {
-    if names.len() <= MAX_CANDIDATES && !has_more {
-        return;
-    }
-    let mut services: Vec<Service> = names.iter().map(|name| name.named.service).collect();
-    services.sort_unstable();
-    services.dedup();
-    let any = |service| Named::any(service, names.iter().map(|name| &name.named));
-    let rest: Vec<Named> = services.into_iter().map(any).collect();
-    names.truncate(MAX_CANDIDATES - rest.len());
-    names.extend(rest.into_iter().map(|named| Name { named, is_one_of_certificate: false }));
-}
-
-/// True where the client says no name and none of what DNS told has the form of a name in the certificate: it need not
+/// True where the client says no name and none of what DNS told has the form of a name of AWS in the certificate: it need not
 /// have asked for what was told.
-fn leaves_form_open(told: &Claim, certificate: &Claim) -> bool {
-    let has_form = |named: &Named| {
-        let is_of_form = |shown: &Named| (shown.kind, shown.fips) == (named.kind, named.fips);
-        certificate.names().filter(|shown| shown.is_known()).any(is_of_form)
-    };
-    let mut all = told.names().chain(certificate.names());
-    !told.is_doubtful && all.all(|named| named.is_aws_name) && !told.names().any(has_form)
+fn leaves_form_open(told: &Claim, forms: &[Named]) -> bool {
+    let mut of_aws = forms.iter().filter(|form| form.is_aws_name && form.is_known()).peekable();
+    let is_told = |form: &Named| told.names().any(|named| (named.kind, named.fips) == (form.kind, form.fips));
+    let are_names_of_aws = told.names().all(|named| named.is_aws_name);
+    !told.is_doubtful && are_names_of_aws && of_aws.peek().is_some() && !of_aws.any(is_told)
 }
 
 /// What is so whichever of the names is the flow's; `is_spoken` where the first is what the client says.

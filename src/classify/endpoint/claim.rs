@@ -84,6 +84,12 @@ impl Named {
         Self { region, partition, is_aws_name, is_any: true, ..Self::of_service(service) }
     }
 
+    /// The same without place, owner and host.
+    fn form(&self) -> Self {
+        let Self { service, kind, fips, dual_stack, is_aws_name, is_any, .. } = *self;
+        Self { kind, fips, dual_stack, is_aws_name, is_any, ..Self::of_service(service) }
+    }
+
     pub fn to_facts(&self) -> EndpointFacts {
         EndpointFacts {
             service: Some(self.service),
@@ -254,6 +260,17 @@ impl Claim {
     /// All its names.
     pub fn names(&self) -> impl Iterator<Item = &Named> + Clone {
         std::iter::once(&self.named).chain(&self.others)
+    }
+
+    /// The forms of its names, each once.
+    pub fn forms(&self) -> Vec<Named> {
+        let mut forms: Vec<Named> = Vec::new();
+        for form in self.names().map(Named::form) {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
     }
 
     /// True of a doubtful name of the client's, and of an answer of DNS that this was put beside.

@@ -143,13 +143,16 @@ pub(crate) fn is_recognised(name: &str) -> bool {
     split_suffix(name).is_some() && recognise(name).endpoint.is_some()
 }
 
-/// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC
-/// endpoint id.
+/// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC endpoint id, or for the label of
+/// Streams.
 #[must_use]
 pub(crate) fn recognise_certificate_name(name: &str) -> Option<Endpoint> {
     let Some(rest) = name.strip_prefix("*.") else { return recognise(name).endpoint };
+    let rest = canonical(rest)?;
+    // Nearly all wildcards are for others.
+    split_suffix(&rest)?;
     // Any value of the right form will do; it is taken out of the answer again.
-    let found = ["000000000000", "vpce-00000000-0000"]
+    let found = ["000000000000", "vpce-00000000-0000", "streams"]
         .map(|stand_in| recognise(&format!("{stand_in}.{rest}")).endpoint);
     let is_known = |found: &&Endpoint| found.kind != EndpointKind::Unrecognised;
     let all = || found.iter().flatten();

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use self::candidates::{Candidate, candidates, in_common};
+use self::candidates::{Candidate, Names, candidates, in_common};
 use self::claim::{Claim, Named, may_cover_endpoint, named, named_by_certificate};
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
@@ -34,8 +34,8 @@ use crate::model::{
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
 const MAX_CONFLICTS: usize = 8;
 
-/// The most certificate names that are looked at; real certificates of AWS have a few dozen.
-const MAX_CERTIFICATE_NAMES: usize = 128;
+/// The most names of DynamoDB that are kept of one certificate; real certificates of AWS have a few dozen.
+const MAX_CERTIFICATE_NAMES: usize = 64;
 
 /// The most addresses of one server: its own, and those of as many views as are kept of a flow.
 const MAX_ADDRESSES: usize = 9;
@@ -198,6 +198,12 @@ impl Said {
     fn by(&self, evidence: EndpointEvidence) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.evidence == Some(evidence))
     }
+
+    /// True where the certificate is for a name of AWS.
+    fn is_shown_for_aws(&self) -> bool {
+        let shown = self.by(EndpointEvidence::Certificate);
+        shown.is_some_and(|shown| shown.names().any(|named| named.is_aws_name))
+    }
 }
 
 /// Where a flow goes to, whatever its name.
@@ -210,13 +216,6 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// True where the certificate is for a name of AWS, or may be.
-    fn is_shown_for_aws(&self, said: &Said) -> bool {
-        let shown = said.by(EndpointEvidence::Certificate);
-        shown.is_some_and(|shown| shown.names().any(|named| named.is_aws_name))
-            || self.input.certificate.is_some_and(has_more_names)
-    }
-
     /// The endpoint by these claims, of which the one that is shown has one name.
     fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
         let Self { input, options, addresses, listed } = self;
@@ -239,7 +238,7 @@ impl Place<'_> {
             facts.complete(first, claim);
         }
         // Whichever name was meant, the certificate is for one of AWS.
-        facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && self.is_shown_for_aws(said);
+        facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && said.is_shown_for_aws();
         let is_behind_prefixes = first.named.service != Service::Dax;
         if is_behind_prefixes
             && facts.kind != Some(EndpointKind::Interface)
@@ -337,11 +336,6 @@ impl Place<'_> {
     }
 }
 
-/// True where there are more names in a certificate than are looked at.
-fn has_more_names(certificate: &CertificateFacts) -> bool {
-    certificate_names(certificate).len() >= MAX_CERTIFICATE_NAMES
-}
-
 /// What the list says of several addresses of one server, where it says anything of them.
 fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     let (first, rest) = listed.split_first()?;
@@ -382,7 +376,6 @@ fn by_prefix(
         confidence: Some(Confidence::Likely),
         conflict: conflict.sentences,
         is_address_unproven: may_be_alias,
-        is_aws_name_open: input.certificate.is_some_and(has_more_names),
         is_in_prefix: true,
         prefix_region: region.map(ToOwned::to_owned),
         partition_has_prefixes: true,
@@ -393,21 +386,21 @@ fn by_prefix(
 /// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
 /// DynamoDB's is no proof of it, but beside one that is known it may be the name that was meant.
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
-    let names = certificate_names(certificate);
-    let found: Vec<Named> = names.iter().filter_map(|name| named_by_certificate(name, configured)).collect();
-    if !found.iter().any(Named::is_known) {
+    let names = certificate_names(certificate).iter();
+    let mut found: Vec<Named> = names.filter_map(|name| named_by_certificate(name, configured)).collect();
+    // Those that are kept are those that tell most.
+    found.sort_by_key(|named| (!named.is_known(), !named.is_aws_name));
+    if !found.first().is_some_and(Named::is_known) {
         return None;
     }
-    let mut claim = Claim::of_names(EndpointEvidence::Certificate, found)?;
-    claim.has_more = has_more_names(certificate);
-    Some(claim)
+    let mut names = Names::at_most(MAX_CERTIFICATE_NAMES);
+    found.into_iter().for_each(|named| names.add(named, true));
+    Claim::of_names(EndpointEvidence::Certificate, names.into_list().into_iter().map(|name| name.named))
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
 fn certificate_names(certificate: &CertificateFacts) -> &[String] {
-    let names =
-        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
-    names.get(..MAX_CERTIFICATE_NAMES).unwrap_or(names)
+    if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names }
 }
 
 /// The claim that is shown: the strongest that the client itself makes, the earliest of equals; without one what DNS told
@@ -452,10 +445,8 @@ impl Conflicts {
         asked_for: impl FnOnce() -> String,
     ) {
         let Some(certificate) = certificate else { return };
-        let is_dynamodb = |name: &String| may_cover_endpoint(name, options);
         let names = certificate_names(certificate);
-        // Of more names than are looked at, one may be DynamoDB's.
-        if has_more_names(certificate) || names.iter().any(is_dynamodb) {
+        if names.iter().any(|name| may_cover_endpoint(name, options)) {
             return;
         }
         let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));
