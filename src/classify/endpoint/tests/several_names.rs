@@ -469,3 +469,30 @@ fn a_form_of_the_certificate_is_of_each_region_that_was_told() {
     let case = Case { dns: vec![ACCOUNT], certificate: shown, ..Case::default() };
     assert_eq!(decide(&case).unwrap().account_id.as_deref(), Some("123456789012"));
 }
+
+/// Of names that leave the kind open, whether they are FIPS ones is told where they agree in it.
+#[test]
+fn names_of_several_kinds_may_agree_in_fips() {
+    let [west, west_fips] = ["dynamodb.us-gov-west-1.amazonaws.com", "dynamodb-fips.us-gov-west-1.api.aws"];
+    for (dns, expected) in [
+        (vec![REGIONAL], (false, false)),
+        (vec![REGIONAL, ACCOUNT], (false, true)),
+        (vec![REGIONAL, FIPS], (false, false)),
+        (vec![FIPS, INTERFACE_FIPS], (true, false)),
+        (vec![west, west_fips], (true, false)),
+        (vec![REGIONAL, "db.corp.example"], (false, false)),
+        (vec![ACCOUNT, UNKNOWN], (false, false)),
+    ] {
+        let facts = decide(&Case { dns: dns.clone(), ..Case::default() }).unwrap();
+        assert_eq!((facts.fips, facts.is_no_fips), expected, "{dns:?}");
+        assert_eq!(
+            facts.counts_as_fips().is_some(),
+            expected != (false, false) || dns == [REGIONAL],
+            "{dns:?}"
+        );
+    }
+    // A doubtful name of the client's proves nothing.
+    let case = Case { sni: sni(REGIONAL), encrypted_hello: EncryptedHello::Sent, ..Case::default() };
+    let facts = decide(&Case { dns: vec![ACCOUNT], ..case }).unwrap();
+    assert_eq!((facts.kind, facts.is_no_fips), (None, false));
+}
