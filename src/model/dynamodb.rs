@@ -90,7 +90,7 @@ closed_set! {
     }
 }
 
-/// What one host name says.
+/// What one host name of AWS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     pub service: Service,
@@ -100,13 +100,11 @@ pub struct Endpoint {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: Option<&'static str>,
     pub account_id: Option<String>,
-    /// The name says `-fips` (or is a plain GovCloud host, which is FIPS).
+    /// The name says so; GovCloud's plain host, which counts as one, does not.
     pub fips: bool,
     pub dual_stack: bool,
     /// The endpoint id and suffix of an interface endpoint (`vpce-…`), where the name carries it.
     pub vpce_id: Option<String>,
-    /// False for names under a configured host (`[endpoints] hosts`), true for AWS's own names.
-    pub is_aws_name: bool,
 }
 
 /// The DNS suffixes of all AWS partitions, of hosts with IPv4 addresses only and of dual-stack hosts.
@@ -141,6 +139,7 @@ pub struct EndpointFacts {
     pub dual_stack: bool,
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
+    /// False for names under a configured host (`[endpoints] hosts`), true for AWS's own names.
     pub is_aws_name: bool,
     /// It is none of AWS, or none is known, but the name that was meant may be.
     pub is_aws_name_open: bool,

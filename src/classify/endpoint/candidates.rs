@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 use super::claim::{Claim, Named, same};
 use super::partition::partition_of_region;
-use super::{MAX_CONFLICTS, Said, shown_of};
-use crate::classify::SniAlias;
+use super::{MAX_CONFLICTS, Said, SniAlias, shown_of};
 use crate::model::{EndpointEvidence, EndpointFacts, EndpointKind, Service};
 
 /// The most names that are taken in turn; more leave the form open. Real certificates of AWS have some ten forms.
@@ -70,8 +69,18 @@ impl Names {
     }
 }
 
-/// One for each name that may be the flow's; none where it is the only one.
+/// One for each name that may be the flow's, at least one.
 pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
+    let mut each = of_several_names(said);
+    if each.is_empty() {
+        let claims = said.claims.iter().map(Cow::Borrowed).collect();
+        each.push(Candidate { claims, is_one_of_certificate: false });
+    }
+    each
+}
+
+/// The same where there are several; else none.
+fn of_several_names(said: &Said) -> Vec<Candidate<'_>> {
     let Some(shown) = shown_of(&said.claims) else { return Vec::new() };
     let (dns, certificate) = (said.by(EndpointEvidence::Dns), said.by(EndpointEvidence::Certificate));
     if shown.is_spoken() {

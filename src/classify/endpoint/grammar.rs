@@ -470,7 +470,6 @@ fn blank(service: Service, kind: EndpointKind) -> Endpoint {
         fips: false,
         dual_stack: false,
         vpce_id: None,
-        is_aws_name: true,
     }
 }
 

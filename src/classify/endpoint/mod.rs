@@ -127,18 +127,11 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let addresses = input.addresses();
     let listed = addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
     let place = Place { input, options, addresses: &addresses, listed };
-    let candidates = candidates(&said);
-    match candidates.as_slice() {
-        [] => place.endpoint(&said.claims.iter().map(Cow::Borrowed).collect::<Vec<_>>(), &said),
-        [only] => place.endpoint(&only.claims, &said),
-        several => {
-            let one = |candidate: &Candidate<'_>| {
-                Some((place.endpoint(&candidate.claims, &said)?, candidate.is_one_of_certificate))
-            };
-            let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
-            in_common(several.iter().filter_map(one).collect(), is_spoken)
-        }
-    }
+    let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
+    let each = candidates(&said).into_iter().filter_map(|Candidate { claims, is_one_of_certificate }| {
+        Some((place.endpoint(&claims, &said)?, is_one_of_certificate))
+    });
+    in_common(each.collect(), is_spoken)
 }
 
 /// All that was said of the endpoint.
@@ -218,11 +211,11 @@ struct Place<'a> {
 impl Place<'_> {
     /// The endpoint by these claims, of which the one that is shown has one name.
     fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
-        let Self { input, options, addresses, listed } = self;
-        let mut conflict = Conflicts::default();
+        let Self { input, options, listed, .. } = self;
         let Some(first) = shown_of(claims) else {
             return by_prefix(input, common(listed)?, &said.strangers, options);
         };
+        let mut conflict = Conflicts::default();
         // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
         let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
         let is_named_by_dns =
@@ -230,7 +223,22 @@ impl Place<'_> {
         if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
             conflict.with_certificate(input.certificate, options, || first.phrase());
         }
+        let mut facts = self.facts(first, claims, said);
+        let mut weighed = self.weigh_claims(first, claims, &mut facts, &mut conflict);
+        self.weigh_strangers(first, said, &mut conflict);
+        self.weigh_prefixes(first, &mut facts, &mut weighed, &mut conflict);
+        (facts.evidence, facts.confidence) = weighed.into_evidence();
+        facts.is_in_prefix = !listed.is_empty();
+        facts.prefix_region = common(listed).and_then(Listed::region).map(ToOwned::to_owned);
+        facts.partition_has_prefixes =
+            facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+        self.weigh_other_addresses(&mut facts, &mut conflict);
+        facts.conflict = conflict.sentences;
+        Some(facts)
+    }
 
+    /// What the name that is shown says, and what it leaves to others that agree with it.
+    fn facts(&self, first: &Claim, claims: &[Cow<'_, Claim>], said: &Said) -> EndpointFacts {
         let mut facts = first.named.to_facts();
         // What need not be the name contradicts nothing, and proves nothing.
         facts.is_address_unproven = said.may_be_alias;
@@ -239,37 +247,48 @@ impl Place<'_> {
         }
         // Whichever name was meant, the certificate is for one of AWS.
         facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && said.is_shown_for_aws();
-        let is_behind_prefixes = first.named.service != Service::Dax;
-        if is_behind_prefixes
+        if first.is_behind_prefixes()
             && facts.kind != Some(EndpointKind::Interface)
             && facts.region.is_none()
-            && let Some(region) = listed.iter().find_map(|listed| listed.region())
+            && let Some(region) = self.listed.iter().find_map(|listed| listed.region())
         {
             facts.partition = Some(partition_of_region(region).to_owned());
             facts.region = Some(region.to_owned());
         }
-        let is_evidence = |claim: &&Cow<'_, Claim>| claim.is_evidence_of(first, facts.region.as_deref());
-        let mut evidence = Vec::new();
-        let mut strong = 0;
+        facts
+    }
+
+    /// What other names say of the one that is shown.
+    fn weigh_claims(
+        &self,
+        first: &Claim,
+        claims: &[Cow<'_, Claim>],
+        facts: &mut EndpointFacts,
+        conflict: &mut Conflicts,
+    ) -> Weighed {
+        let mut weighed = Weighed::default();
         for claim in claims {
-            if is_evidence(&claim) {
-                evidence.extend(claim.evidence);
-                strong += u32::from(claim.strength >= Confidence::Likely);
-            } else if claim.agrees_with(first) {
-                // It is for another region than others tell, and leaves open which of them was meant.
-                facts.is_address_unproven = true;
-            } else if claim.is_spoken() && claim.is_doubtful {
+            if claim.is_evidence_of(first, facts.region.as_deref()) {
+                weighed.add(claim.evidence, claim.strength);
+            } else if claim.agrees_with(first) || claim.is_spoken() && claim.is_doubtful {
+                // It is for another region than others tell, and leaves open which of them was meant; or it need not be the
+                // name that was meant.
                 facts.is_address_unproven = true;
             } else if !first.is_beside_answer(claim) {
                 conflict.between(first, claim);
             }
         }
+        weighed
+    }
+
+    /// What names in clear that are not DynamoDB's say of the one that is shown.
+    fn weigh_strangers(&self, first: &Claim, said: &Said, conflict: &mut Conflicts) {
         for stranger in said.strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
             if !stranger.is_beside_call {
                 conflict.with_stranger(first, stranger);
-            } else if let Some(listed) = common(listed) {
+            } else if let Some(listed) = common(&self.listed) {
                 conflict.add(stranger.at_address_of(&listed.owner()));
-            } else if let Some(address) = addresses.iter().find(|address| !is_private(**address))
+            } else if let Some(address) = self.addresses.iter().find(|address| !is_private(**address))
                 && is_loopback(&stranger.host)
             {
                 let (source, host) = (stranger.source(), &stranger.host);
@@ -277,7 +296,17 @@ impl Place<'_> {
                     .add(format!("The {source} is for {host}, but the address {address} is a public one."));
             }
         }
-        for listed in listed.iter().filter(|_| is_behind_prefixes) {
+    }
+
+    /// What the prefixes that hold the addresses say of the name.
+    fn weigh_prefixes(
+        &self,
+        first: &Claim,
+        facts: &mut EndpointFacts,
+        weighed: &mut Weighed,
+        conflict: &mut Conflicts,
+    ) {
+        for listed in self.listed.iter().filter(|_| first.is_behind_prefixes()) {
             let region = listed.region();
             let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
             if facts.kind == Some(EndpointKind::Interface) {
@@ -288,51 +317,65 @@ impl Place<'_> {
             } else if let Some(named) = elsewhere {
                 let owner = listed.owner();
                 conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
-            } else if !evidence.contains(&EndpointEvidence::Prefix) {
-                evidence.push(EndpointEvidence::Prefix);
-                strong += 1;
+            } else if !weighed.evidence.contains(&EndpointEvidence::Prefix) {
+                weighed.add(Some(EndpointEvidence::Prefix), Confidence::Likely);
                 if let Some(region) = region {
                     facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
                 }
             }
         }
-        let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
-        facts.confidence = match strong {
-            0 => best,
-            1 => best.max(Some(Confidence::Likely)),
-            _ => Some(Confidence::Certain),
-        };
-        evidence.sort_unstable();
-        evidence.dedup();
-        facts.evidence = evidence;
-        facts.is_in_prefix = !listed.is_empty();
-        facts.prefix_region = common(listed).and_then(Listed::region).map(ToOwned::to_owned);
-        facts.partition_has_prefixes =
-            facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+    }
+
+    /// What addresses outside of all prefixes say of the name, which may be a public one of DynamoDB.
+    fn weigh_other_addresses(&self, facts: &mut EndpointFacts, conflict: &mut Conflicts) {
+        let Self { input, options, addresses, .. } = self;
         let is_in_list = matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams));
         let has_public_name = if is_in_list { facts.has_public_name() } else { Some(false) };
-        if has_public_name != Some(false) && facts.partition_has_prefixes {
-            let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
-            // A proxy has no such name in DNS.
-            let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
-            let is_proved = (input.is_from_beginning || is_told) && has_public_name == Some(true);
-            for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
-                let IpAddr::V4(address) = embedded(*address) else { continue };
-                if is_proved {
-                    conflict.add(format!(
-                        "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
-                    ));
-                } else {
-                    facts.is_address_unproven = true;
-                }
-            }
-            // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
-            let is_led_away =
-                addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
-            facts.is_address_unproven |= is_led_away;
+        if has_public_name == Some(false) || !facts.partition_has_prefixes {
+            return;
         }
-        facts.conflict = conflict.sentences;
-        Some(facts)
+        let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
+        // A proxy has no such name in DNS.
+        let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
+        let is_proved = (input.is_from_beginning || is_told) && has_public_name == Some(true);
+        for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
+            let IpAddr::V4(address) = embedded(*address) else { continue };
+            if is_proved {
+                conflict.add(format!(
+                    "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
+                ));
+            } else {
+                facts.is_address_unproven = true;
+            }
+        }
+        // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
+        let is_led_away =
+            addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
+        facts.is_address_unproven |= is_led_away;
+    }
+}
+
+/// What speaks for a name: its sources, and how sure they make it together.
+#[derive(Default)]
+struct Weighed {
+    evidence: Vec<EndpointEvidence>,
+    best: Option<Confidence>,
+    /// How many are likely by themselves.
+    strong: usize,
+}
+
+impl Weighed {
+    fn add(&mut self, evidence: Option<EndpointEvidence>, strength: Confidence) {
+        self.evidence.extend(evidence);
+        self.best = self.best.max(Some(strength));
+        self.strong += usize::from(strength >= Confidence::Likely);
+    }
+
+    fn into_evidence(mut self) -> (Vec<EndpointEvidence>, Option<Confidence>) {
+        self.evidence.sort_unstable();
+        self.evidence.dedup();
+        let confidence = if self.strong > 1 { Some(Confidence::Certain) } else { self.best };
+        (self.evidence, confidence)
     }
 }
 
