@@ -288,8 +288,11 @@ impl NameCache {
             if taken < resolution.aliases.len() {
                 for pair in pairs {
                     self.evictions += (resolution.aliases.len() - taken) as u64;
-                    if let Some(server) = self.young.pairs.get_mut(&pair) {
-                        server.has_more_aliases = true;
+                    // The second of two pairs may have made the first one old.
+                    for generation in [&mut self.young, &mut self.old] {
+                        if let Some(server) = generation.pairs.get_mut(&pair) {
+                            server.has_more_aliases = true;
+                        }
                     }
                 }
             }

@@ -339,7 +339,7 @@ pub(super) fn named_by_certificate(name: &str, hosts: &[HostRule]) -> Option<Nam
         rule.name.eq_ignore_ascii_case(name) || host.as_ref().is_some_and(|host| rule.holds(host))
     };
     let named = by_grammar_or(recognise_certificate_name(name), || hosts.iter().find(is_meant))?;
-    Some(named.with_host(name.to_ascii_lowercase()))
+    Some(named.with_host(host.map_or_else(|| name.to_ascii_lowercase(), |host| host.to_string())))
 }
 
 /// A form that the grammar knows is what it is. What the operator says of a name outranks the mere look of it.

@@ -120,6 +120,10 @@ impl Recognition {
         text
     }
 
+    const fn of(endpoint: Endpoint, why: Why) -> Self {
+        Self { endpoint: Some(endpoint), why }
+    }
+
     const fn none(why: Why) -> Self {
         Self { endpoint: None, why }
     }
@@ -179,10 +183,8 @@ pub(crate) fn canonical(host: &str) -> Option<ArrayString<MAX_NAME_BYTES>> {
 fn known(labels: &[&str], suffix: Suffix<'_>) -> Result<Recognition, Why> {
     match labels {
         ["dynamodb"] if suffix.suffix == "amazonaws.com" => {
-            let mut endpoint = blank(Service::Dynamodb, EndpointKind::Regional);
-            endpoint.region = Some("us-east-1".to_owned());
-            endpoint.partition = Some("aws");
-            Ok(Recognition { endpoint: Some(endpoint), why: Why::LegacyGlobalForm })
+            let endpoint = within("us-east-1", "aws", Service::Dynamodb, EndpointKind::Regional);
+            Ok(Recognition::of(endpoint, Why::LegacyGlobalForm))
         }
         [front @ .., "dax", short, "cache"] => older_dax_cluster(front, short, suffix),
         [front @ .., "dax-clusters", region] => dax_cluster(front, region, suffix),
@@ -199,16 +201,16 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
         && let Some((service, fips)) = account_label(label)
         && !is_pseudo_fips
     {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account_id(account) {
             return Err(Why::AccountIdMalformed);
         }
-        let mut endpoint = blank(service, EndpointKind::Account);
-        endpoint.region = Some(region.to_owned());
-        endpoint.partition = Some(partition);
-        endpoint.account_id = Some((*account).to_owned());
-        endpoint.fips = fips;
-        endpoint.dual_stack = suffix.is_dual_stack;
-        return Ok(Recognition { endpoint: Some(endpoint), why: Why::AccountForm });
+        let endpoint = Endpoint {
+            account_id: Some((*account).to_owned()),
+            fips,
+            dual_stack: suffix.is_dual_stack,
+            ..within(region, partition, service, EndpointKind::Account)
+        };
+        return Ok(Recognition::of(endpoint, Why::AccountForm));
     }
     if let [first, rest @ ..] = front
         && first.starts_with("vpce-")
@@ -223,12 +225,9 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
         (false, true) => EndpointKind::DualStack,
         (false, false) => EndpointKind::Regional,
     };
-    let mut endpoint = blank(service, kind);
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    endpoint.fips = fips;
-    endpoint.dual_stack = suffix.is_dual_stack;
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::PublicForm })
+    let endpoint =
+        Endpoint { fips, dual_stack: suffix.is_dual_stack, ..within(region, partition, service, kind) };
+    Ok(Recognition::of(endpoint, Why::PublicForm))
 }
 
 fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
@@ -238,13 +237,13 @@ fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recogni
         return Err(Why::VpceLabelWithoutEndpointId);
     }
     let (service, fips) = service_path(path)?;
-    let mut endpoint = blank(service, EndpointKind::Interface);
-    endpoint.vpce_id = Some(endpoint_id(first, region)?.to_owned());
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    endpoint.fips = fips;
-    endpoint.dual_stack = suffix.is_dual_stack;
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::InterfaceForm })
+    let endpoint = Endpoint {
+        vpce_id: Some(endpoint_id(first, region)?.to_owned()),
+        fips,
+        dual_stack: suffix.is_dual_stack,
+        ..within(region, partition, service, EndpointKind::Interface)
+    };
+    Ok(Recognition::of(endpoint, Why::InterfaceForm))
 }
 
 /// `vpce-<hex>-<suffix>` out of a label that may end in an Availability Zone of `region`.
@@ -282,10 +281,8 @@ fn dax_cluster(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recog
         return Err(Why::DaxClusterMalformed);
     }
     let partition = partition_of(suffix.suffix, region).ok_or(Why::RegionOfAnotherPartition)?;
-    let mut endpoint = blank(Service::Dax, EndpointKind::DaxCluster);
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+    let endpoint = within(region, partition, Service::Dax, EndpointKind::DaxCluster);
+    Ok(Recognition::of(endpoint, Why::DaxClusterForm))
 }
 
 /// `[node "."] cluster "." id "." ( "clustercfg" | "nodes" | 4DIGIT ) ".dax." short ".cache"`.
@@ -305,7 +302,7 @@ fn older_dax_cluster(front: &[&str], short: &str, suffix: Suffix<'_>) -> Result<
         endpoint.partition = Some(partition_of(suffix.suffix, &region).ok_or(Why::RegionOfAnotherPartition)?);
         endpoint.region = Some(region);
     }
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+    Ok(Recognition::of(endpoint, Why::DaxClusterForm))
 }
 
 /// One or two names and the six characters that AWS adds to them.
@@ -332,6 +329,10 @@ fn service_path(path: &[&str]) -> Result<(Service, bool), Why> {
         (false, "dax") => Ok((Service::Dax, fips)),
         _ => Err(Why::UnknownForm),
     }
+}
+
+fn is_account_id(label: &str) -> bool {
+    label.len() == 12 && label.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The label after an account id. Only Streams has a FIPS form.
@@ -388,7 +389,7 @@ fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
         endpoint.partition = partition_of(suffix.suffix, region);
         endpoint.fips = fips;
     }
-    Recognition { endpoint: Some(endpoint), why }
+    Recognition::of(endpoint, why)
 }
 
 /// The service that a label in the service's place, and what stands in front of it, look like.
@@ -437,11 +438,10 @@ fn is_customer_named(label: &str) -> bool {
 /// True for a service's labels left of a region behind which something unknown follows: the whole name of a service, or that of
 /// account-based endpoints behind an account id.
 fn is_service(front: &[&str], place: &str, last: &str) -> bool {
-    let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
     let is_whole = match front {
         [] => service_path(&[place]).is_ok(),
         ["streams"] => service_path(&["streams", place]).is_ok(),
-        [id] => is_account(id) && account_label(place).is_some(),
+        [id] => is_account_id(id) && account_label(place).is_some(),
         _ => false,
     };
     is_whole && !is_customer_named(last)
@@ -458,6 +458,10 @@ fn is_service_label(label: &str) -> bool {
         plain,
         "dynamodb" | "search-dynamodb" | "streams-dynamodb" | "ddb" | "search-ddb" | "streams-ddb"
     )
+}
+
+fn within(region: &str, partition: &'static str, service: Service, kind: EndpointKind) -> Endpoint {
+    Endpoint { region: Some(region.to_owned()), partition: Some(partition), ..blank(service, kind) }
 }
 
 fn blank(service: Service, kind: EndpointKind) -> Endpoint {

@@ -551,6 +551,9 @@ fn gives_the_name_it_rests_on() {
     assert!(facts.dual_stack && !facts.fips && facts.is_aws_name);
     let facts = decide(&Case { sni: sni("db.corp.example"), ..Case::default() }).unwrap();
     assert!(!facts.is_aws_name);
+    // However it is written.
+    let case = Case { certificate: certificate(&["DynamoDB.eu-west-1.amazonaws.com."]), ..Case::default() };
+    assert_eq!(decide(&case).unwrap().host.as_deref(), Some(REGIONAL));
 }
 
 #[test]

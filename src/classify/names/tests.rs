@@ -209,6 +209,15 @@ fn takes_so_many_aliases_of_a_message() {
     };
     assert_eq!([0, 127].map(|number| told(number, "3.corp.example")), [SniAlias::Yes, SniAlias::Possible]);
     assert_eq!([0, 127].map(|number| told(number, "www.example")), [SniAlias::No, SniAlias::Possible]);
+    // Nor is it forgotten of the one of two pairs that the other makes old.
+    let mut cache = NameCache::default();
+    for number in 0..MAX_PAIRS / 2 - 1 - 2 * 100 {
+        let client = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number as u32));
+        cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
+    }
+    cache.observe(ip("10.0.0.1"), None, &(0..128).map(resolution).collect(), at(100));
+    let pair = (ip("10.0.0.1"), ip("2001:db8::64"));
+    assert!(cache.old.pairs.get(&pair).is_some_and(|server| server.has_more_aliases));
 }
 
 #[test]
