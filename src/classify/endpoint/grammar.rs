@@ -364,20 +364,27 @@ fn region_and_fips(label: &str) -> Option<(&str, bool)> {
 /// label counts only as it is known.
 fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
     let (front, place, region) = match labels {
+        // vpce-1a2b3c4d-5e6f.graph-dynamodb.us-east-1.vpce, or the whole label of a service in front of what is no region
         [front @ .., place, region, "vpce"] if is_region(region) || is_known_place(place) => {
             (front, *place, Some(*region))
         }
+        // dynamodb.dualstack.us-east-1
         [front @ .., place, form, region] if region_and_fips(region).is_some() && is_form(form) => {
             (front, *place, Some(*region))
         }
+        // graph-dynamodb.us-east-1
         [front @ .., place, region] if region_and_fips(region).is_some() => (front, *place, Some(*region)),
+        // Whatever stands in front of the labels of DAX clusters.
         [.., "dax", _, "cache"] | [.., "dax-clusters", _] => (&[][..], "dax", None),
+        // dynamodb.us-east-1.preview
         [front @ .., place, region, last] if is_region(region) && is_service(front, place, last) => {
             (front, *place, Some(*region))
         }
+        // dynamodb.us-east
         [front @ .., place, last] if is_service_label(place) && !is_customer_named(last) => {
             (front, *place, None)
         }
+        // dynamodb-next
         [front @ .., place] => (front, *place, None),
         [] => (&[][..], "", None),
     };

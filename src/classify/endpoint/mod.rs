@@ -13,6 +13,7 @@ pub(super) mod partition;
 mod spoken;
 
 use std::borrow::{Borrow, Cow};
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -43,11 +44,15 @@ const MAX_ADDRESSES: usize = 9;
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointInput<'a> {
+    /// What the client says in clear.
     pub sni: Sni<'a>,
     /// Beside an Encrypted Client Hello the SNI may be an outer name.
     pub encrypted_hello: EncryptedHello,
+    /// The leaf that the server showed in clear.
     pub certificate: Option<&'a CertificateFacts>,
+    /// The head of the request that the record is of.
     pub http: Option<&'a HttpFacts>,
+    /// What was asked of a proxy in front.
     pub proxy: Option<&'a ProxyFacts>,
     /// All that the client said before the handshake or the request is known. Else the server may be a proxy, which was
     /// asked for the name before.
@@ -61,6 +66,7 @@ pub struct EndpointInput<'a> {
     pub is_dns_of_other_family: bool,
     /// The client was told that the SNI stands for `dns_names`.
     pub sni_alias: SniAlias,
+    /// The two ends, as the client knows them.
     pub client: SocketAddr,
     pub server: SocketAddr,
     /// The same two ends under other addresses, before or behind address translation.
@@ -126,7 +132,7 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let said = Said::of(input, options);
     let addresses = input.addresses();
     let listed = addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
-    let place = Place { input, options, addresses: &addresses, listed };
+    let place = Place { input, options, addresses: &addresses, listed, certified: OnceCell::new() };
     let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
     let each = candidates(&said).into_iter().filter_map(|Candidate { claims, is_one_of_certificate }| {
         Some((place.endpoint(&claims, &said)?, is_one_of_certificate))
@@ -206,14 +212,26 @@ struct Place<'a> {
     addresses: &'a [IpAddr],
     /// Of those that are in the list.
     listed: ArrayVec<Listed<'a>, MAX_ADDRESSES>,
+    /// What [`Place::other_certified`] answers, once it was asked.
+    certified: OnceCell<Option<String>>,
 }
 
 impl Place<'_> {
+    /// Whom the certificate is for, where DynamoDB has no name in it.
+    fn other_certified(&self) -> Option<&str> {
+        let answer = self.certified.get_or_init(|| {
+            let names = certificate_names(self.input.certificate?);
+            let is_of_others = !names.iter().any(|name| may_cover_endpoint(name, self.options));
+            is_of_others.then(|| names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name)))
+        });
+        answer.as_deref()
+    }
+
     /// The endpoint by these claims, of which the one that is shown has one name.
     fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
         let Self { input, options, listed, .. } = self;
         let Some(first) = shown_of(claims) else {
-            return by_prefix(input, common(listed)?, &said.strangers, options);
+            return Some(self.by_prefix(common(listed)?, &said.strangers));
         };
         let mut conflict = Conflicts::default();
         // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
@@ -221,7 +239,7 @@ impl Place<'_> {
         let is_named_by_dns =
             input.sni == Sni::NotSent || input.sni_alias == SniAlias::Yes || said.may_be_alias;
         if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
-            conflict.with_certificate(input.certificate, options, || first.phrase());
+            conflict.with_certificate(self.other_certified(), &first.phrase());
         }
         let mut facts = self.facts(first, claims, said);
         let mut weighed = self.weigh_claims(first, claims, &mut facts, &mut conflict);
@@ -235,6 +253,40 @@ impl Place<'_> {
         self.weigh_other_addresses(&mut facts, &mut conflict);
         facts.conflict = conflict.sentences;
         Some(facts)
+    }
+
+    /// Nothing but the address says DynamoDB.
+    fn by_prefix(&self, listed: Listed<'_>, strangers: &[Stranger]) -> EndpointFacts {
+        let input = self.input;
+        let owner = listed.owner();
+        let region = listed.region();
+        let mut conflict = Conflicts::default();
+        // Beside an ECH extension another name is what is to be expected.
+        for stranger in strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
+            conflict.add(stranger.at_address_of(&owner));
+        }
+        // A certificate in clear means that ECH was not taken up, too.
+        let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
+        if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent || may_be_alias {
+            conflict.with_certificate(self.other_certified(), &format!("an address of {owner}"));
+        }
+        let mut evidence = vec![EndpointEvidence::Prefix];
+        if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
+            evidence.push(EndpointEvidence::ProxyTarget);
+        }
+        EndpointFacts {
+            service: Some(Service::Dynamodb),
+            region: region.map(ToOwned::to_owned),
+            partition: region.map(|region| partition_of_region(region).to_owned()),
+            evidence,
+            confidence: Some(Confidence::Likely),
+            conflict: conflict.sentences,
+            is_address_unproven: may_be_alias,
+            is_in_prefix: true,
+            prefix_region: region.map(ToOwned::to_owned),
+            partition_has_prefixes: true,
+            ..EndpointFacts::default()
+        }
     }
 
     /// What the name that is shown says, and what it leaves to others that agree with it.
@@ -385,47 +437,6 @@ fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     Some(if rest.iter().all(|other| other == first) { *first } else { Listed::ANYWHERE })
 }
 
-/// Nothing but the address says DynamoDB.
-fn by_prefix(
-    input: &EndpointInput<'_>,
-    listed: Listed<'_>,
-    strangers: &[Stranger],
-    options: &EndpointOptions,
-) -> Option<EndpointFacts> {
-    let owner = listed.owner();
-    let region = listed.region();
-    let mut conflict = Conflicts::default();
-    for stranger in strangers {
-        // Beside an ECH extension another name is what is to be expected.
-        if stranger.is_doubtful() {
-            continue;
-        }
-        conflict.add(stranger.at_address_of(&owner));
-    }
-    // A certificate in clear means that ECH was not taken up, too.
-    let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
-    if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent || may_be_alias {
-        conflict.with_certificate(input.certificate, options, || format!("an address of {owner}"));
-    }
-    let mut evidence = vec![EndpointEvidence::Prefix];
-    if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
-        evidence.push(EndpointEvidence::ProxyTarget);
-    }
-    Some(EndpointFacts {
-        service: Some(Service::Dynamodb),
-        region: region.map(ToOwned::to_owned),
-        partition: region.map(|region| partition_of_region(region).to_owned()),
-        evidence,
-        confidence: Some(Confidence::Likely),
-        conflict: conflict.sentences,
-        is_address_unproven: may_be_alias,
-        is_in_prefix: true,
-        prefix_region: region.map(ToOwned::to_owned),
-        partition_has_prefixes: true,
-        ..EndpointFacts::default()
-    })
-}
-
 /// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
 /// DynamoDB's is no proof of it, but beside one that is known it may be the name that was meant.
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
@@ -480,22 +491,11 @@ struct Conflicts {
 }
 
 impl Conflicts {
-    /// A certificate in which DynamoDB has no name is shown where DynamoDB should be.
-    fn with_certificate(
-        &mut self,
-        certificate: Option<&CertificateFacts>,
-        options: &EndpointOptions,
-        asked_for: impl FnOnce() -> String,
-    ) {
-        let Some(certificate) = certificate else { return };
-        let names = certificate_names(certificate);
-        if names.iter().any(|name| may_cover_endpoint(name, options)) {
-            return;
-        }
-        let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));
+    /// A certificate that is for another, in which DynamoDB has no name, is shown where DynamoDB should be.
+    fn with_certificate(&mut self, other: Option<&str>, asked_for: &str) {
+        let Some(whose) = other else { return };
         self.add(format!(
-            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {}.",
-            asked_for()
+            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {asked_for}."
         ));
     }
 
