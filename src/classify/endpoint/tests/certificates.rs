@@ -218,6 +218,14 @@ fn names_of_a_certificate_that_are_not_kept_leave_open_what_they_do_not_agree_in
     assert_eq!(told(&["*.streams-ddb-fips.us-east-1.amazonaws.com"]), (false, false, true));
     assert_eq!(told(&[REGIONAL]), (true, true, true));
     assert_eq!(told(&["db.corp.example"]), (true, true, true));
+    // Nor is one of AWS behind many of one's own: whose certificate it is hangs on it.
+    let own: Vec<String> =
+        (0..MAX_CERTIFICATE_NAMES).map(|number| format!("{number}.ddb.corp.example")).collect();
+    for (more, is_open) in [(None, false), (Some(REGIONAL), true)] {
+        let names: Vec<&str> = own.iter().map(String::as_str).chain(more).collect();
+        let case = Case { dns: vec!["db.corp.example"], certificate: certificate(&names), ..Case::default() };
+        assert_eq!(decide(&case).unwrap().is_aws_name_open, is_open, "{more:?}");
+    }
     // Those that are kept are a part of what the client may have meant, and agree with what it says.
     let names: Vec<&str> = accounts.iter().map(String::as_str).chain([STREAMS]).collect();
     let case = Case { sni: sni(STREAMS), certificate: certificate(&names), ..Case::default() };

@@ -491,8 +491,10 @@ fn names_of_several_kinds_may_agree_in_fips() {
             "{dns:?}"
         );
     }
-    // A doubtful name of the client's proves nothing.
-    let case = Case { sni: sni(REGIONAL), encrypted_hello: EncryptedHello::Sent, ..Case::default() };
-    let facts = decide(&Case { dns: vec![ACCOUNT], ..case }).unwrap();
-    assert_eq!((facts.kind, facts.is_no_fips), (None, false));
+    // What another host was told proves nothing.
+    let dns = || vec![REGIONAL, ACCOUNT];
+    for is_dns_of_other_family in [false, true] {
+        let facts = decide(&Case { dns: dns(), is_dns_of_other_family, ..Case::default() }).unwrap();
+        assert_eq!((facts.kind, facts.is_no_fips), (None, !is_dns_of_other_family));
+    }
 }
