@@ -53,7 +53,7 @@ pub struct NameCache {
     young: Generation,
     old: Generation,
     evictions: u64,
-    forgotten: Forgotten,
+    forgotten_aliases: Forgotten,
     /// Addresses that were told and not yet handed on, where somebody wants them.
     learned: Option<Vec<IpAddr>>,
 }
@@ -131,17 +131,17 @@ struct Server {
     /// Those that are no alias at most [`MAX_NAMES_PER_PAIR`], the others [`MAX_ALIASES_PER_PAIR`].
     known: Vec<Known>,
     /// There were more aliases than that.
-    has_forgotten: bool,
-    /// Of the names that there were more of than that: until when the last of them held, and in which network, if all were
-    /// told in one.
-    forgotten: Option<(Timestamp, Option<Tenant>)>,
+    has_more_aliases: bool,
+    /// Where there were more names than that: until when the last of the others is good, and in which network, if all of them
+    /// were told in one.
+    more_names: Option<(Timestamp, Option<Tenant>)>,
 }
 
 impl Server {
-    /// Takes note that a name was forgotten that holds until then, which is later than now.
+    /// Takes note that a name was forgotten that is good until then, if that is later than now.
     fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>), now: Timestamp) {
-        self.forgotten = match self.forgotten.filter(|(known, _)| *known > now) {
-            forgotten if until <= now => forgotten,
+        self.more_names = match self.more_names.filter(|(known, _)| *known > now) {
+            more_names if until <= now => more_names,
             Some((known, of)) => Some((known.max(until), of.filter(|of| Some(*of) == tenant))),
             None => Some((until, tenant)),
         };
@@ -288,8 +288,11 @@ impl NameCache {
             if taken < resolution.aliases.len() {
                 for pair in pairs {
                     self.evictions += (resolution.aliases.len() - taken) as u64;
-                    if let Some(server) = self.young.pairs.get_mut(&pair) {
-                        server.has_forgotten = true;
+                    // The second of two pairs may have made the first one old.
+                    for generation in [&mut self.young, &mut self.old] {
+                        if let Some(server) = generation.pairs.get_mut(&pair) {
+                            server.has_more_aliases = true;
+                        }
                     }
                 }
             }
@@ -302,15 +305,9 @@ impl NameCache {
         }
     }
 
-    /// The names `client` had been told for the address of `server` and that were still good at `at`, in
-    /// alphabetical order; not those that were told to a client of this address in another network than `tenants`, the
-    /// ones that the flow was seen in; none where it was seen outside of all.
-    #[must_use]
-    pub fn names(&self, client: IpAddr, server: IpAddr, tenants: &[Tenant], at: Timestamp) -> Vec<Arc<str>> {
-        self.told(client, server, tenants, at, Sni::NotSent).names
-    }
-
-    /// The same of a client that says a name itself: where that is none of those but an alias, the names that it stands for.
+    /// What `client` had been told for the address of `server` that was still good at `at`: the names, or where it says an alias
+    /// itself, the names that this stands for. What was told to a client of this address in another network than `tenants` is
+    /// left out; these are the networks that the flow was seen in, none where it was seen outside of all.
     #[must_use]
     pub fn told(
         &self,
@@ -340,7 +337,8 @@ impl NameCache {
         let is_name = |known: &&Known| known.alias.is_none();
         let may_be_forgotten = || {
             said.is_some()
-                && (servers.iter().any(|server| server.has_forgotten) || self.forgotten.may_have(key.0, at))
+                && (servers.iter().any(|server| server.has_more_aliases)
+                    || self.forgotten_aliases.may_have(key.0, at))
         };
         let sni = if good().any(|known| is_name(&known) && is_said(&known.name)) {
             SniAlias::No
@@ -355,11 +353,11 @@ impl NameCache {
         let mut names: Vec<Arc<str>> = good().filter(is_meant).map(|known| Arc::clone(&known.name)).collect();
         names.sort_unstable();
         names.dedup();
-        let is_forgotten = |(until, tenant): (Timestamp, _)| at < until && !is_other(tenant);
+        let may_be_meant = |(until, tenant): (Timestamp, _)| at < until && !is_other(tenant);
         // Aliases have their own room.
         let is_full = |server: &&Server| match sni {
-            SniAlias::Yes => server.has_forgotten,
-            SniAlias::No | SniAlias::Possible => server.forgotten.is_some_and(is_forgotten),
+            SniAlias::Yes => server.has_more_aliases,
+            SniAlias::No | SniAlias::Possible => server.more_names.is_some_and(may_be_meant),
         };
         let has_more = !names.is_empty() && servers.iter().any(is_full);
         Told { names, has_more, sni }
@@ -397,14 +395,14 @@ impl NameCache {
             // What was not asked for or refreshed in a whole generation goes first.
             let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.evictions += forgotten.count();
-            forgotten.aliases().for_each(|(client, until)| self.forgotten.note(client, until));
+            forgotten.aliases().for_each(|(client, until)| self.forgotten_aliases.note(client, until));
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
-        if let Some(Server { known, has_forgotten, forgotten }) = carried {
+        if let Some(Server { known, has_more_aliases, more_names }) = carried {
             known.into_iter().for_each(|known| self.young.push(pair, known));
             if let Some(server) = self.young.pairs.get_mut(&pair) {
-                server.has_forgotten |= has_forgotten;
-                forgotten.into_iter().for_each(|forgotten| server.forget(forgotten, told.from));
+                server.has_more_aliases |= has_more_aliases;
+                more_names.into_iter().for_each(|more_names| server.forget(more_names, told.from));
             }
         }
         if let Some(server) = self.young.pairs.get_mut(&pair) {
@@ -431,7 +429,7 @@ impl NameCache {
             {
                 let oldest = known.swap_remove(oldest);
                 if is_alias {
-                    server.has_forgotten = true;
+                    server.has_more_aliases = true;
                 } else {
                     server.forget((oldest.until, oldest.tenant), told.from);
                 }

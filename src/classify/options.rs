@@ -17,10 +17,21 @@ pub struct EndpointOptions {
 /// A configured host name that leads to DynamoDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRule {
-    /// Lower case, no trailing dot; `*.` in front matches exactly one further label.
+    /// Without a trailing dot; `*.` in front stands for exactly one label.
     pub name: String,
     pub service: Service,
     pub region: Option<String>,
+}
+
+impl HostRule {
+    /// True where `host`, a host name in lower case, is meant.
+    #[must_use]
+    pub fn holds(&self, host: &str) -> bool {
+        match self.name.strip_prefix("*.") {
+            Some(rest) => host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest)),
+            None => host.eq_ignore_ascii_case(&self.name),
+        }
+    }
 }
 
 /// Options of the path decision.

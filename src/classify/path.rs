@@ -92,7 +92,7 @@ fn in_common(mut each: Vec<PathFacts>, entry: Option<Entry>) -> Option<PathFacts
     each.push(facts.clone());
     // What a rule says is possible where it may be so of one of the names; what only one name tells is not told.
     let is_of_rule =
-        |entry: Entry| each.iter().all(|other| matches!(other.entry, Entry::Unknown) || other.entry == entry);
+        |entry: Entry| each.iter().all(|other| other.entry == Entry::Unknown || other.entry == entry);
     let entry = entry.filter(|entry| is_of_rule(*entry));
     facts.entry = entry.unwrap_or(Entry::Unknown);
     facts.entry_confidence = entry.map(|_| Confidence::Possible);

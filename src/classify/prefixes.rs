@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrayvec::ArrayVec;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use prefix_trie::PrefixMap;
+use prefix_trie::{Prefix, PrefixMap};
 use serde::Deserialize;
 
 use super::endpoint::partition::{is_region, partition_of_region};
@@ -200,24 +200,14 @@ impl PrefixList {
         Ok(Self(Arc::new(prefixes)))
     }
 
-    /// The longest prefix that holds `address`, where that is DynamoDB's; it is, too, where another service has the same. Behind NAT64, clients with IPv6 alone reach the IPv4 addresses under the well-known prefix
-    /// [RFC 6052 section 2.1].
+    /// The longest prefix that holds `address`, where that is DynamoDB's, be it another service's as well. Behind NAT64, clients
+    /// with IPv6 alone reach the IPv4 addresses under the well-known prefix [RFC 6052 section 2.1].
     #[must_use]
     pub fn lookup(&self, address: IpAddr) -> Option<Listed<'_>> {
         let Prefixes { v4, v6, others_v4, others_v6, .. } = &*self.0;
         let regions = match embedded(address) {
-            IpAddr::V4(address) => {
-                let address = Ipv4Net::from(address);
-                let (network, regions) = v4.get_lpm(&address)?;
-                let other = others_v4.get_lpm(&address);
-                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(regions)
-            }
-            IpAddr::V6(address) => {
-                let address = Ipv6Net::from(address);
-                let (network, regions) = v6.get_lpm(&address)?;
-                let other = others_v6.get_lpm(&address);
-                other.is_none_or(|(other, ())| other.prefix_len() <= network.prefix_len()).then_some(regions)
-            }
+            IpAddr::V4(address) => longest(v4, others_v4, &address.into()),
+            IpAddr::V6(address) => longest(v6, others_v6, &address.into()),
         }?;
         Some(Listed { regions })
     }
@@ -365,6 +355,17 @@ impl Prefixes {
             IpNet::V4(_) | IpNet::V6(_) => {}
         }
     }
+}
+
+/// The regions of the longest prefix that holds `address`, where no other service has a longer one.
+fn longest<'a, N: Prefix>(
+    ours: &'a PrefixMap<N, Regions>,
+    others: &PrefixMap<N, ()>,
+    address: &N,
+) -> Option<&'a Regions> {
+    let (network, regions) = ours.get_lpm(address)?;
+    let is_ours = |(other, ()): (N, &())| other.prefix_len() <= network.prefix_len();
+    others.get_lpm(address).is_none_or(is_ours).then_some(regions)
 }
 
 /// `2026-08-22-15-17-05`, UTC.

@@ -47,7 +47,7 @@ closed_set! {
     }
 }
 
-/// What one host name says.
+/// What one host name of AWS says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     pub service: Service,
@@ -57,13 +57,11 @@ pub struct Endpoint {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: Option<&'static str>,
     pub account_id: Option<String>,
-    /// The name says `-fips` (or is a plain GovCloud host, which is FIPS).
+    /// The name says so; GovCloud's plain host, which counts as one, does not.
     pub fips: bool,
     pub dual_stack: bool,
     /// The endpoint id and suffix of an interface endpoint (`vpce-…`), where the name carries it.
     pub vpce_id: Option<String>,
-    /// False for names under a configured host (`[endpoints] hosts`), true for AWS's own names.
-    pub is_aws_name: bool,
 }
 
 /// The DNS suffixes of all AWS partitions, of hosts with IPv4 addresses only and of dual-stack hosts.
@@ -93,9 +91,12 @@ pub struct EndpointFacts {
     pub partition: Option<String>,
     pub account_id: Option<String>,
     pub fips: bool,
+    /// Of several names, which leave the kind open, none is one of a FIPS endpoint.
+    pub is_no_fips: bool,
     pub dual_stack: bool,
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
+    /// False for names under a configured host (`[endpoints] hosts`), true for AWS's own names.
     pub is_aws_name: bool,
     /// It is none of AWS, or none is known, but the name that was meant may be.
     pub is_aws_name_open: bool,
@@ -146,6 +147,41 @@ impl EndpointFacts {
         ];
         let word = words.iter().find(|(evidence, _)| self.evidence.contains(evidence));
         word.map_or("protocol", |(_, word)| word)
+    }
+
+    /// True where it has a name that is one of those that were meant; `is_outer` where the server name may be an outer one. A DNS
+    /// answer may have been for another host.
+    #[must_use]
+    pub fn proves_name(&self, is_outer: bool) -> bool {
+        self.evidence.iter().any(|evidence| match evidence {
+            EndpointEvidence::Sni => !is_outer,
+            EndpointEvidence::Dns => !self.is_hearsay(),
+            EndpointEvidence::Prefix => false,
+            EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {
+                true
+            }
+        })
+    }
+
+    /// Whether the name counts as one of a FIPS endpoint; `None` where that is open.
+    #[must_use]
+    pub fn counts_as_fips(&self) -> Option<bool> {
+        match self.kind {
+            // Only AWS's names say whether they are FIPS, and only by forms that are known.
+            Some(EndpointKind::Unrecognised) => None,
+            _ if self.fips => Some(true),
+            None => self.is_no_fips.then_some(false),
+            Some(EndpointKind::Local) => Some(false),
+            Some(_) if !self.is_aws_name => None,
+            // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
+            Some(EndpointKind::Regional) => match self.partition.as_deref()? {
+                // In a record that is read back: of several services, it may be DAX.
+                "aws-us-gov" if self.has_many_services => None,
+                "aws-us-gov" => Some(self.service != Some(Service::Dax)),
+                _ => Some(false),
+            },
+            Some(_) => Some(false),
+        }
     }
 
     /// Whether the name is a public one of DynamoDB, which resolves to its public addresses; `None` where that is open.

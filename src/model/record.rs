@@ -341,14 +341,7 @@ impl Record {
     #[must_use]
     pub fn proves_name_of(&self, endpoint: &EndpointFacts) -> bool {
         let is_outer = self.tls.as_ref().is_some_and(|tls| tls.encrypted_hello() != EncryptedHello::NotSent);
-        endpoint.evidence.iter().any(|evidence| match evidence {
-            EndpointEvidence::Sni => !is_outer,
-            EndpointEvidence::Dns => !endpoint.is_hearsay(),
-            EndpointEvidence::Prefix => false,
-            EndpointEvidence::Certificate | EndpointEvidence::HttpHost | EndpointEvidence::ProxyTarget => {
-                true
-            }
-        })
+        endpoint.proves_name(is_outer)
     }
 
     /// True where the service is none that a name which is proved, or a request, tells: the addresses of DynamoDB are those

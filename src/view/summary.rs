@@ -79,7 +79,8 @@ pub(super) struct Summary {
     /// Of these, flows that only exceptions keep from being violations.
     pub excused: u64,
     pub completeness: BTreeMap<Completeness, u64>,
-    pub services: BTreeMap<Option<Service>, u64>,
+    /// By service, and whether that is open: of several names, it may be another.
+    pub services: BTreeMap<Option<(Service, bool)>, u64>,
     pub versions: Tally<String>,
     pub ciphers: Tally<String>,
     pub paths: Tally<String>,
@@ -117,7 +118,8 @@ impl Summary {
         self.flows += 1;
         *self.verdicts.entry(record.policy.as_ref().map(|policy| policy.verdict)).or_default() += 1;
         *self.completeness.entry(record.completeness).or_default() += 1;
-        *self.services.entry(record.endpoint.service).or_default() += 1;
+        let service = record.endpoint.service.map(|service| (service, record.endpoint.has_many_services));
+        *self.services.entry(service).or_default() += 1;
         self.versions.count(line.version.clone());
         self.ciphers.count(if line.cipher.is_empty() { "none seen".into() } else { line.cipher.clone() });
         self.paths.count(line.path.clone());
@@ -162,11 +164,12 @@ fn endpoint(record: &Record) -> String {
         return shortened(&name.unwrap_or_else(|| record.server.ip().to_string()));
     };
     let mut words = vec![endpoint.region.as_deref().unwrap_or("region unknown")];
-    match service {
-        Service::Dynamodb => {}
-        Service::DynamodbStreams => words.push("streams"),
-        Service::DynamodbSearch => words.push("search"),
-        Service::Dax => words.push("dax"),
+    match (service, endpoint.has_many_services) {
+        (Service::Dynamodb, false) => {}
+        (Service::Dynamodb, true) => words.push("dynamodb?"),
+        (Service::DynamodbStreams, is_open) => words.push(if is_open { "streams?" } else { "streams" }),
+        (Service::DynamodbSearch, is_open) => words.push(if is_open { "search?" } else { "search" }),
+        (Service::Dax, is_open) => words.push(if is_open { "dax?" } else { "dax" }),
     }
     match endpoint.kind {
         Some(EndpointKind::Regional | EndpointKind::DaxCluster) => {}

@@ -7,7 +7,7 @@ use super::page::{Page, Piece, Signs, Tone, piece};
 use super::summary::{Finding, Summary};
 use super::text::{bytes, count, only_excused, thousands};
 use crate::export::{Redactor, Sink};
-use crate::model::{Completeness, Eviction, Record, Service, Severity, Timestamp, Verdict};
+use crate::model::{Completeness, Eviction, Record, Severity, Timestamp, Verdict};
 use crate::telemetry::{Accounts, Tally};
 
 /// Columns where the output is no terminal.
@@ -322,10 +322,10 @@ fn sums(page: &mut Page, summary: &Summary) {
             .collect();
     page.items("Verdict", LABEL, &verdicts);
     let services = summary.services.iter().map(|(service, flows)| {
-        piece(
-            format!("{} ({})", service.map_or("other services", Service::as_str), thousands(*flows)),
-            Tone::Plain,
-        )
+        let name = service.map_or("other services", |(service, _)| service.as_str());
+        let is_open = service.is_some_and(|(_, is_open)| is_open);
+        let (doubt, tone) = if is_open { ("?", Tone::Unclear) } else { ("", Tone::Plain) };
+        piece(format!("{name}{doubt} ({})", thousands(*flows)), tone)
     });
     page.items("Service", LABEL, &services.collect::<Vec<_>>());
     page.items("Version", LABEL, &top(&summary.versions, Clone::clone));

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 use super::claim::{Claim, Named, same};
 use super::partition::partition_of_region;
-use super::{MAX_CONFLICTS, Said, shown_of};
-use crate::classify::SniAlias;
+use super::{MAX_CONFLICTS, Said, SniAlias, shown_of};
 use crate::model::{EndpointEvidence, EndpointFacts, EndpointKind, Service};
 
 /// The most names that are taken in turn; more leave the form open. Real certificates of AWS have some ten forms.
@@ -19,16 +18,69 @@ pub(super) struct Candidate<'a> {
 }
 
 /// A name that may be the flow's.
-#[derive(PartialEq)]
-struct Name {
-    named: Named,
+pub(super) struct Name {
+    pub named: Named,
     /// It is one of the names of a certificate, which is for all forms and regions that a service has: that one is not for
     /// the address says nothing.
     is_one_of_certificate: bool,
 }
 
-/// One for each name that may be the flow's; none where it is the only one.
+/// Names that may be the flow's, each once. Of more than there is room for, the rest is any name of the services that all of
+/// them are for, in the place that they have in common.
+pub(super) struct Names {
+    kept: Vec<Name>,
+    max: usize,
+    has_more: bool,
+    services: Vec<Service>,
+    in_common: Option<Named>,
+}
+
+impl Names {
+    pub const fn at_most(max: usize) -> Self {
+        Self { kept: Vec::new(), max, has_more: false, services: Vec::new(), in_common: None }
+    }
+
+    pub fn add(&mut self, named: Named, is_one_of_certificate: bool) {
+        if self.kept.iter().any(|known| known.named == named) {
+            return;
+        }
+        let known = self.in_common.iter().chain(std::iter::once(&named));
+        self.in_common = Some(Named::any(named.service, known));
+        if !self.services.contains(&named.service) {
+            self.services.push(named.service);
+        }
+        if self.kept.len() < self.max {
+            self.kept.push(Name { named, is_one_of_certificate });
+        } else {
+            self.has_more = true;
+        }
+    }
+
+    /// Those that were added, and what stands for the rest.
+    pub fn into_list(mut self) -> Vec<Name> {
+        if let Some(in_common) = self.in_common.filter(|_| self.has_more) {
+            self.services.sort_unstable();
+            self.kept.truncate(self.max.saturating_sub(self.services.len()));
+            let any = |service| Named { service, ..in_common.clone() };
+            let rest = self.services.into_iter().map(any);
+            self.kept.extend(rest.map(|named| Name { named, is_one_of_certificate: false }));
+        }
+        self.kept
+    }
+}
+
+/// One for each name that may be the flow's, at least one.
 pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
+    let mut each = of_several_names(said);
+    if each.is_empty() {
+        let claims = said.claims.iter().map(Cow::Borrowed).collect();
+        each.push(Candidate { claims, is_one_of_certificate: false });
+    }
+    each
+}
+
+/// The same where there are several; else none.
+fn of_several_names(said: &Said) -> Vec<Candidate<'_>> {
     let Some(shown) = shown_of(&said.claims) else { return Vec::new() };
     let (dns, certificate) = (said.by(EndpointEvidence::Dns), said.by(EndpointEvidence::Certificate));
     if shown.is_spoken() {
@@ -38,29 +90,28 @@ pub(super) fn candidates(said: &Said) -> Vec<Candidate<'_>> {
             _ => Vec::new(),
         };
     }
-    let mut names = Vec::new();
+    let mut names = Names::at_most(MAX_CANDIDATES);
     if shown.evidence == Some(EndpointEvidence::Certificate) {
         let host = same(shown.names().map(|named| &named.host)).cloned().flatten();
         for named in shown.names() {
-            add(&mut names, Named { host: host.clone(), ..named.clone() }, true);
+            names.add(Named { host: host.clone(), ..named.clone() }, true);
         }
         return in_place_of(said, shown, names);
     }
     for named in shown.names() {
-        add(&mut names, named.clone(), false);
+        names.add(named.clone(), false);
     }
     if let Some(certificate) = certificate
         && said.sni_alias == SniAlias::No
-        && leaves_form_open(shown, certificate)
+        && let forms = certificate.forms()
+        && leaves_form_open(shown, &forms)
     {
         // It tells other forms, and nothing of where and of whom: that was told by no answer.
         let account_id = same(shown.names().map(|named| &named.account_id)).cloned().flatten();
-        for (shown, named) in
-            shown.names().flat_map(|shown| certificate.names().map(move |named| (shown, named)))
-        {
+        for (shown, form) in shown.names().flat_map(|shown| forms.iter().map(move |form| (shown, form))) {
             let (region, partition) = (shown.region.clone(), shown.partition);
-            let account_id = account_id.clone().filter(|_| named.kind == Some(EndpointKind::Account));
-            add(&mut names, Named { region, partition, account_id, host: None, ..named.clone() }, true);
+            let account_id = account_id.clone().filter(|_| form.kind == Some(EndpointKind::Account));
+            names.add(Named { region, partition, account_id, ..form.clone() }, true);
         }
     }
     in_place_of(said, shown, names)
@@ -99,23 +150,23 @@ fn behind_request<'a>(said: &'a Said, shown: &Claim, told: &'a Claim) -> Vec<Can
     let is_called = |named: &&Named| named.service == shown.named.service;
     let is_any_called = told.names().any(|named| is_called(&named));
     let is_one_of_certificate = told.evidence == Some(EndpointEvidence::Certificate);
-    let mut names = Vec::new();
+    let mut names = Names::at_most(MAX_CANDIDATES);
     for named in told.names().filter(|named| !is_any_called || is_called(named)) {
-        add(&mut names, named.clone(), is_one_of_certificate);
+        names.add(named.clone(), is_one_of_certificate);
     }
     in_place_of(said, told, names)
 }
 
 /// All that is said, with one name at a time in place of all of `source`.
-fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> Vec<Candidate<'a>> {
+fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Names) -> Vec<Candidate<'a>> {
     // Nothing is in doubt where that name is told already.
-    if let [only] = names.as_slice()
+    if let [only] = names.kept.as_slice()
         && !source.has_more
         && source.names().all(|named| *named == only.named)
     {
         return Vec::new();
     }
-    close(&mut names, source.has_more);
+    names.has_more |= source.has_more;
     let replaced = |name: Name| {
         let one = |claim: &'a Claim| match claim.is_one_of(&[source]) {
             true => Cow::Owned(claim.with_name(name.named.clone())),
@@ -124,38 +175,16 @@ fn in_place_of<'a>(said: &'a Said, source: &'a Claim, mut names: Vec<Name>) -> V
         let claims = said.claims.iter().map(one).collect();
         Candidate { claims, is_one_of_certificate: name.is_one_of_certificate }
     };
-    names.into_iter().map(replaced).collect()
+    names.into_list().into_iter().map(replaced).collect()
 }
 
-fn add(names: &mut Vec<Name>, named: Named, is_one_of_certificate: bool) {
-    if names.iter().all(|known| known.named != named) {
-        names.push(Name { named, is_one_of_certificate });
-    }
-}
-
-/// Of more names than can be taken in turn, or than are known, the rest is any name of the services they are for.
-fn close(names: &mut Vec<Name>, has_more: bool) {
-    if names.len() <= MAX_CANDIDATES && !has_more {
-        return;
-    }
-    let mut services: Vec<Service> = names.iter().map(|name| name.named.service).collect();
-    services.sort_unstable();
-    services.dedup();
-    let any = |service| Named::any(service, names.iter().map(|name| &name.named));
-    let rest: Vec<Named> = services.into_iter().map(any).collect();
-    names.truncate(MAX_CANDIDATES - rest.len());
-    names.extend(rest.into_iter().map(|named| Name { named, is_one_of_certificate: false }));
-}
-
-/// True where the client says no name and none of what DNS told has the form of a name in the certificate: it need not
+/// True where the client says no name and none of what DNS told has the form of a name of AWS in the certificate: it need not
 /// have asked for what was told.
-fn leaves_form_open(told: &Claim, certificate: &Claim) -> bool {
-    let has_form = |named: &Named| {
-        let is_of_form = |shown: &Named| (shown.kind, shown.fips) == (named.kind, named.fips);
-        certificate.names().filter(|shown| shown.is_known()).any(is_of_form)
-    };
-    let mut all = told.names().chain(certificate.names());
-    !told.is_doubtful && all.all(|named| named.is_aws_name) && !told.names().any(has_form)
+fn leaves_form_open(told: &Claim, forms: &[Named]) -> bool {
+    let mut of_aws = forms.iter().filter(|form| form.is_aws_name && form.is_known()).peekable();
+    let is_told = |form: &Named| told.names().any(|named| (named.kind, named.fips) == (form.kind, form.fips));
+    let are_names_of_aws = told.names().all(|named| named.is_aws_name);
+    !told.is_doubtful && are_names_of_aws && of_aws.peek().is_some() && !of_aws.any(is_told)
 }
 
 /// What is so whichever of the names is the flow's; `is_spoken` where the first is what the client says.
@@ -209,12 +238,18 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         || !is_contradicted && all().any(|facts| !facts.conflict.is_empty())
         // What need not be the name contradicts nothing, and where it is for elsewhere, nothing is proved.
         || is_spoken && same(all().filter_map(|facts| facts.region.as_ref())).is_none();
+    let kind = same(all().map(|facts| facts.kind)).flatten();
+    // By names that were meant whatever the server name is. GovCloud's plain host counts as FIPS and does not say so.
+    let are_fips = same(all().map(|facts| facts.counts_as_fips().filter(|_| facts.proves_name(true))))
+        .flatten()
+        .filter(|_| kind.is_none());
     let facts = EndpointFacts {
         service,
-        kind: same(all().map(|facts| facts.kind)).flatten(),
+        kind,
         confidence: all().filter(is_there).filter_map(|facts| facts.confidence).max(),
         account_id: same(all().map(|facts| &facts.account_id)).cloned().flatten(),
-        fips: all().all(|facts| facts.fips),
+        fips: all().all(|facts| facts.fips) || are_fips == Some(true),
+        is_no_fips: are_fips == Some(false),
         dual_stack: all().all(|facts| facts.dual_stack),
         host: same(all().map(|facts| &facts.host)).cloned().flatten(),
         is_aws_name: all().all(|facts| facts.is_aws_name),

@@ -50,7 +50,7 @@ impl From<Endpoint> for Named {
             account_id: endpoint.account_id,
             fips: endpoint.fips,
             dual_stack: endpoint.dual_stack,
-            is_aws_name: endpoint.is_aws_name,
+            is_aws_name: true,
             host: None,
             is_any: false,
         }
@@ -82,6 +82,12 @@ impl Named {
         let (region, partition) = common_place(others.clone());
         let is_aws_name = others.into_iter().all(|named| named.is_aws_name);
         Self { region, partition, is_aws_name, is_any: true, ..Self::of_service(service) }
+    }
+
+    /// The same without place, owner and host.
+    fn form(&self) -> Self {
+        let Self { service, kind, fips, dual_stack, is_aws_name, is_any, .. } = *self;
+        Self { kind, fips, dual_stack, is_aws_name, is_any, ..Self::of_service(service) }
     }
 
     pub fn to_facts(&self) -> EndpointFacts {
@@ -172,11 +178,15 @@ pub(super) fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<
 }
 
 impl Claim {
+    const fn new(evidence: Option<EndpointEvidence>, strength: Confidence, named: Named) -> Self {
+        Self { evidence, strength, is_doubtful: false, named, others: Vec::new(), has_more: false }
+    }
+
     /// A name that the client says; `is_doubtful` where it need not be the one that is meant.
     pub fn spoken(evidence: EndpointEvidence, named: Named, is_doubtful: bool) -> Self {
         let is_sure = named.is_known() && !is_doubtful;
         let strength = if is_sure { Confidence::Certain } else { Confidence::Possible };
-        Self { evidence: Some(evidence), strength, is_doubtful, named, others: Vec::new(), has_more: false }
+        Self { is_doubtful, ..Self::new(Some(evidence), strength, named) }
     }
 
     /// The protocol itself says which service it is; `kind` and `host` where the request says more.
@@ -187,28 +197,15 @@ impl Claim {
         host: Option<String>,
     ) -> Self {
         let named = Named { kind, host, ..Named::of_service(service) };
-        Self {
-            evidence,
-            strength: Confidence::Certain,
-            is_doubtful: false,
-            named,
-            others: Vec::new(),
-            has_more: false,
-        }
+        Self::new(evidence, Confidence::Certain, named)
     }
 
     /// All names that a source has for one address; `None` without any.
     pub fn of_names(evidence: EndpointEvidence, names: impl IntoIterator<Item = Named>) -> Option<Self> {
         let mut names = names.into_iter();
-        let (named, others) = (names.next()?, names.collect());
-        let mut claim = Self {
-            evidence: Some(evidence),
-            strength: Confidence::Likely,
-            is_doubtful: false,
-            named,
-            others,
-            has_more: false,
-        };
+        let first = names.next()?;
+        let mut claim = Self::new(Some(evidence), Confidence::Likely, first);
+        claim.others.extend(names);
         if !claim.names().any(Named::is_known) {
             claim.strength = Confidence::Possible;
         }
@@ -216,29 +213,15 @@ impl Claim {
     }
 
     /// Nothing is known of the name but what `named` says.
-    pub const fn open(named: Named) -> Self {
-        Self {
-            evidence: None,
-            strength: Confidence::Possible,
-            is_doubtful: true,
-            named,
-            others: Vec::new(),
-            has_more: false,
-        }
+    pub fn open(named: Named) -> Self {
+        Self { is_doubtful: true, ..Self::new(None, Confidence::Possible, named) }
     }
 
     /// The same source where this is the one name of it.
     pub fn with_name(&self, named: Named) -> Self {
         let is_known = self.is_spoken() || named.is_known();
         let strength = if is_known { self.strength } else { Confidence::Possible };
-        Self {
-            evidence: self.evidence,
-            strength,
-            is_doubtful: self.is_doubtful,
-            named,
-            others: Vec::new(),
-            has_more: false,
-        }
+        Self { is_doubtful: self.is_doubtful, ..Self::new(self.evidence, strength, named) }
     }
 
     /// It says which service it is, and no name.
@@ -254,6 +237,17 @@ impl Claim {
     /// All its names.
     pub fn names(&self) -> impl Iterator<Item = &Named> + Clone {
         std::iter::once(&self.named).chain(&self.others)
+    }
+
+    /// The forms of its names, each once.
+    pub fn forms(&self) -> Vec<Named> {
+        let mut forms: Vec<Named> = Vec::new();
+        for form in self.names().map(Named::form) {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
+        forms
     }
 
     /// True of a doubtful name of the client's, and of an answer of DNS that this was put beside.
@@ -296,6 +290,11 @@ impl Claim {
         !matches!(self.evidence, Some(EndpointEvidence::Dns | EndpointEvidence::Certificate))
     }
 
+    /// The address prefixes are those of its service: DAX has others.
+    pub fn is_behind_prefixes(&self) -> bool {
+        self.named.service != Service::Dax
+    }
+
     /// True where every name of this source is in another region, and none is the very one that `first` says.
     pub fn is_elsewhere(&self, first: &Self) -> bool {
         let shown = &first.named;
@@ -326,26 +325,32 @@ impl Claim {
 
 /// What a host name says, by the grammar or by configuration.
 pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
-    let found = recognise(host).endpoint.map(Named::from);
-    if found.as_ref().is_some_and(Named::is_known) {
-        return found.map(|named| named.with_canonical_host(host));
-    }
-    // What the operator says of a name outranks the mere look of it.
-    let configured = options.hosts.iter().find(|rule| matches_host(rule, host)).map(Named::configured);
-    configured.or(found).map(|named| named.with_canonical_host(host))
+    let host = canonical(host)?;
+    let found = recognise(&host).endpoint;
+    let named = by_grammar_or(found, || options.hosts.iter().find(|rule| rule.holds(&host)))?;
+    Some(named.with_host(host.to_string()))
 }
 
 /// What a name says that a certificate is for; `*.` in front stands for any account id or VPC endpoint id, or for any host of a
 /// domain that is configured as such.
 pub(super) fn named_by_certificate(name: &str, hosts: &[HostRule]) -> Option<Named> {
-    let is_meant = |rule: &&HostRule| rule.name.eq_ignore_ascii_case(name) || matches_host(rule, name);
-    let found = recognise_certificate_name(name).map(Named::from);
-    let configured = || hosts.iter().find(is_meant).map(Named::configured);
-    let named = match found {
-        Some(named) if named.is_known() => named,
-        found => configured().or(found)?,
+    let host = canonical(name);
+    let is_meant = |rule: &&HostRule| {
+        rule.name.eq_ignore_ascii_case(name) || host.as_ref().is_some_and(|host| rule.holds(host))
     };
-    Some(named.with_host(name.to_ascii_lowercase()))
+    let named = by_grammar_or(recognise_certificate_name(name), || hosts.iter().find(is_meant))?;
+    Some(named.with_host(host.map_or_else(|| name.to_ascii_lowercase(), |host| host.to_string())))
+}
+
+/// A form that the grammar knows is what it is. What the operator says of a name outranks the mere look of it.
+fn by_grammar_or<'a>(
+    found: Option<Endpoint>,
+    configured: impl FnOnce() -> Option<&'a HostRule>,
+) -> Option<Named> {
+    match found.map(Named::from) {
+        Some(named) if named.is_known() => Some(named),
+        found => configured().map(Named::configured).or(found),
+    }
 }
 
 /// True where a certificate for `name` may be that of an endpoint: a wildcard may be one for DynamoDB's names, or one below
@@ -366,18 +371,5 @@ impl Named {
             partition: rule.region.as_deref().map(partition_of_region),
             ..Self::of_service(rule.service)
         }
-    }
-
-    fn with_canonical_host(self, host: &str) -> Self {
-        Self { host: canonical(host).map(|host| host.to_string()), ..self }
-    }
-}
-
-/// True where a configured name, which may begin with `*.` for exactly one label, is `host`.
-fn matches_host(rule: &HostRule, host: &str) -> bool {
-    let Some(host) = canonical(host) else { return false };
-    match rule.name.strip_prefix("*.") {
-        Some(rest) => host.split_once('.').is_some_and(|(_, parent)| parent.eq_ignore_ascii_case(rest)),
-        None => host.eq_ignore_ascii_case(&rule.name),
     }
 }

@@ -120,6 +120,10 @@ impl Recognition {
         text
     }
 
+    const fn of(endpoint: Endpoint, why: Why) -> Self {
+        Self { endpoint: Some(endpoint), why }
+    }
+
     const fn none(why: Why) -> Self {
         Self { endpoint: None, why }
     }
@@ -143,13 +147,16 @@ pub(crate) fn is_recognised(name: &str) -> bool {
     split_suffix(name).is_some() && recognise(name).endpoint.is_some()
 }
 
-/// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC
-/// endpoint id.
+/// Recognises a name as certificates write it: `*.` in front stands for any account id or VPC endpoint id, or for the label of
+/// Streams.
 #[must_use]
 pub(crate) fn recognise_certificate_name(name: &str) -> Option<Endpoint> {
     let Some(rest) = name.strip_prefix("*.") else { return recognise(name).endpoint };
+    let rest = canonical(rest)?;
+    // Nearly all wildcards are for others.
+    split_suffix(&rest)?;
     // Any value of the right form will do; it is taken out of the answer again.
-    let found = ["000000000000", "vpce-00000000-0000"]
+    let found = ["000000000000", "vpce-00000000-0000", "streams"]
         .map(|stand_in| recognise(&format!("{stand_in}.{rest}")).endpoint);
     let is_known = |found: &&Endpoint| found.kind != EndpointKind::Unrecognised;
     let all = || found.iter().flatten();
@@ -176,10 +183,8 @@ pub(crate) fn canonical(host: &str) -> Option<ArrayString<MAX_NAME_BYTES>> {
 fn known(labels: &[&str], suffix: Suffix<'_>) -> Result<Recognition, Why> {
     match labels {
         ["dynamodb"] if suffix.suffix == "amazonaws.com" => {
-            let mut endpoint = blank(Service::Dynamodb, EndpointKind::Regional);
-            endpoint.region = Some("us-east-1".to_owned());
-            endpoint.partition = Some("aws");
-            Ok(Recognition { endpoint: Some(endpoint), why: Why::LegacyGlobalForm })
+            let endpoint = within("us-east-1", "aws", Service::Dynamodb, EndpointKind::Regional);
+            Ok(Recognition::of(endpoint, Why::LegacyGlobalForm))
         }
         [front @ .., "dax", short, "cache"] => older_dax_cluster(front, short, suffix),
         [front @ .., "dax-clusters", region] => dax_cluster(front, region, suffix),
@@ -196,16 +201,16 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
         && let Some((service, fips)) = account_label(label)
         && !is_pseudo_fips
     {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account_id(account) {
             return Err(Why::AccountIdMalformed);
         }
-        let mut endpoint = blank(service, EndpointKind::Account);
-        endpoint.region = Some(region.to_owned());
-        endpoint.partition = Some(partition);
-        endpoint.account_id = Some((*account).to_owned());
-        endpoint.fips = fips;
-        endpoint.dual_stack = suffix.is_dual_stack;
-        return Ok(Recognition { endpoint: Some(endpoint), why: Why::AccountForm });
+        let endpoint = Endpoint {
+            account_id: Some((*account).to_owned()),
+            fips,
+            dual_stack: suffix.is_dual_stack,
+            ..within(region, partition, service, EndpointKind::Account)
+        };
+        return Ok(Recognition::of(endpoint, Why::AccountForm));
     }
     if let [first, rest @ ..] = front
         && first.starts_with("vpce-")
@@ -220,12 +225,9 @@ fn public(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognitio
         (false, true) => EndpointKind::DualStack,
         (false, false) => EndpointKind::Regional,
     };
-    let mut endpoint = blank(service, kind);
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    endpoint.fips = fips;
-    endpoint.dual_stack = suffix.is_dual_stack;
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::PublicForm })
+    let endpoint =
+        Endpoint { fips, dual_stack: suffix.is_dual_stack, ..within(region, partition, service, kind) };
+    Ok(Recognition::of(endpoint, Why::PublicForm))
 }
 
 fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recognition, Why> {
@@ -235,13 +237,13 @@ fn interface(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recogni
         return Err(Why::VpceLabelWithoutEndpointId);
     }
     let (service, fips) = service_path(path)?;
-    let mut endpoint = blank(service, EndpointKind::Interface);
-    endpoint.vpce_id = Some(endpoint_id(first, region)?.to_owned());
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    endpoint.fips = fips;
-    endpoint.dual_stack = suffix.is_dual_stack;
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::InterfaceForm })
+    let endpoint = Endpoint {
+        vpce_id: Some(endpoint_id(first, region)?.to_owned()),
+        fips,
+        dual_stack: suffix.is_dual_stack,
+        ..within(region, partition, service, EndpointKind::Interface)
+    };
+    Ok(Recognition::of(endpoint, Why::InterfaceForm))
 }
 
 /// `vpce-<hex>-<suffix>` out of a label that may end in an Availability Zone of `region`.
@@ -279,10 +281,8 @@ fn dax_cluster(front: &[&str], region: &str, suffix: Suffix<'_>) -> Result<Recog
         return Err(Why::DaxClusterMalformed);
     }
     let partition = partition_of(suffix.suffix, region).ok_or(Why::RegionOfAnotherPartition)?;
-    let mut endpoint = blank(Service::Dax, EndpointKind::DaxCluster);
-    endpoint.region = Some(region.to_owned());
-    endpoint.partition = Some(partition);
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+    let endpoint = within(region, partition, Service::Dax, EndpointKind::DaxCluster);
+    Ok(Recognition::of(endpoint, Why::DaxClusterForm))
 }
 
 /// `[node "."] cluster "." id "." ( "clustercfg" | "nodes" | 4DIGIT ) ".dax." short ".cache"`.
@@ -302,7 +302,7 @@ fn older_dax_cluster(front: &[&str], short: &str, suffix: Suffix<'_>) -> Result<
         endpoint.partition = Some(partition_of(suffix.suffix, &region).ok_or(Why::RegionOfAnotherPartition)?);
         endpoint.region = Some(region);
     }
-    Ok(Recognition { endpoint: Some(endpoint), why: Why::DaxClusterForm })
+    Ok(Recognition::of(endpoint, Why::DaxClusterForm))
 }
 
 /// One or two names and the six characters that AWS adds to them.
@@ -329,6 +329,10 @@ fn service_path(path: &[&str]) -> Result<(Service, bool), Why> {
         (false, "dax") => Ok((Service::Dax, fips)),
         _ => Err(Why::UnknownForm),
     }
+}
+
+fn is_account_id(label: &str) -> bool {
+    label.len() == 12 && label.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The label after an account id. Only Streams has a FIPS form.
@@ -360,20 +364,27 @@ fn region_and_fips(label: &str) -> Option<(&str, bool)> {
 /// label counts only as it is known.
 fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
     let (front, place, region) = match labels {
+        // vpce-1a2b3c4d-5e6f.graph-dynamodb.us-east-1.vpce, or the whole label of a service in front of what is no region
         [front @ .., place, region, "vpce"] if is_region(region) || is_known_place(place) => {
             (front, *place, Some(*region))
         }
+        // dynamodb.dualstack.us-east-1
         [front @ .., place, form, region] if region_and_fips(region).is_some() && is_form(form) => {
             (front, *place, Some(*region))
         }
+        // graph-dynamodb.us-east-1
         [front @ .., place, region] if region_and_fips(region).is_some() => (front, *place, Some(*region)),
+        // Whatever stands in front of the labels of DAX clusters.
         [.., "dax", _, "cache"] | [.., "dax-clusters", _] => (&[][..], "dax", None),
+        // dynamodb.us-east-1.preview
         [front @ .., place, region, last] if is_region(region) && is_service(front, place, last) => {
             (front, *place, Some(*region))
         }
+        // dynamodb.us-east
         [front @ .., place, last] if is_service_label(place) && !is_customer_named(last) => {
             (front, *place, None)
         }
+        // dynamodb-next
         [front @ .., place] => (front, *place, None),
         [] => (&[][..], "", None),
     };
@@ -385,7 +396,7 @@ fn unrecognised(labels: &[&str], suffix: Suffix<'_>, why: Why) -> Recognition {
         endpoint.partition = partition_of(suffix.suffix, region);
         endpoint.fips = fips;
     }
-    Recognition { endpoint: Some(endpoint), why }
+    Recognition::of(endpoint, why)
 }
 
 /// The service that a label in the service's place, and what stands in front of it, look like.
@@ -434,11 +445,10 @@ fn is_customer_named(label: &str) -> bool {
 /// True for a service's labels left of a region behind which something unknown follows: the whole name of a service, or that of
 /// account-based endpoints behind an account id.
 fn is_service(front: &[&str], place: &str, last: &str) -> bool {
-    let is_account = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
     let is_whole = match front {
         [] => service_path(&[place]).is_ok(),
         ["streams"] => service_path(&["streams", place]).is_ok(),
-        [id] => is_account(id) && account_label(place).is_some(),
+        [id] => is_account_id(id) && account_label(place).is_some(),
         _ => false,
     };
     is_whole && !is_customer_named(last)
@@ -457,6 +467,10 @@ fn is_service_label(label: &str) -> bool {
     )
 }
 
+fn within(region: &str, partition: &'static str, service: Service, kind: EndpointKind) -> Endpoint {
+    Endpoint { region: Some(region.to_owned()), partition: Some(partition), ..blank(service, kind) }
+}
+
 fn blank(service: Service, kind: EndpointKind) -> Endpoint {
     Endpoint {
         service,
@@ -467,7 +481,6 @@ fn blank(service: Service, kind: EndpointKind) -> Endpoint {
         fips: false,
         dual_stack: false,
         vpce_id: None,
-        is_aws_name: true,
     }
 }
 

@@ -13,12 +13,13 @@ pub(super) mod partition;
 mod spoken;
 
 use std::borrow::{Borrow, Cow};
+use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-use self::candidates::{Candidate, candidates, in_common};
+use self::candidates::{Candidate, Names, candidates, in_common};
 use self::claim::{Claim, Named, may_cover_endpoint, named, named_by_certificate};
 pub(super) use self::grammar::is_recognised;
 pub use self::grammar::{Recognition, Why, recognise};
@@ -34,8 +35,8 @@ use crate::model::{
 /// The most conflicts named for one flow: one per pair of sources is already more than there can be.
 const MAX_CONFLICTS: usize = 8;
 
-/// The most certificate names that are looked at; real certificates of AWS have a few dozen.
-const MAX_CERTIFICATE_NAMES: usize = 128;
+/// The most names of DynamoDB that are kept of one certificate; real certificates of AWS have a few dozen.
+const MAX_CERTIFICATE_NAMES: usize = 64;
 
 /// The most addresses of one server: its own, and those of as many views as are kept of a flow.
 const MAX_ADDRESSES: usize = 9;
@@ -43,11 +44,15 @@ const MAX_ADDRESSES: usize = 9;
 /// What is known of one flow.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointInput<'a> {
+    /// What the client says in clear.
     pub sni: Sni<'a>,
     /// Beside an Encrypted Client Hello the SNI may be an outer name.
     pub encrypted_hello: EncryptedHello,
+    /// The leaf that the server showed in clear.
     pub certificate: Option<&'a CertificateFacts>,
+    /// The head of the request that the record is of.
     pub http: Option<&'a HttpFacts>,
+    /// What was asked of a proxy in front.
     pub proxy: Option<&'a ProxyFacts>,
     /// All that the client said before the handshake or the request is known. Else the server may be a proxy, which was
     /// asked for the name before.
@@ -61,6 +66,7 @@ pub struct EndpointInput<'a> {
     pub is_dns_of_other_family: bool,
     /// The client was told that the SNI stands for `dns_names`.
     pub sni_alias: SniAlias,
+    /// The two ends, as the client knows them.
     pub client: SocketAddr,
     pub server: SocketAddr,
     /// The same two ends under other addresses, before or behind address translation.
@@ -126,19 +132,12 @@ pub fn endpoint(input: &EndpointInput<'_>, options: &EndpointOptions) -> Option<
     let said = Said::of(input, options);
     let addresses = input.addresses();
     let listed = addresses.iter().filter_map(|address| options.prefixes.lookup(*address)).collect();
-    let place = Place { input, options, addresses: &addresses, listed };
-    let candidates = candidates(&said);
-    match candidates.as_slice() {
-        [] => place.endpoint(&said.claims.iter().map(Cow::Borrowed).collect::<Vec<_>>(), &said),
-        [only] => place.endpoint(&only.claims, &said),
-        several => {
-            let one = |candidate: &Candidate<'_>| {
-                Some((place.endpoint(&candidate.claims, &said)?, candidate.is_one_of_certificate))
-            };
-            let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
-            in_common(several.iter().filter_map(one).collect(), is_spoken)
-        }
-    }
+    let place = Place { input, options, addresses: &addresses, listed, certified: OnceCell::new() };
+    let is_spoken = shown_of(&said.claims).is_some_and(Claim::is_spoken);
+    let each = candidates(&said).into_iter().filter_map(|Candidate { claims, is_one_of_certificate }| {
+        Some((place.endpoint(&claims, &said)?, is_one_of_certificate))
+    });
+    in_common(each.collect(), is_spoken)
 }
 
 /// All that was said of the endpoint.
@@ -198,6 +197,12 @@ impl Said {
     fn by(&self, evidence: EndpointEvidence) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.evidence == Some(evidence))
     }
+
+    /// True where the certificate is for a name of AWS.
+    fn is_shown_for_aws(&self) -> bool {
+        let shown = self.by(EndpointEvidence::Certificate);
+        shown.is_some_and(|shown| shown.names().any(|named| named.is_aws_name))
+    }
 }
 
 /// Where a flow goes to, whatever its name.
@@ -207,31 +212,85 @@ struct Place<'a> {
     addresses: &'a [IpAddr],
     /// Of those that are in the list.
     listed: ArrayVec<Listed<'a>, MAX_ADDRESSES>,
+    /// What [`Place::other_certified`] answers, once it was asked.
+    certified: OnceCell<Option<String>>,
 }
 
 impl Place<'_> {
-    /// True where the certificate is for a name of AWS, or may be.
-    fn is_shown_for_aws(&self, said: &Said) -> bool {
-        let shown = said.by(EndpointEvidence::Certificate);
-        shown.is_some_and(|shown| shown.names().any(|named| named.is_aws_name))
-            || self.input.certificate.is_some_and(has_more_names)
+    /// Whom the certificate is for, where DynamoDB has no name in it.
+    fn other_certified(&self) -> Option<&str> {
+        let answer = self.certified.get_or_init(|| {
+            let names = certificate_names(self.input.certificate?);
+            let is_of_others = !names.iter().any(|name| may_cover_endpoint(name, self.options));
+            is_of_others.then(|| names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name)))
+        });
+        answer.as_deref()
     }
 
     /// The endpoint by these claims, of which the one that is shown has one name.
     fn endpoint(&self, claims: &[Cow<'_, Claim>], said: &Said) -> Option<EndpointFacts> {
-        let Self { input, options, addresses, listed } = self;
-        let mut conflict = Conflicts::default();
+        let Self { input, options, listed, .. } = self;
         let Some(first) = shown_of(claims) else {
-            return by_prefix(input, common(listed)?, &said.strangers, options);
+            return Some(self.by_prefix(common(listed)?, &said.strangers));
         };
+        let mut conflict = Conflicts::default();
         // Where the client says a name of the endpoint, whether the certificate covers that is another rule's question.
         let is_of_dns = first.evidence == Some(EndpointEvidence::Dns) && first.named.is_aws_name;
         let is_named_by_dns =
             input.sni == Sni::NotSent || input.sni_alias == SniAlias::Yes || said.may_be_alias;
         if is_of_dns && is_named_by_dns && first.named.service != Service::Dax {
-            conflict.with_certificate(input.certificate, options, || first.phrase());
+            conflict.with_certificate(self.other_certified(), &first.phrase());
         }
+        let mut facts = self.facts(first, claims, said);
+        let mut weighed = self.weigh_claims(first, claims, &mut facts, &mut conflict);
+        self.weigh_strangers(first, said, &mut conflict);
+        self.weigh_prefixes(first, &mut facts, &mut weighed, &mut conflict);
+        (facts.evidence, facts.confidence) = weighed.into_evidence();
+        facts.is_in_prefix = !listed.is_empty();
+        facts.prefix_region = common(listed).and_then(Listed::region).map(ToOwned::to_owned);
+        facts.partition_has_prefixes =
+            facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+        self.weigh_other_addresses(&mut facts, &mut conflict);
+        facts.conflict = conflict.sentences;
+        Some(facts)
+    }
 
+    /// Nothing but the address says DynamoDB.
+    fn by_prefix(&self, listed: Listed<'_>, strangers: &[Stranger]) -> EndpointFacts {
+        let input = self.input;
+        let owner = listed.owner();
+        let region = listed.region();
+        let mut conflict = Conflicts::default();
+        // Beside an ECH extension another name is what is to be expected.
+        for stranger in strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
+            conflict.add(stranger.at_address_of(&owner));
+        }
+        // A certificate in clear means that ECH was not taken up, too.
+        let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
+        if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent || may_be_alias {
+            conflict.with_certificate(self.other_certified(), &format!("an address of {owner}"));
+        }
+        let mut evidence = vec![EndpointEvidence::Prefix];
+        if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
+            evidence.push(EndpointEvidence::ProxyTarget);
+        }
+        EndpointFacts {
+            service: Some(Service::Dynamodb),
+            region: region.map(ToOwned::to_owned),
+            partition: region.map(|region| partition_of_region(region).to_owned()),
+            evidence,
+            confidence: Some(Confidence::Likely),
+            conflict: conflict.sentences,
+            is_address_unproven: may_be_alias,
+            is_in_prefix: true,
+            prefix_region: region.map(ToOwned::to_owned),
+            partition_has_prefixes: true,
+            ..EndpointFacts::default()
+        }
+    }
+
+    /// What the name that is shown says, and what it leaves to others that agree with it.
+    fn facts(&self, first: &Claim, claims: &[Cow<'_, Claim>], said: &Said) -> EndpointFacts {
         let mut facts = first.named.to_facts();
         // What need not be the name contradicts nothing, and proves nothing.
         facts.is_address_unproven = said.may_be_alias;
@@ -239,38 +298,49 @@ impl Place<'_> {
             facts.complete(first, claim);
         }
         // Whichever name was meant, the certificate is for one of AWS.
-        facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && self.is_shown_for_aws(said);
-        let is_behind_prefixes = first.named.service != Service::Dax;
-        if is_behind_prefixes
+        facts.is_aws_name_open = !facts.is_aws_name && !first.is_spoken() && said.is_shown_for_aws();
+        if first.is_behind_prefixes()
             && facts.kind != Some(EndpointKind::Interface)
             && facts.region.is_none()
-            && let Some(region) = listed.iter().find_map(|listed| listed.region())
+            && let Some(region) = self.listed.iter().find_map(|listed| listed.region())
         {
             facts.partition = Some(partition_of_region(region).to_owned());
             facts.region = Some(region.to_owned());
         }
-        let is_evidence = |claim: &&Cow<'_, Claim>| claim.is_evidence_of(first, facts.region.as_deref());
-        let mut evidence = Vec::new();
-        let mut strong = 0;
+        facts
+    }
+
+    /// What other names say of the one that is shown.
+    fn weigh_claims(
+        &self,
+        first: &Claim,
+        claims: &[Cow<'_, Claim>],
+        facts: &mut EndpointFacts,
+        conflict: &mut Conflicts,
+    ) -> Weighed {
+        let mut weighed = Weighed::default();
         for claim in claims {
-            if is_evidence(&claim) {
-                evidence.extend(claim.evidence);
-                strong += u32::from(claim.strength >= Confidence::Likely);
-            } else if claim.agrees_with(first) {
-                // It is for another region than others tell, and leaves open which of them was meant.
-                facts.is_address_unproven = true;
-            } else if claim.is_spoken() && claim.is_doubtful {
+            if claim.is_evidence_of(first, facts.region.as_deref()) {
+                weighed.add(claim.evidence, claim.strength);
+            } else if claim.agrees_with(first) || claim.is_spoken() && claim.is_doubtful {
+                // It is for another region than others tell, and leaves open which of them was meant; or it need not be the
+                // name that was meant.
                 facts.is_address_unproven = true;
             } else if !first.is_beside_answer(claim) {
                 conflict.between(first, claim);
             }
         }
+        weighed
+    }
+
+    /// What names in clear that are not DynamoDB's say of the one that is shown.
+    fn weigh_strangers(&self, first: &Claim, said: &Said, conflict: &mut Conflicts) {
         for stranger in said.strangers.iter().filter(|stranger| !stranger.is_doubtful()) {
             if !stranger.is_beside_call {
                 conflict.with_stranger(first, stranger);
-            } else if let Some(listed) = common(listed) {
+            } else if let Some(listed) = common(&self.listed) {
                 conflict.add(stranger.at_address_of(&listed.owner()));
-            } else if let Some(address) = addresses.iter().find(|address| !is_private(**address))
+            } else if let Some(address) = self.addresses.iter().find(|address| !is_private(**address))
                 && is_loopback(&stranger.host)
             {
                 let (source, host) = (stranger.source(), &stranger.host);
@@ -278,7 +348,17 @@ impl Place<'_> {
                     .add(format!("The {source} is for {host}, but the address {address} is a public one."));
             }
         }
-        for listed in listed.iter().filter(|_| is_behind_prefixes) {
+    }
+
+    /// What the prefixes that hold the addresses say of the name.
+    fn weigh_prefixes(
+        &self,
+        first: &Claim,
+        facts: &mut EndpointFacts,
+        weighed: &mut Weighed,
+        conflict: &mut Conflicts,
+    ) {
+        for listed in self.listed.iter().filter(|_| first.is_behind_prefixes()) {
             let region = listed.region();
             let elsewhere = facts.region.as_deref().filter(|named| !listed.may_be_in(named));
             if facts.kind == Some(EndpointKind::Interface) {
@@ -289,57 +369,66 @@ impl Place<'_> {
             } else if let Some(named) = elsewhere {
                 let owner = listed.owner();
                 conflict.add(format!("The name says region {named}, but the address belongs to {owner}."));
-            } else if !evidence.contains(&EndpointEvidence::Prefix) {
-                evidence.push(EndpointEvidence::Prefix);
-                strong += 1;
+            } else if !weighed.evidence.contains(&EndpointEvidence::Prefix) {
+                weighed.add(Some(EndpointEvidence::Prefix), Confidence::Likely);
                 if let Some(region) = region {
                     facts.partition.get_or_insert_with(|| partition_of_region(region).to_owned());
                 }
             }
         }
-        let best = claims.iter().filter(is_evidence).map(|claim| claim.strength).max();
-        facts.confidence = match strong {
-            0 => best,
-            1 => best.max(Some(Confidence::Likely)),
-            _ => Some(Confidence::Certain),
-        };
-        evidence.sort_unstable();
-        evidence.dedup();
-        facts.evidence = evidence;
-        facts.is_in_prefix = !listed.is_empty();
-        facts.prefix_region = common(listed).and_then(Listed::region).map(ToOwned::to_owned);
-        facts.partition_has_prefixes =
-            facts.partition.as_deref().is_some_and(|partition| options.prefixes.has_partition(partition));
+    }
+
+    /// What addresses outside of all prefixes say of the name, which may be a public one of DynamoDB.
+    fn weigh_other_addresses(&self, facts: &mut EndpointFacts, conflict: &mut Conflicts) {
+        let Self { input, options, addresses, .. } = self;
         let is_in_list = matches!(facts.service, Some(Service::Dynamodb | Service::DynamodbStreams));
         let has_public_name = if is_in_list { facts.has_public_name() } else { Some(false) };
-        if has_public_name != Some(false) && facts.partition_has_prefixes {
-            let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
-            // A proxy has no such name in DNS.
-            let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
-            let is_proved = (input.is_from_beginning || is_told) && has_public_name == Some(true);
-            for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
-                let IpAddr::V4(address) = embedded(*address) else { continue };
-                if is_proved {
-                    conflict.add(format!(
-                        "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
-                    ));
-                } else {
-                    facts.is_address_unproven = true;
-                }
-            }
-            // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
-            let is_led_away =
-                addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
-            facts.is_address_unproven |= is_led_away;
+        if has_public_name == Some(false) || !facts.partition_has_prefixes {
+            return;
         }
-        facts.conflict = conflict.sentences;
-        Some(facts)
+        let is_listed = |address: &IpAddr| options.prefixes.lookup(*address).is_some();
+        // A proxy has no such name in DNS.
+        let is_told = !input.is_dns_of_other_family && facts.evidence.contains(&EndpointEvidence::Dns);
+        let is_proved = (input.is_from_beginning || is_told) && has_public_name == Some(true);
+        for address in addresses.iter().filter(|address| !is_private(**address) && !is_listed(address)) {
+            let IpAddr::V4(address) = embedded(*address) else { continue };
+            if is_proved {
+                conflict.add(format!(
+                    "The name is a public one of DynamoDB, but the address {address} is outside of all address prefixes of DynamoDB."
+                ));
+            } else {
+                facts.is_address_unproven = true;
+            }
+        }
+        // The client was right, and something on the way leads it elsewhere: an interface endpoint, or an interceptor.
+        let is_led_away =
+            addresses.first().is_some_and(is_listed) && addresses.iter().any(|to| is_private(*to));
+        facts.is_address_unproven |= is_led_away;
     }
 }
 
-/// True where there are more names in a certificate than are looked at.
-fn has_more_names(certificate: &CertificateFacts) -> bool {
-    certificate_names(certificate).len() >= MAX_CERTIFICATE_NAMES
+/// What speaks for a name: its sources, and how sure they make it together.
+#[derive(Default)]
+struct Weighed {
+    evidence: Vec<EndpointEvidence>,
+    best: Option<Confidence>,
+    /// How many are likely by themselves.
+    strong: usize,
+}
+
+impl Weighed {
+    fn add(&mut self, evidence: Option<EndpointEvidence>, strength: Confidence) {
+        self.evidence.extend(evidence);
+        self.best = self.best.max(Some(strength));
+        self.strong += usize::from(strength >= Confidence::Likely);
+    }
+
+    fn into_evidence(mut self) -> (Vec<EndpointEvidence>, Option<Confidence>) {
+        self.evidence.sort_unstable();
+        self.evidence.dedup();
+        let confidence = if self.strong > 1 { Some(Confidence::Certain) } else { self.best };
+        (self.evidence, confidence)
+    }
 }
 
 /// What the list says of several addresses of one server, where it says anything of them.
@@ -348,66 +437,24 @@ fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
     Some(if rest.iter().all(|other| other == first) { *first } else { Listed::ANYWHERE })
 }
 
-/// Nothing but the address says DynamoDB.
-fn by_prefix(
-    input: &EndpointInput<'_>,
-    listed: Listed<'_>,
-    strangers: &[Stranger],
-    options: &EndpointOptions,
-) -> Option<EndpointFacts> {
-    let owner = listed.owner();
-    let region = listed.region();
-    let mut conflict = Conflicts::default();
-    for stranger in strangers {
-        // Beside an ECH extension another name is what is to be expected.
-        if stranger.is_doubtful() {
-            continue;
-        }
-        conflict.add(stranger.at_address_of(&owner));
-    }
-    // A certificate in clear means that ECH was not taken up, too.
-    let may_be_alias = strangers.iter().any(|stranger| stranger.may_be_alias);
-    if input.sni == Sni::NotSent || input.encrypted_hello != EncryptedHello::NotSent || may_be_alias {
-        conflict.with_certificate(input.certificate, options, || format!("an address of {owner}"));
-    }
-    let mut evidence = vec![EndpointEvidence::Prefix];
-    if input.tunnel().is_some_and(|proxy| proxy.target.is_some()) {
-        evidence.push(EndpointEvidence::ProxyTarget);
-    }
-    Some(EndpointFacts {
-        service: Some(Service::Dynamodb),
-        region: region.map(ToOwned::to_owned),
-        partition: region.map(|region| partition_of_region(region).to_owned()),
-        evidence,
-        confidence: Some(Confidence::Likely),
-        conflict: conflict.sentences,
-        is_address_unproven: may_be_alias,
-        is_aws_name_open: input.certificate.is_some_and(has_more_names),
-        is_in_prefix: true,
-        prefix_region: region.map(ToOwned::to_owned),
-        partition_has_prefixes: true,
-        ..EndpointFacts::default()
-    })
-}
-
 /// What a certificate says, by the grammar and by those of the configured names that count. What only looks like a name of
 /// DynamoDB's is no proof of it, but beside one that is known it may be the name that was meant.
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
-    let names = certificate_names(certificate);
-    let found: Vec<Named> = names.iter().filter_map(|name| named_by_certificate(name, configured)).collect();
-    if !found.iter().any(Named::is_known) {
+    let names = certificate_names(certificate).iter();
+    let mut found: Vec<Named> = names.filter_map(|name| named_by_certificate(name, configured)).collect();
+    // Those that are kept are those that tell most.
+    found.sort_by_key(|named| (!named.is_known(), !named.is_aws_name));
+    if !found.first().is_some_and(Named::is_known) {
         return None;
     }
-    let mut claim = Claim::of_names(EndpointEvidence::Certificate, found)?;
-    claim.has_more = has_more_names(certificate);
-    Some(claim)
+    let mut names = Names::at_most(MAX_CERTIFICATE_NAMES);
+    found.into_iter().for_each(|named| names.add(named, true));
+    Claim::of_names(EndpointEvidence::Certificate, names.into_list().into_iter().map(|name| name.named))
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].
 fn certificate_names(certificate: &CertificateFacts) -> &[String] {
-    let names =
-        if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names };
-    names.get(..MAX_CERTIFICATE_NAMES).unwrap_or(names)
+    if certificate.dns_names.is_empty() { &certificate.common_names } else { &certificate.dns_names }
 }
 
 /// The claim that is shown: the strongest that the client itself makes, the earliest of equals; without one what DNS told
@@ -444,24 +491,11 @@ struct Conflicts {
 }
 
 impl Conflicts {
-    /// A certificate in which DynamoDB has no name is shown where DynamoDB should be.
-    fn with_certificate(
-        &mut self,
-        certificate: Option<&CertificateFacts>,
-        options: &EndpointOptions,
-        asked_for: impl FnOnce() -> String,
-    ) {
-        let Some(certificate) = certificate else { return };
-        let is_dynamodb = |name: &String| may_cover_endpoint(name, options);
-        let names = certificate_names(certificate);
-        // Of more names than are looked at, one may be DynamoDB's.
-        if has_more_names(certificate) || names.iter().any(is_dynamodb) {
-            return;
-        }
-        let whose = names.first().map_or_else(|| "nobody".to_owned(), |name| shown(name));
+    /// A certificate that is for another, in which DynamoDB has no name, is shown where DynamoDB should be.
+    fn with_certificate(&mut self, other: Option<&str>, asked_for: &str) {
+        let Some(whose) = other else { return };
         self.add(format!(
-            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {}.",
-            asked_for()
+            "The certificate has no name of DynamoDB (it is for {whose}), but the client connects to {asked_for}."
         ));
     }
 

@@ -74,7 +74,7 @@ pub(super) fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Sp
         (EndpointEvidence::HttpHost, http_host),
         (EndpointEvidence::ProxyTarget, proxy_host),
     ] {
-        let Some(host) = host.filter(|host| host.parse::<IpAddr>().is_err()) else { continue };
+        let Some(host) = host.filter(|host| !is_address(host)) else { continue };
         let ech =
             if evidence == EndpointEvidence::Sni { input.encrypted_hello } else { EncryptedHello::NotSent };
         match named(host, options) {
@@ -96,7 +96,7 @@ pub(super) fn spoken(input: &EndpointInput<'_>, options: &EndpointOptions) -> Sp
     {
         spoken.strangers.retain(|stranger| stranger.evidence != EndpointEvidence::HttpHost);
         // An address names what it is the address of, but for one that every host has.
-        if let Some(host) = http_host.filter(|host| host.parse::<IpAddr>().is_err() || is_loopback(host)) {
+        if let Some(host) = http_host.filter(|host| !is_address(host) || is_loopback(host)) {
             let stranger = Stranger::new(EndpointEvidence::HttpHost, host);
             spoken.strangers.push(Stranger { is_beside_call: true, ..stranger });
         }
@@ -125,7 +125,7 @@ pub fn addressee(http: &HttpFacts, options: &EndpointOptions) -> Addressee {
     }
     let called = service_called(http);
     let is_other_call = called.is_none() && (http.scope_service.is_some() || http.has_other_target);
-    let host = http.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err());
+    let host = http.host.as_deref().filter(|host| !is_address(host));
     match host.and_then(|host| named(host, options)) {
         Some(named) if named.kind == Some(EndpointKind::Unrecognised) => match called {
             Some(_) => Addressee::Dynamodb,
@@ -158,6 +158,11 @@ fn service_called(http: &HttpFacts) -> Option<Service> {
     by_target.or(by_scope)
 }
 
+/// An address is no name.
+fn is_address(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok()
+}
+
 /// True for the name and the addresses that every host has for itself.
 pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
@@ -175,7 +180,7 @@ fn api_claim(http: &HttpFacts, input: &EndpointInput<'_>) -> Option<Claim> {
         // What is missing may have been another name: through a proxy on the same host, too.
         None => !http.is_truncated && input.server.ip().to_canonical().is_loopback(),
     };
-    let host = http.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
+    let host = http.host.clone().filter(|host| !is_address(host));
     Some(Claim::of_service(
         Some(EndpointEvidence::HttpHost),
         service,

@@ -385,8 +385,9 @@ fn matches_globs_as_a_shell_does() {
     ] {
         assert_eq!(matches_glob(glob, name), is_match, "{glob} {name}");
     }
-    let name = "a".repeat(2_000);
-    assert!(!matches_glob(&"*a".repeat(50).replace("*a", "a*").replace("a*a*", "a*b*"), &name));
+    // However many stars there are, it ends soon.
+    assert!(!matches_glob(&"a*b*".repeat(25), &"a".repeat(2_000)));
+    assert!(!matches_glob(&format!("{}b", "a*".repeat(25)), &"a".repeat(2_000)));
 }
 
 #[test]

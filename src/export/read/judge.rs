@@ -453,6 +453,34 @@ mod tests {
         assert_eq!(judged_again(&record, &Options::default(), &fips), direct);
     }
 
+    /// What all of several names say of FIPS is in the record, whatever else they leave open.
+    #[test]
+    fn names_that_agree_in_fips_are_judged_by_it_also_later() {
+        use crate::model::EndpointKind::{DualStack, Fips, Regional};
+        let fips = with(Rule::FipsEndpointRequired, Some(Severity::Critical));
+        for (kinds, are_fips, verdict) in [
+            ([Regional, DualStack], Some(false), Verdict::Violation),
+            ([Regional, Fips], None, Verdict::NotAssessable),
+            ([Fips, DualStack], Some(true), Verdict::Pass),
+        ] {
+            let mut record = crate::export::sample::tls12();
+            let of = |kind| {
+                let fips = kind == Fips || are_fips == Some(true);
+                crate::model::EndpointFacts { kind: Some(kind), fips, ..(*record.endpoint).clone() }
+            };
+            let alternatives = kinds.map(of).to_vec();
+            let endpoint = &mut *record.endpoint;
+            (endpoint.host, endpoint.kind, endpoint.alternatives) = (None, None, alternatives);
+            (endpoint.fips, endpoint.is_no_fips) = (are_fips == Some(true), are_fips == Some(false));
+            let direct = policy::evaluate(&record, &fips);
+            assert_eq!(direct.verdict, verdict, "{kinds:?}");
+            for then in [&Options::default(), &fips] {
+                let again = judged_again(&record, then, &fips);
+                assert_eq!((again.verdict, again.not_assessed), (verdict, direct.not_assessed.clone()));
+            }
+        }
+    }
+
     #[test]
     fn a_place_that_was_not_told_then_leaves_its_rule_open() {
         let mut record = crate::export::sample::tls12();

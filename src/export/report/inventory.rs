@@ -99,7 +99,7 @@ fn insert_some(set: &mut BTreeSet<String>, value: String) {
 }
 
 fn line(record: &Record) -> Option<Line> {
-    let purpose = words::purpose(record.endpoint.service);
+    let purpose = words::purpose(&record.endpoint);
     let Some(tls) = record.tls.as_deref() else {
         record.http.as_ref()?;
         return Some(Line {

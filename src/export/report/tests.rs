@@ -226,6 +226,17 @@ fn says_what_records_cannot_tell() {
 
 /// A hole in a handshake is no packet that could not be decoded.
 #[test]
+fn tells_no_service_as_certain_that_several_names_leave_open() {
+    let mut record = sample::tls12();
+    record.endpoint.has_many_services = true;
+    let text = report(&[record]);
+    assert!(text.contains("one of several DynamoDB services"), "{text}");
+    assert!(text.contains(", possibly dynamodb") && !text.contains("DynamoDB API<"), "{text}");
+    let text = report(&[sample::tls12()]);
+    assert!(text.contains("DynamoDB API<") && !text.contains(", possibly "), "{text}");
+}
+
+#[test]
 fn tells_packets_from_messages() {
     let mut report = Report::new(options(), Vec::new());
     let mut accounts = Accounts::default();

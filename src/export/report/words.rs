@@ -7,7 +7,9 @@ use crate::export::plain::is_active;
 pub(super) use crate::export::plain::{count, thousands};
 use crate::export::{alert_text, cipher_text, group_text, ssl2_text, version_text};
 use crate::model::registry::TlsVersion;
-use crate::model::{AlertFrom, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp};
+use crate::model::{
+    AlertFrom, EndpointFacts, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp,
+};
 
 /// Letters kept of a value: a message with two host names of 253 letters at most.
 pub(super) const MAX_LETTERS: usize = 600;
@@ -103,9 +105,10 @@ pub(super) fn path(record: &Record) -> String {
     format!("{} into {}", record.path.access, record.path.entry)
 }
 
-/// Which API.
-pub(super) const fn purpose(service: Option<Service>) -> &'static str {
-    match service {
+/// Which API, where that is not open.
+pub(super) fn purpose(endpoint: &EndpointFacts) -> &'static str {
+    match endpoint.service {
+        Some(_) if endpoint.has_many_services => "one of several DynamoDB services",
         Some(Service::Dynamodb) => "DynamoDB API",
         Some(Service::DynamodbStreams) => "DynamoDB Streams",
         Some(Service::DynamodbSearch) => "DynamoDB search",
@@ -124,6 +127,7 @@ pub(super) fn endpoint(record: &Record) -> String {
     let known_by = || format!("known by its {} only", endpoint.known_by());
     let kind = endpoint.kind.map_or_else(known_by, |kind| kind.as_str().to_owned());
     let service = match endpoint.service {
+        Some(service) if endpoint.has_many_services => format!(", possibly {service}"),
         Some(Service::Dynamodb) | None => String::new(),
         Some(service) => format!(", {service}"),
     };

@@ -89,25 +89,14 @@ impl Case<'_> {
         if !self.record.proves_name_of(endpoint) {
             return Finding::Unknown;
         }
-        let kind = match endpoint.kind {
-            // Only AWS's names say whether they are FIPS, and only by forms that are known.
-            Some(EndpointKind::Unrecognised) => return Finding::Unknown,
-            _ if endpoint.fips => return Finding::Kept,
+        match endpoint.counts_as_fips() {
             None => return Finding::Unknown,
-            Some(EndpointKind::Local) => EndpointKind::Local,
-            Some(_) if !endpoint.is_aws_name => return Finding::Unknown,
-            // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.
-            Some(EndpointKind::Regional) => match endpoint.partition.as_deref() {
-                None => return Finding::Unknown,
-                // In a record that is read back: of several services, it may be DAX.
-                Some("aws-us-gov") if endpoint.has_many_services => return Finding::Unknown,
-                Some("aws-us-gov") if endpoint.service != Some(Service::Dax) => return Finding::Kept,
-                Some(_) => EndpointKind::Regional,
-            },
-            Some(kind) => kind,
-        };
+            Some(true) => return Finding::Kept,
+            Some(false) => {}
+        }
         let message = format!("{} uses {}, which is not a FIPS endpoint.", self.client(), self.server());
-        broken(kind.as_str(), message)
+        // A record that is read back does not say which of several kinds it is.
+        broken(endpoint.kind.map_or("not_fips", EndpointKind::as_str), message)
     }
 
     pub(super) fn path_not_allowed(&self) -> Finding {

@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::export::sample;
+use crate::model::Service;
 use crate::telemetry::{DamageNote, InterfaceCounts, StageCounts};
 use crate::view::text::width;
 
@@ -226,6 +227,29 @@ fn shows_the_worst_flows_first() {
     assert!(flows.contains("10.0.1.9") && flows.contains("10.0.1.77"), "{text}");
     assert!(flows.find("10.0.1.9") < flows.find("10.0.1.77"));
     assert!(flows.contains("100 more flows"), "{text}");
+}
+
+#[test]
+fn shows_doubt_of_a_service_that_several_names_leave_open() {
+    for (service, word) in [
+        (Service::Dynamodb, "dynamodb?"),
+        (Service::DynamodbStreams, "streams?"),
+        (Service::DynamodbSearch, "search?"),
+        (Service::Dax, "dax?"),
+    ] {
+        let mut record = sample::tls12();
+        record.endpoint.service = Some(service);
+        let text = draw(&[record.clone()], &accounts(), at(120));
+        assert!(!text.contains(word) && text.contains(&format!("{service} (1)")), "{text}");
+        let sure = record.clone();
+        record.endpoint.has_many_services = true;
+        let text = draw(&[sure, record], &accounts(), at(120));
+        assert!(text.contains(&format!("eu-central-1 {word}")), "{text}");
+        assert!(
+            text.contains(&format!("{service} (1)")) && text.contains(&format!("{service}? (1)")),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -240,6 +240,9 @@ fn reads_wildcards_of_certificates() {
         ("*.ddb.us-east-1.amazonaws.com", Some(EndpointKind::Account)),
         ("*.dynamodb.us-east-1.vpce.amazonaws.com", Some(EndpointKind::Interface)),
         ("*.us-east-1.amazonaws.com", None),
+        // It covers the name of Streams and no other that is known.
+        ("*.dynamodb.us-east-1.amazonaws.com", Some(EndpointKind::Regional)),
+        ("*.DynamoDB-fips.us-east-1.amazonaws.com", Some(EndpointKind::Fips)),
         ("*.amazonaws.com", None),
         ("*", None),
     ] {

@@ -49,13 +49,14 @@ fn doubts_a_certificate_of_somebody_else_where_no_name_was_said() {
             },
             "dynamodb - eu-west-1 likely prefix 0",
         ),
+        // However many there are.
         (
             Case {
-                certificate: certificate(&["www.example.com"; 200]),
+                certificate: certificate(&["www.example.com"; 1_024]),
                 server: IN_PREFIX,
                 ..Case::default()
             },
-            "dynamodb - eu-west-1 likely prefix 0",
+            "dynamodb - eu-west-1 likely prefix 1",
         ),
         // A host of one's own has a certificate of one's own.
         (
@@ -175,4 +176,58 @@ fn a_look_alike_in_a_certificate_agrees_with_nothing() {
         let case = Case { encrypted_hello: EncryptedHello::Sent, ..case };
         assert_eq!(summary(&case), expected, "{names:?}");
     }
+}
+
+/// A shared certificate has as many names as its reader takes, and DynamoDB's may be the last.
+#[test]
+fn no_name_of_a_certificate_is_beyond_those_that_are_looked_at() {
+    let others = || std::iter::repeat_n("www.example.com", 1_000);
+    let alike: Vec<String> = (0..MAX_CERTIFICATE_NAMES)
+        .map(|number| format!("graph-{number}-dynamodb.eu-west-1.amazonaws.com"))
+        .collect();
+    let alike = || alike.iter().map(String::as_str);
+    for (names, expected) in [
+        (others().collect::<Vec<_>>(), "-"),
+        (others().chain([REGIONAL]).collect(), "dynamodb regional eu-west-1 likely certificate 0"),
+        (
+            others().chain(["*.dynamodb.eu-west-1.amazonaws.com"]).collect(),
+            "dynamodb-streams regional eu-west-1 likely certificate 0",
+        ),
+        (others().chain(["db.corp.example"]).collect(), "dynamodb - eu-west-1 likely certificate 0"),
+        (alike().chain([REGIONAL]).collect(), "dynamodb - eu-west-1 likely certificate 0"),
+        (alike().collect(), "-"),
+    ] {
+        let case = Case { certificate: certificate(&names), ..Case::default() };
+        assert_eq!(summary(&case), expected, "{:?}", names.last());
+    }
+}
+
+/// Of more names than are kept, what the rest of them say is not forgotten.
+#[test]
+fn names_of_a_certificate_that_are_not_kept_leave_open_what_they_do_not_agree_in() {
+    let accounts: Vec<String> = (0..MAX_CERTIFICATE_NAMES)
+        .map(|number| format!("{number:012}.streams-ddb-fips.eu-west-1.amazonaws.com"))
+        .collect();
+    let told = |more: &[&str]| {
+        let names: Vec<&str> = accounts.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let case = Case { certificate: certificate(&names), ..Case::default() };
+        let facts = decide(&case).unwrap();
+        (facts.region.is_some(), facts.has_many_services, facts.is_aws_name || facts.is_aws_name_open)
+    };
+    assert_eq!(told(&[]), (true, false, true));
+    assert_eq!(told(&["*.streams-ddb-fips.us-east-1.amazonaws.com"]), (false, false, true));
+    assert_eq!(told(&[REGIONAL]), (true, true, true));
+    assert_eq!(told(&["db.corp.example"]), (true, true, true));
+    // Nor is one of AWS behind many of one's own: whose certificate it is hangs on it.
+    let own: Vec<String> =
+        (0..MAX_CERTIFICATE_NAMES).map(|number| format!("{number}.ddb.corp.example")).collect();
+    for (more, is_open) in [(None, false), (Some(REGIONAL), true)] {
+        let names: Vec<&str> = own.iter().map(String::as_str).chain(more).collect();
+        let case = Case { dns: vec!["db.corp.example"], certificate: certificate(&names), ..Case::default() };
+        assert_eq!(decide(&case).unwrap().is_aws_name_open, is_open, "{more:?}");
+    }
+    // Those that are kept are a part of what the client may have meant, and agree with what it says.
+    let names: Vec<&str> = accounts.iter().map(String::as_str).chain([STREAMS]).collect();
+    let case = Case { sni: sni(STREAMS), certificate: certificate(&names), ..Case::default() };
+    assert_eq!(summary(&case), "dynamodb-streams regional eu-west-1 certain sni,certificate 0");
 }

@@ -161,6 +161,23 @@ fn beside_a_certificate_for_other_forms_an_answer_leaves_the_form_open() {
         let case = Case { dns: vec![told], certificate: certificate(&[shown]), ..Case::default() };
         assert_eq!(form(&case).0, expected, "{told} {shown}");
     }
+    // A host of one's own in the same certificate hides none of that.
+    const DAX_CLUSTER: &str = "mine.abc123.dax-clusters.eu-west-1.amazonaws.com";
+    for (told, expected) in [
+        (
+            DAX_CLUSTER,
+            vec![(None, false), (Some(EndpointKind::DaxCluster), true), (Some(EndpointKind::Regional), true)],
+        ),
+        (FIPS, vec![(None, false), (Some(EndpointKind::Fips), true), (Some(EndpointKind::Regional), true)]),
+        (REGIONAL, vec![]),
+    ] {
+        let shown = certificate(&[REGIONAL, "db.corp.example"]);
+        let facts = decide(&Case { dns: vec![told], certificate: shown, ..Case::default() }).unwrap();
+        let mut each: Vec<_> = facts.alternatives.iter().map(|one| (one.kind, one.is_aws_name)).collect();
+        each.sort_unstable_by_key(|(kind, _)| kind.map_or("", EndpointKind::as_str));
+        assert_eq!(each, expected, "{told}");
+        assert!(facts.alternatives.iter().all(|one| one.is_aws_name || one.is_aws_name_open), "{told}");
+    }
     // What the certificate is for was told by no answer: neither its region, nor that the address speaks against it.
     let all_forms =
         certificate(&[REGIONAL, "*.ddb.eu-west-1.amazonaws.com", "*.dynamodb.eu-west-1.vpce.amazonaws.com"]);
@@ -391,13 +408,13 @@ fn a_request_chooses_among_names_of_its_service() {
 /// What is not looked at may be the one that was meant.
 #[test]
 fn more_names_than_are_known_leave_open_what_those_agree_in() {
-    let shown: Vec<&str> = std::iter::repeat_n(FIPS, MAX_CERTIFICATE_NAMES).collect();
+    // What a certificate says again is no other name.
+    let shown: Vec<&str> = std::iter::repeat_n(FIPS, MAX_CERTIFICATE_NAMES + 1).collect();
     for (case, is_open) in [
         (Case { dns: vec![FIPS], ..Case::default() }, false),
         (Case { dns: vec![FIPS], has_more_dns: true, ..Case::default() }, true),
         (Case { dns: vec![FIPS], has_more_dns: true, sni: sni(FIPS), ..Case::default() }, false),
-        (Case { certificate: certificate(&shown[1..]), ..Case::default() }, false),
-        (Case { certificate: certificate(&shown), ..Case::default() }, true),
+        (Case { certificate: certificate(&shown), ..Case::default() }, false),
     ] {
         let facts = decide(&case).unwrap();
         assert_eq!((facts.fips, facts.kind.is_none(), facts.is_form_open), (!is_open, is_open, is_open));
@@ -436,12 +453,6 @@ fn a_certificate_for_a_name_of_aws_is_one_whatever_was_meant() {
         let facts = decide(&case).unwrap();
         assert_eq!((facts.is_aws_name, facts.is_aws_name_open), expected, "{dns:?} {shown:?}");
     }
-    // Behind those that are looked at there may be one.
-    let many: Vec<&str> = std::iter::repeat_n("www.example.com", MAX_CERTIFICATE_NAMES).collect();
-    for (shown, expected) in [(&many[..], true), (&many[1..], false)] {
-        let case = Case { certificate: certificate(shown), server: IN_PREFIX, ..Case::default() };
-        assert_eq!(decide(&case).unwrap().is_aws_name_open, expected);
-    }
     let case = Case { sni: sni(own), certificate: certificate(&[REGIONAL]), ..Case::default() };
     assert!(!decide(&case).unwrap().is_aws_name_open, "the client says another name");
 }
@@ -457,4 +468,33 @@ fn a_form_of_the_certificate_is_of_each_region_that_was_told() {
     let shown = certificate(&["*.ddb-fips.eu-west-1.amazonaws.com"]);
     let case = Case { dns: vec![ACCOUNT], certificate: shown, ..Case::default() };
     assert_eq!(decide(&case).unwrap().account_id.as_deref(), Some("123456789012"));
+}
+
+/// Of names that leave the kind open, whether they are FIPS ones is told where they agree in it.
+#[test]
+fn names_of_several_kinds_may_agree_in_fips() {
+    let [west, west_fips] = ["dynamodb.us-gov-west-1.amazonaws.com", "dynamodb-fips.us-gov-west-1.api.aws"];
+    for (dns, expected) in [
+        (vec![REGIONAL], (false, false)),
+        (vec![REGIONAL, ACCOUNT], (false, true)),
+        (vec![REGIONAL, FIPS], (false, false)),
+        (vec![FIPS, INTERFACE_FIPS], (true, false)),
+        (vec![west, west_fips], (true, false)),
+        (vec![REGIONAL, "db.corp.example"], (false, false)),
+        (vec![ACCOUNT, UNKNOWN], (false, false)),
+    ] {
+        let facts = decide(&Case { dns: dns.clone(), ..Case::default() }).unwrap();
+        assert_eq!((facts.fips, facts.is_no_fips), expected, "{dns:?}");
+        assert_eq!(
+            facts.counts_as_fips().is_some(),
+            expected != (false, false) || dns == [REGIONAL],
+            "{dns:?}"
+        );
+    }
+    // What another host was told proves nothing.
+    let dns = || vec![REGIONAL, ACCOUNT];
+    for is_dns_of_other_family in [false, true] {
+        let facts = decide(&Case { dns: dns(), is_dns_of_other_family, ..Case::default() }).unwrap();
+        assert_eq!((facts.kind, facts.is_no_fips), (None, !is_dns_of_other_family));
+    }
 }

@@ -80,23 +80,10 @@ fn behind_a_proxy_only_the_address_it_was_asked_for_counts() {
         (None, &["10.1.0.1", "10.1.0.2"]),
     ] {
         let kind = if target.is_some() { ProxyKind::HttpConnect } else { ProxyKind::ProxyProtocol };
-        let (facts, client) = (proxy(kind, target), "10.0.0.1:50000".parse().unwrap());
-        let input = EndpointInput {
-            sni: Sni::NotSent,
-            encrypted_hello: EncryptedHello::NotSent,
-            certificate: None,
-            http: None,
-            proxy: facts.as_ref(),
-            is_from_beginning: true,
-            dns_names: &[],
-            has_more_dns_names: false,
-            is_dns_of_other_family: false,
-            sni_alias: SniAlias::No,
-            client,
-            server: PRIVATE.parse().unwrap(),
-            translated: &[(client, PRIVATE.parse().unwrap()), (client, "10.1.0.2:443".parse().unwrap())],
-        };
-        let told: Vec<String> = input.addresses().iter().map(ToString::to_string).collect();
+        let case =
+            Case { proxy: proxy(kind, target), behind: vec![PRIVATE, "10.1.0.2:443"], ..Case::default() };
+        let told = with_input(&case, |input| input.addresses());
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
         assert_eq!(told, addresses, "{target:?}");
     }
 }

@@ -59,7 +59,6 @@ fn no_gateway_endpoint_takes_what_is_not_routed_to_it() {
     }
 }
 
-/// It takes what goes to its own region, and the VPC need not be in the site's.
 #[test]
 fn a_gateway_endpoint_is_possible_where_the_name_may_be_that_of_streams() {
     let services = [Service::Dynamodb, Service::DynamodbStreams];
@@ -71,6 +70,7 @@ fn a_gateway_endpoint_is_possible_where_the_name_may_be_that_of_streams() {
     }
 }
 
+/// It takes what goes to its own region, and the VPC need not be in the site's.
 #[test]
 fn a_gateway_endpoint_to_another_region_is_possible() {
     for (region, expected) in [("eu-west-1", Confidence::Certain), ("us-east-1", Confidence::Possible)] {
