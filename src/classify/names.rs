@@ -38,7 +38,7 @@ const MAX_GOOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Aliases taken of one message, for all of its addresses together: eight of an ordinary answer have one to three each.
 const MAX_ALIASES_PER_MESSAGE: usize = 256;
 
-/// Parts of the clients for which it is told apart until when a forgotten alias was good.
+/// Parts of the clients for which it is told apart until when a forgotten name was good.
 const FORGOTTEN_PARTS: usize = 1_024;
 
 /// Learned addresses that wait to be taken; they are taken every few hundred packets.
@@ -53,12 +53,13 @@ pub struct NameCache {
     young: Generation,
     old: Generation,
     evictions: u64,
+    forgotten_names: Forgotten,
     forgotten_aliases: Forgotten,
     /// Addresses that were told and not yet handed on, where somebody wants them.
     learned: Option<Vec<IpAddr>>,
 }
 
-/// Until when aliases were good that were forgotten together with their pair, by parts of the clients: what one was told
+/// Until when names were good that were forgotten together with their pair, by parts of the clients: what one was told
 /// leaves little open of others.
 #[derive(Default)]
 struct Forgotten {
@@ -79,7 +80,7 @@ impl Forgotten {
         }
     }
 
-    /// True where an alias that `client` was told may have been forgotten and was good at `at`.
+    /// True where a name that `client` was told may have been forgotten and was good at `at`.
     fn may_have(&self, client: IpAddr, at: Timestamp) -> bool {
         !self.until.is_empty() && self.until.get(Self::part(client)).is_some_and(|until| at < *until)
     }
@@ -138,13 +139,20 @@ struct Server {
 }
 
 impl Server {
-    /// Takes note that a name was forgotten that is good until then, if that is later than now.
-    fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>), now: Timestamp) {
-        self.more_names = match self.more_names.filter(|(known, _)| *known > now) {
-            more_names if until <= now => more_names,
+    /// Takes note that a name was forgotten that is good until then. That may be over: what is asked about may have begun
+    /// before.
+    fn forget(&mut self, (until, tenant): (Timestamp, Option<Tenant>)) {
+        self.more_names = match self.more_names {
             Some((known, of)) => Some((known.max(until), of.filter(|of| Some(*of) == tenant))),
             None => Some((until, tenant)),
         };
+    }
+
+    /// Until when the last of its names is good, or of its aliases.
+    fn last_good(&self, is_alias: bool) -> Option<Timestamp> {
+        let alike = self.known.iter().filter(|known| known.alias.is_some() == is_alias);
+        let more = self.more_names.filter(|_| !is_alias).map(|(until, _)| until);
+        alike.map(|known| known.until).chain(more).max()
     }
 }
 
@@ -208,16 +216,6 @@ impl Generation {
 
     fn count(&self) -> u64 {
         self.pairs.values().map(|server| server.known.len() as u64).sum()
-    }
-
-    /// Until when each alias is good, and whom it was told.
-    fn aliases(&self) -> impl Iterator<Item = (IpAddr, Timestamp)> {
-        let of_pair = |((client, _), server): (&Pair, &'_ Server)| {
-            let until =
-                server.known.iter().filter(|known| known.alias.is_some()).map(|known| known.until).max()?;
-            Some((*client, until))
-        };
-        self.pairs.iter().filter_map(of_pair)
     }
 }
 
@@ -359,7 +357,8 @@ impl NameCache {
             SniAlias::Yes => server.has_more_aliases,
             SniAlias::No | SniAlias::Possible => server.more_names.is_some_and(may_be_meant),
         };
-        let has_more = !names.is_empty() && servers.iter().any(is_full);
+        let forgotten = if sni == SniAlias::Yes { &self.forgotten_aliases } else { &self.forgotten_names };
+        let has_more = !names.is_empty() && (servers.iter().any(is_full) || forgotten.may_have(key.0, at));
         Told { names, has_more, sni }
     }
 
@@ -395,14 +394,21 @@ impl NameCache {
             // What was not asked for or refreshed in a whole generation goes first.
             let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
             self.evictions += forgotten.count();
-            forgotten.aliases().for_each(|(client, until)| self.forgotten_aliases.note(client, until));
+            for ((client, _), server) in &forgotten.pairs {
+                let stores = [(&mut self.forgotten_names, false), (&mut self.forgotten_aliases, true)];
+                for (store, is_alias) in stores {
+                    if let Some(until) = server.last_good(is_alias) {
+                        store.note(*client, until);
+                    }
+                }
+            }
             carried = carried.or_else(|| self.old.pairs.remove(&pair));
         }
         if let Some(Server { known, has_more_aliases, more_names }) = carried {
             known.into_iter().for_each(|known| self.young.push(pair, known));
             if let Some(server) = self.young.pairs.get_mut(&pair) {
                 server.has_more_aliases |= has_more_aliases;
-                more_names.into_iter().for_each(|more_names| server.forget(more_names, told.from));
+                more_names.into_iter().for_each(|more_names| server.forget(more_names));
             }
         }
         if let Some(server) = self.young.pairs.get_mut(&pair) {
@@ -431,7 +437,7 @@ impl NameCache {
                 if is_alias {
                     server.has_more_aliases = true;
                 } else {
-                    server.forget((oldest.until, oldest.tenant), told.from);
+                    server.forget((oldest.until, oldest.tenant));
                 }
                 self.evictions += 1;
             }

@@ -130,6 +130,48 @@ fn knows_that_it_forgot_a_name() {
     assert_eq!([of(Sni::NotSent), of(Sni::Name("db.corp.example"))], [true, false]);
 }
 
+/// A flow is judged by what was good when it began, and asked about when it is over.
+#[test]
+fn knows_that_it_forgot_a_name_though_that_has_expired_since() {
+    let mut cache = NameCache::default();
+    let mut told = |number: usize, seconds, time| {
+        let name = format!("dynamodb.eu-west-{number}.amazonaws.com");
+        cache.observe(ip("10.0.0.1"), None, &answer(&name, "52.94.5.1", seconds), at(time));
+    };
+    told(0, 5, 100);
+    told(1, 60, 100);
+    for number in 2..=MAX_NAMES_PER_PAIR {
+        told(number, 60, 106);
+    }
+    let told = |seconds| cache.told(ip("10.0.0.1"), ip("52.94.5.1"), &[], at(seconds), Sni::NotSent);
+    assert_eq!((told(104).names.len(), told(104).has_more), (1, true));
+    assert_eq!((told(106).names.len(), told(106).has_more), (MAX_NAMES_PER_PAIR, false));
+}
+
+/// What was told of a server may be forgotten as a whole, for want of room, and part of it be told once more.
+#[test]
+fn knows_that_it_forgot_what_it_knew_of_a_server() {
+    const CLIENT: &str = "10.0.0.1";
+    let other = "dynamodb-fips.eu-west-1.amazonaws.com";
+    let mut cache = NameCache::default();
+    let ask = |cache: &NameCache, client: &str, seconds, sni| {
+        let told = cache.told(ip(client), ip("52.94.5.1"), &[], at(seconds), sni);
+        (told.names.len(), told.has_more)
+    };
+    cache.observe(ip(CLIENT), None, &behind(&[("db.corp.example", 60)], NAME), at(100));
+    for number in 0..100_000_u32 {
+        let client = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number));
+        cache.observe(client, None, &answer(NAME, "52.94.5.1", 5), at(100));
+    }
+    for client in [CLIENT, "10.0.0.2"] {
+        cache.observe(ip(client), None, &behind(&[("db.corp.example", 90)], other), at(101));
+    }
+    for sni in [Sni::NotSent, Sni::Name("db.corp.example")] {
+        assert_eq!([159, 160].map(|seconds| ask(&cache, CLIENT, seconds, sni)), [(1, true), (1, false)]);
+        assert_eq!(ask(&cache, "10.0.0.2", 159, sni), (1, false));
+    }
+}
+
 #[test]
 fn knows_that_it_forgot_an_alias() {
     const CLIENT: &str = "10.0.0.1";
