@@ -310,10 +310,12 @@ impl Match {
     }
 
     /// True where it hangs on which of the services that share addresses a flow goes to, of which it has one told. DAX shares none:
-    /// a flow that is told as another's is not its.
+    /// a flow that is told as another's is not its. A record that was read back tells of several services, but not of which.
     fn tells_services_apart(&self, endpoint: &EndpointFacts) -> bool {
         let is_dax = |endpoint: &EndpointFacts| endpoint.service == Some(Service::Dax);
-        let is_dax_open = is_dax(endpoint) || endpoint.alternatives.iter().any(is_dax);
+        let is_dax_open = is_dax(endpoint)
+            || endpoint.alternatives.iter().any(is_dax)
+            || endpoint.has_many_services && endpoint.alternatives.is_empty();
         let mut candidates = Service::ALL.iter().filter(|service| is_dax_open || **service != Service::Dax);
         let is_asked = |service: &&Service| self.service.contains(*service);
         candidates.clone().any(|service| is_asked(&service)) && !candidates.all(|service| is_asked(&service))

@@ -210,13 +210,6 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
     }
     let (first, all) = (alternatives.first()?, || alternatives.iter());
     let has_many_services = same(all().map(|facts| facts.service)).is_none();
-    // The same addresses serve several APIs; most of it is the data plane.
-    let is_data_plane = |facts: &EndpointFacts| facts.service == Some(Service::Dynamodb);
-    let service = match all().find(|facts| is_data_plane(facts)) {
-        Some(facts) if !is_spoken => facts.service,
-        None if !is_spoken => all().filter_map(|facts| facts.service).min(),
-        _ => first.service,
-    };
     let told_region = same(all().map(|facts| &facts.region)).cloned().flatten();
     let by_address = || first.prefix_region.clone().filter(|_| all().any(may_be_there));
     let (region, partition) = match (told_region, by_address()) {
@@ -226,9 +219,22 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         }
         (told, _) => (told, same(all().map(|facts| &facts.partition)).cloned().flatten()),
     };
-    let is_there = |facts: &&EndpointFacts| {
-        facts.service == service && (region.is_none() || facts.region.is_none() || facts.region == region)
+    // Where none is for the region of the address, it is none of them or any.
+    let is_in_region = |facts: &&EndpointFacts| facts.region.is_none() || facts.region == region;
+    let is_told = region.is_some() && all().any(|facts| is_in_region(&facts));
+    let may_be_meant = |facts: &&EndpointFacts| !is_told || is_in_region(facts);
+    // The same addresses serve several APIs; most of it is the data plane.
+    let services = || all().filter(may_be_meant).filter_map(|facts| facts.service);
+    let service = match services().find(|service| *service == Service::Dynamodb) {
+        _ if is_spoken => first.service,
+        None => services().min(),
+        data_plane => data_plane,
     };
+    let is_of_service = |facts: &&EndpointFacts| facts.service == service;
+    // What the client says may be for another region.
+    let is_service_there = all().filter(is_of_service).any(|facts| may_be_meant(&facts));
+    let is_there =
+        |facts: &&EndpointFacts| is_of_service(facts) && (may_be_meant(facts) || !is_service_there);
     let mut evidence: Vec<EndpointEvidence> =
         all().filter(is_there).flat_map(|facts| facts.evidence.iter().copied()).collect();
     evidence.sort_unstable();

@@ -26,6 +26,9 @@ const BY_FACTS: &[Rule] = &[
 /// unless the record alone shows the rule broken.
 pub fn judge_anew(record: &mut Record, options: &Options) {
     let before = record.policy.take();
+    if record.known_region().is_none() {
+        record.endpoint.prefix_region = before.as_ref().and_then(region_of_address);
+    }
     let known_rules = record.path.open_rules.len();
     record.path.open_rules.extend(hidden_names(&record.path, options));
     let now = policy::evaluate(record, options);
@@ -97,6 +100,12 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         verdict => verdict,
     };
     record.policy = Some(PolicyFacts { profile: now.profile, verdict, violations, not_assessed, not_asked });
+}
+
+/// The region that the address is in: a record does not say it where it is no evidence, but the finding does that rests on it.
+fn region_of_address(before: &PolicyFacts) -> Option<String> {
+    let rule = Rule::CrossRegionEndpoint.as_str();
+    before.violations.iter().find(|found| found.rule == rule).map(|found| found.offending.to_string())
 }
 
 /// What was recorded of one rule.
@@ -500,6 +509,52 @@ mod tests {
         assert_eq!(judged_again(&record, &nat, &nat).verdict, Verdict::Violation);
         nat.site.region = Some("eu-west-1".to_owned());
         assert_eq!(judged_again(&record, &Options::default(), &nat).verdict, Verdict::Pass);
+    }
+
+    /// Where the address is, and the names say something else.
+    #[test]
+    fn the_region_of_an_address_is_known_by_the_finding_that_rests_on_it() {
+        let mut record = crate::export::sample::tls12();
+        let endpoint = &mut *record.endpoint;
+        endpoint.evidence = vec![crate::model::EndpointEvidence::Dns];
+        endpoint.confidence = Some(crate::model::Confidence::Possible);
+        endpoint.conflict = vec!["The name and the address are of two regions.".to_owned()];
+        (endpoint.host, endpoint.region) = (None, Some("eu-west-1".to_owned()));
+        endpoint.prefix_region = Some("us-gov-west-1".to_owned());
+        let rule = Rule::CrossRegionEndpoint;
+        for severity in [Severity::Info, Severity::Warning] {
+            let mut at_home = with(rule, Some(severity));
+            at_home.site.region = Some("eu-west-1".to_owned());
+            let direct = policy::evaluate(&record, &at_home);
+            assert!(direct.violations.iter().any(|found| &*found.offending == "us-gov-west-1"), "{direct:?}");
+            assert_eq!(judged_again(&record, &at_home, &at_home), direct);
+            let mut there = at_home.clone();
+            there.site.region = Some("us-gov-west-1".to_owned());
+            let found = judged_again(&record, &at_home, &there).violations;
+            assert!(!found.iter().any(|found| found.rule == rule.as_str()), "{found:?}");
+        }
+    }
+
+    /// A record says that there are several services, not which.
+    #[test]
+    fn an_override_for_dax_may_be_that_of_a_flow_with_several_services() {
+        use crate::model::Service::{Dax, Dynamodb};
+        let mut record = crate::export::sample::tls12();
+        let of =
+            |service| crate::model::EndpointFacts { service: Some(service), ..(*record.endpoint).clone() };
+        let alternatives = [Dynamodb, Dax].map(of).to_vec();
+        let endpoint = &mut *record.endpoint;
+        (endpoint.has_many_services, endpoint.alternatives) = (true, alternatives);
+        (endpoint.host, endpoint.kind) = (None, None);
+        let options = overridden(
+            Match { service: vec![Dax], ..Match::default() },
+            |settings| settings.severities.set(Rule::FipsEndpointRequired, Some(Severity::Critical)),
+            Options::default(),
+        );
+        let direct = policy::evaluate(&record, &options);
+        assert!(direct.not_assessed.contains(&"fips_endpoint_required"), "{direct:?}");
+        let again = judged_again(&record, &options, &options);
+        assert_eq!((again.verdict, again.not_assessed), (direct.verdict, direct.not_assessed));
     }
 
     fn overridden(matching: Match, change: fn(&mut policy::Settings), mut options: Options) -> Options {

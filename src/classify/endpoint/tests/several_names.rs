@@ -498,3 +498,17 @@ fn names_of_several_kinds_may_agree_in_fips() {
         assert_eq!((facts.kind, facts.is_no_fips), (None, !is_dns_of_other_family));
     }
 }
+
+/// Of names for other services and regions, those are evidence that may be meant at this address.
+#[test]
+fn the_service_is_one_that_is_told_for_the_region_of_the_address() {
+    let gov = "dynamodb-fips.us-gov-west-1.amazonaws.com";
+    for names in [[gov, STREAMS], [STREAMS, gov]] {
+        let case = Case { dns: names.to_vec(), server: IN_PREFIX, ..Case::default() };
+        let facts = decide(&case).unwrap();
+        assert_eq!(form(&case).0, "dynamodb-streams? - false");
+        assert_eq!(facts.region.as_deref(), Some("eu-west-1"));
+        assert_eq!(facts.evidence, [EndpointEvidence::Dns, EndpointEvidence::Prefix]);
+        assert!(facts.confidence.is_some());
+    }
+}
