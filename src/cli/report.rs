@@ -350,9 +350,13 @@ fn read(
     counts.broken = broken;
     if let Some((line, refusal)) = reader.first_refused() {
         note(&format!(
-            "{}: line {line} is no record: {refusal} ({} such lines)",
+            "{}: line {line} is no record: {refusal}{}",
             path.display(),
-            counts.refused
+            if counts.refused > 1 {
+                format!(" ({} lines are no records)", counts.refused)
+            } else {
+                String::new()
+            }
         ));
     }
     if counts.torn > 0 {

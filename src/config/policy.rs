@@ -79,7 +79,10 @@ pub(super) fn read(
                     base.apply_house_rules(&mut own);
                     own
                 }
-                None => settings.clone(),
+                None => {
+                    kept.insert("its overrides");
+                    settings.clone()
+                }
             };
             Draft::read(&section).apply(&mut own);
             let matching = matching(&section, &resolved.path.rules);
@@ -87,6 +90,7 @@ pub(super) fn read(
             section.finish();
         }
         for section in section.sections("exception", "[[policy.exception]]") {
+            kept.insert("its exceptions");
             let exception = exception(&section, &resolved.path.rules);
             resolved.policy.exceptions.extend(exception);
             section.finish();
@@ -237,13 +241,14 @@ impl Draft {
         draft
     }
 
-    /// What it says that a profile says, too.
+    /// What it says.
     fn keys(&self) -> BTreeSet<&'static str> {
         [
             ("minimum_version", self.minimum_version.is_some()),
             ("recommended_version", self.recommended_version.is_some()),
             ("allowed_ciphers", self.allowed_ciphers.is_some()),
             ("allowed_groups", self.allowed_groups.is_some()),
+            ("allowed_paths", self.allowed_paths.is_some()),
             ("severity", !self.severity.is_empty()),
         ]
         .into_iter()

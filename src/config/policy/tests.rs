@@ -111,10 +111,11 @@ fn keeps_house_rules_under_an_override_with_another_profile() {
 fn tells_what_still_holds_beside_the_profile_of_the_command_line() {
     let command_line = CommandLine { profile: Some("cnsa-2.0".to_owned()), ..CommandLine::default() };
     let warnings = |text: &str| parse(text, &command_line).unwrap().warnings;
-    assert_eq!(
-        warnings("[policy]\nprofile = \"pci-dss-4\"\nallowed_paths = [{ access = \"in_vpc\" }]"),
-        [""; 0]
-    );
+    assert_eq!(warnings("[policy]\nprofile = \"pci-dss-4\""), [""; 0]);
+    let text = "[policy]\nallowed_paths = [{ access = \"in_vpc\" }]\n[[policy.override]]\n\
+                match = { source = \"10.0.0.0/8\" }\nminimum_version = \"1.3\"\n[[policy.exception]]\n\
+                rule = [\"early_data\"]\nowner = \"a\"\nreason = \"b\"\nexpires = \"2030-01-01\"";
+    assert!(warnings(text)[0].ends_with("which is allowed_paths, its exceptions, its overrides."));
     let text = "[policy]\nminimum_version = \"1.0\"\nseverity = { early_data = \"off\" }\n\
                 [[policy.override]]\nprofile = \"aws-dynamodb-2019\"\nmatch = { source = \"10.0.0.0/8\" }";
     let told = warnings(text);

@@ -131,13 +131,15 @@ fn of_records(counts: ReadingCounts, gaps: &mut Vec<String>, tables: &mut Vec<Li
          lost is not in the records and therefore not known here: see the observer's metrics of that time."
             .to_owned(),
     );
-    for (number_of, what) in [
-        (counts.refused, "is no record of this format and was left out"),
-        (counts.torn, "has no end, as a writer that was stopped leaves it, and was left out"),
-    ] {
-        if number_of > 0 {
-            gaps.push(format!("{} that {what}.", count(number_of, "line")));
-        }
+    if counts.refused > 0 {
+        let were = if counts.refused == 1 { "was no record" } else { "were no records" };
+        gaps.push(format!("{} {were} of this format, and left out.", count(counts.refused, "line")));
+    }
+    if counts.torn > 0 {
+        gaps.push(format!(
+            "{} had no end, as a writer leaves it that was stopped, and was left out.",
+            count(counts.torn, "line")
+        ));
     }
     if counts.judged_anew > 0 {
         gaps.push(

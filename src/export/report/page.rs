@@ -319,6 +319,7 @@ impl Page<'_> {
                         rules: breaking.rules.iter().copied().collect::<Vec<_>>().join(", "),
                         offer: match breaking.offer {
                             Offer::Enough => "offers enough: the other side chose otherwise".to_owned(),
+                            Offer::Elsewhere => "see what the rules say: it is no matter of what it offers".to_owned(),
                             Offer::Unknown => "its hello was not seen in full".to_owned(),
                             Offer::Missing(what) => format!("must be changed: {what}"),
                         },

@@ -12,11 +12,13 @@ use crate::policy::{self, Options, Profile, Rule, Settings};
 /// Clients told apart for each profile.
 const MAX_CLIENTS: usize = 4_096;
 
-/// What a client's hello offers, the worst last.
+/// What has to change for a client's flows, the worst last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Offer {
     /// Version, suite and group that the profile asks for are offered: the other side decides.
     Enough,
+    /// What is asked for is no matter of the hello.
+    Elsewhere,
     /// No whole hello was seen.
     Unknown,
     /// What is missing.
@@ -155,7 +157,7 @@ impl Case {
             return;
         }
         self.breaking += 1;
-        let offer = offer(record, &self.options.settings);
+        let offer = offer(record, &self.options.settings, &new);
         let client = record.client.ip();
         if self.clients.len() >= MAX_CLIENTS && !self.clients.contains_key(&client) {
             self.fold();
@@ -217,8 +219,27 @@ impl Case {
     }
 }
 
-/// Whether the client could do what the settings ask for if the other side wanted it.
-fn offer(record: &Record, settings: &Settings) -> Offer {
+/// Rules on what the two sides agree on, of which the client offers the choice.
+const OF_THE_AGREEMENT: &[Rule] = &[
+    Rule::TlsVersionTooLow,
+    Rule::TlsVersionNotRecommended,
+    Rule::NoForwardSecrecy,
+    Rule::WeakCipher,
+    Rule::CipherNotAllowed,
+    Rule::GroupNotAllowed,
+    Rule::WeakKeyExchange,
+    Rule::NotPostQuantum,
+    Rule::TlsCompression,
+];
+
+/// Whether the client could do what the settings ask for if the other side wanted it, where its flow breaks these rules.
+fn offer(record: &Record, settings: &Settings, broken: &BTreeSet<&str>) -> Offer {
+    if broken.contains(Rule::FipsEndpointRequired.as_str()) {
+        return Offer::Missing("asks for an endpoint that is no FIPS endpoint");
+    }
+    if !OF_THE_AGREEMENT.iter().any(|rule| broken.contains(rule.as_str())) {
+        return Offer::Elsewhere;
+    }
     let Some(hello) = record.tls.as_deref().and_then(|tls| tls.client_hello.as_ref()) else {
         return if record.http.is_some() { Offer::Missing("speaks no TLS") } else { Offer::Unknown };
     };
@@ -249,6 +270,7 @@ fn offer(record: &Record, settings: &Settings) -> Offer {
 mod tests {
     use super::*;
     use crate::export::sample;
+    use crate::model::Severity;
 
     fn judged(mut record: Record) -> Record {
         record.policy = Some(policy::evaluate(&record, &Options::default()));
@@ -279,6 +301,24 @@ mod tests {
         assert_eq!(client, sample::tls12().client.ip());
         assert!(breaking.rules.contains("tls_version_too_low"), "{breaking:?}");
         assert_eq!(breaking.offer, Offer::Missing("does not offer the version"));
+    }
+
+    /// Which endpoint is asked for is the client's choice; of a certificate its hello says nothing.
+    #[test]
+    fn says_of_no_rule_beyond_the_agreement_that_the_other_side_chose() {
+        let offer_of = |rule| {
+            let mut profile = policy::profile::find("aws-dynamodb").unwrap();
+            profile.settings.profile = "own".into();
+            profile.settings.severities.set(rule, Some(Severity::Critical));
+            let record = judged(sample::tls12());
+            let mut what_if = WhatIf::new(Some(&Options::default()), &[profile], false);
+            what_if.take(&record);
+            what_if.cases()[0].top(1).first().map(|(_, breaking)| breaking.offer.clone())
+        };
+        let fips = Offer::Missing("asks for an endpoint that is no FIPS endpoint");
+        assert_eq!(offer_of(Rule::FipsEndpointRequired), Some(fips));
+        assert_eq!(offer_of(Rule::SigningNotAssessable), Some(Offer::Elsewhere));
+        assert_eq!(offer_of(Rule::NotPostQuantum), Some(Offer::Missing("offers no post-quantum group")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::model::registry::TlsVersion;
 use crate::model::{
     AlertFrom, EndpointFacts, ForwardSecrecy, KeyExchangeFacts, Outcome, Record, Service, Sni, Timestamp,
 };
+use crate::policy::Rule;
 
 /// Letters kept of a value: a message with two host names of 253 letters at most.
 pub(super) const MAX_LETTERS: usize = 600;
@@ -52,8 +53,12 @@ pub(super) fn version(record: &Record) -> String {
     }
 }
 
+/// With an alert; or by closing or resetting the connection, where the rule found that it was for the version.
 fn is_refused(record: &Record) -> bool {
+    let rule = Rule::LegacyClientRefused.as_str();
+    let mut found = record.policy.iter().flat_map(|policy| &policy.violations);
     matches!(record.outcome, Outcome::RefusedByServer | Outcome::RefusedByClient)
+        || found.any(|violation| violation.rule == rule)
 }
 
 /// The negotiated suite.
@@ -197,6 +202,14 @@ mod tests {
         assert!(version(&sample::refused()).starts_with("none: "), "{}", version(&sample::refused()));
         assert_eq!(version(&sample::plaintext()), "no TLS (plaintext)");
         assert_eq!(version(&sample::tls12()), "TLS 1.2");
+        // Without an alert it may have been for something else, unless the rule says that it was not.
+        let mut record = sample::refused();
+        record.outcome = Outcome::Reset;
+        (record.tls.as_mut().unwrap().alert, record.policy) = (None, None);
+        assert_eq!(version(&record), "not seen");
+        record.ended_by = Some(AlertFrom::Server);
+        record.policy = Some(crate::policy::evaluate(&record, &crate::policy::Options::default()));
+        assert!(version(&record).starts_with("none: "), "{:?}", record.policy);
     }
 
     #[test]
