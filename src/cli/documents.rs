@@ -58,7 +58,12 @@ pub fn explain(args: &Explain) -> Result<Finished, Failure> {
                 line(key, value);
             }
         }
-        line("FIPS", if endpoint.fips { "yes" } else { "no" });
+        let fips = match endpoint.fips {
+            true => "yes",
+            false if recognition.counts_as_fips() => "not by its name, but counts as such",
+            false => "no",
+        };
+        line("FIPS", fips);
         line("dual stack", if endpoint.dual_stack { "yes" } else { "no" });
     }
     print(text.as_bytes())

@@ -111,13 +111,20 @@ impl Recognition {
             text.push_str(&format!(" (partition {partition})"));
         }
         text.push_str(&format!(": {why}."));
-        if endpoint.kind == EndpointKind::Regional
-            && endpoint.service != Service::Dax
-            && endpoint.partition == Some("aws-us-gov")
-        {
+        if self.counts_as_fips() {
             text.push_str(" In GovCloud the plain IPv4 host counts as a FIPS endpoint.");
         }
         text
+    }
+
+    /// True of a name that does not say FIPS and is one of a FIPS endpoint all the same.
+    #[must_use]
+    pub fn counts_as_fips(&self) -> bool {
+        self.endpoint.as_ref().is_some_and(|endpoint| {
+            endpoint.kind == EndpointKind::Regional
+                && endpoint.service != Service::Dax
+                && endpoint.partition == Some("aws-us-gov")
+        })
     }
 
     const fn of(endpoint: Endpoint, why: Why) -> Self {
