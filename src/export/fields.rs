@@ -291,8 +291,8 @@ pub fn visit_endpoint(endpoint: &EndpointFacts, fields: &mut impl Fields) {
         fields.text(Key::ServiceConfidence, Text::Word(Confidence::Possible.as_str()));
     }
     word(fields, Key::EndpointKind, endpoint.kind.map(|kind| kind.as_str()));
-    if endpoint.fips || endpoint.is_no_fips {
-        fields.flag(Key::EndpointFips, endpoint.fips);
+    if endpoint.fips {
+        fields.flag(Key::EndpointFips, true);
     }
     if endpoint.dual_stack {
         fields.flag(Key::EndpointDualStack, true);

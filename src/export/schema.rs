@@ -151,7 +151,7 @@ keys! {
     Service Text "aws.service" "dynamodb, dynamodb-streams, dynamodb-search, dax; absent for other flows." "\"dynamodb\"";
     ServiceConfidence Text "aws.service.confidence" "possible, where the names that the flow is known by are of several services; else absent." "\"possible\"";
     EndpointKind Text "aws.endpoint.kind" "interface, account, dax_cluster, fips, dual_stack, regional, local, unrecognised; absent where only a prefix is known, or several names leave it open." "\"regional\"";
-    EndpointFips Flag "aws.endpoint.fips" "True where the name is one of a FIPS endpoint; false where several names leave the kind open and none of them is; else absent." "true";
+    EndpointFips Flag "aws.endpoint.fips" "True where the name is one of a FIPS endpoint." "true";
     EndpointDualStack Flag "aws.endpoint.dual_stack" "True where the name is one of a dual-stack endpoint." "true";
     EndpointHost Text "aws.endpoint.host" "The name the finding rests on, where it rests on one." "\"dynamodb.eu-central-1.amazonaws.com\"";
     Region Text "aws.region" "AWS region of the endpoint." "\"eu-central-1\"";

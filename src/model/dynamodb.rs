@@ -91,8 +91,6 @@ pub struct EndpointFacts {
     pub partition: Option<String>,
     pub account_id: Option<String>,
     pub fips: bool,
-    /// Of several names, which leave the kind open, none is one of a FIPS endpoint.
-    pub is_no_fips: bool,
     pub dual_stack: bool,
     /// The name the evidence rests on (lower case, no trailing dot), where it rests on a name.
     pub host: Option<String>,
@@ -170,7 +168,7 @@ impl EndpointFacts {
             // Only AWS's names say whether they are FIPS, and only by forms that are known.
             Some(EndpointKind::Unrecognised) => None,
             _ if self.fips => Some(true),
-            None => self.is_no_fips.then_some(false),
+            None => None,
             Some(EndpointKind::Local) => Some(false),
             Some(_) if !self.is_aws_name => None,
             // Asked for FIPS, the SDK's rules answer with GovCloud's plain IPv4 host, except for DAX.

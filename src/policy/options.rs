@@ -313,9 +313,10 @@ impl Match {
     /// a flow that is told as another's is not its. A record that was read back tells of several services, but not of which.
     fn tells_services_apart(&self, endpoint: &EndpointFacts) -> bool {
         let is_dax = |endpoint: &EndpointFacts| endpoint.service == Some(Service::Dax);
+        let is_read_back = endpoint.has_many_services && endpoint.alternatives.is_empty();
+        // No name of DAX leads to an address of the list.
         let is_dax_open = is_dax(endpoint)
-            || endpoint.alternatives.iter().any(is_dax)
-            || endpoint.has_many_services && endpoint.alternatives.is_empty();
+            || !endpoint.is_in_prefix && (is_read_back || endpoint.alternatives.iter().any(is_dax));
         let mut candidates = Service::ALL.iter().filter(|service| is_dax_open || **service != Service::Dax);
         let is_asked = |service: &&Service| self.service.contains(*service);
         candidates.clone().any(|service| is_asked(&service)) && !candidates.all(|service| is_asked(&service))

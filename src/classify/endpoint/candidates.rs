@@ -244,18 +244,12 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         || !is_contradicted && all().any(|facts| !facts.conflict.is_empty())
         // What need not be the name contradicts nothing, and where it is for elsewhere, nothing is proved.
         || is_spoken && same(all().filter_map(|facts| facts.region.as_ref())).is_none();
-    let kind = same(all().map(|facts| facts.kind)).flatten();
-    // By names that were meant whatever the server name is. GovCloud's plain host counts as FIPS and does not say so.
-    let are_fips = same(all().map(|facts| facts.counts_as_fips().filter(|_| facts.proves_name(true))))
-        .flatten()
-        .filter(|_| kind.is_none());
     let facts = EndpointFacts {
         service,
-        kind,
+        kind: same(all().map(|facts| facts.kind)).flatten(),
         confidence: all().filter(is_there).filter_map(|facts| facts.confidence).max(),
         account_id: same(all().map(|facts| &facts.account_id)).cloned().flatten(),
-        fips: all().all(|facts| facts.fips) || are_fips == Some(true),
-        is_no_fips: are_fips == Some(false),
+        fips: all().all(|facts| facts.fips),
         dual_stack: all().all(|facts| facts.dual_stack),
         host: same(all().map(|facts| &facts.host)).cloned().flatten(),
         is_aws_name: all().all(|facts| facts.is_aws_name),
@@ -273,7 +267,10 @@ pub(super) fn in_common(mut each: Vec<(EndpointFacts, bool)>, is_spoken: bool) -
         alternatives: Vec::new(),
     };
     // What a sentence names is the likeliest of them.
-    alternatives.sort_by_key(|one| (!one.conflict.is_empty(), one.region != facts.region));
+    alternatives.sort_by_key(|one| {
+        let is_nowhere = one.is_in_prefix && one.service == Some(Service::Dax);
+        (!one.conflict.is_empty() || is_nowhere, one.region != facts.region)
+    });
     Some(EndpointFacts { alternatives, ..facts })
 }
 

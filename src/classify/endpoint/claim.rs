@@ -85,7 +85,7 @@ impl Named {
     }
 
     /// The same without place, owner and host.
-    fn form(&self) -> Self {
+    pub fn form(&self) -> Self {
         let Self { service, kind, fips, dual_stack, is_aws_name, is_any, .. } = *self;
         Self { kind, fips, dual_stack, is_aws_name, is_any, ..Self::of_service(service) }
     }
@@ -334,6 +334,7 @@ pub(super) fn named(host: &str, options: &EndpointOptions) -> Option<Named> {
 /// What a name says that a certificate is for; `*.` in front stands for any account id or VPC endpoint id, or for any host of a
 /// domain that is configured as such.
 pub(super) fn named_by_certificate(name: &str, hosts: &[HostRule]) -> Option<Named> {
+    let name = name.strip_suffix('.').unwrap_or(name);
     let host = canonical(name);
     let is_meant = |rule: &&HostRule| {
         rule.name.eq_ignore_ascii_case(name) || host.as_ref().is_some_and(|host| rule.holds(host))
@@ -356,6 +357,7 @@ fn by_grammar_or<'a>(
 /// True where a certificate for `name` may be that of an endpoint: a wildcard may be one for DynamoDB's names, or one below
 /// them for account ids and endpoint ids, or one for a configured host.
 pub(super) fn may_cover_endpoint(name: &str, options: &EndpointOptions) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
     let Some(parent) = name.strip_prefix("*.") else { return named(name, options).is_some() };
     let is_parent = |rule: &HostRule| {
         rule.name.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))

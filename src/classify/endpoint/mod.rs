@@ -442,7 +442,11 @@ fn common<'a>(listed: &[Listed<'a>]) -> Option<Listed<'a>> {
 fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) -> Option<Claim> {
     let names = certificate_names(certificate).iter();
     let mut found: Vec<Named> = names.filter_map(|name| named_by_certificate(name, configured)).collect();
-    // Those that are kept are those that tell most.
+    // Those that are kept are those that tell most, in whatever order the certificate has them.
+    if found.len() > MAX_CERTIFICATE_NAMES {
+        found.sort_by(|one, other| one.host.cmp(&other.host));
+        found = one_of_each_form_first(found);
+    }
     found.sort_by_key(|named| (!named.is_known(), !named.is_aws_name));
     if !found.first().is_some_and(Named::is_known) {
         return None;
@@ -450,6 +454,21 @@ fn certificate_claim(certificate: &CertificateFacts, configured: &[HostRule]) ->
     let mut names = Names::at_most(MAX_CERTIFICATE_NAMES);
     found.into_iter().for_each(|named| names.add(named, true));
     Claim::of_names(EndpointEvidence::Certificate, names.into_list().into_iter().map(|name| name.named))
+}
+
+/// The same names, the first of each form in each region in front.
+fn one_of_each_form_first(names: Vec<Named>) -> Vec<Named> {
+    let mut forms: Vec<(Named, Option<String>)> = Vec::new();
+    let (mut first, rest): (Vec<Named>, Vec<Named>) = names.into_iter().partition(|named| {
+        let form = (named.form(), named.region.clone());
+        let is_new = forms.len() < MAX_CERTIFICATE_NAMES && !forms.contains(&form);
+        if is_new {
+            forms.push(form);
+        }
+        is_new
+    });
+    first.extend(rest);
+    first
 }
 
 /// Common names count only where there are no subject alternative names [RFC 9525 section 6.3].

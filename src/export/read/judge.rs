@@ -47,7 +47,8 @@ pub fn judge_anew(record: &mut Record, options: &Options) {
         let Recorded { found: found_before, was_open, was_not_asked } = Recorded::of(name, before.as_ref());
         let was_found = !found_before.is_empty();
         // Several names said what those facts do not that they have in common.
-        let has_names = was_open || was_not_asked || record.endpoint.kind.is_none() && was_found;
+        let is_one_form = record.endpoint.kind.is_some() && record.endpoint.partition.is_some();
+        let has_names = was_open || was_not_asked || was_found && !is_one_form;
         let is_beyond_records = rule.is_beyond_records() || rule.is_about_form() && has_names;
         let is_as_recorded =
             is_beyond_records && (rule != Rule::CertificateExpired || is_of_unknown_certificate);
@@ -462,34 +463,6 @@ mod tests {
         assert_eq!(judged_again(&record, &Options::default(), &fips), direct);
     }
 
-    /// What all of several names say of FIPS is in the record, whatever else they leave open.
-    #[test]
-    fn names_that_agree_in_fips_are_judged_by_it_also_later() {
-        use crate::model::EndpointKind::{DualStack, Fips, Regional};
-        let fips = with(Rule::FipsEndpointRequired, Some(Severity::Critical));
-        for (kinds, are_fips, verdict) in [
-            ([Regional, DualStack], Some(false), Verdict::Violation),
-            ([Regional, Fips], None, Verdict::NotAssessable),
-            ([Fips, DualStack], Some(true), Verdict::Pass),
-        ] {
-            let mut record = crate::export::sample::tls12();
-            let of = |kind| {
-                let fips = kind == Fips || are_fips == Some(true);
-                crate::model::EndpointFacts { kind: Some(kind), fips, ..(*record.endpoint).clone() }
-            };
-            let alternatives = kinds.map(of).to_vec();
-            let endpoint = &mut *record.endpoint;
-            (endpoint.host, endpoint.kind, endpoint.alternatives) = (None, None, alternatives);
-            (endpoint.fips, endpoint.is_no_fips) = (are_fips == Some(true), are_fips == Some(false));
-            let direct = policy::evaluate(&record, &fips);
-            assert_eq!(direct.verdict, verdict, "{kinds:?}");
-            for then in [&Options::default(), &fips] {
-                let again = judged_again(&record, then, &fips);
-                assert_eq!((again.verdict, again.not_assessed), (verdict, direct.not_assessed.clone()));
-            }
-        }
-    }
-
     #[test]
     fn a_place_that_was_not_told_then_leaves_its_rule_open() {
         let mut record = crate::export::sample::tls12();
@@ -545,6 +518,7 @@ mod tests {
         let alternatives = [Dynamodb, Dax].map(of).to_vec();
         let endpoint = &mut *record.endpoint;
         (endpoint.has_many_services, endpoint.alternatives) = (true, alternatives);
+        (endpoint.is_in_prefix, endpoint.evidence) = (false, vec![crate::model::EndpointEvidence::Dns]);
         (endpoint.host, endpoint.kind) = (None, None);
         let options = overridden(
             Match { service: vec![Dax], ..Match::default() },

@@ -449,7 +449,6 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
     // Only AWS's names have such a kind, also where there are several and none is told.
     let has_kind_of_aws = kind.is_some_and(|kind| kind != EndpointKind::Local);
     let service_confidence = object.word(Key::ServiceConfidence, Confidence::parse)?;
-    let fips = object.flag(Key::EndpointFips)?;
     let region = object.text(Key::Region)?;
     let evidence = object.list(Key::EndpointEvidence, EndpointEvidence::parse)?;
     Ok(EndpointFacts {
@@ -458,8 +457,7 @@ fn endpoint(object: &mut Object) -> Read<EndpointFacts> {
         kind,
         partition: object.text(Key::Partition)?,
         account_id: object.text(Key::AccountId)?,
-        fips: fips == Some(true),
-        is_no_fips: fips == Some(false) && kind.is_none(),
+        fips: object.flag(Key::EndpointFips)?.unwrap_or(false),
         dual_stack: object.flag(Key::EndpointDualStack)?.unwrap_or(false),
         is_aws_name: has_kind_of_aws || host.as_ref().is_some_and(is_aws),
         is_aws_name_open: false,

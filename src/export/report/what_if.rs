@@ -223,6 +223,7 @@ impl Case {
 const OF_THE_AGREEMENT: &[Rule] = &[
     Rule::TlsVersionTooLow,
     Rule::TlsVersionNotRecommended,
+    Rule::LegacyClientRefused,
     Rule::NoForwardSecrecy,
     Rule::WeakCipher,
     Rule::CipherNotAllowed,
@@ -300,6 +301,15 @@ mod tests {
         let (client, breaking) = case.top(9).into_iter().next().unwrap();
         assert_eq!(client, sample::tls12().client.ip());
         assert!(breaking.rules.contains("tls_version_too_low"), "{breaking:?}");
+        assert_eq!(breaking.offer, Offer::Missing("does not offer the version"));
+        // Nor does it get a connection where it is refused.
+        let mut record = sample::refused();
+        let tls = record.tls.as_mut().unwrap();
+        tls.client_hello.as_mut().unwrap().legacy_version = crate::model::registry::TlsVersion::TLS12;
+        let found = self::what_if(&[judged(record)]);
+        let case = found.cases().iter().find(|case| case.profile.name == "pq-ready").unwrap();
+        let (_, breaking) = case.top(9).into_iter().next().unwrap();
+        assert_eq!(breaking.rules, BTreeSet::from(["legacy_client_refused"]));
         assert_eq!(breaking.offer, Offer::Missing("does not offer the version"));
     }
 

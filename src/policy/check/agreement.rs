@@ -2,9 +2,7 @@
 
 use super::{Case, Finding, KeyExchange, Suite, broken};
 use crate::model::registry::{CompressionMethod, TlsVersion};
-use crate::model::{
-    AlertFrom, CertificateFacts, Downgrade, EndpointKind, ForwardSecrecy, Outcome, Sni, TlsFacts,
-};
+use crate::model::{AlertFrom, CertificateFacts, Downgrade, ForwardSecrecy, Outcome, Service, Sni, TlsFacts};
 use crate::policy::certificate::{self, Validity};
 use crate::policy::profile::version_text;
 
@@ -307,9 +305,7 @@ impl Case<'_> {
     pub(super) fn suspected_interception(&self) -> Finding {
         let endpoint = self.endpoint;
         // The certificates of DAX clusters are not known well enough to judge by.
-        if !endpoint.is_aws_name && !endpoint.is_aws_name_open
-            || endpoint.kind == Some(EndpointKind::DaxCluster)
-        {
+        if !endpoint.is_aws_name && !endpoint.is_aws_name_open || endpoint.service == Some(Service::Dax) {
             return Finding::Kept;
         }
         let Some(facts) = self.certificate() else { return self.without_certificate() };
@@ -320,8 +316,9 @@ impl Case<'_> {
             return Finding::Unknown;
         }
         // What AWS says of the issuer it says of its commercial regions. The services of GovCloud have
-        // used a government's authority, and those of China and the others are not documented.
-        if endpoint.partition.as_deref().is_some_and(|partition| partition != "aws") {
+        // used a government's authority, and those of China and the others are not documented. Of more names than are
+        // told apart, one may be of another partition.
+        if endpoint.partition.as_deref() != Some("aws") {
             return Finding::Unknown;
         }
         let message = format!(

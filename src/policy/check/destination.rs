@@ -89,14 +89,14 @@ impl Case<'_> {
         if !self.record.proves_name_of(endpoint) {
             return Finding::Unknown;
         }
-        match endpoint.counts_as_fips() {
-            None => return Finding::Unknown,
-            Some(true) => return Finding::Kept,
-            Some(false) => {}
+        match (endpoint.counts_as_fips(), endpoint.kind) {
+            (Some(true), _) => Finding::Kept,
+            (Some(false), Some(kind)) => {
+                let (client, server) = (self.client(), self.server());
+                broken(kind.as_str(), format!("{client} uses {server}, which is not a FIPS endpoint."))
+            }
+            _ => Finding::Unknown,
         }
-        let message = format!("{} uses {}, which is not a FIPS endpoint.", self.client(), self.server());
-        // A record that is read back does not say which of several kinds it is.
-        broken(endpoint.kind.map_or("not_fips", EndpointKind::as_str), message)
     }
 
     pub(super) fn path_not_allowed(&self) -> Finding {

@@ -188,6 +188,7 @@ fn no_name_of_a_certificate_is_beyond_those_that_are_looked_at() {
     let alike = || alike.iter().map(String::as_str);
     for (names, expected) in [
         (others().collect::<Vec<_>>(), "-"),
+        (others().chain(["*.ddb.corp.example."]).collect(), "dynamodb-streams - - likely certificate 0"),
         (others().chain([REGIONAL]).collect(), "dynamodb regional eu-west-1 likely certificate 0"),
         (
             others().chain(["*.dynamodb.eu-west-1.amazonaws.com"]).collect(),
@@ -199,6 +200,41 @@ fn no_name_of_a_certificate_is_beyond_those_that_are_looked_at() {
     ] {
         let case = Case { certificate: certificate(&names), ..Case::default() };
         assert_eq!(summary(&case), expected, "{:?}", names.last());
+    }
+}
+
+/// However many there are.
+#[test]
+fn the_order_of_the_names_of_a_certificate_is_no_matter() {
+    let others =
+        [REGIONAL, FIPS, STREAMS, INTERFACE, "dynamodb.us-gov-west-1.amazonaws.com", "db.corp.example"];
+    for number in [3, MAX_CERTIFICATE_NAMES] {
+        let accounts: Vec<String> =
+            (0..number).map(|number| format!("{number:012}.ddb.eu-west-1.amazonaws.com")).collect();
+        let accounts = || accounts.iter().map(String::as_str);
+        let names: Vec<&str> = accounts().chain(others).collect();
+        // A sentence names whichever comes first.
+        let sorted = |mut facts: EndpointFacts| {
+            for one in &mut facts.alternatives {
+                one.conflict = vec![String::new(); one.conflict.len()];
+            }
+            facts.alternatives.sort_by_key(|one| format!("{one:?}"));
+            facts.conflict = vec![String::new(); facts.conflict.len()];
+            facts
+        };
+        let of = |names: &[&str], dns: &[&'static str]| {
+            let case = Case { dns: dns.to_vec(), certificate: certificate(names), ..Case::default() };
+            sorted(decide(&case).unwrap())
+        };
+        for dns in [&[][..], &[REGIONAL], &[STREAMS, "dynamodb.cn-north-1.amazonaws.com.cn"]] {
+            let expected = of(&names, dns);
+            for at in 0..names.len() {
+                let mut turned = names.clone();
+                turned.rotate_left(at);
+                let found = of(&turned, dns);
+                assert_eq!(found, expected, "{number} {dns:?} {at}");
+            }
+        }
     }
 }
 

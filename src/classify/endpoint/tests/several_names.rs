@@ -470,35 +470,6 @@ fn a_form_of_the_certificate_is_of_each_region_that_was_told() {
     assert_eq!(decide(&case).unwrap().account_id.as_deref(), Some("123456789012"));
 }
 
-/// Of names that leave the kind open, whether they are FIPS ones is told where they agree in it.
-#[test]
-fn names_of_several_kinds_may_agree_in_fips() {
-    let [west, west_fips] = ["dynamodb.us-gov-west-1.amazonaws.com", "dynamodb-fips.us-gov-west-1.api.aws"];
-    for (dns, expected) in [
-        (vec![REGIONAL], (false, false)),
-        (vec![REGIONAL, ACCOUNT], (false, true)),
-        (vec![REGIONAL, FIPS], (false, false)),
-        (vec![FIPS, INTERFACE_FIPS], (true, false)),
-        (vec![west, west_fips], (true, false)),
-        (vec![REGIONAL, "db.corp.example"], (false, false)),
-        (vec![ACCOUNT, UNKNOWN], (false, false)),
-    ] {
-        let facts = decide(&Case { dns: dns.clone(), ..Case::default() }).unwrap();
-        assert_eq!((facts.fips, facts.is_no_fips), expected, "{dns:?}");
-        assert_eq!(
-            facts.counts_as_fips().is_some(),
-            expected != (false, false) || dns == [REGIONAL],
-            "{dns:?}"
-        );
-    }
-    // What another host was told proves nothing.
-    let dns = || vec![REGIONAL, ACCOUNT];
-    for is_dns_of_other_family in [false, true] {
-        let facts = decide(&Case { dns: dns(), is_dns_of_other_family, ..Case::default() }).unwrap();
-        assert_eq!((facts.kind, facts.is_no_fips), (None, !is_dns_of_other_family));
-    }
-}
-
 /// Of names for other services and regions, those are evidence that may be meant at this address.
 #[test]
 fn the_service_is_one_that_is_told_for_the_region_of_the_address() {

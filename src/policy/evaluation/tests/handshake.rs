@@ -407,6 +407,20 @@ fn reads_certificates() {
         with(|_| {})(&mut record);
         assert_eq!(evaluate(&record, &Options::default()).verdict, Verdict::Pass, "{partition}");
     }
+    // Nor what is one of more names than are told apart: of another partition, or of a DAX cluster.
+    for change in [(|endpoint| endpoint.partition = None) as fn(&mut EndpointFacts), |endpoint| {
+        endpoint.service = Some(Service::Dax)
+    }] {
+        let mut record = good();
+        with(|facts| facts.issuer_organization = Some("Some CA".to_owned()))(&mut record);
+        let endpoint = &mut *record.endpoint;
+        let mut any = EndpointFacts { kind: None, is_form_open: true, ..endpoint.clone() };
+        change(&mut any);
+        endpoint.alternatives = vec![endpoint.clone(), any];
+        check(record.clone(), |_| {}, &[]);
+        let facts = evaluate(&record, &Options::default());
+        assert!(facts.not_assessed.contains(&"suspected_interception"), "{facts:?}");
+    }
     // A host of one's own may have any issuer.
     check(
         good(),
