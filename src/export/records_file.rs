@@ -3,8 +3,8 @@
 //! `flows.jsonl` is written; a full one becomes `flows.jsonl.1`, that one `flows.jsonl.2`, and so on. What
 //! is given to [`RecordsFile::write`] is appended by one call to the system, so that a reader who follows
 //! the file, or a sudden end of the process, finds whole lines. A line that is torn all the same (the
-//! disk was full, the machine lost its power, a SIGKILL came between two pages of a write) is ended when the file is
-//! opened next.
+//! disk was full, the machine lost its power, a SIGKILL came between two pages of a write) is ended before the next
+//! one is written.
 //!
 //! A file that somebody else moved away is written on until it is full or opened anew, one that was removed is begun
 //! anew at once: neither is a reason to move the numbered ones. A pipe or a device is never moved.
@@ -28,6 +28,9 @@ pub struct RecordsFile {
     full_bytes: u64,
     /// A write broke off and could not be taken back: the next one ends the line first.
     is_torn: bool,
+    /// Nothing was written since it was opened, so that its last line may be torn. Whoever wrote until then may not have
+    /// done so yet when it is opened.
+    is_fresh: bool,
     /// Lines that were found or left torn.
     torn_lines: u64,
     news: Option<News>,
@@ -60,6 +63,7 @@ impl RecordsFile {
             bytes: 0,
             full_bytes: rotate_bytes,
             is_torn: false,
+            is_fresh: true,
             torn_lines: 0,
             news: None,
         };
@@ -93,26 +97,26 @@ impl RecordsFile {
         self.news.take()
     }
 
-    /// Finds out how long the file is, and whether its last line has an end.
+    /// Finds out how long the file is, and that it can be read, to see later whether its last line has an end.
     fn look(&mut self) -> io::Result<()> {
         let metadata = self.file.metadata()?;
         self.is_regular = metadata.is_file();
         self.bytes = metadata.len();
         self.full_bytes = self.rotate_bytes;
-        self.is_torn = false;
-        // A pipe or a device has no end to look at.
-        if self.bytes > 0 && self.is_regular {
-            let mut last = [0];
-            let mut reader = File::open(&self.path)?;
-            reader.seek(SeekFrom::End(-1))?;
-            reader.read_exact(&mut last)?;
-            if last != *b"\n" {
-                self.torn_lines += 1;
-                self.file.write_all(b"\n")?;
-                self.bytes += 1;
-            }
+        (self.is_torn, self.is_fresh) = (false, true);
+        self.has_torn_end().map(drop)
+    }
+
+    /// Whether the last line in the file lacks its end. A pipe or a device has no end to look at.
+    fn has_torn_end(&self) -> io::Result<bool> {
+        if !self.is_regular || self.file.metadata()?.len() == 0 {
+            return Ok(false);
         }
-        Ok(())
+        let mut last = [0];
+        let mut reader = File::open(&self.path)?;
+        reader.seek(SeekFrom::End(-1))?;
+        reader.read_exact(&mut last)?;
+        Ok(last != *b"\n")
     }
 
     /// Appends whole lines, each with its line end.
@@ -120,6 +124,14 @@ impl RecordsFile {
     /// # Errors
     /// Those of the system. Nothing of `lines` is in the file then, or only a torn line that is ended by the next call.
     pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.is_fresh {
+            // What cannot be read any more was read when the file was opened.
+            if self.has_torn_end().unwrap_or(false) {
+                self.file.write_all(b"\n")?;
+                self.torn_lines += 1;
+            }
+            self.is_fresh = false;
+        }
         if self.is_regular {
             let metadata = self.file.metadata()?;
             if metadata.len() < self.bytes {
@@ -326,6 +338,19 @@ mod tests {
         file.write(b"{\"c\":3}\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":\n{\"c\":3}\n");
         assert_eq!(file.torn_lines(), 1);
+    }
+
+    /// As a reload opens it, while what waits is still written.
+    #[test]
+    fn a_line_that_is_being_written_when_it_is_opened_is_not_torn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flows.jsonl");
+        fs::write(&path, "{\"a\":").unwrap();
+        let mut file = RecordsFile::open(&path, 1_000, 1).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"1}\n").unwrap();
+        file.write(b"{\"b\":2}\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{\"a\":1}\n{\"b\":2}\n");
+        assert_eq!(file.torn_lines(), 0);
     }
 
     #[test]

@@ -343,7 +343,6 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &N
     let mut is_full = false;
     let mut torn_lines = 0;
     let mut stdout = io::stdout();
-    note_torn(&destination, lost, &mut torn_lines);
     while let Some(order) = queue.next() {
         let (text, records) = match order {
             Order::Lines { text, records } => (text, records),
@@ -351,7 +350,6 @@ fn write_all(mut destination: Destination, queue: &Queue, lost: &Lost, names: &N
                 destination = *other;
                 lost.at_the_end.store(0, Ordering::Relaxed);
                 torn_lines = 0;
-                note_torn(&destination, lost, &mut torn_lines);
                 queue.come_back();
                 continue;
             }
