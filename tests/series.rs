@@ -356,3 +356,59 @@ fn what_one_place_was_told_tells_nothing_of_another() {
         assert_eq!(evidence(&records(one, other)[0]), evidence(whole), "{one} {other}");
     }
 }
+
+/// Connections with the same addresses and ports at other numbers are those of another place, whatever else they share and
+/// however the files count.
+#[test]
+fn connections_at_other_numbers_speak_against_one_capture() {
+    let base = BASES.iter().find(|base| base.name == "dns-address.pcap").unwrap();
+    let begins = base.frames.iter().position(|frame| frame.data[14 + 9] == 6).unwrap();
+    let (told, flow) = base.frames.split_at(begins);
+    // The same connection from other ports of the client, with all of its numbers moved.
+    let moved = |frames: &[Frame], ports: u16, by: u32, seconds: u64| -> Vec<Frame> {
+        let shift = |frame: &Frame| {
+            let mut frame = frame.clone();
+            frame.time_micros += seconds * 1_000_000;
+            let tcp = &mut frame.data[14 + 20..];
+            let at = if tcp[..2] == 443_u16.to_be_bytes() { 2 } else { 0 };
+            let port = u16::from_be_bytes([tcp[at], tcp[at + 1]]) ^ ports;
+            tcp[at..at + 2].copy_from_slice(&port.to_be_bytes());
+            for at in [4, 8] {
+                let number = u32::from_be_bytes(*tcp[at..].first_chunk().unwrap());
+                if number != 0 {
+                    tcp[at..at + 4].copy_from_slice(&number.wrapping_add(by).to_be_bytes());
+                }
+            }
+            frame
+        };
+        frames.iter().map(shift).collect()
+    };
+    let hello = flow.iter().position(|frame| frame.data.get(54 + 12) == Some(&0x16)).unwrap();
+    let (opening, rest) = flow.split_at(hello);
+    let records = |one: &str, other: &str, by: u32| {
+        let folder = tempfile::tempdir().unwrap();
+        // At one place it opens; at the other it, or another one, goes on, and one more begins.
+        let parts = [
+            (one, [told, opening].concat()),
+            (other, [moved(rest, 0, by, 0), moved(flow, 1, 0, 1)].concat()),
+        ];
+        let files = parts.map(|(name, frames)| {
+            let path = folder.path().join(name);
+            fs::write(&path, pcap(&frames)).unwrap();
+            path
+        });
+        let records = analyze(&files, &[]);
+        records.iter().any(|record| {
+            record["capture.source"] == other && record["aws.endpoint.evidence"].to_string().contains("dns")
+        })
+    };
+    for (one, other) in [
+        ("fw-10.0.0.11.pcap", "fw-10.0.0.12.pcap"),
+        ("fw_00001_20261101000000.pcap", "fw_00002_20261101000010.pcap"),
+    ] {
+        assert!(records(one, other, 0), "{one}");
+        for by in [1_000_000_000, 3_000_000_000] {
+            assert!(!records(one, other, by), "{one} {by}");
+        }
+    }
+}

@@ -19,4 +19,4 @@ mod wheel;
 
 pub use consumer::{Consumer, Ending, FlowView, Identity, MAX_CONTEXTS, Moment};
 pub use key::Key;
-pub use table::{Limits, Place, Table, TableCounts, Taken};
+pub use table::{Kinship, Limits, Place, Table, TableCounts, Taken};

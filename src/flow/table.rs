@@ -32,6 +32,7 @@ use super::wheel::Wheel;
 use crate::decode::{Segment, TcpFlags};
 use crate::model::{Side, Timestamp};
 use choose::Choice;
+pub use going_on::Kinship;
 use slot::{Active, NONE, Phase, Slot};
 
 /// What a record of the handshake begins with [RFC 8446 section 5.1].

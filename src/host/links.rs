@@ -290,18 +290,21 @@ impl LinkWatch {
     /// Where the kernel does not answer any more.
     pub fn take_events(&mut self) -> io::Result<Vec<LinkEvent>> {
         let mut events = Vec::new();
+        let mut is_some_lost = false;
         loop {
             match self.listener.receive() {
                 Ok(datagram) => self.followed.take(&datagram, &mut events),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(events),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Some messages were lost.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    self.resynchronise(&mut events)?;
-                }
+                // Told before those that still wait, which are older than a list would be now.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => is_some_lost = true,
                 Err(error) => return Err(error),
             }
         }
+        if is_some_lost {
+            self.resynchronise(&mut events)?;
+        }
+        Ok(events)
     }
 
     /// Means other interfaces from now on, as after a reload.

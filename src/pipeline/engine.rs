@@ -13,7 +13,7 @@ use super::flows::{Flows, IDLE_DATAGRAM};
 use crate::capture::{Beginning, FlowAddresses, Frame, Interface, LinkType, MOST_TOGETHER};
 use crate::config::Resolved;
 use crate::decode::{self, DecodeError, Decoded, Decoder, LinkAddresses, Segment, TcpFlags};
-use crate::flow::{self, Identity, Moment, Place, Table, Taken};
+use crate::flow::{self, Identity, Kinship, Moment, Place, Table, Taken};
 use crate::model::{Encapsulation, Record, Timestamp};
 use crate::telemetry::Accounts;
 
@@ -324,10 +324,10 @@ impl Engine {
         self.counts.last_packet()
     }
 
-    /// True where a segment is of a connection that was met.
+    /// Whether a segment is of a connection that was met.
     #[must_use]
-    pub(super) fn expects(&self, segment: &Segment<'_>) -> bool {
-        self.streams.table.expects(segment)
+    pub(super) fn kinship(&self, segment: &Segment<'_>) -> Option<Kinship> {
+        self.streams.table.kinship(segment)
     }
 
     /// The next frames are of the file `source`, whose packets follow those before. Gives what was counted of the frames

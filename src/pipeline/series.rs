@@ -4,11 +4,12 @@
 //! Files may be of one series where they lie in the same folder, their names differ in numbers alone, and none begins earlier
 //! than the one before, but for what interfaces and queues do. Numbers may as well name places (hosts, accounts, addresses),
 //! so that names prove nothing, unless they count as recorders do. Proof is a connection that goes on: one that the
-//! file before knows, in the next at the sequence numbers that follow. Whether it is there is seen when the one before was
-//! read ([`GoesOn::holds`]).
+//! file before knows, in the next at the sequence numbers that follow; one with the same addresses and ports at others speaks
+//! against it, whatever the names. Which is there is seen when the one before was read ([`GoesOn::holds`]).
 
 mod names;
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use self::names::{Name, Names, follow};
 use super::engine::{self, Engine};
 use crate::capture::{self, Beginning, InOrder, Input};
 use crate::decode::{self, Decoded, Decoder};
-use crate::flow::Key;
+use crate::flow::{Key, Kinship};
 use crate::model::{Encapsulation, Timestamp};
 
 /// An input, and how it begins where it may go on with the one before.
@@ -27,9 +28,14 @@ pub(super) struct Part<'a> {
 }
 
 /// How an input begins that may go on with the one before.
+#[derive(Clone)]
 pub(super) enum GoesOn {
-    /// With this. Where the names do not count as recorders do, connections have to go on in this input.
-    With(Beginning, Option<Input>),
+    With {
+        beginning: Beginning,
+        input: Input,
+        /// The names count as recorders do, which proves enough where nothing speaks against it.
+        is_counted: bool,
+    },
     /// Nothing is in it: the interval was silent.
     Empty,
 }
@@ -38,42 +44,48 @@ pub(super) enum GoesOn {
 const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 
 /// Frames of a file that are looked at for connections that go on.
-const MOST_FRAMES: u64 = 4_096;
+const MOST_FRAMES: u64 = 32_768;
 
-/// Connections that are looked at, each by its first segment.
+/// Connections that decide, of those that are known.
 const MOST_CONNECTIONS: usize = 256;
 
 impl GoesOn {
     /// As it is where all packets come later by `shift`.
     pub fn after(&self, shift: Duration) -> Self {
-        match self {
-            Self::With(Beginning { first, interfaces }, to_be_proven) => Self::With(
-                Beginning { first: first.after(shift), interfaces: interfaces.clone() },
-                to_be_proven.clone(),
-            ),
-            Self::Empty => Self::Empty,
+        let mut later = self.clone();
+        if let Self::With { beginning, .. } = &mut later {
+            beginning.first = beginning.first.after(shift);
         }
+        later
     }
 
     /// True where the input goes on with what this engine has read.
     pub fn holds(&self, engine: &Engine) -> bool {
-        let Self::With(beginning, to_be_proven) = self else { return true };
+        let Self::With { beginning, input, is_counted } = self else { return true };
+        let is_soon = |last: Timestamp| beginning.first <= last.after(LONGEST_SILENCE);
         engine.may_go_on(beginning)
-            && to_be_proven.as_ref().is_none_or(|input| {
-                let is_soon = |last: Timestamp| beginning.first <= last.after(LONGEST_SILENCE);
-                engine.last_packet().is_some_and(is_soon) && are_known(input, engine)
-            })
+            && match engine.last_packet() {
+                Some(last) if is_soon(last) => match speaks_for(input, engine, *is_counted) {
+                    Ordering::Greater => true,
+                    Ordering::Equal => *is_counted,
+                    Ordering::Less => false,
+                },
+                _ => *is_counted,
+            }
     }
 }
 
-/// True where one of the first connections of this input is known. What cannot be read proves nothing.
-fn are_known(input: &Input, engine: &Engine) -> bool {
-    let Ok(mut source) = capture::open_input(input) else { return false };
+/// Whether more of the connections in the beginning of this input are those that the engine knows than are others with the
+/// same addresses and ports, each by the first segment that tells. One is enough where `is_enough`. What cannot be read says
+/// nothing.
+fn speaks_for(input: &Input, engine: &Engine, is_enough: bool) -> Ordering {
+    let Ok(mut source) = capture::open_input(input) else { return Ordering::Equal };
     let mut decoder = Decoder::new(decode::Limits::default());
     let (mut encapsulation, mut link) = (Encapsulation::default(), None);
-    let (mut frames, mut met) = (0, HashSet::new());
+    let (mut frames, mut decided) = (0, HashSet::new());
+    let (mut same, mut other) = (0, 0);
     while frames < MOST_FRAMES
-        && met.len() < MOST_CONNECTIONS
+        && decided.len() < MOST_CONNECTIONS
         && let Ok(Some(together)) = source.next_frames()
     {
         frames += together.count();
@@ -87,15 +99,18 @@ fn are_known(input: &Input, engine: &Engine) -> bool {
                 &mut encapsulation,
                 &mut link,
             );
-            if let Ok(Decoded::Tcp(segment)) = decoded
-                && met.insert(Key::of(segment.source, segment.destination).0)
-                && engine.expects(&segment)
-            {
-                return true;
+            let Ok(Decoded::Tcp(segment)) = decoded else { continue };
+            let Some(kinship) = engine.kinship(&segment) else { continue };
+            if decided.insert(Key::of(segment.source, segment.destination).0) {
+                match kinship {
+                    Kinship::Same if is_enough => return Ordering::Greater,
+                    Kinship::Same => same += 1,
+                    Kinship::Other => other += 1,
+                }
             }
         }
     }
-    false
+    same.cmp(&other)
 }
 
 /// The inputs in their order, those together that may be of one series.
@@ -196,11 +211,14 @@ fn in_turn<'a>(
             let goes_on = match this {
                 None => Some(GoesOn::Empty),
                 Some(this) if newest.is_some_and(|newest| newest > this.first.after(early(&this))) => None,
-                Some(this) => Some(GoesOn::With(this, (names != Names::Counted).then(|| input.clone()))),
+                Some(beginning) => {
+                    let is_counted = names == Names::Counted;
+                    Some(GoesOn::With { beginning, input: input.clone(), is_counted })
+                }
             };
             if let Some(goes_on) = goes_on {
-                if let GoesOn::With(this, _) = &goes_on {
-                    newest = newest.max(Some(this.first));
+                if let GoesOn::With { beginning, .. } = &goes_on {
+                    newest = newest.max(Some(beginning.first));
                 }
                 parts.push(Part { input, goes_on: Some(goes_on) });
                 continue;

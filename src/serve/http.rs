@@ -284,10 +284,11 @@ fn limit(uri: &Uri) -> Result<usize, String> {
 fn first_flows(body: &Bytes, limit: usize) -> Bytes {
     // The opening bracket, so many lines, and what follows.
     let Some(end) = memchr::memchr_iter(b'\n', body).nth(limit) else { return body.clone() };
-    let head = body.get(..end).unwrap_or_default();
-    if body.get(end..) == Some(b"\n]\n") {
+    // No element stands behind the closing bracket, nor in front of it beyond the last.
+    if end + b"\n]\n".len() >= body.len() {
         return body.clone();
     }
+    let head = body.get(..end).unwrap_or_default();
     let mut cut = Vec::with_capacity(end + 4);
     cut.extend_from_slice(head.strip_suffix(b",").unwrap_or(head));
     cut.extend_from_slice(b"\n]\n");

@@ -442,6 +442,25 @@ fn links_are_followed_as_they_come_and_go() {
     });
 }
 
+/// The kernel drops notices where many come at once, tells that before those that still wait, and these are older than what is
+/// there then.
+#[test]
+fn links_that_come_in_a_burst_are_all_followed() {
+    use ddbwatch::host::links::{LinkWatch, Selection};
+    namespace::run(|| {
+        let mut watch = LinkWatch::open(Selection::new(&["in*".to_owned()])).unwrap();
+        const PAIRS: usize = 80;
+        for number in 0..PAIRS {
+            namespace::ip(&format!("link add in{number} type veth peer name out{number}"));
+        }
+        for name in (0..PAIRS).flat_map(|number| [format!("in{number}"), format!("out{number}")]) {
+            namespace::ip(&format!("link set {name} up"));
+        }
+        watch.take_events().unwrap();
+        assert_eq!(watch.links().count(), PAIRS);
+    });
+}
+
 /// The kernel takes any bytes as a name; libraries that go by names take text.
 #[test]
 fn an_interface_whose_name_is_no_text_is_told_as_that() {

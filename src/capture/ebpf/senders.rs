@@ -14,7 +14,8 @@ const MAX_CONNECTIONS: usize = 32_768;
 #[derive(Debug, Default)]
 pub struct Senders(Mutex<Generations>);
 
-type Groups = HashMap<(SocketAddr, SocketAddr), u64>;
+/// The group is absent where several opened connections with the same ends, one after the other.
+type Groups = HashMap<(SocketAddr, SocketAddr), Option<u64>>;
 
 #[derive(Debug, Default)]
 struct Generations {
@@ -23,11 +24,11 @@ struct Generations {
 }
 
 impl Senders {
-    /// Number of the control group whose socket has these ends.
+    /// Number of the control group whose socket has these ends, or had; `None` where another one's had them before.
     #[must_use]
     pub fn group(&self, local: SocketAddr, remote: SocketAddr) -> Option<u64> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.young.get(&(local, remote)).or_else(|| known.old.get(&(local, remote))).copied()
+        *known.young.get(&(local, remote)).or_else(|| known.old.get(&(local, remote)))?
     }
 
     /// Takes a frame that a socket of this group sent.
@@ -37,6 +38,8 @@ impl Senders {
         if known.young.len() >= MAX_CONNECTIONS / 2 {
             known.old = std::mem::take(&mut known.young);
         }
+        let before = known.young.get(&ends).or_else(|| known.old.get(&ends)).copied();
+        let group = Some(group).filter(|group| before.is_none_or(|before| before == Some(*group)));
         known.young.insert(ends, group);
     }
 }
@@ -92,6 +95,10 @@ mod tests {
         assert_eq!(senders.group(ends(40_001).0, ends(40_001).1), None, "no opening");
         assert_eq!(senders.group(ends(40_002).0, ends(40_002).1), Some(9));
         assert_eq!(senders.group(ends(40_000).1, ends(40_000).0), None, "the other end is elsewhere");
+        senders.note(&frame(2, 40_000), false, 7);
+        assert_eq!(senders.group(ends(40_000).0, ends(40_000).1), Some(7), "asked for once more");
+        senders.note(&frame(2, 40_000), false, 8);
+        assert_eq!(senders.group(ends(40_000).0, ends(40_000).1), None, "either may be meant");
         for port in 0..=u16::MAX {
             senders.note(&frame(2, port), false, 1);
         }

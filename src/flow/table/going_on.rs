@@ -7,48 +7,92 @@ use crate::flow::Consumer;
 use crate::flow::stream::{WINDOW, distance};
 use crate::model::Side;
 
-/// True for a sequence number close to another one: what retransmits, and what comes next.
-fn is_near(known: u32, sequence: u32) -> bool {
-    distance(known, sequence).unsigned_abs() < WINDOW
+/// What a segment says of whether it was seen where the table's flows were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// It is of a connection that is known: by its numbers, not by addresses and ports alone, which another place may use, too.
+    Same,
+    /// A connection with these addresses and ports is known, and goes on at other numbers.
+    Other,
+}
+
+/// Where a number stands that should follow a known one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// As what is sent again does, and what comes next.
+    Near,
+    /// As behind a transfer that was not followed.
+    Ahead,
+    Behind,
+}
+
+impl Stands {
+    fn of(known: u32, number: u32) -> Self {
+        let distance = distance(known, number);
+        match distance.unsigned_abs() < WINDOW {
+            true => Self::Near,
+            false if distance > 0 => Self::Ahead,
+            false => Self::Behind,
+        }
+    }
 }
 
 impl<C: Consumer> Table<C> {
-    /// True where a segment is of a connection that the table knows: not by its addresses and ports alone, which another
-    /// place may use too, but also by its sequence number.
+    /// Whether a segment is of a connection that the table knows; `None` where nothing tells.
     #[must_use]
-    pub fn expects(&self, segment: &Segment<'_>) -> bool {
+    pub fn kinship(&self, segment: &Segment<'_>) -> Option<Kinship> {
         let Place { key, side, hash, .. } = self.place(segment);
-        let Some(head) = self.find(&key, hash) else { return false };
-        let mut instances = self.chain(head).filter_map(|index| self.slots.get(index as usize));
-        instances.any(|slot| is_of(slot, side, segment))
+        let instances = self.chain(self.find(&key, hash)?).filter_map(|index| self.slots.get(index as usize));
+        let mut is_other = false;
+        for slot in instances {
+            match of(slot, side, segment) {
+                Some(Kinship::Same) => return Some(Kinship::Same),
+                Some(Kinship::Other) => is_other = true,
+                None => {}
+            }
+        }
+        is_other.then_some(Kinship::Other)
     }
 }
 
-fn is_of<S>(slot: &Slot<S>, side: Side, segment: &Segment<'_>) -> bool {
+fn of<S>(slot: &Slot<S>, side: Side, segment: &Segment<'_>) -> Option<Kinship> {
     let (mine, other) = (side.index(), side.other().index());
-    let is_syn = segment.flags.has(TcpFlags::SYN);
-    let sequence = segment.sequence.wrapping_add(u32::from(is_syn));
-    if is_syn && slot.has_base[mine] {
-        return slot.base[mine] == sequence;
+    let acknowledged = segment.flags.has(TcpFlags::ACK).then_some(segment.acknowledgment);
+    let base = |end: usize| slot.has_base[end].then_some(slot.base[end]);
+    if segment.flags.has(TcpFlags::SYN) {
+        // Of another one it may be the next connection from this port.
+        let is_known = base(mine) == Some(segment.sequence.wrapping_add(1));
+        let answers = acknowledged.is_some() && acknowledged == base(other);
+        return (is_known || answers).then_some(Kinship::Same);
     }
-    let acknowledges = segment.flags.has(TcpFlags::ACK);
     match (&slot.active, slot.phase) {
-        (Some(active), _) => match active.streams[mine].offset_of(sequence) {
-            Some(offset) => offset.unsigned_abs() < WINDOW,
-            None => acknowledges && active.streams[other].is_acknowledged_by(segment.acknowledgment),
+        (Some(active), _) => match active.streams[mine].offset_of(segment.sequence) {
+            Some(offset) if offset.unsigned_abs() < WINDOW => Some(Kinship::Same),
+            Some(_) => Some(Kinship::Other),
+            None => {
+                let is_known = |number: &u32| active.streams[other].is_acknowledged_by(*number);
+                acknowledged.filter(is_known).map(|_| Kinship::Same)
+            }
         },
         (None, Phase::Opened) => {
-            acknowledges && slot.has_base[other] && slot.base[other] == segment.acknowledgment
+            let is_next = base(mine).is_some_and(|base| Stands::of(base, segment.sequence) == Stands::Near);
+            let answers = acknowledged.is_some() && acknowledged == base(other);
+            (is_next || answers).then_some(Kinship::Same)
         }
-        // What followed the handshake was not counted, and may be much.
-        (None, Phase::Decided) => {
-            let end = match slot.ends()[mine] {
-                0 => slot.has_base[mine].then_some(slot.base[mine]),
-                end => Some(end),
-            };
-            end.is_some_and(|end| is_near(end, sequence) || distance(end, sequence) > 0)
+        // What followed the handshake was not counted. It may be much, but seldom is in both directions.
+        (None, Phase::Decided | Phase::Closed) => {
+            let end = |end: usize| Some(slot.ends()[end]).filter(|known| *known != 0).or(base(end));
+            let sent = Stands::of(end(mine)?, segment.sequence);
+            let heard = end(other).zip(acknowledged).map(|(known, number)| Stands::of(known, number));
+            match (sent, heard) {
+                (Stands::Near, None | Some(Stands::Near)) => Some(Kinship::Same),
+                // What was closed does not grow, and its port may be used again.
+                _ if slot.phase == Phase::Closed => None,
+                (Stands::Behind, _) | (_, Some(Stands::Behind)) => Some(Kinship::Other),
+                (Stands::Near, _) | (_, Some(Stands::Near)) => Some(Kinship::Same),
+                (Stands::Ahead, _) => None,
+            }
         }
-        (None, Phase::Closed) => slot.ends()[mine] != 0 && is_near(slot.ends()[mine], sequence),
-        (None, _) => false,
+        (None, _) => None,
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::sockets::{Socket, Sockets};
 use self::surroundings::{Passing, Surroundings, is_tunnelled};
-use crate::model::{HostFacts, Origin, Record};
+use crate::model::{HostFacts, Origin, Outcome, Record};
 
 pub use cgroup::Place;
 
@@ -151,8 +151,9 @@ impl Attribution {
         let (mut is_own, mut is_translated_here, mut is_unsure) = (false, false, false);
         let mut may_be_taken_in = false;
         let ends = (record.client, record.server);
+        let is_over = is_over(record);
         for (number, (client, server)) in std::iter::once(&ends).chain(&record.translated).enumerate() {
-            match self.search(*client, *server) {
+            match self.search(*client, *server, is_over) {
                 Search::Elsewhere => {}
                 Search::Found(owner) => {
                     facts.origin = Some(Origin::Local);
@@ -201,23 +202,24 @@ impl Attribution {
         }
     }
 
-    /// Looks for the socket of the flow, of which `client` opened the connection.
-    fn search(&mut self, client: SocketAddr, server: SocketAddr) -> Search {
+    /// Looks for the socket of the flow, of which `client` opened the connection. Where that `is_over`, a socket with its ends
+    /// is that of the next one.
+    fn search(&mut self, client: SocketAddr, server: SocketAddr, is_over: bool) -> Search {
         let surroundings = &self.surroundings;
         // Where both ends are here, who opened it is meant.
         let is_own = |end: SocketAddr| surroundings.own.contains(&end.ip());
         if is_own(client) {
-            return self.look(client, server, true);
+            return self.look(client, server, true, is_over);
         }
         if is_own(server) {
-            return self.look(server, client, true);
+            return self.look(server, client, true, is_over);
         }
         // A transparent proxy stands in for the server, or for the client.
         let ways = [(server, client), (client, server)];
         let ways = ways.map(|ends| surroundings.takes_in(ends.0.ip()).then_some(ends));
         let mut search = Search::Elsewhere;
         for (local, remote) in ways.into_iter().flatten() {
-            match self.look(local, remote, false) {
+            match self.look(local, remote, false, is_over) {
                 Search::Found(owner) => return Search::Found(owner),
                 _ => search = Search::MayBeTakenIn,
             }
@@ -227,7 +229,7 @@ impl Attribution {
 
     /// Looks for a socket with these ends. At an own address whoever listens tells whose a connection was that is over;
     /// of what only passes it tells nothing.
-    fn look(&mut self, local: SocketAddr, remote: SocketAddr, is_own: bool) -> Search {
+    fn look(&mut self, local: SocketAddr, remote: SocketAddr, is_own: bool, is_over: bool) -> Search {
         self.counts.asked += 1;
         let start = Instant::now();
         if start.duration_since(self.second) >= Duration::from_secs(1) {
@@ -238,7 +240,8 @@ impl Attribution {
             self.counts.over_budget += 1;
             return Search::OverBudget;
         }
-        let owner = match self.sockets.find(local, remote).filter(|socket| is_own || !socket.is_listening) {
+        let may_be_its = |socket: &Socket| if socket.is_listening { is_own } else { !is_over };
+        let owner = match self.sockets.find(local, remote).filter(may_be_its) {
             Some(socket) if socket.inode != 0 => Some(self.owner_of(&socket)),
             // Its process has closed it, or has not yet taken it.
             found => self.former_owner(local, remote).or_else(|| found.map(|_| Owner::default())),
@@ -343,6 +346,14 @@ fn processes(proc: &Path) -> Vec<u32> {
     pids
 }
 
+/// True where the connection itself was over when its flow was reported, so that its ends may be in use again. A handshake that
+/// was completed or refused is reported before that.
+fn is_over(record: &Record) -> bool {
+    let is_early =
+        matches!(record.outcome, Outcome::Completed | Outcome::RefusedByServer | Outcome::RefusedByClient);
+    record.ended_by.is_some() && !is_early
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -359,15 +370,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (client, server) = (stream.local_addr().unwrap(), listener.local_addr().unwrap());
-        let Search::Found(owner) = attribution.search(client, server) else {
+        let Search::Found(owner) = attribution.search(client, server, false) else {
             panic!("its socket is there");
         };
         // A busy machine may have more processes than the budget allows to look at.
         assert!(owner.pid.is_none_or(|pid| pid == std::process::id()));
+        // The next connection with the same ends is nobody's that was before.
+        assert!(matches!(attribution.search(client, server, true), Search::Missing));
+        attribution.counts = Counts { asked: 1, ..attribution.counts };
         drop(stream);
         assert_eq!((attribution.counts().asked, attribution.counts().found), (1, 1));
         let (client, server) = ("192.0.2.1:5".parse().unwrap(), "198.51.100.1:443".parse().unwrap());
-        assert!(matches!(attribution.search(client, server), Search::Elsewhere));
+        assert!(matches!(attribution.search(client, server, false), Search::Elsewhere));
         assert_eq!(attribution.counts().asked, 1);
     }
 
@@ -378,10 +392,10 @@ mod tests {
         let mut attribution = attribution
             .with_senders(Box::new(move |local, remote| ((local, remote) == (client, server)).then_some(5)));
         attribution.groups.insert(5, Arc::from("/system.slice/orders.service"));
-        let Search::Found(owner) = attribution.search(client, server) else { panic!("it is known") };
+        let Search::Found(owner) = attribution.search(client, server, false) else { panic!("it is known") };
         assert_eq!((owner.pid, owner.place.unit.as_deref()), (None, Some("orders.service")));
         attribution.spent = Duration::ZERO;
-        assert!(matches!(attribution.search(server, client), Search::Missing));
+        assert!(matches!(attribution.search(server, client, false), Search::Missing));
     }
 
     #[test]
@@ -389,11 +403,11 @@ mod tests {
         let Some(mut attribution) = open(Post::default()) else { return };
         let (client, server) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         attribution.spent = BUDGET;
-        assert!(matches!(attribution.search(client, server), Search::OverBudget));
+        assert!(matches!(attribution.search(client, server, false), Search::OverBudget));
         assert_eq!(attribution.counts(), Counts { asked: 1, found: 0, over_budget: 1 });
         // The next second has its own.
         attribution.second = Instant::now().checked_sub(Duration::from_secs(2)).unwrap();
-        assert!(matches!(attribution.search(client, server), Search::Missing));
+        assert!(matches!(attribution.search(client, server, false), Search::Missing));
         assert_eq!(attribution.counts().over_budget, 1);
     }
 

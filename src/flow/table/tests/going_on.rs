@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn expects(wire: &Wire, from_client: bool, flags: u8, sequence: u32, acknowledgment: u32) -> bool {
+fn kinship(wire: &Wire, from_client: bool, flags: u8, sequence: u32, acknowledgment: u32) -> Option<Kinship> {
     let (client, server) = (wire.client.parse().unwrap(), SERVER.parse().unwrap());
     let (source, destination) = if from_client { (client, server) } else { (server, client) };
-    wire.table.expects(&Segment {
+    let segment = Segment {
         source,
         destination,
         sequence,
@@ -14,7 +14,12 @@ fn expects(wire: &Wire, from_client: bool, flags: u8, sequence: u32, acknowledgm
         payload: b"",
         payload_wire_bytes: 0,
         excess_bytes: 0,
-    })
+    };
+    wire.table.kinship(&segment)
+}
+
+fn expects(wire: &Wire, from_client: bool, flags: u8, sequence: u32, acknowledgment: u32) -> bool {
+    kinship(wire, from_client, flags, sequence, acknowledgment) == Some(Kinship::Same)
 }
 
 const SYN_ACK: u8 = TcpFlags::SYN | TcpFlags::ACK;
@@ -28,6 +33,7 @@ fn an_opening_goes_on_with_its_answer() {
     assert!(!expects(&wire, true, TcpFlags::SYN, 101, 0));
     assert!(expects(&wire, false, SYN_ACK, 7_000, 101));
     assert!(!expects(&wire, false, SYN_ACK, 7_000, 102));
+    assert!(expects(&wire, true, TcpFlags::ACK, 101, 7_001), "the answer was lost");
     wire.client = "10.0.0.9:40001";
     assert!(!expects(&wire, false, SYN_ACK, 7_000, 101));
 }
@@ -57,8 +63,23 @@ fn a_decided_connection_goes_on_ahead_and_a_closed_one_where_it_ended() {
     wire.open(100, 900);
     assert_eq!(wire.send(true, TcpFlags::ACK, 101, 901, &hello(1)), Taken::Inspected);
     assert_eq!(wire.script.ended.len(), 1);
-    assert!(expects(&wire, true, TcpFlags::ACK, 1_000_000_000, 0));
-    assert!(!expects(&wire, true, TcpFlags::ACK, 100 + ELSEWHERE, 0));
+    const FAR: u32 = 1_000_000_000;
+    // As one side that sends much does, and who receives it.
+    for (from_client, sequence, acknowledgment, expected) in [
+        (true, 161, 901, Some(Kinship::Same)),
+        (true, 161 + FAR, 901, Some(Kinship::Same)),
+        (true, 161, 901 + FAR, Some(Kinship::Same)),
+        (false, 901 + FAR, 161, Some(Kinship::Same)),
+        (true, 161 + FAR, 901 + FAR, None),
+        (true, 161 + ELSEWHERE, 901, Some(Kinship::Other)),
+        (true, 161 + FAR, 901 + ELSEWHERE, Some(Kinship::Other)),
+        (false, 901, 161 + ELSEWHERE, Some(Kinship::Other)),
+    ] {
+        let found = kinship(&wire, from_client, TcpFlags::ACK, sequence, acknowledgment);
+        assert_eq!(found, expected, "{from_client} {sequence} {acknowledgment}");
+    }
+    // The port is used again.
+    assert_eq!(kinship(&wire, true, TcpFlags::SYN, FAR, 0), None);
     let mut wire = Wire::new(Limits::default());
     wire.open(100, 900);
     wire.send(true, TcpFlags::ACK, 101, 901, b"HELLO");
